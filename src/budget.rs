@@ -1,0 +1,208 @@
+//! The one budget of items and bytes that everything on its way shares.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+
+use crate::config::Limits;
+use crate::stats::{Counters, DropReason, Settlement, Stats};
+
+/// How much may be held at once, and how much is.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    limits: Limits,
+    items: AtomicUsize,
+    bytes: AtomicUsize,
+    closed: AtomicBool,
+    counters: Counters,
+}
+
+impl Budget {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            items: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Counts an interaction as captured and takes a place for it. Without a free place it is dropped, here and now.
+    pub(crate) fn admit(self: &Arc<Self>) -> Option<Admission> {
+        self.counters.capture();
+        let reason = if self.is_closed() {
+            DropReason::Shutdown
+        } else if self.items.fetch_add(1, SeqCst) < self.limits.items {
+            return Some(Admission {
+                budget: Arc::clone(self),
+                bytes: 0,
+                settlement: None,
+            });
+        } else {
+            self.items.fetch_sub(1, SeqCst);
+            DropReason::TooManyItems
+        };
+        self.counters.settle(Settlement::Dropped(reason));
+        None
+    }
+
+    /// Takes room for bytes, if there is enough.
+    pub(crate) fn charge(&self, bytes: usize) -> bool {
+        if self.bytes.fetch_add(bytes, Relaxed).saturating_add(bytes) <= self.limits.bytes {
+            return true;
+        }
+        self.release(bytes);
+        false
+    }
+
+    /// Gives back room taken with [`charge`](Self::charge).
+    pub(crate) fn release(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Relaxed);
+    }
+
+    /// How many bytes of one body are kept.
+    pub(crate) fn body_limit(&self) -> usize {
+        self.limits.body_bytes
+    }
+
+    /// Interactions that were admitted and are not settled.
+    pub(crate) fn items(&self) -> usize {
+        self.items.load(SeqCst)
+    }
+
+    /// From now on, whatever asks for a place is dropped.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(SeqCst)
+    }
+
+    pub(crate) fn count_retry(&self) {
+        self.counters.retry();
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.counters
+            .snapshot(|| (self.items() as u64, self.bytes.load(Relaxed) as u64))
+    }
+}
+
+/// The place of one interaction, and the bytes charged for it. It settles exactly once, when it is dropped: as told
+/// before, or as lost on the way.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    budget: Arc<Budget>,
+    bytes: usize,
+    settlement: Option<Settlement>,
+}
+
+impl Admission {
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Takes over bytes that were charged to the budget already.
+    pub(crate) fn own(&mut self, charged: usize) {
+        self.bytes += charged;
+    }
+
+    /// Corrects the charge to what is held now. A report may be larger than what it was made from, by its envelope:
+    /// by that much the budget may be exceeded.
+    pub(crate) fn recharge(&mut self, held: usize) {
+        self.budget.bytes.fetch_add(held, Relaxed);
+        self.budget.release(self.bytes);
+        self.bytes = held;
+    }
+
+    pub(crate) fn settle(mut self, settlement: Settlement) {
+        self.settlement = Some(settlement);
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let lost = || match std::thread::panicking() {
+            true => Settlement::Dropped(DropReason::Panicked),
+            false => Settlement::Dropped(DropReason::Shutdown),
+        };
+        // Counted before the place is free, so that nothing is ever neither settled nor pending.
+        self.budget.counters.settle(self.settlement.unwrap_or_else(lost));
+        self.budget.release(self.bytes);
+        self.budget.items.fetch_sub(1, SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(items: usize, bytes: usize) -> Arc<Budget> {
+        Arc::new(Budget::new(Limits {
+            items,
+            bytes,
+            body_bytes: bytes,
+        }))
+    }
+
+    #[test]
+    fn beyond_the_items_the_newest_is_dropped_and_counted() {
+        let budget = budget(1, 1);
+        let first = budget.admit().unwrap();
+        assert!(budget.admit().is_none());
+        first.settle(Settlement::Delivered);
+        assert!(budget.admit().is_some());
+        let stats = budget.stats();
+        assert_eq!(
+            (
+                stats.captured,
+                stats.delivered,
+                stats.dropped(DropReason::TooManyItems)
+            ),
+            (3, 1, 1)
+        );
+        assert_eq!(stats.captured, stats.settled());
+    }
+
+    #[test]
+    fn bytes_are_charged_up_to_the_limit_and_given_back() {
+        let budget = budget(2, 10);
+        let mut admission = budget.admit().unwrap();
+        assert!(budget.charge(10) && !budget.charge(1));
+        admission.own(10);
+        admission.recharge(4);
+        assert_eq!(budget.stats().bytes_held, 4);
+        drop(admission);
+        assert_eq!(budget.stats().bytes_held, 0);
+    }
+
+    #[test]
+    fn what_is_dropped_on_the_way_is_counted_as_dropped() {
+        let budget = budget(3, 1);
+        drop(budget.admit());
+        let admission = budget.admit();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _admission = admission;
+            panic!("on purpose");
+        }));
+        assert!(panicked.is_err());
+        let stats = budget.stats();
+        assert_eq!(
+            (
+                stats.dropped(DropReason::Shutdown),
+                stats.dropped(DropReason::Panicked)
+            ),
+            (1, 1)
+        );
+        assert_eq!(stats.pending, 0);
+    }
+
+    #[test]
+    fn a_closed_budget_admits_nothing() {
+        let budget = budget(1, 1);
+        budget.close();
+        assert!(budget.admit().is_none());
+        assert_eq!(budget.stats().dropped(DropReason::Shutdown), 1);
+    }
+}

@@ -1,0 +1,220 @@
+use std::mem;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::budget::Budget;
+use crate::exchange::{Ended, Recording};
+
+/// From this size on a frame is kept by reference. Smaller ones are copied, which costs less than keeping them and
+/// does not pin the connection's whole read buffer (a trickled HTTP/1 stream was seen to hold 38 times its size).
+const KEEP_BY_REFERENCE: usize = 8 * 1024;
+
+/// Room that is made for copies when it is first needed, and the step by which it grows at the most: enough for most
+/// streams in a few blocks, and never much more than what is in them.
+const FIRST_BLOCK: usize = 4 * 1024;
+const LARGEST_BLOCK: usize = 512 * 1024;
+
+/// Keeps what passes, up to the limit for one body and as far as the budget has room.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    kept: Kept,
+    kept_bytes: usize,
+    passed: u64,
+    charged: usize,
+    over_budget: bool,
+}
+
+#[derive(Debug, Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    /// A single frame is kept by reference, whatever its size: most JSON bodies come in one.
+    One(Bytes),
+    Many {
+        blocks: Vec<Bytes>,
+        /// The block being filled.
+        open: BytesMut,
+    },
+}
+
+impl Recorder {
+    pub(crate) fn record(&mut self, frame: &Bytes, budget: &Budget) {
+        self.passed += frame.len() as u64;
+        if frame.is_empty() || self.over_budget {
+            return;
+        }
+        let room = budget.body_limit().saturating_sub(self.kept_bytes);
+        let kept = if frame.len() <= room {
+            self.keep(frame, budget)
+        } else {
+            room == 0 || self.keep(&frame.slice(..room), budget)
+        };
+        if !kept {
+            self.over_budget = true;
+            self.kept = Kept::Nothing;
+            budget.release(mem::take(&mut self.charged));
+        }
+    }
+
+    /// Whether the budget had room.
+    fn keep(&mut self, frame: &Bytes, budget: &Budget) -> bool {
+        self.kept_bytes += frame.len();
+        match &mut self.kept {
+            Kept::Nothing => {
+                self.kept = Kept::One(frame.clone());
+                charge(&mut self.charged, frame.len(), budget)
+            }
+            Kept::One(first) => {
+                let first = mem::take(first);
+                self.kept = Kept::Many {
+                    blocks: Vec::new(),
+                    open: BytesMut::new(),
+                };
+                budget.release(mem::take(&mut self.charged));
+                self.append(&first, budget) && self.append(frame, budget)
+            }
+            Kept::Many { .. } => self.append(frame, budget),
+        }
+    }
+
+    fn append(&mut self, frame: &Bytes, budget: &Budget) -> bool {
+        let Kept::Many { blocks, open } = &mut self.kept else {
+            return true;
+        };
+        if frame.len() >= KEEP_BY_REFERENCE {
+            if !open.is_empty() {
+                blocks.push(open.split().freeze());
+            }
+            blocks.push(frame.clone());
+            return charge(&mut self.charged, frame.len(), budget);
+        }
+        let room = open.capacity() - open.len();
+        if frame.len() <= room {
+            open.put_slice(frame);
+            return true;
+        }
+        let (head, rest) = frame.split_at(room);
+        open.put_slice(head);
+        let size = (self.kept_bytes / 2)
+            .clamp(FIRST_BLOCK, LARGEST_BLOCK)
+            .max(rest.len());
+        if !charge(&mut self.charged, size, budget) {
+            return false;
+        }
+        let full = mem::replace(open, BytesMut::with_capacity(size));
+        if !full.is_empty() {
+            blocks.push(full.freeze());
+        }
+        open.put_slice(rest);
+        true
+    }
+
+    pub(crate) fn finish(self, ended: Ended) -> Recording {
+        let pieces = match self.kept {
+            Kept::Nothing => Vec::new(),
+            Kept::One(frame) => vec![frame],
+            Kept::Many { mut blocks, open } => {
+                if !open.is_empty() {
+                    blocks.push(open.freeze());
+                }
+                blocks
+            }
+        };
+        let Self {
+            passed,
+            charged,
+            over_budget,
+            ..
+        } = self;
+        Recording {
+            pieces,
+            passed,
+            charged,
+            ended,
+            over_budget,
+        }
+    }
+}
+
+fn charge(charged: &mut usize, bytes: usize, budget: &Budget) -> bool {
+    let has_room = budget.charge(bytes);
+    if has_room {
+        *charged += bytes;
+    }
+    has_room
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::Limits;
+
+    fn budget(bytes: usize, body_bytes: usize) -> Budget {
+        Budget::new(Limits {
+            items: 1,
+            bytes,
+            body_bytes,
+        })
+    }
+
+    fn record(frames: &[Bytes], budget: &Budget) -> Recording {
+        let mut recorder = Recorder::default();
+        for frame in frames {
+            recorder.record(frame, budget);
+        }
+        recorder.finish(Ended::Complete)
+    }
+
+    fn frames() -> impl Strategy<Value = Vec<Bytes>> {
+        let size = prop_oneof![8 => 0..300usize, 2 => 4_000..9_000usize, 1 => 9_000..70_000usize];
+        proptest::collection::vec(
+            (any::<u8>(), size).prop_map(|(byte, size)| Bytes::from(vec![byte; size])),
+            0..60,
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_passes_is_kept_in_order_up_to_the_limit(frames in frames(), limit in 1..200_000usize) {
+            let budget = budget(usize::MAX / 2, limit);
+            let recording = record(&frames, &budget);
+            let whole = frames.concat();
+            let kept = &whole[..whole.len().min(limit)];
+            prop_assert_eq!(recording.passed, whole.len() as u64);
+            prop_assert_eq!(budget.stats().bytes_held, recording.charged as u64);
+            prop_assert!(recording.charged >= kept.len());
+            prop_assert!(recording.charged <= kept.len() * 3 / 2 + FIRST_BLOCK + KEEP_BY_REFERENCE);
+            prop_assert_eq!(recording.into_bytes(), kept);
+        }
+
+        #[test]
+        fn a_budget_without_room_keeps_nothing_and_holds_nothing(frames in frames(), bytes in 0..50_000usize) {
+            let budget = budget(bytes, usize::MAX);
+            let recording = record(&frames, &budget);
+            if recording.over_budget {
+                prop_assert!(recording.pieces.is_empty());
+                prop_assert_eq!(budget.stats().bytes_held, 0);
+            } else {
+                prop_assert!(budget.stats().bytes_held as usize <= bytes);
+                prop_assert_eq!(recording.into_bytes(), frames.concat());
+            }
+        }
+    }
+
+    #[test]
+    fn a_single_frame_is_kept_without_a_copy() {
+        let frame = Bytes::from(vec![b'x'; 100]);
+        let recording = record(std::slice::from_ref(&frame), &budget(1_000, 1_000));
+        assert_eq!(recording.pieces[0].as_ptr(), frame.as_ptr());
+    }
+
+    #[test]
+    fn small_frames_of_a_stream_do_not_pin_what_they_were_cut_from() {
+        let frame = Bytes::from(vec![b'x'; 100]);
+        let recording = record(&[frame.slice(..50), frame.slice(50..)], &budget(10_000, 10_000));
+        assert!(frame.is_unique());
+        assert_eq!(recording.into_bytes(), frame);
+    }
+}

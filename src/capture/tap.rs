@@ -1,0 +1,93 @@
+use std::mem;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body::{Body, Frame};
+
+use super::guard::Guard;
+use super::recorder::Recorder;
+use crate::exchange::{Answer, Ended, Head, Message};
+
+/// Records one body, and leaves what it recorded with the exchange when the body ends or is dropped.
+#[derive(Debug)]
+pub(crate) struct Tap {
+    recorder: Recorder,
+    ended: Ended,
+    head: Head,
+    side: Side,
+    // Dropped last: it may hand the exchange over.
+    guard: Guard,
+}
+
+#[derive(Debug)]
+enum Side {
+    Request,
+    Response(StatusCode),
+}
+
+impl Tap {
+    pub(super) fn on_request(head: Head, guard: Guard) -> Self {
+        Self {
+            recorder: Recorder::default(),
+            ended: Ended::default(),
+            head,
+            side: Side::Request,
+            guard,
+        }
+    }
+
+    pub(super) fn on_response(status: StatusCode, head: Head, guard: Guard) -> Self {
+        Self {
+            recorder: Recorder::default(),
+            ended: Ended::default(),
+            head,
+            side: Side::Response(status),
+            guard,
+        }
+    }
+
+    /// Takes note of what polling `body` gave. The end of the body takes the tap.
+    pub(super) fn observe<B: Body<Data = Bytes>>(
+        tap: &mut Option<Self>,
+        body: &B,
+        polled: &Poll<Option<Result<Frame<Bytes>, B::Error>>>,
+    ) {
+        let (Some(this), Poll::Ready(item)) = (tap.as_mut(), polled) else {
+            return;
+        };
+        match item {
+            Some(Ok(frame)) => {
+                if let (Some(data), Some(budget)) = (frame.data_ref(), this.guard.budget()) {
+                    this.recorder.record(data, budget);
+                }
+                this.look_for_end(body);
+                return;
+            }
+            Some(Err(_)) => this.ended = Ended::Broken,
+            None => this.ended = Ended::Complete,
+        }
+        *tap = None;
+    }
+
+    /// A body may be known to be at its end without ever being polled to it: servers stop at the last byte.
+    pub(super) fn look_for_end(&mut self, body: &impl Body) {
+        if body.is_end_stream() {
+            self.ended = Ended::Complete;
+        }
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        let body = mem::take(&mut self.recorder).finish(self.ended);
+        let message = Message {
+            head: mem::take(&mut self.head),
+            body,
+        };
+        match self.side {
+            Side::Request => self.guard.deposit_request(message),
+            Side::Response(status) => self.guard.deposit_answer(Answer::Response(status, message)),
+        }
+    }
+}

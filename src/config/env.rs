@@ -1,0 +1,212 @@
+//! The environment variables, read into a builder.
+
+use std::ffi::OsString;
+
+use super::builder::{ConfigBuilder, Flag, Number, Setting};
+
+pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> ConfigBuilder {
+    let key = |name| Setting {
+        name,
+        value: variable(name).map(text),
+    };
+    let optional = |name| Setting {
+        name,
+        value: variable(name).map(text).filter(|text| !text.is_empty()),
+    };
+    let flag = |name| {
+        let Setting { name, value } = optional(name);
+        Setting {
+            name,
+            value: value.map(Flag::Text),
+        }
+    };
+    let mut builder = ConfigBuilder::new(String::new(), String::new());
+    builder.app_key = key("RECONIFY_APP_KEY");
+    builder.api_key = key("RECONIFY_API_KEY");
+    builder.endpoint = optional("RECONIFY_ENDPOINT");
+    builder.upload_endpoint = optional("RECONIFY_UPLOAD_ENDPOINT");
+    builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
+    builder.disabled = flag("RECONIFY_DISABLED");
+    let Setting { name, value } = optional("RECONIFY_SESSION_TIMEOUT");
+    builder.session_timeout = Setting {
+        name,
+        value: value.map(Number::Text),
+    };
+    builder
+}
+
+/// What is not Unicode becomes text that no setting accepts: a replacement character is a URL's or number's error, and
+/// stands in a key as a control character does.
+fn text(value: OsString) -> String {
+    value
+        .into_string()
+        .unwrap_or_else(|value| format!("\u{0}{}", value.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Error};
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, Error> {
+        read(|name| {
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value.into())
+        })
+        .build()
+    }
+
+    fn error(variables: &[(&str, &str)]) -> String {
+        config(variables).unwrap_err().to_string()
+    }
+
+    const KEYS: [(&str, &str); 2] = [("RECONIFY_APP_KEY", "APP"), ("RECONIFY_API_KEY", "s3cret")];
+
+    fn error_with(name: &str, value: &str) -> String {
+        error(&[KEYS[0], KEYS[1], (name, value)])
+    }
+
+    #[test]
+    fn the_two_keys_are_enough() {
+        let config = config(&KEYS).unwrap();
+        let destination = config.destination.unwrap();
+        assert_eq!(destination.endpoint.as_str(), "https://track.reconify.com/track");
+        assert_eq!(
+            destination.upload_endpoint.as_str(),
+            "https://track.reconify.com/upload"
+        );
+        assert_eq!(config.session_timeout, None);
+    }
+
+    #[test]
+    fn a_missing_and_an_empty_key_are_errors_that_name_the_variable() {
+        assert!(error(&[KEYS[0]]).starts_with("RECONIFY_API_KEY is not set"));
+        assert!(error(&[KEYS[1]]).starts_with("RECONIFY_APP_KEY is not set"));
+        assert!(error(&[KEYS[0], ("RECONIFY_API_KEY", " ")]).starts_with("RECONIFY_API_KEY is empty"));
+    }
+
+    #[test]
+    fn a_key_with_a_line_end_is_an_error_that_does_not_show_it() {
+        let error = error(&[KEYS[0], ("RECONIFY_API_KEY", "s3cret\n")]);
+        assert!(
+            error.starts_with("RECONIFY_API_KEY is a key (not shown)"),
+            "{error}"
+        );
+        assert!(!error.contains("s3cret"));
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_used_is_an_error_without_its_secrets() {
+        for (url, problem) in [
+            ("ftp://u:pw@host/track?t=pw", "neither http nor https"),
+            ("u:pw@host/track", "not a URL"),
+            ("//u:pw@host/track?t=pw", "not a URL"),
+            (
+                "http://u:pw@collector.example/track?t=pw",
+                "plain http to a host that is not this machine",
+            ),
+            (
+                "http://u:pw@[::2]/track",
+                "plain http to a host that is not this machine",
+            ),
+        ] {
+            for name in ["RECONIFY_ENDPOINT", "RECONIFY_UPLOAD_ENDPOINT"] {
+                let error = error_with(name, url);
+                assert!(error.starts_with(name) && error.contains(problem), "{error}");
+                assert!(!error.contains("pw") && !error.contains("u:"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_unless_allowed() {
+        for url in [
+            "http://localhost:1/track",
+            "http://127.0.0.9/track",
+            "http://[::1]:80/track",
+            "https://example.com",
+        ] {
+            assert!(
+                config(&[KEYS[0], KEYS[1], ("RECONIFY_ENDPOINT", url)]).is_ok(),
+                "{url}"
+            );
+        }
+        let remote = ("RECONIFY_ENDPOINT", "http://collector.example/track");
+        assert!(error(&[KEYS[0], KEYS[1], remote]).contains("RECONIFY_ALLOW_HTTP"));
+        assert!(config(&[KEYS[0], KEYS[1], remote, ("RECONIFY_ALLOW_HTTP", "1")]).is_ok());
+    }
+
+    #[test]
+    fn a_timeout_that_is_not_a_number_of_minutes_is_an_error() {
+        for text in ["ten", "-1", "0", "10.5", "99999999999"] {
+            let error = error_with("RECONIFY_SESSION_TIMEOUT", text);
+            assert!(
+                error.starts_with(&format!("RECONIFY_SESSION_TIMEOUT is {text:?}")),
+                "{error}"
+            );
+        }
+        assert_eq!(
+            config(&[KEYS[0], KEYS[1], ("RECONIFY_SESSION_TIMEOUT", "15")])
+                .unwrap()
+                .session_timeout,
+            Some(15)
+        );
+    }
+
+    #[test]
+    fn a_switch_that_is_neither_on_nor_off_is_an_error() {
+        assert!(error_with("RECONIFY_ALLOW_HTTP", "maybe").starts_with("RECONIFY_ALLOW_HTTP is \"maybe\""));
+        assert!(error(&[("RECONIFY_DISABLED", "2")]).starts_with("RECONIFY_DISABLED is \"2\""));
+    }
+
+    #[test]
+    fn a_disabled_layer_needs_nothing_else() {
+        let broken = [("RECONIFY_DISABLED", "1"), ("RECONIFY_ENDPOINT", "nonsense")];
+        assert!(config(&broken).unwrap().is_disabled());
+    }
+
+    #[test]
+    fn an_empty_optional_variable_counts_as_unset() {
+        for name in [
+            "RECONIFY_ENDPOINT",
+            "RECONIFY_SESSION_TIMEOUT",
+            "RECONIFY_DISABLED",
+            "RECONIFY_ALLOW_HTTP",
+        ] {
+            assert!(config(&[KEYS[0], KEYS[1], (name, "")]).is_ok(), "{name}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_value_that_is_not_unicode_is_an_error() {
+        use std::os::unix::ffi::OsStringExt;
+        let broken = |wanted: &'static str| {
+            read(move |name| match name {
+                name if name == wanted => Some(OsString::from_vec(vec![b'1', 0xff])),
+                "RECONIFY_APP_KEY" | "RECONIFY_API_KEY" => Some("key".into()),
+                _ => None,
+            })
+            .build()
+        };
+        for name in [
+            "RECONIFY_APP_KEY",
+            "RECONIFY_API_KEY",
+            "RECONIFY_ENDPOINT",
+            "RECONIFY_SESSION_TIMEOUT",
+        ] {
+            assert!(broken(name).unwrap_err().to_string().starts_with(name));
+        }
+    }
+
+    #[test]
+    fn debug_output_shows_no_key() {
+        let config = config(&KEYS).unwrap();
+        assert!(!format!("{config:?}").contains("s3cret"));
+        let builder = Config::builder("APPKEY", "s3cret").endpoint("https://u:pw@host");
+        let shown = format!("{builder:?}");
+        assert!(!shown.contains("s3cret") && !shown.contains("APPKEY") && !shown.contains("pw"));
+    }
+}

@@ -1,0 +1,138 @@
+//! What can be set, with every default and its reason.
+
+mod builder;
+mod env;
+mod target;
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+pub use self::builder::ConfigBuilder;
+pub(crate) use self::target::is_this_machine;
+use crate::endpoint::Route;
+use crate::error::Error;
+
+/// Where both of the vendor's modules post interactions; the REST documentation names no address.
+const DEFAULT_ENDPOINT: &str = "https://track.reconify.com/track";
+
+/// Ten thousand items are ten seconds of 1,000 exchanges a second: enough to ride out a collector's restart.
+const DEFAULT_MAX_ITEMS: usize = 10_000;
+
+/// 64 MiB hold about 16,000 exchanges of 4 KiB, and are small beside what a gateway process uses anyway.
+const DEFAULT_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Four base64 images of the largest common size are 12 to 16 MiB.
+const DEFAULT_MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// A host that does not accept within three seconds is down or unreachable; a retry finds out sooner.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// One attempt, from connecting to the end of the answer: long beside a healthy collector's milliseconds, short
+/// enough that a hanging one cannot hold all deliveries for long.
+pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Enough for tens of thousands of reports a second on loopback and for hundreds over a slow link, and polite to the
+/// collector.
+pub(crate) const MAX_DELIVERIES: usize = 32;
+
+/// A checked configuration of a [`ReconifyLayer`](crate::ReconifyLayer).
+///
+/// Made by [`Config::from_env`], [`Config::builder`] or [`Config::disabled`]; whatever is wrong with the settings is
+/// said there, never later. Its `Debug` output shows no key.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `None` for a disabled layer.
+    pub(crate) destination: Option<Destination>,
+    pub(crate) session_timeout: Option<u32>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) limits: Limits,
+}
+
+/// Where reports go, and with which keys.
+#[derive(Clone)]
+pub(crate) struct Destination {
+    pub(crate) app_key: SecretString,
+    pub(crate) api_key: SecretString,
+    pub(crate) endpoint: Url,
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "checked from the start, for the upload of images")
+    )]
+    pub(crate) upload_endpoint: Url,
+}
+
+impl std::fmt::Debug for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Destination")
+            .field("endpoint", &target::shown(&self.endpoint))
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) items: usize,
+    pub(crate) bytes: usize,
+    pub(crate) body_bytes: usize,
+}
+
+impl Config {
+    /// Settings from the environment.
+    ///
+    /// | variable | meaning | default |
+    /// | --- | --- | --- |
+    /// | `RECONIFY_APP_KEY` | the application's key, from the Reconify console | required |
+    /// | `RECONIFY_API_KEY` | the API key, from the same page | required |
+    /// | `RECONIFY_ENDPOINT` | the URL to which interactions are posted | `https://track.reconify.com/track` |
+    /// | `RECONIFY_UPLOAD_ENDPOINT` | the URL for image data | the endpoint with `track` replaced by `upload` |
+    /// | `RECONIFY_SESSION_TIMEOUT` | minutes, a whole number from 1 | unset: the collector's own |
+    /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
+    /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; nothing else is read then | `0` |
+    ///
+    /// A variable that is set to the empty string counts as unset, except for the keys.
+    ///
+    /// # Errors
+    ///
+    /// Names the first variable that is missing, empty or not usable. To set more in code, start from
+    /// [`ConfigBuilder::from_env`].
+    pub fn from_env() -> Result<Self, Error> {
+        ConfigBuilder::from_env().build()
+    }
+
+    /// Settings in code; the two keys are those of the Reconify console.
+    ///
+    /// ```
+    /// use tower_reconify::Config;
+    ///
+    /// let config = Config::builder("app-key", "api-key")
+    ///     .endpoint("http://127.0.0.1:9000/track")
+    ///     .session_timeout(30)
+    ///     .build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    pub fn builder(app_key: impl Into<String>, api_key: impl Into<String>) -> ConfigBuilder {
+        ConfigBuilder::new(app_key.into(), api_key.into())
+    }
+
+    /// A layer that passes everything through and captures nothing: for tests, and to switch reporting off.
+    pub fn disabled() -> Self {
+        let limits = Limits {
+            items: 0,
+            bytes: 0,
+            body_bytes: 0,
+        };
+        Self {
+            destination: None,
+            session_timeout: None,
+            routes: Vec::new(),
+            limits,
+        }
+    }
+
+    /// Whether this configuration makes a layer that captures nothing.
+    pub fn is_disabled(&self) -> bool {
+        self.destination.is_none()
+    }
+}

@@ -1,0 +1,174 @@
+//! Reports posted to Reconify.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, StatusCode};
+use reqwest::{Client, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tower::Service;
+use url::Url;
+
+use super::error::DeliveryError;
+use crate::config::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Destination, MAX_DELIVERIES, is_this_machine};
+use crate::report::Report;
+
+/// How much of an answer is read. `{"status":"ok"}` has 15 bytes.
+const LONGEST_ANSWER: usize = 64 * 1024;
+
+/// Posts reports with reqwest, and adds the keys to them as it does.
+pub(crate) struct HttpTransport {
+    /// `None` if no client could be made: there is no TLS then, or no certificates to trust.
+    client: Option<Client>,
+    endpoint: Url,
+    keys: SecretString,
+}
+
+/// What the collector says in a success.
+#[derive(Deserialize)]
+struct Answer {
+    status: Option<serde_json::Value>,
+    error: Option<serde_json::Value>,
+}
+
+impl HttpTransport {
+    pub(crate) fn new(destination: Destination) -> Self {
+        let Destination {
+            app_key,
+            api_key,
+            endpoint,
+            ..
+        } = destination;
+        let client = client(&endpoint)
+            .inspect_err(
+                |error| tracing::error!(%error, "no HTTP client can be made: no report will be delivered"),
+            )
+            .ok();
+        let text = |key: &SecretString| serde_json::Value::from(key.expose_secret()).to_string();
+        let keys = format!(r#","appKey":{},"apiKey":{}"#, text(&app_key), text(&api_key)).into();
+        Self {
+            client,
+            endpoint,
+            keys,
+        }
+    }
+}
+
+fn client(endpoint: &Url) -> reqwest::Result<Client> {
+    let builder = Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ATTEMPT_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .pool_max_idle_per_host(MAX_DELIVERIES);
+    // A proxy on the way to this machine would see what should stay here, and could not reach it.
+    if is_this_machine(endpoint) {
+        builder.no_proxy()
+    } else {
+        builder
+    }
+    .build()
+}
+
+impl Service<Report> for HttpTransport {
+    type Response = ();
+    type Error = DeliveryError;
+    type Future = Pin<Box<dyn Future<Output = Result<(), DeliveryError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DeliveryError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, report: Report) -> Self::Future {
+        let Some(client) = &self.client else {
+            return Box::pin(std::future::ready(Err(DeliveryError::rejected())));
+        };
+        let (head, tail) = report.around_keys();
+        let body = [head, self.keys.expose_secret().as_bytes(), tail].concat();
+        let request = client
+            .post(self.endpoint.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header(USER_AGENT, concat!("tower-reconify/", env!("CARGO_PKG_VERSION")))
+            .header("idempotency-key", report.id().to_string())
+            .body(body);
+        Box::pin(post(request))
+    }
+}
+
+async fn post(request: reqwest::RequestBuilder) -> Result<(), DeliveryError> {
+    let response = request.send().await.map_err(|_| DeliveryError::unavailable())?;
+    let status = response.status();
+    if status.is_success() {
+        return if is_taken(response).await {
+            Ok(())
+        } else {
+            Err(rejected(status))
+        };
+    }
+    match status.as_u16() {
+        401 | 403 => Err(DeliveryError::unauthorized().status(status.as_u16())),
+        408 | 425 | 429 | 500..=599 => {
+            let error = DeliveryError::unavailable().status(status.as_u16());
+            Err(match retry_after(response.headers(), SystemTime::now()) {
+                Some(delay) => error.retry_after(delay),
+                None => error,
+            })
+        }
+        _ => Err(rejected(status)),
+    }
+}
+
+fn rejected(status: StatusCode) -> DeliveryError {
+    DeliveryError::rejected().status(status.as_u16())
+}
+
+/// A success that says anything but `ok` in its body is none. One that cannot be read is.
+async fn is_taken(mut response: reqwest::Response) -> bool {
+    let mut answer = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        answer.extend_from_slice(&chunk);
+        if answer.len() > LONGEST_ANSWER {
+            return true;
+        }
+    }
+    match serde_json::from_slice::<Answer>(&answer) {
+        Ok(Answer { status, error }) => error.is_none() && status.is_none_or(|status| status == "ok"),
+        Err(_) => true,
+    }
+}
+
+/// The pause that an answer asks for: seconds, or a date. What cannot be read asks for none.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    match value.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => httpdate::parse_http_date(value)
+            .ok()
+            .map(|date| date.duration_since(now).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_a_date_and_junk_is_ignored() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let read = |value: &str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+            retry_after(&headers, now).map(|delay| delay.as_secs())
+        };
+        assert_eq!(read("120"), Some(120));
+        assert_eq!(read("0"), Some(0));
+        assert_eq!(read("1000000000"), Some(1_000_000_000));
+        assert_eq!(read("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30));
+        assert_eq!(read("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
+        assert_eq!(read("soon"), None);
+        assert_eq!(read("-1"), None);
+    }
+}

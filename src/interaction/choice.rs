@@ -1,0 +1,125 @@
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::json::{self, Fields, Node};
+use super::merge;
+use super::tool_calls::ToolCalls;
+use crate::endpoint::Endpoint;
+
+/// One of the `n` answers of a stream.
+#[derive(Debug, Default)]
+pub(super) struct Choice<'a> {
+    fields: Fields<'a>,
+    message: Option<Message<'a>>,
+}
+
+/// What the deltas of a chat add up to.
+#[derive(Debug, Default)]
+struct Message<'a> {
+    fields: Fields<'a>,
+    tool_calls: ToolCalls<'a>,
+}
+
+impl<'a> Choice<'a> {
+    pub(super) fn add(&mut self, fields: Vec<(Cow<'a, str>, &'a RawValue)>) {
+        let mut whole = None;
+        for (key, raw) in fields {
+            match &*key {
+                "index" => {}
+                "delta" => {
+                    let delta = json::object(raw).unwrap_or_default();
+                    self.message.get_or_insert_default().add(delta);
+                }
+                "message" => whole = json::object(raw),
+                "text" => merge::append(&mut self.fields, key, raw),
+                "logprobs" => merge::concat(&mut self.fields, key, raw),
+                "finish_reason" => merge::last_said(&mut self.fields, key, raw),
+                _ => merge::last(&mut self.fields, key, raw),
+            }
+        }
+        // Some servers repeat the whole message so far beside each delta.
+        if let (Some(whole), None) = (whole, &self.message) {
+            self.message.get_or_insert_default().add(whole);
+        }
+    }
+
+    /// Whether it is a chat's. Some servers send the text of a completion as a delta too.
+    pub(super) fn is_chat(&self, endpoint: Endpoint) -> bool {
+        self.message.is_some() && !(endpoint == Endpoint::Completion && self.fields.contains("text"))
+    }
+
+    pub(super) fn finish(mut self, index: Cow<'a, str>, endpoint: Endpoint) -> Node<'a> {
+        let is_chat = self.is_chat(endpoint);
+        let mut choice = Fields::default();
+        choice.set("index", Node::Literal(index));
+        if let Some(message) = self.message.filter(|_| is_chat) {
+            choice.set("message", message.finish());
+        }
+        if !self.fields.contains("finish_reason") {
+            self.fields.set("finish_reason", Node::NULL);
+        }
+        choice.extend(self.fields);
+        Node::Object(choice)
+    }
+}
+
+impl<'a> Message<'a> {
+    fn add(&mut self, delta: Vec<(Cow<'a, str>, &'a RawValue)>) {
+        for (key, raw) in delta {
+            match &*key {
+                "role" => merge::first(&mut self.fields, key, raw),
+                "tool_calls" => self.tool_calls.add(raw),
+                "function_call" if json::is_null(raw) => {}
+                "function_call" | "audio" => add_call(&mut self.fields, key, raw),
+                "content" | "refusal" | "reasoning" | "reasoning_content" | "reasoning_text" | "thinking" => {
+                    merge::append(&mut self.fields, key, raw);
+                }
+                _ if json::array(raw).is_some() => merge::concat(&mut self.fields, key, raw),
+                _ => merge::last(&mut self.fields, key, raw),
+            }
+        }
+    }
+
+    fn finish(self) -> Node<'a> {
+        let mut message = Fields::default();
+        message.set("role", Node::Text("assistant".to_owned()));
+        message.set("content", Node::NULL);
+        message.extend(self.fields);
+        if message
+            .get("role")
+            .and_then(Node::as_text)
+            .is_none_or(str::is_empty)
+        {
+            message.set("role", Node::Text("assistant".to_owned()));
+        }
+        if let Some(calls) = self.tool_calls.finish() {
+            message.set("tool_calls", calls);
+        }
+        Node::Object(message)
+    }
+}
+
+/// Adds a piece of a call of a function or tool, or of spoken audio: identifiers are set once, texts grow.
+pub(super) fn add_call<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let Some(entries) = json::object(raw) else {
+        merge::last(fields, key, raw);
+        return;
+    };
+    let slot = fields.entry(key, || Node::Object(Fields::default()));
+    if !matches!(slot, Node::Object(_)) {
+        *slot = Node::Object(Fields::default());
+    }
+    let Node::Object(call) = slot else { return };
+    for (key, raw) in entries {
+        match &*key {
+            "name" => merge::name(call, key, raw),
+            "id" => merge::first(call, key, raw),
+            "arguments" | "input" | "data" | "transcript" if json::is_null(raw) => {
+                call.entry(key, || Node::Text(String::new()));
+            }
+            "arguments" | "input" | "data" | "transcript" => merge::append(call, key, raw),
+            _ => merge::last(call, key, raw),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Content codings, undone on the copy that is reported.
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+/// A body may be encoded more than once. More often than this is an attack or a mistake.
+#[cfg(feature = "decompression")]
+const MOST_CODINGS: usize = 4;
+
+/// Undoes the codings of a body as far as it goes: a body that was cut off, or is longer than the limit when decoded,
+/// gives its beginning. `None` if a coding is not known.
+#[cfg(feature = "decompression")]
+pub(super) fn decode(body: Bytes, encodings: &[HeaderValue], limit: usize) -> Option<Bytes> {
+    let mut codings = Vec::new();
+    for line in encodings {
+        let tokens = line.to_str().ok()?.split(',').map(str::trim);
+        for token in tokens.filter(|token| !token.is_empty() && !token.eq_ignore_ascii_case("identity")) {
+            codings.push(streams::Coding::of(token)?);
+        }
+    }
+    if codings.len() > MOST_CODINGS {
+        return None;
+    }
+    // They were applied in the order in which they stand.
+    Some(
+        codings
+            .into_iter()
+            .rev()
+            .fold(body, |body, coding| coding.undo(&body, limit).into()),
+    )
+}
+
+/// Without decompression, only what is not encoded can be read.
+#[cfg(not(feature = "decompression"))]
+pub(super) fn decode(body: Bytes, encodings: &[HeaderValue], _: usize) -> Option<Bytes> {
+    let is_plain = |line: &HeaderValue| line.is_empty() || line.as_bytes().eq_ignore_ascii_case(b"identity");
+    encodings.iter().all(is_plain).then_some(body)
+}
+
+#[cfg(feature = "decompression")]
+mod streams {
+    use std::pin::{Pin, pin};
+    use std::task::{Context, Poll, Waker};
+
+    use async_compression::tokio::bufread::{
+        BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
+    };
+    use tokio::io::{AsyncRead, ReadBuf};
+
+    #[derive(Clone, Copy, Debug)]
+    pub(super) enum Coding {
+        Gzip,
+        Deflate,
+        Brotli,
+        Zstd,
+    }
+
+    impl Coding {
+        pub(super) fn of(token: &str) -> Option<Self> {
+            match token.to_ascii_lowercase().as_str() {
+                "gzip" | "x-gzip" => Some(Self::Gzip),
+                "deflate" => Some(Self::Deflate),
+                "br" => Some(Self::Brotli),
+                "zstd" => Some(Self::Zstd),
+                _ => None,
+            }
+        }
+
+        pub(super) fn undo(self, body: &[u8], limit: usize) -> Vec<u8> {
+            match self {
+                Self::Gzip => {
+                    let mut decoder = GzipDecoder::new(body);
+                    decoder.multiple_members(true);
+                    read(pin!(decoder), limit)
+                }
+                // The coding is zlib's format by definition (RFC 9110, 8.4.1.2), and bare deflate from some servers.
+                Self::Deflate if is_zlib(body) => read(pin!(ZlibDecoder::new(body)), limit),
+                Self::Deflate => read(pin!(DeflateDecoder::new(body)), limit),
+                Self::Brotli => read(pin!(BrotliDecoder::new(body)), limit),
+                Self::Zstd => {
+                    let mut decoder = ZstdDecoder::new(body);
+                    decoder.multiple_members(true);
+                    read(pin!(decoder), limit)
+                }
+            }
+        }
+    }
+
+    /// Reads to the end, to the limit, or to the first error.
+    fn read(mut decoder: Pin<&mut impl AsyncRead>, limit: usize) -> Vec<u8> {
+        let mut whole = Vec::new();
+        let mut block = [0; 8 * 1024];
+        // The body is in memory: reading never has to wait.
+        let mut context = Context::from_waker(Waker::noop());
+        while whole.len() < limit {
+            let mut buffer = ReadBuf::new(&mut block);
+            match decoder.as_mut().poll_read(&mut context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    whole.extend_from_slice(buffer.filled())
+                }
+                _ => break,
+            }
+        }
+        whole.truncate(limit);
+        whole
+    }
+
+    /// Whether the two bytes of zlib's header are there (RFC 1950, 2.2).
+    fn is_zlib(body: &[u8]) -> bool {
+        matches!(body, [method, flags, ..]
+            if method & 0x0f == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0)
+    }
+}

@@ -1,0 +1,189 @@
+//! JSON as text: taken apart one level at a time, put together again without ever being a tree.
+//!
+//! Numbers, escapes and key order stay as they were sent. Nothing here recurses into what it reads.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// The fields of one JSON object, in order.
+struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Checks that bytes are one JSON value, and returns its text. A byte order mark and white space around it are not
+/// part of it.
+pub(super) fn parse(bytes: &[u8]) -> Option<&RawValue> {
+    serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()
+}
+
+/// The fields of an object; `None` for any other value.
+pub(super) fn object(raw: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    serde_json::from_str(raw.get())
+        .ok()
+        .map(|Entries(entries)| entries)
+}
+
+/// The elements of an array; `None` for any other value.
+pub(super) fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// The inside of a string, still escaped; `None` for any other value. Two such texts can be joined as they are.
+pub(super) fn text(raw: &RawValue) -> Option<&str> {
+    raw.get().strip_prefix('"')?.strip_suffix('"')
+}
+
+pub(super) fn is_null(raw: &RawValue) -> bool {
+    raw.get() == "null"
+}
+
+/// Whether a value says nothing: null, or the empty string.
+pub(super) fn is_blank(raw: &RawValue) -> bool {
+    matches!(raw.get(), "null" | "\"\"")
+}
+
+/// JSON under construction.
+#[derive(Debug)]
+pub(super) enum Node<'a> {
+    Raw(&'a RawValue),
+    /// JSON text of our own, or checked before.
+    Literal(Cow<'a, str>),
+    /// The inside of a string, escaped.
+    Text(String),
+    Array(Vec<Node<'a>>),
+    Object(Fields<'a>),
+}
+
+/// The fields of an object under construction, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a>(IndexMap<Cow<'a, str>, Node<'a>, RandomState>);
+
+impl Node<'_> {
+    pub(super) const NULL: Self = Self::Literal(Cow::Borrowed("null"));
+
+    pub(super) fn number(number: u64) -> Self {
+        Self::Literal(number.to_string().into())
+    }
+
+    pub(super) fn string(text: &str) -> Self {
+        let mut literal = String::new();
+        write_text(text, &mut literal);
+        Self::Literal(literal.into())
+    }
+
+    /// The inside of a string, still escaped; `None` for any other value.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Raw(raw) => text(raw),
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Appends the JSON text of this value.
+    pub(super) fn write(&self, out: &mut String) {
+        match self {
+            Self::Raw(raw) => out.push_str(raw.get()),
+            Self::Literal(text) => out.push_str(text),
+            Self::Text(text) => {
+                out.push('"');
+                out.push_str(text);
+                out.push('"');
+            }
+            Self::Array(items) => {
+                out.push('[');
+                for (i, item) in items.iter().enumerate() {
+                    if i > 0 {
+                        out.push(',');
+                    }
+                    item.write(out);
+                }
+                out.push(']');
+            }
+            Self::Object(fields) => fields.write(out),
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of an object as they are.
+    pub(super) fn of(entries: Vec<(Cow<'a, str>, &'a RawValue)>) -> Self {
+        Self(
+            entries
+                .into_iter()
+                .map(|(key, raw)| (key, Node::Raw(raw)))
+                .collect(),
+        )
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Node<'a>> {
+        self.0.get(key)
+    }
+
+    pub(super) fn contains(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    pub(super) fn set(&mut self, key: impl Into<Cow<'a, str>>, value: Node<'a>) {
+        self.0.insert(key.into(), value);
+    }
+
+    /// The place of a field, made with `initial` if it is new.
+    pub(super) fn entry(&mut self, key: Cow<'a, str>, initial: impl FnOnce() -> Node<'a>) -> &mut Node<'a> {
+        self.0.entry(key).or_insert_with(initial)
+    }
+
+    /// Sets all of these fields too.
+    pub(super) fn extend(&mut self, fields: Self) {
+        self.0.extend(fields.0);
+    }
+
+    pub(super) fn write(&self, out: &mut String) {
+        out.push('{');
+        for (i, (key, value)) in self.0.iter().enumerate() {
+            if i > 0 {
+                out.push(',');
+            }
+            write_text(key, out);
+            out.push(':');
+            value.write(out);
+        }
+        out.push('}');
+    }
+}
+
+/// Appends text as a JSON string.
+pub(super) fn write_text(text: &str, out: &mut String) {
+    // A string always serialises; the empty one stands where that should ever change.
+    out.push_str(serde_json::to_string(text).as_deref().unwrap_or("\"\""));
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::with_capacity(8);
+                while let Some(Key(key)) = map.next_key()? {
+                    entries.push((key, map.next_value()?));
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(Collect)
+    }
+}

@@ -1,0 +1,200 @@
+//! How a value of a further chunk joins what earlier chunks gave.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::json::{self, Fields, Node};
+
+/// Replaces what is there, unless the new value is null. Objects are joined field by field.
+pub(super) fn last<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let slot = fields.entry(key, || Node::Raw(raw));
+    if json::is_null(raw) {
+        return;
+    }
+    let Some(entries) = json::object(raw) else {
+        *slot = Node::Raw(raw);
+        return;
+    };
+    if let Some(known) = as_object(slot) {
+        for (key, raw) in entries {
+            replace(known, key, raw);
+        }
+    } else {
+        *slot = Node::Raw(raw);
+    }
+}
+
+/// Keeps the first value that says something.
+pub(super) fn first<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let slot = fields.entry(key, || Node::Raw(raw));
+    if let Node::Raw(known) = slot
+        && (json::is_blank(known) || known.get() == "0")
+        && !json::is_null(raw)
+    {
+        *slot = Node::Raw(raw);
+    }
+}
+
+/// Keeps the last value that says something.
+pub(super) fn last_said<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let slot = fields.entry(key, || Node::Raw(raw));
+    if !json::is_blank(raw) {
+        *slot = Node::Raw(raw);
+    }
+}
+
+/// Appends a piece of text, or the parts of a list.
+pub(super) fn append<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    append_within(fields, key, raw, MAX_PART_DEPTH);
+}
+
+/// Parts hold texts or lists of parts (`thinking` in `thinking`). Deeper ones than any server sends are kept as they
+/// are, which bounds the work and the stack that a hostile stream can cost.
+const MAX_PART_DEPTH: u8 = 3;
+
+fn append_within<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue, depth: u8) {
+    if let Some(piece) = json::text(raw) {
+        match fields.entry(key, || Node::Text(String::new())) {
+            Node::Array(parts) => append_text(parts, piece),
+            slot => join(slot, piece),
+        }
+    } else if let Some(items) = json::array(raw) {
+        extend(fields, key, items, |parts, part| append_part(parts, part, depth));
+    } else {
+        last(fields, key, raw);
+    }
+}
+
+/// Appends the elements of lists, as they are; of an object, those of each of its fields.
+pub(super) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    if let Some(items) = json::array(raw) {
+        extend(fields, key, items, push);
+    } else if let Some(entries) = json::object(raw) {
+        let slot = fields.entry(key, || Node::Object(Fields::default()));
+        if !matches!(slot, Node::Object(_)) {
+            *slot = Node::Object(Fields::default());
+        }
+        if let Node::Object(known) = slot {
+            for (key, raw) in entries {
+                match json::array(raw) {
+                    Some(items) => extend(known, key, items, push),
+                    None => replace(known, key, raw),
+                }
+            }
+        }
+    } else {
+        replace(fields, key, raw);
+    }
+}
+
+fn push<'a>(list: &mut Vec<Node<'a>>, item: &'a RawValue) {
+    list.push(Node::Raw(item));
+}
+
+/// Sets a name once: a repetition is ignored, a further piece of it is appended.
+pub(super) fn name<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let known = fields.get(&key).and_then(Node::as_text);
+    if known.is_none() || known != json::text(raw) {
+        append(fields, key, raw);
+    }
+}
+
+/// Replaces what is there, unless the new value is null.
+fn replace<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let slot = fields.entry(key, || Node::Raw(raw));
+    if !json::is_null(raw) {
+        *slot = Node::Raw(raw);
+    }
+}
+
+fn extend<'a>(
+    fields: &mut Fields<'a>,
+    key: Cow<'a, str>,
+    items: Vec<&'a RawValue>,
+    mut add: impl FnMut(&mut Vec<Node<'a>>, &'a RawValue),
+) {
+    let slot = fields.entry(key, || Node::Array(Vec::new()));
+    if !matches!(slot, Node::Array(_)) {
+        *slot = Node::Array(elements(slot));
+    }
+    if let Node::Array(known) = slot {
+        for item in items {
+            add(known, item);
+        }
+    }
+}
+
+/// What a value contributes to a list that follows it: its elements, or the text before the first of them.
+fn elements<'a>(slot: &mut Node<'a>) -> Vec<Node<'a>> {
+    match slot {
+        Node::Array(items) => std::mem::take(items),
+        Node::Text(text) if !text.is_empty() => vec![Node::Text(std::mem::take(text))],
+        Node::Raw(raw) if !json::is_blank(raw) => match json::array(raw) {
+            Some(items) => items.into_iter().map(Node::Raw).collect(),
+            None => vec![Node::Raw(raw)],
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Appends a content part; a part of the same type as the one before it, if it carries text, is joined to that one.
+fn append_part<'a>(parts: &mut Vec<Node<'a>>, part: &'a RawValue, depth: u8) {
+    if let Some(shallower) = depth.checked_sub(1)
+        && let Some(entries) = json::object(part)
+        && let Some(known) = parts.last_mut().and_then(as_object)
+        && let Some(kind) = joinable(known, &entries)
+    {
+        // What else it says of itself, the first piece has said.
+        if let Some((key, raw)) = entries.into_iter().find(|(key, _)| key == kind) {
+            append_within(known, key, raw, shallower);
+        }
+    } else {
+        parts.push(Node::Raw(part));
+    }
+}
+
+/// Appends text that comes after a list of parts: to the last part, if that is text.
+fn append_text<'a>(parts: &mut Vec<Node<'a>>, piece: &str) {
+    let is_text = |part: &Fields<'_>| part.get("type").and_then(Node::as_text) == Some("text");
+    if let Some(part) = parts.last_mut().and_then(as_object)
+        && is_text(part)
+    {
+        join(part.entry("text".into(), || Node::Text(String::new())), piece);
+    } else {
+        let mut part = Fields::default();
+        part.set("type", Node::Text("text".to_owned()));
+        part.set("text", Node::Text(piece.to_owned()));
+        parts.push(Node::Object(part));
+    }
+}
+
+/// Appends to a text; anything else but a string gives way to it.
+fn join(slot: &mut Node<'_>, piece: &str) {
+    match slot {
+        Node::Text(text) => text.push_str(piece),
+        slot => *slot = Node::Text([slot.as_text().unwrap_or_default(), piece].concat()),
+    }
+}
+
+/// The type that two neighbouring parts share, if it is one whose pieces are joined. Its text is under its own name.
+fn joinable(known: &Fields<'_>, entries: &[(Cow<'_, str>, &RawValue)]) -> Option<&'static str> {
+    let Some(Node::Raw(known)) = known.get("type") else {
+        return None;
+    };
+    let (_, new) = entries.iter().find(|(key, _)| key == "type")?;
+    ["text", "thinking"]
+        .into_iter()
+        .find(|kind| json::text(known) == Some(kind) && json::text(new) == Some(kind))
+}
+
+/// Makes an object of a value that is one, so that its fields can change.
+fn as_object<'s, 'a>(slot: &'s mut Node<'a>) -> Option<&'s mut Fields<'a>> {
+    if let Node::Raw(raw) = slot {
+        *slot = Node::Object(Fields::of(json::object(raw)?));
+    }
+    match slot {
+        Node::Object(fields) => Some(fields),
+        _ => None,
+    }
+}

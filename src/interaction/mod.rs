@@ -1,0 +1,130 @@
+//! From raw bytes to an interaction: what was asked, and what was answered.
+
+mod choice;
+mod content;
+mod decode;
+mod json;
+mod merge;
+mod sse;
+mod stream;
+mod tool_calls;
+mod translate;
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use serde_json::value::RawValue;
+
+pub(crate) use self::translate::{Clock, translate};
+use crate::error::{Error, Kind as ErrorKind};
+use crate::exchange::Outcome;
+use crate::identity::{Session, User};
+
+/// One interaction with a model: what is reported.
+///
+/// The layer makes one of every exchange. What never crossed it can be reported by hand, with
+/// [`Reporter::report`](crate::Reporter::report):
+///
+/// ```
+/// use serde_json::json;
+/// use tower_reconify::{Interaction, InteractionKind, User};
+///
+/// let interaction = Interaction::new(
+///     InteractionKind::Chat,
+///     &json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Tell a cat joke"}]}),
+///     &json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": "Meow."}}]}),
+/// )?
+/// .user(User::new("user-42"));
+/// # Ok::<_, tower_reconify::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Interaction {
+    pub(crate) kind: InteractionKind,
+    pub(crate) request: Box<RawValue>,
+    pub(crate) response: Box<RawValue>,
+    pub(crate) user: Option<User>,
+    pub(crate) session: Option<Session>,
+    pub(crate) requested: SystemTime,
+    pub(crate) responded: SystemTime,
+    outcome: Outcome,
+}
+
+/// The types of interaction that Reconify takes from its own modules (Node module 3.1.0).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InteractionKind {
+    /// A chat completion.
+    Chat,
+    /// A text completion.
+    Completion,
+    /// A message to and from an assistant.
+    Assistant,
+    /// Generated images.
+    Image,
+}
+
+impl Interaction {
+    /// An interaction that took place now, with the JSON that was sent and received, as a [`serde_json::Value`] or
+    /// anything else that serialises to it. A [`RawValue`] is sent as it is.
+    ///
+    /// # Errors
+    ///
+    /// If the request or the response cannot be serialised to JSON.
+    pub fn new(
+        kind: InteractionKind,
+        request: &(impl serde::Serialize + ?Sized),
+        response: &(impl serde::Serialize + ?Sized),
+    ) -> Result<Self, Error> {
+        let now = SystemTime::now();
+        let raw = |part, source| Error::from(ErrorKind::Json { part, source });
+        Ok(Self {
+            kind,
+            request: serde_json::value::to_raw_value(request).map_err(|error| raw("request", error))?,
+            response: serde_json::value::to_raw_value(response).map_err(|error| raw("response", error))?,
+            user: None,
+            session: None,
+            requested: now,
+            responded: now,
+            outcome: Outcome::Answered,
+        })
+    }
+
+    /// How the exchange ended; [`Outcome::Answered`] for what was made by hand.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// Sets the user.
+    #[must_use]
+    pub fn user(mut self, user: User) -> Self {
+        self.user = Some(user);
+        self
+    }
+
+    /// Sets the session.
+    #[must_use]
+    pub fn session(mut self, session: Session) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// Sets when the request was made, and how long the answer took.
+    #[must_use]
+    pub fn at(mut self, requested: SystemTime, took: Duration) -> Self {
+        self.requested = requested;
+        self.responded = requested.checked_add(took).unwrap_or(requested);
+        self
+    }
+}
+
+/// Shows type, user and session, and neither request nor response.
+impl fmt::Debug for Interaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interaction")
+            .field("kind", &self.kind)
+            .field("outcome", &self.outcome)
+            .field("user", &self.user)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}

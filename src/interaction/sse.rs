@@ -1,0 +1,156 @@
+//! Events of a `text/event-stream`, as the WHATWG HTML standard (section 9.2) splits them.
+
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
+/// The events of a stream that is at hand as a whole.
+///
+/// Lines may end in LF, CRLF or CR. An event that the end of the stream cuts off before its blank line is yielded too,
+/// which the standard would not do: what arrived of a broken stream is reported.
+#[derive(Debug)]
+pub(super) struct Events<'a> {
+    rest: &'a [u8],
+}
+
+/// One event that carries data.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Event<'a> {
+    /// The last `event` field, empty if there was none.
+    pub(super) name: &'a [u8],
+    /// The `data` fields, joined by line feeds.
+    pub(super) data: Cow<'a, [u8]>,
+}
+
+impl<'a> Events<'a> {
+    pub(super) fn new(stream: &'a [u8]) -> Self {
+        Self {
+            rest: stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream),
+        }
+    }
+
+    fn next_line(&mut self) -> Option<&'a [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let Some(end) = memchr2(b'\n', b'\r', self.rest) else {
+            return Some(std::mem::take(&mut self.rest));
+        };
+        let (line, rest) = self.rest.split_at(end);
+        self.rest = rest.strip_prefix(b"\r\n").or(rest.get(1..)).unwrap_or_default();
+        Some(line)
+    }
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = Event<'a>;
+
+    fn next(&mut self) -> Option<Event<'a>> {
+        let mut name: &[u8] = b"";
+        let mut data: Option<Cow<'a, [u8]>> = None;
+        while let Some(line) = self.next_line() {
+            if line.is_empty() {
+                match data.take() {
+                    Some(data) => return Some(Event { name, data }),
+                    None => name = b"",
+                }
+            } else if let Some(value) = field(line, b"data") {
+                match &mut data {
+                    None => data = Some(Cow::Borrowed(value)),
+                    Some(data) => {
+                        let data = data.to_mut();
+                        data.push(b'\n');
+                        data.extend_from_slice(value);
+                    }
+                }
+            } else if let Some(value) = field(line, b"event") {
+                name = value;
+            }
+        }
+        data.map(|data| Event { name, data })
+    }
+}
+
+/// Whether bytes begin as an event stream does, whatever their content type says.
+pub(super) fn looks_like_events(bytes: &[u8]) -> bool {
+    let start = bytes
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(bytes)
+        .trim_ascii_start();
+    [&b"data:"[..], b"event:", b"id:", b"retry:", b":"]
+        .iter()
+        .any(|field| start.starts_with(field))
+}
+
+/// The value of a line, if the line is that field. One space after the colon is not part of it.
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    match line.strip_prefix(name)? {
+        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
+        [] => Some(b""),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(stream: &str) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Events::new(stream.as_bytes())
+            .map(|event| (text(event.name), text(&event.data)))
+            .collect()
+    }
+
+    fn data(stream: &str) -> Vec<String> {
+        events(stream).into_iter().map(|(_, data)| data).collect()
+    }
+
+    #[test]
+    fn lines_end_in_lf_crlf_or_cr() {
+        for end in ["\n", "\r\n", "\r"] {
+            assert_eq!(
+                data(&"data: a|data:b||data: c||".replace('|', end)),
+                ["a\nb", "c"],
+                "{end:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn comments_other_fields_and_events_without_data_are_passed_over() {
+        assert_eq!(
+            data(": ping\n\nid: 1\nretry: 5\n\n:\ndata: a\n: x\n\nevent: e\n\ndatum: b\n\n"),
+            ["a"]
+        );
+    }
+
+    #[test]
+    fn an_event_has_the_last_name_given_and_only_one_space_is_taken() {
+        assert_eq!(
+            events("event: x\nevent:error\ndata:  a \n\ndata\n\n"),
+            [
+                ("error".to_owned(), " a ".to_owned()),
+                (String::new(), String::new())
+            ]
+        );
+    }
+
+    #[test]
+    fn an_event_cut_off_by_the_end_is_yielded() {
+        assert_eq!(data("data: a\n\ndata: b"), ["a", "b"]);
+        assert_eq!(data("data: a\n\ndata: b\n"), ["a", "b"]);
+        assert_eq!(data("\u{feff}data: a"), ["a"]);
+        assert!(data("").is_empty());
+    }
+
+    #[test]
+    fn a_stream_is_known_by_its_beginning() {
+        for stream in ["data: x", "\n\nevent: x", ": x", "\u{feff}id:1"] {
+            assert!(looks_like_events(stream.as_bytes()), "{stream}");
+        }
+        for other in ["", "{\"data:\":1}", "hello", "database: x"] {
+            assert!(!looks_like_events(other.as_bytes()), "{other}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+use std::fmt;
+use std::sync::Arc;
+
+use tower::{BoxError, Layer, Service};
+
+use super::service::{Reconify, Tracker};
+use crate::config::Config;
+use crate::delivery::HttpTransport;
+use crate::endpoint::Route;
+use crate::report::Report;
+use crate::reporter::Reporter;
+
+/// A Tower layer that reports the interactions that pass through a service to Reconify.
+///
+/// Clones are cheap and share one reporter, as do all services that they make. Making a layer does no I/O and needs no
+/// runtime: it starts one thread, which does everything that is not recording. The thread ends when the last clone,
+/// service, body and [`Reporter`] is gone (what is queued then is still sent, for up to five seconds, in the
+/// background), or with [`Reporter::shutdown`].
+///
+/// ```
+/// use axum::{Router, routing::post};
+/// use tower_reconify::{Config, ReconifyLayer};
+///
+/// let reconify = ReconifyLayer::new(Config::builder("app-key", "api-key").build()?);
+/// let app: Router = Router::new()
+///     .route("/v1/chat/completions", post(async || "an answer"))
+///     .layer(reconify.clone());
+/// # Ok::<_, tower_reconify::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct ReconifyLayer {
+    reporter: Reporter,
+    routes: Arc<[Route]>,
+}
+
+impl ReconifyLayer {
+    /// A layer that posts its reports over HTTP, to the endpoint of the configuration.
+    pub fn new(config: Config) -> Self {
+        match &config.destination {
+            Some(destination) => {
+                let destination = destination.clone();
+                Self::start(config, || HttpTransport::new(destination))
+            }
+            None => Self {
+                reporter: Reporter::disabled(),
+                routes: Arc::new([]),
+            },
+        }
+    }
+
+    /// A layer whose reports leave through a service of the application's: a broker, a file, a test.
+    ///
+    /// The configuration's keys and endpoints are then not used. An error that is, or whose box holds, a
+    /// [`DeliveryError`](crate::DeliveryError) says whether to try again; any other error is tried again.
+    ///
+    /// ```
+    /// use tower::service_fn;
+    /// use tower_reconify::{Config, ReconifyLayer, Report};
+    ///
+    /// let config = Config::builder("app-key", "api-key").build()?;
+    /// let layer = ReconifyLayer::with_transport(
+    ///     config,
+    ///     service_fn(async |report: Report| {
+    ///         println!("{}", report.json());
+    ///         Ok::<_, std::io::Error>(())
+    ///     }),
+    /// );
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    pub fn with_transport<S>(config: Config, transport: S) -> Self
+    where
+        S: Service<Report> + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+    {
+        if config.is_disabled() {
+            return Self::new(config);
+        }
+        Self::start(config, || transport)
+    }
+
+    fn start<S>(config: Config, transport: impl FnOnce() -> S + Send + 'static) -> Self
+    where
+        S: Service<Report> + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+    {
+        let routes = config.routes.clone().into();
+        Self {
+            reporter: Reporter::start(config, transport),
+            routes,
+        }
+    }
+
+    /// The reporter that all clones of this layer share.
+    pub fn reporter(&self) -> Reporter {
+        self.reporter.clone()
+    }
+}
+
+impl<S> Layer<S> for ReconifyLayer {
+    type Service = Reconify<S>;
+
+    fn layer(&self, inner: S) -> Reconify<S> {
+        let tracker = self.reporter.intake().map(|intake| Tracker {
+            intake: intake.clone(),
+            routes: Arc::clone(&self.routes),
+        });
+        Reconify::new(inner, tracker)
+    }
+}
+
+impl fmt::Debug for ReconifyLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReconifyLayer")
+            .field("reporter", &self.reporter)
+            .finish_non_exhaustive()
+    }
+}

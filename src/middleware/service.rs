@@ -1,0 +1,86 @@
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower::Service;
+
+use super::future::ResponseFuture;
+use crate::capture::{Capture, RequestBody, ResponseBody, Tap};
+use crate::endpoint::{Endpoint, Route};
+use crate::queue::Intake;
+
+/// A service that passes every request to an inner one and reports the interactions with a model among them.
+///
+/// Made by [`ReconifyLayer`](crate::ReconifyLayer). The inner service gets the request with its body wrapped in
+/// [`RequestBody`]; the caller gets the response with its body wrapped in [`ResponseBody`]. Both bodies, like the
+/// service itself, are `Send`, `Sync`, `Unpin` and `Clone` where what they wrap is (bodies are never `Clone`).
+///
+/// The data of both bodies is [`Bytes`], as it is with Axum, hyper, reqwest and `http-body-util`.
+#[derive(Clone, Debug)]
+pub struct Reconify<S> {
+    inner: S,
+    tracker: Option<Tracker>,
+}
+
+/// What a service needs to recognise and capture exchanges.
+#[derive(Clone, Debug)]
+pub(super) struct Tracker {
+    pub(super) intake: Intake,
+    pub(super) routes: Arc<[Route]>,
+}
+
+impl<S> Reconify<S> {
+    pub(super) fn new(inner: S, tracker: Option<Tracker>) -> Self {
+        Self { inner, tracker }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, mutably.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Takes the inner service out.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Reconify<S>
+where
+    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
+    B: Body<Data = Bytes>,
+    R: Body<Data = Bytes>,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (parts, body) = request.into_parts();
+        let (capture, tap) = self
+            .tracker
+            .as_ref()
+            .and_then(|tracker| tracker.begin(&parts))
+            .unzip();
+        let request = Request::from_parts(parts, RequestBody::new(body, tap));
+        ResponseFuture::new(self.inner.call(request), capture)
+    }
+}
+
+impl Tracker {
+    fn begin(&self, request: &http::request::Parts) -> Option<(Capture, Tap)> {
+        let endpoint = Endpoint::of(&request.method, request.uri.path(), &self.routes)?;
+        Capture::begin(&self.intake, endpoint, request)
+    }
+}

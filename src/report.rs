@@ -1,0 +1,138 @@
+//! The wire: an interaction as the JSON that Reconify takes, all but the keys.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::identity::User;
+use crate::interaction::{Interaction, InteractionKind};
+
+/// The version of Reconify's REST API that the reports are written for.
+const API_VERSION: &str = "1.0.0";
+
+/// One report, ready to be sent. Every attempt to deliver it sends the same bytes.
+///
+/// It holds no keys: the default transport adds them to `reconify` as it sends.
+///
+/// ```json
+/// {"reconify": {"format": "openai", "type": "chat", "version": "1.0.0"},
+///  "timestamps": {"request": 1689703471457, "response": 1689703474393},
+///  "session": "S1", "sessionTimeout": 15, "user": {"userId": "ABC123"},
+///  "request": {"model": "gpt-4o", "messages": []}, "response": {"choices": []}}
+/// ```
+#[derive(Clone, Debug)]
+pub struct Report {
+    id: Uuid,
+    json: Bytes,
+    keys_at: usize,
+}
+
+#[derive(Serialize)]
+struct Payload<'a> {
+    reconify: Envelope,
+    timestamps: Timestamps,
+    session: Option<&'a str>,
+    #[serde(rename = "sessionTimeout")]
+    session_timeout: Option<u32>,
+    user: UserObject<'a>,
+    request: &'a RawValue,
+    response: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct Envelope {
+    format: &'static str,
+    r#type: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Timestamps {
+    request: u64,
+    response: u64,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum UserObject<'a> {
+    Known(&'a User),
+    Unknown {},
+}
+
+impl Report {
+    /// Writes an interaction down. The timeout is for sessions that have none of their own.
+    pub(crate) fn new(interaction: &Interaction, session_timeout: Option<u32>) -> serde_json::Result<Self> {
+        let session = interaction.session.as_ref();
+        let reconify = Envelope {
+            format: "openai",
+            r#type: type_of(interaction.kind),
+            version: API_VERSION,
+        };
+        // `{"reconify":` and the envelope but for its closing brace.
+        let keys_at = r#"{"reconify":"#.len() + serde_json::to_string(&reconify)?.len() - 1;
+        let payload = Payload {
+            reconify,
+            timestamps: Timestamps {
+                request: milliseconds(interaction.requested),
+                response: milliseconds(interaction.responded),
+            },
+            session: session.and_then(|session| session.id()),
+            session_timeout: session
+                .and_then(|session| session.timeout_minutes())
+                .or(session_timeout),
+            user: interaction
+                .user
+                .as_ref()
+                .map_or(UserObject::Unknown {}, UserObject::Known),
+            request: &interaction.request,
+            response: &interaction.response,
+        };
+        let mut json =
+            Vec::with_capacity(512 + interaction.request.get().len() + interaction.response.get().len());
+        serde_json::to_writer(&mut json, &payload)?;
+        Ok(Self {
+            id: Uuid::new_v4(),
+            json: json.into(),
+            keys_at,
+        })
+    }
+
+    /// The report's id: unique, and the same on every attempt to deliver it.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// The payload, without keys.
+    pub fn json(&self) -> &str {
+        str::from_utf8(&self.json).unwrap_or_default()
+    }
+
+    /// The payload, without keys, as bytes.
+    pub fn bytes(&self) -> Bytes {
+        self.json.clone()
+    }
+
+    /// The payload in two parts, between which further fields of `reconify` can stand.
+    pub(crate) fn around_keys(&self) -> (&[u8], &[u8]) {
+        self.json
+            .split_at_checked(self.keys_at)
+            .unwrap_or((&self.json, &[]))
+    }
+}
+
+fn type_of(kind: InteractionKind) -> &'static str {
+    match kind {
+        InteractionKind::Chat => "chat",
+        InteractionKind::Completion => "completion",
+        InteractionKind::Assistant => "assistant",
+        InteractionKind::Image => "image",
+    }
+}
+
+fn milliseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

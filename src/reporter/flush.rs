@@ -1,0 +1,128 @@
+use std::collections::HashSet;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::stats::Settlement;
+
+/// What a [`flush`](crate::Reporter::flush) waited for, and what became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FlushReport {
+    /// Reports that the collector took.
+    pub delivered: u64,
+    /// Reports that the collector refused for good.
+    pub rejected: u64,
+    /// Interactions that were lost; [`Stats`](crate::Stats) has the reasons.
+    pub dropped: u64,
+    /// Interactions that, by intent, were not sent.
+    pub withheld: u64,
+    /// Interactions that are still on their way: the deadline came first.
+    pub pending: u64,
+}
+
+/// What a [`shutdown`](crate::Reporter::shutdown) waited for, and what became of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Reports that the collector took.
+    pub delivered: u64,
+    /// Reports that the collector refused for good.
+    pub rejected: u64,
+    /// Interactions that were lost, among them all that the deadline came before.
+    pub dropped: u64,
+    /// Interactions that, by intent, were not sent.
+    pub withheld: u64,
+    /// Exchanges that had not ended: nobody will report them.
+    pub in_flight: u64,
+}
+
+impl FlushReport {
+    /// Whether nothing was lost and nothing is left.
+    pub fn is_complete(&self) -> bool {
+        self.dropped == 0 && self.pending == 0
+    }
+
+    fn count(&mut self, settlement: Settlement) {
+        match settlement {
+            Settlement::Delivered => self.delivered += 1,
+            Settlement::Rejected => self.rejected += 1,
+            Settlement::Dropped(_) => self.dropped += 1,
+            Settlement::Withheld(_) => self.withheld += 1,
+        }
+    }
+}
+
+impl ShutdownReport {
+    /// Whether nothing was lost.
+    pub fn is_complete(&self) -> bool {
+        self.dropped == 0 && self.in_flight == 0
+    }
+
+    pub(super) fn of(flushed: FlushReport, in_flight: u64) -> Self {
+        let FlushReport {
+            delivered,
+            rejected,
+            dropped,
+            withheld,
+            pending,
+        } = flushed;
+        Self {
+            delivered,
+            rejected,
+            dropped: dropped + pending,
+            withheld,
+            in_flight,
+        }
+    }
+}
+
+/// A flush under way: what was there when it began, and what has become of it.
+pub(super) struct Flush {
+    /// Exchanges in the queue that were there when it began.
+    pub(super) queued: usize,
+    /// Jobs that the worker had when it began, or has taken from the queue since.
+    pub(super) jobs: HashSet<u64>,
+    pub(super) report: FlushReport,
+    pub(super) deadline: Option<Instant>,
+    pub(super) reply: Reply,
+}
+
+pub(super) enum Reply {
+    Flush(oneshot::Sender<FlushReport>),
+    Shutdown(oneshot::Sender<ShutdownReport>),
+    /// Nobody is left who could ask: the worker ends with what it began.
+    Abandoned,
+}
+
+impl Flush {
+    /// A job was taken from the queue.
+    pub(super) fn started(&mut self, job: u64) {
+        if self.queued > 0 {
+            self.queued -= 1;
+            self.jobs.insert(job);
+        }
+    }
+
+    pub(super) fn settled(&mut self, job: u64, settlement: Settlement) {
+        if self.jobs.remove(&job) {
+            self.report.count(settlement);
+        }
+    }
+
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.is_complete() || self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.queued == 0 && self.jobs.is_empty()
+    }
+
+    /// The counts, with what is left as pending.
+    pub(super) fn report(&self) -> FlushReport {
+        FlushReport {
+            pending: (self.queued + self.jobs.len()) as u64,
+            ..self.report
+        }
+    }
+}

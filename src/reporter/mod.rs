@@ -1,0 +1,10 @@
+//! The worker that sends what was captured, and the handle to it.
+
+mod deliveries;
+mod flush;
+mod handle;
+mod prepare;
+mod worker;
+
+pub use self::flush::{FlushReport, ShutdownReport};
+pub use self::handle::Reporter;
