@@ -1,0 +1,67 @@
+//! A collector: takes what Reconify takes, and prints a line a report.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::routing::post;
+use serde_json::Value;
+
+use super::wire;
+
+pub(crate) const APP_KEY: &str = "demo-app-key";
+pub(crate) const API_KEY: &str = "demo-api-key";
+
+pub(crate) async fn start() -> std::io::Result<SocketAddr> {
+    super::serve(
+        Router::new()
+            .route("/track", post(track))
+            .layer(DefaultBodyLimit::disable()),
+    )
+    .await
+}
+
+async fn track(body: Bytes) -> (StatusCode, &'static str) {
+    let report = serde_json::from_slice::<Value>(&body).map_err(|error| error.to_string());
+    match report.and_then(|report| wire::check(&report, APP_KEY, API_KEY).map(|()| report)) {
+        Ok(report) => {
+            println!("report    {}", describe(&report));
+            (StatusCode::OK, r#"{"status":"ok"}"#)
+        }
+        Err(problem) => {
+            println!("report    not valid: {problem}");
+            (StatusCode::BAD_REQUEST, r#"{"status":"error"}"#)
+        }
+    }
+}
+
+/// Type, user, session, model, tokens and first words of a report.
+fn describe(report: &Value) -> String {
+    let text = |pointer: &str| {
+        report
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or("-")
+            .to_owned()
+    };
+    let user = match text("/user/userId") {
+        none if none == "-" => text("/user/email"),
+        id => id,
+    };
+    let tokens = report
+        .pointer("/response/usage/total_tokens")
+        .map_or("-".to_owned(), Value::to_string);
+    let words = ["/response/choices/0/message/content", "/response/choices/0/text"]
+        .iter()
+        .find_map(|pointer| report.pointer(pointer)?.as_str())
+        .unwrap_or_default();
+    let words: String = words.chars().take(40).collect();
+    format!(
+        "type={} user={user} session={} model={} tokens={tokens} {words:?}",
+        text("/reconify/type"),
+        text("/session"),
+        text("/request/model"),
+    )
+}

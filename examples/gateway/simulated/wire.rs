@@ -1,0 +1,66 @@
+//! What a report must look like: the vendor's REST documentation, and what its own modules send.
+
+use serde_json::Value;
+
+type Check = fn(&Value) -> bool;
+
+pub(crate) fn check(report: &Value, app_key: &str, api_key: &str) -> Result<(), String> {
+    let is_number: Check = |value| value.is_u64();
+    let is_text: Check = |value| value.as_str().is_some_and(|text| !text.is_empty());
+    let is_object: Check = Value::is_object;
+    let is_array: Check = Value::is_array;
+
+    expect(report, "/reconify/format", |value| value == "openai")?;
+    expect(report, "/reconify/version", |value| value == "1.0.0")?;
+    expect(report, "/reconify/appKey", |value| value == app_key)?;
+    expect(report, "/reconify/apiKey", |value| value == api_key)?;
+    expect(report, "/timestamps/request", is_number)?;
+    expect(report, "/timestamps/response", |value| {
+        value.as_u64() >= report.pointer("/timestamps/request").and_then(Value::as_u64)
+    })?;
+    expect(report, "/session", |value| value.is_null() || is_text(value))?;
+    expect(report, "/sessionTimeout", |value| {
+        value.is_null() || is_number(value)
+    })?;
+    expect(report, "/user", is_object)?;
+    check_user(&report["user"])?;
+    expect(report, "/request", is_object)?;
+    expect(report, "/response", is_object)?;
+    match report["reconify"]["type"].as_str() {
+        Some("chat") => expect(report, "/request/messages", is_array)?,
+        Some("completion") => expect(report, "/request/prompt", |_| true)?,
+        other => return Err(format!("/reconify/type is {other:?}")),
+    }
+    expect(report, "/response/choices", is_array)
+}
+
+fn check_user(user: &Value) -> Result<(), String> {
+    let fields = user.as_object().into_iter().flatten();
+    for (name, value) in fields {
+        let is_right = match name.as_str() {
+            "userId" | "email" | "firstName" | "lastName" | "phone" | "gender" => value.is_string(),
+            "isAuthenticated" => value == 0 || value == 1,
+            _ => false,
+        };
+        if !is_right {
+            return Err(format!("/user/{name} is {value}"));
+        }
+    }
+    let is_told = user.get("userId").or(user.get("email")).is_some();
+    if is_told || user == &serde_json::json!({}) {
+        Ok(())
+    } else {
+        Err("/user has neither userId nor email".into())
+    }
+}
+
+fn expect(report: &Value, pointer: &str, is_right: impl Fn(&Value) -> bool) -> Result<(), String> {
+    match report.pointer(pointer) {
+        Some(value) if is_right(value) => Ok(()),
+        Some(value) => Err(format!(
+            "{pointer} is {}",
+            value.to_string().chars().take(60).collect::<String>()
+        )),
+        None => Err(format!("{pointer} is missing")),
+    }
+}
