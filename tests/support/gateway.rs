@@ -1,0 +1,206 @@
+//! The example gateway as a process, with the test as its OpenAI and its collector.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::net::TcpListener;
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::mpsc;
+
+use super::PATIENCE;
+
+pub const APP_KEY: &str = "APP-of-the-test";
+pub const API_KEY: &str = "API-of-the-test";
+
+/// A running gateway.
+pub struct Gateway {
+    pub address: SocketAddr,
+    child: Child,
+    output: Lines<BufReader<ChildStdout>>,
+    /// What it has printed so far.
+    pub printed: Vec<String>,
+}
+
+impl Gateway {
+    /// Starts the example with these variables and none of the surrounding `RECONIFY_*`.
+    pub async fn start(variables: &[(&str, String)]) -> Self {
+        let mut command = Command::new(example());
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("RECONIFY_") || name == "OPENAI_BASE_URL" {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("LISTEN_ADDR", "127.0.0.1:0")
+            .envs(variables.iter().map(|(name, value)| (name, value)));
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the example starts");
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut gateway = Self {
+            address: ([0, 0, 0, 0], 0).into(),
+            child,
+            output,
+            printed: Vec::new(),
+        };
+        let line = gateway.line_with("listening on http://").await;
+        gateway.address = line.trim_start_matches("listening on http://").parse().unwrap();
+        gateway
+    }
+
+    /// Between an OpenAI and a collector of the test's.
+    pub async fn between(openai: SocketAddr, collector: SocketAddr) -> Self {
+        Self::start(&[
+            ("OPENAI_BASE_URL", format!("http://{openai}/v1")),
+            ("RECONIFY_ENDPOINT", format!("http://{collector}/track")),
+            ("RECONIFY_APP_KEY", APP_KEY.to_owned()),
+            ("RECONIFY_API_KEY", API_KEY.to_owned()),
+        ])
+        .await
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Reads its output up to a line that contains `text`.
+    pub async fn line_with(&mut self, text: &str) -> String {
+        loop {
+            let line = tokio::time::timeout(PATIENCE, self.output.next_line()).await;
+            let line =
+                line.unwrap_or_else(|_| panic!("the gateway prints {text:?} in time: {:?}", self.printed));
+            let line = line
+                .unwrap()
+                .unwrap_or_else(|| panic!("the gateway prints {text:?}: {:?}", self.printed));
+            self.printed.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Asks it to stop, as a service manager does.
+    #[cfg(unix)]
+    pub fn terminate(&self) {
+        let pid = self.child.id().expect("the gateway runs").to_string();
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Stops it, and returns how it ended with its final counts.
+    #[cfg(unix)]
+    pub async fn stop(mut self) -> (ExitStatus, String) {
+        self.terminate();
+        let counts = self.line_with("final counts: ").await;
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("the gateway ends")
+            .unwrap();
+        (status, counts)
+    }
+}
+
+fn example() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let folder = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .unwrap()
+        .join("examples");
+    let example = folder.join(format!("gateway{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        example.exists(),
+        "{} is missing: run `cargo build --example gateway`",
+        example.display()
+    );
+    example
+}
+
+/// A server of the test's, on a free port.
+pub async fn serve(app: Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+/// A collector that takes every report.
+pub struct Collector {
+    pub address: SocketAddr,
+    posts: mpsc::UnboundedReceiver<(HeaderMap, Bytes)>,
+}
+
+impl Collector {
+    pub async fn start() -> Self {
+        let (sender, posts) = mpsc::unbounded_channel();
+        let app = Router::new().fallback(async move |headers: HeaderMap, body: Bytes| {
+            let _ = sender.send((headers, body));
+            (StatusCode::OK, r#"{"status":"ok"}"#)
+        });
+        Self {
+            address: serve(app.layer(axum::extract::DefaultBodyLimit::disable())).await,
+            posts,
+        }
+    }
+
+    /// The next post: its headers, and its body as text.
+    pub async fn post(&mut self) -> (HeaderMap, String) {
+        let post = tokio::time::timeout(PATIENCE, self.posts.recv()).await;
+        let (headers, body) = post.expect("a report in time").unwrap();
+        (
+            headers,
+            String::from_utf8(body.to_vec()).expect("a report is text"),
+        )
+    }
+
+    /// What has arrived and was not looked at.
+    pub fn rest(&mut self) -> usize {
+        std::iter::from_fn(|| self.posts.try_recv().ok()).count()
+    }
+}
+
+/// An OpenAI that answers every request with what the test says, and keeps the requests.
+pub struct Upstream {
+    pub address: SocketAddr,
+    pub requests: Arc<Mutex<Vec<(axum::http::request::Parts, Bytes)>>>,
+}
+
+impl Upstream {
+    pub async fn start(
+        answer: impl Fn(&axum::http::request::Parts, &Bytes) -> Response + Clone + Send + Sync + 'static,
+    ) -> Self {
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&requests);
+        let app = Router::new().fallback(async move |request: axum::extract::Request| {
+            let (parts, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+            let response = answer(&parts, &body);
+            kept.lock().unwrap().push((parts, body));
+            response
+        });
+        Self {
+            address: serve(app).await,
+            requests,
+        }
+    }
+}
