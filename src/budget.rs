@@ -33,11 +33,7 @@ impl Budget {
         let reason = if self.is_closed() {
             DropReason::Shutdown
         } else if self.items.fetch_add(1, SeqCst) < self.limits.items {
-            return Some(Admission {
-                budget: Arc::clone(self),
-                bytes: 0,
-                settlement: None,
-            });
+            return Some(Admission { budget: Arc::clone(self), bytes: 0, settlement: None });
         } else {
             self.items.fetch_sub(1, SeqCst);
             DropReason::TooManyItems
@@ -84,8 +80,7 @@ impl Budget {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.counters
-            .snapshot(|| (self.items() as u64, self.bytes.load(Relaxed) as u64))
+        self.counters.snapshot(|| (self.items() as u64, self.bytes.load(Relaxed) as u64))
     }
 }
 
@@ -139,11 +134,7 @@ mod tests {
     use super::*;
 
     fn budget(items: usize, bytes: usize) -> Arc<Budget> {
-        Arc::new(Budget::new(Limits {
-            items,
-            bytes,
-            body_bytes: bytes,
-        }))
+        Arc::new(Budget::new(Limits { items, bytes, body_bytes: bytes }))
     }
 
     #[test]
@@ -154,14 +145,7 @@ mod tests {
         first.settle(Settlement::Delivered);
         assert!(budget.admit().is_some());
         let stats = budget.stats();
-        assert_eq!(
-            (
-                stats.captured,
-                stats.delivered,
-                stats.dropped(DropReason::TooManyItems)
-            ),
-            (3, 1, 1)
-        );
+        assert_eq!((stats.captured, stats.delivered, stats.dropped(DropReason::TooManyItems)), (3, 1, 1));
         assert_eq!(stats.captured, stats.settled());
     }
 
@@ -188,13 +172,7 @@ mod tests {
         }));
         assert!(panicked.is_err());
         let stats = budget.stats();
-        assert_eq!(
-            (
-                stats.dropped(DropReason::Shutdown),
-                stats.dropped(DropReason::Panicked)
-            ),
-            (1, 1)
-        );
+        assert_eq!((stats.dropped(DropReason::Shutdown), stats.dropped(DropReason::Panicked)), (1, 1));
         assert_eq!(stats.pending, 0);
     }
 

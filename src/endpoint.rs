@@ -37,11 +37,7 @@ impl Endpoint {
             return Some(route.endpoint);
         }
         let prefix = path.strip_suffix("/completions")?;
-        Some(if prefix.ends_with("/chat") {
-            Self::Chat
-        } else {
-            Self::Completion
-        })
+        Some(if prefix.ends_with("/chat") { Self::Chat } else { Self::Completion })
     }
 }
 
@@ -50,10 +46,7 @@ mod tests {
     use super::*;
 
     fn endpoint(path: &str) -> Option<Endpoint> {
-        let routes = [Route {
-            path: "/ask".to_owned(),
-            endpoint: Endpoint::Chat,
-        }];
+        let routes = [Route { path: "/ask".to_owned(), endpoint: Endpoint::Chat }];
         Endpoint::of(&Method::POST, path, &routes)
     }
 
@@ -61,10 +54,7 @@ mod tests {
     fn known_paths_are_captured_under_any_prefix() {
         assert_eq!(endpoint("/v1/chat/completions"), Some(Endpoint::Chat));
         assert_eq!(endpoint("/chat/completions"), Some(Endpoint::Chat));
-        assert_eq!(
-            endpoint("//openai/deployments/gpt-4o/chat/completions"),
-            Some(Endpoint::Chat)
-        );
+        assert_eq!(endpoint("//openai/deployments/gpt-4o/chat/completions"), Some(Endpoint::Chat));
         assert_eq!(endpoint("/v1/completions"), Some(Endpoint::Completion));
         assert_eq!(endpoint("/completions"), Some(Endpoint::Completion));
     }

@@ -21,27 +21,13 @@ pub struct Error(#[from] Kind);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Kind {
     #[error("{setting} is not set: {hint}")]
-    Missing {
-        setting: Cow<'static, str>,
-        hint: &'static str,
-    },
+    Missing { setting: Cow<'static, str>, hint: &'static str },
     #[error("{setting} is empty: {hint}")]
-    Empty {
-        setting: Cow<'static, str>,
-        hint: &'static str,
-    },
+    Empty { setting: Cow<'static, str>, hint: &'static str },
     #[error("{setting} is {value}, {problem}: {hint}")]
-    Invalid {
-        setting: Cow<'static, str>,
-        value: String,
-        problem: Cow<'static, str>,
-        hint: &'static str,
-    },
+    Invalid { setting: Cow<'static, str>, value: String, problem: Cow<'static, str>, hint: &'static str },
     #[error("the {part} is not valid JSON: {source}")]
-    Json {
-        part: &'static str,
-        source: serde_json::Error,
-    },
+    Json { part: &'static str, source: serde_json::Error },
 }
 
 impl Error {

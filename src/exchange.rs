@@ -97,11 +97,7 @@ impl Head {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         Self {
             content_type: headers.get(header::CONTENT_TYPE).cloned(),
-            content_encoding: headers
-                .get_all(header::CONTENT_ENCODING)
-                .iter()
-                .cloned()
-                .collect(),
+            content_encoding: headers.get_all(header::CONTENT_ENCODING).iter().cloned().collect(),
             content_length: headers.get(header::CONTENT_LENGTH).cloned(),
         }
     }
@@ -109,11 +105,7 @@ impl Head {
     /// The media type, without parameters, as sent.
     pub(crate) fn media_type(&self) -> Option<&str> {
         let value = self.content_type.as_ref()?.to_str().ok()?;
-        value
-            .split(';')
-            .next()
-            .map(str::trim)
-            .filter(|media_type| !media_type.is_empty())
+        value.split(';').next().map(str::trim).filter(|media_type| !media_type.is_empty())
     }
 
     fn length(&self) -> Option<u64> {

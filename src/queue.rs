@@ -51,19 +51,8 @@ pub(crate) fn channel(budget: Arc<Budget>) -> (Intake, Outlet) {
         stopped: AtomicBool::new(false),
     });
     let (alive, abandoned) = mpsc::channel(1);
-    let intake = Intake {
-        budget: Arc::clone(&budget),
-        queue: Arc::clone(&queue),
-        _alive: alive,
-    };
-    (
-        intake,
-        Outlet {
-            budget,
-            queue,
-            abandoned,
-        },
-    )
+    let intake = Intake { budget: Arc::clone(&budget), queue: Arc::clone(&queue), _alive: alive };
+    (intake, Outlet { budget, queue, abandoned })
 }
 
 impl Intake {

@@ -66,11 +66,7 @@ impl Report {
     /// Writes an interaction down. The timeout is for sessions that have none of their own.
     pub(crate) fn new(interaction: &Interaction, session_timeout: Option<u32>) -> serde_json::Result<Self> {
         let session = interaction.session.as_ref();
-        let reconify = Envelope {
-            format: "openai",
-            r#type: type_of(interaction.kind),
-            version: API_VERSION,
-        };
+        let reconify = Envelope { format: "openai", r#type: type_of(interaction.kind), version: API_VERSION };
         // `{"reconify":` and the envelope but for its closing brace.
         let keys_at = r#"{"reconify":"#.len() + serde_json::to_string(&reconify)?.len() - 1;
         let payload = Payload {
@@ -80,24 +76,15 @@ impl Report {
                 response: milliseconds(interaction.responded),
             },
             session: session.and_then(|session| session.id()),
-            session_timeout: session
-                .and_then(|session| session.timeout_minutes())
-                .or(session_timeout),
-            user: interaction
-                .user
-                .as_ref()
-                .map_or(UserObject::Unknown {}, UserObject::Known),
+            session_timeout: session.and_then(|session| session.timeout_minutes()).or(session_timeout),
+            user: interaction.user.as_ref().map_or(UserObject::Unknown {}, UserObject::Known),
             request: &interaction.request,
             response: &interaction.response,
         };
         let mut json =
             Vec::with_capacity(512 + interaction.request.get().len() + interaction.response.get().len());
         serde_json::to_writer(&mut json, &payload)?;
-        Ok(Self {
-            id: Uuid::new_v4(),
-            json: json.into(),
-            keys_at,
-        })
+        Ok(Self { id: Uuid::new_v4(), json: json.into(), keys_at })
     }
 
     /// The report's id: unique, and the same on every attempt to deliver it.
@@ -117,9 +104,7 @@ impl Report {
 
     /// The payload in two parts, between which further fields of `reconify` can stand.
     pub(crate) fn around_keys(&self) -> (&[u8], &[u8]) {
-        self.json
-            .split_at_checked(self.keys_at)
-            .unwrap_or((&self.json, &[]))
+        self.json.split_at_checked(self.keys_at).unwrap_or((&self.json, &[]))
     }
 }
 

@@ -40,13 +40,8 @@ pub(crate) enum Settlement {
 
 impl DropReason {
     /// Every reason, in the order of their declaration.
-    pub const ALL: [Self; 5] = [
-        Self::TooManyItems,
-        Self::TooManyBytes,
-        Self::Undelivered,
-        Self::Shutdown,
-        Self::Panicked,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::TooManyItems, Self::TooManyBytes, Self::Undelivered, Self::Shutdown, Self::Panicked];
 }
 
 impl WithholdReason {
@@ -117,30 +112,14 @@ impl Stats {
 /// One line, for a log: the counts, and the reasons that occurred.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            captured,
-            delivered,
-            rejected,
-            pending,
-            ..
-        } = self;
-        write!(
-            f,
-            "{captured} captured = {delivered} delivered + {rejected} rejected"
-        )?;
+        let Self { captured, delivered, rejected, pending, .. } = self;
+        write!(f, "{captured} captured = {delivered} delivered + {rejected} rejected")?;
         write!(f, " + {} dropped", self.dropped_total())?;
-        reasons(
-            f,
-            DropReason::ALL
-                .iter()
-                .map(|reason| (reason as &dyn fmt::Debug, self.dropped(*reason))),
-        )?;
+        reasons(f, DropReason::ALL.iter().map(|reason| (reason as &dyn fmt::Debug, self.dropped(*reason))))?;
         write!(f, " + {} withheld", self.withheld_total())?;
         reasons(
             f,
-            WithholdReason::ALL
-                .iter()
-                .map(|reason| (reason as &dyn fmt::Debug, self.withheld(*reason))),
+            WithholdReason::ALL.iter().map(|reason| (reason as &dyn fmt::Debug, self.withheld(*reason))),
         )?;
         write!(f, " + {pending} pending")
     }
@@ -150,15 +129,9 @@ fn reasons<'a>(
     f: &mut fmt::Formatter<'_>,
     counts: impl Iterator<Item = (&'a dyn fmt::Debug, u64)>,
 ) -> fmt::Result {
-    let occurred: Vec<_> = counts
-        .filter(|(_, count)| *count > 0)
-        .map(|(reason, count)| format!("{reason:?} {count}"))
-        .collect();
-    if occurred.is_empty() {
-        Ok(())
-    } else {
-        write!(f, " ({})", occurred.join(", "))
-    }
+    let occurred: Vec<_> =
+        counts.filter(|(_, count)| *count > 0).map(|(reason, count)| format!("{reason:?} {count}")).collect();
+    if occurred.is_empty() { Ok(()) } else { write!(f, " ({})", occurred.join(", ")) }
 }
 
 /// The counters behind [`Stats`]. An interaction is counted as captured before anything else happens to it.
@@ -224,11 +197,7 @@ mod tests {
         }
         let stats = counters.snapshot(|| (0, 0));
         assert!(DropReason::ALL.iter().all(|reason| stats.dropped(*reason) == 1));
-        assert!(
-            WithholdReason::ALL
-                .iter()
-                .all(|reason| stats.withheld(*reason) == 1)
-        );
+        assert!(WithholdReason::ALL.iter().all(|reason| stats.withheld(*reason) == 1));
         assert_eq!(stats.settled(), 7);
     }
 

@@ -1,11 +1,7 @@
 //! Recorded exchanges, replayed through the gateway. They are not part of this repository: `RECONIFY_CORPUS` names
 //! their folder, and `CONTRIBUTING.md` says what is in it.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -35,27 +31,16 @@ impl Recorded {
         let default = json!({"model": "unknown", "messages": [], "prompt": "", "stream": meta["stream"]});
         let request =
             std::fs::read(folder.join("request.json")).unwrap_or_else(|_| default.to_string().into());
-        let raw = std::fs::read(folder.join("response.raw"))
-            .ok()
-            .filter(|_| meta["raw_encoding"].is_string());
+        let raw =
+            std::fs::read(folder.join("response.raw")).ok().filter(|_| meta["raw_encoding"].is_string());
         let response = raw.unwrap_or_else(|| std::fs::read(folder.join("response.body")).unwrap());
         let name = folder.file_name()?.to_str()?.to_owned();
-        Some(Self {
-            name,
-            folder,
-            meta,
-            request: request.into(),
-            response: response.into(),
-        })
+        Some(Self { name, folder, meta, request: request.into(), response: response.into() })
     }
 
     fn path(&self) -> String {
         let path = self.meta["endpoint"].as_str().unwrap();
-        if path.starts_with("/v1/") {
-            path.to_owned()
-        } else {
-            format!("/v1{path}")
-        }
+        if path.starts_with("/v1/") { path.to_owned() } else { format!("/v1{path}") }
     }
 
     fn answer(&self) -> Response {
@@ -73,9 +58,7 @@ impl Recorded {
             .chunks(61)
             .map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece)))
             .collect();
-        response
-            .body(Body::from_stream(futures_util::stream::iter(pieces)))
-            .unwrap()
+        response.body(Body::from_stream(futures_util::stream::iter(pieces))).unwrap()
     }
 
     /// The answer as a JSON text, or the object that a stream must add up to.
@@ -112,19 +95,9 @@ async fn recorded_chats_and_completions_pass_unchanged_and_are_reported_as_they_
             .header("content-type", "application/json")
             .body(exchange.request.clone());
         let response = request.send().await.unwrap();
-        assert_eq!(
-            u64::from(response.status().as_u16()),
-            exchange.meta["status"],
-            "{}",
-            exchange.name
-        );
+        assert_eq!(u64::from(response.status().as_u16()), exchange.meta["status"], "{}", exchange.name);
         let is_success = response.status().is_success();
-        assert_eq!(
-            response.bytes().await.unwrap(),
-            exchange.response,
-            "{}",
-            exchange.name
-        );
+        assert_eq!(response.bytes().await.unwrap(), exchange.response, "{}", exchange.name);
         let sent = upstream.requests.lock().unwrap().pop().unwrap();
         assert_eq!(sent.1, exchange.request, "{}", exchange.name);
         assert!(!sent.0.headers.contains_key("x-user-id"));
@@ -138,12 +111,7 @@ async fn recorded_chats_and_completions_pass_unchanged_and_are_reported_as_they_
         }
         compared += 1;
     }
-    assert!(
-        failures.is_empty(),
-        "{} of {compared} differ:\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "{} of {compared} differ:\n{}", failures.len(), failures.join("\n"));
     println!("{compared} recorded exchanges reported as expected, {withheld} refusals withheld");
     assert!(compared >= 60, "{compared} is not enough");
     let (status, counts) = gateway.stop().await;
@@ -152,27 +120,16 @@ async fn recorded_chats_and_completions_pass_unchanged_and_are_reported_as_they_
 }
 
 fn read(corpus: &Path) -> Arc<HashMap<String, Recorded>> {
-    let folders = std::fs::read_dir(corpus)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let exchanges = folders
-        .filter_map(Recorded::read)
-        .map(|exchange| (exchange.name.clone(), exchange));
+    let folders = std::fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path());
+    let exchanges = folders.filter_map(Recorded::read).map(|exchange| (exchange.name.clone(), exchange));
     Arc::new(exchanges.collect())
 }
 
 fn compare(exchange: &Recorded, report: &str) -> Result<(), String> {
     let whole: Value = serde_json::from_str(report).unwrap();
-    let kind = if exchange.meta["kind"] == "chat" {
-        "chat"
-    } else {
-        "completion"
-    };
+    let kind = if exchange.meta["kind"] == "chat" { "chat" } else { "completion" };
     if whole["reconify"]["type"] != kind || whole["user"]["userId"] != exchange.name {
-        return Err(format!(
-            "type {} of user {}",
-            whole["reconify"]["type"], whole["user"]
-        ));
+        return Err(format!("type {} of user {}", whole["reconify"]["type"], whole["user"]));
     }
     let request = str::from_utf8(&exchange.request).unwrap();
     if field(report, "request") != request.trim() {
@@ -188,11 +145,7 @@ fn compare(exchange: &Recorded, report: &str) -> Result<(), String> {
     }
     let (mut expected, reported) = (normal(&exchange.expected()), normal(&whole["response"]));
     correct(exchange, &mut expected);
-    if expected == reported {
-        Ok(())
-    } else {
-        Err(format!("\n  expected {expected}\n  reported {reported}"))
-    }
+    if expected == reported { Ok(()) } else { Err(format!("\n  expected {expected}\n  reported {reported}")) }
 }
 
 /// What two expectations have wrong, seen by reading the streams.
@@ -202,11 +155,8 @@ fn correct(exchange: &Recorded, expected: &mut Value) {
         // Two calls, with ids and names of their own, came under one index; the expectation fuses their arguments
         // into a text that is no JSON.
         let fused = choice["message"]["tool_calls"][0].clone();
-        let arguments = fused["function"]["arguments"]
-            .as_str()
-            .unwrap()
-            .split_inclusive("\"}")
-            .collect::<Vec<_>>();
+        let arguments =
+            fused["function"]["arguments"].as_str().unwrap().split_inclusive("\"}").collect::<Vec<_>>();
         let ids = ["tooluse_448k6WHnTpS28K0Bd1bhgA", "tooluse_2SRF2HShTXOoLdGrjWuGiw"];
         assert_eq!(arguments.len(), ids.len());
         choice["message"]["tool_calls"] = ids.iter().zip(arguments).map(|(id, arguments)| {
@@ -232,11 +182,7 @@ fn normal(value: &Value) -> Value {
                     matches!(key.as_str(), "parsed" | "parsed_arguments") || is_call && *key == "index";
                 !is_artefact && !value.is_null() && **value != json!([])
             });
-            Value::Object(
-                fields
-                    .map(|(key, value)| (key.clone(), normal(value)))
-                    .collect::<Map<_, _>>(),
-            )
+            Value::Object(fields.map(|(key, value)| (key.clone(), normal(value))).collect::<Map<_, _>>())
         }
         other => other.clone(),
     }

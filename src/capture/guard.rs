@@ -105,33 +105,13 @@ impl Drop for Guard {
 
 impl InFlight {
     fn hand_over(self) {
-        let Self {
-            mut admission,
-            endpoint,
-            user,
-            session,
-            started,
-            request,
-            answer,
-            intake,
-        } = self;
+        let Self { mut admission, endpoint, user, session, started, request, answer, intake } = self;
         let request = request.into_inner().unwrap_or_default();
-        let (answer, finished) = answer
-            .into_inner()
-            .unwrap_or_else(|| (Answer::None, Instant::now()));
+        let (answer, finished) = answer.into_inner().unwrap_or_else(|| (Answer::None, Instant::now()));
         admission.own(request.body.charged);
         if let Answer::Response(_, message) = &answer {
             admission.own(message.body.charged);
         }
-        intake.push(Exchange {
-            admission,
-            endpoint,
-            user,
-            session,
-            started,
-            finished,
-            request,
-            answer,
-        });
+        intake.push(Exchange { admission, endpoint, user, session, started, finished, request, answer });
     }
 }

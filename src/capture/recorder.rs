@@ -66,10 +66,7 @@ impl Recorder {
             }
             Kept::One(first) => {
                 let first = mem::take(first);
-                self.kept = Kept::Many {
-                    blocks: Vec::new(),
-                    open: BytesMut::new(),
-                };
+                self.kept = Kept::Many { blocks: Vec::new(), open: BytesMut::new() };
                 budget.release(mem::take(&mut self.charged));
                 self.append(&first, budget) && self.append(frame, budget)
             }
@@ -95,9 +92,7 @@ impl Recorder {
         }
         let (head, rest) = frame.split_at(room);
         open.put_slice(head);
-        let size = (self.kept_bytes / 2)
-            .clamp(FIRST_BLOCK, LARGEST_BLOCK)
-            .max(rest.len());
+        let size = (self.kept_bytes / 2).clamp(FIRST_BLOCK, LARGEST_BLOCK).max(rest.len());
         if !charge(&mut self.charged, size, budget) {
             return false;
         }
@@ -120,19 +115,8 @@ impl Recorder {
                 blocks
             }
         };
-        let Self {
-            passed,
-            charged,
-            over_budget,
-            ..
-        } = self;
-        Recording {
-            pieces,
-            passed,
-            charged,
-            ended,
-            over_budget,
-        }
+        let Self { passed, charged, over_budget, .. } = self;
+        Recording { pieces, passed, charged, ended, over_budget }
     }
 }
 
@@ -152,11 +136,7 @@ mod tests {
     use crate::config::Limits;
 
     fn budget(bytes: usize, body_bytes: usize) -> Budget {
-        Budget::new(Limits {
-            items: 1,
-            bytes,
-            body_bytes,
-        })
+        Budget::new(Limits { items: 1, bytes, body_bytes })
     }
 
     fn record(frames: &[Bytes], budget: &Budget) -> Recording {

@@ -28,13 +28,7 @@ enum Side {
 
 impl Tap {
     pub(super) fn on_request(head: Head, guard: Guard) -> Self {
-        Self {
-            recorder: Recorder::default(),
-            ended: Ended::default(),
-            head,
-            side: Side::Request,
-            guard,
-        }
+        Self { recorder: Recorder::default(), ended: Ended::default(), head, side: Side::Request, guard }
     }
 
     pub(super) fn on_response(status: StatusCode, head: Head, guard: Guard) -> Self {
@@ -81,10 +75,7 @@ impl Tap {
 impl Drop for Tap {
     fn drop(&mut self) {
         let body = mem::take(&mut self.recorder).finish(self.ended);
-        let message = Message {
-            head: mem::take(&mut self.head),
-            body,
-        };
+        let message = Message { head: mem::take(&mut self.head), body };
         match self.side {
             Side::Request => self.guard.deposit_request(message),
             Side::Response(status) => self.guard.deposit_answer(Answer::Response(status, message)),

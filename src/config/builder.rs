@@ -46,34 +46,13 @@ pub(super) enum Flag {
 impl ConfigBuilder {
     pub(super) fn new(app_key: String, api_key: String) -> Self {
         Self {
-            app_key: Setting {
-                name: "app_key",
-                value: Some(app_key),
-            },
-            api_key: Setting {
-                name: "api_key",
-                value: Some(api_key),
-            },
-            endpoint: Setting {
-                name: "endpoint",
-                value: None,
-            },
-            upload_endpoint: Setting {
-                name: "upload_endpoint",
-                value: None,
-            },
-            session_timeout: Setting {
-                name: "session_timeout",
-                value: None,
-            },
-            allow_http: Setting {
-                name: "allow_http",
-                value: None,
-            },
-            disabled: Setting {
-                name: "disabled",
-                value: None,
-            },
+            app_key: Setting { name: "app_key", value: Some(app_key) },
+            api_key: Setting { name: "api_key", value: Some(api_key) },
+            endpoint: Setting { name: "endpoint", value: None },
+            upload_endpoint: Setting { name: "upload_endpoint", value: None },
+            session_timeout: Setting { name: "session_timeout", value: None },
+            allow_http: Setting { name: "allow_http", value: None },
+            disabled: Setting { name: "disabled", value: None },
             routes: Vec::new(),
             max_items: DEFAULT_MAX_ITEMS,
             max_bytes: DEFAULT_MAX_BYTES,
@@ -98,14 +77,8 @@ impl ConfigBuilder {
     /// The two keys of the Reconify console; for keys that come from elsewhere than the other settings.
     #[must_use]
     pub fn keys(mut self, app_key: impl Into<String>, api_key: impl Into<String>) -> Self {
-        self.app_key = Setting {
-            name: "app_key",
-            value: Some(app_key.into()),
-        };
-        self.api_key = Setting {
-            name: "api_key",
-            value: Some(api_key.into()),
-        };
+        self.app_key = Setting { name: "app_key", value: Some(app_key.into()) };
+        self.api_key = Setting { name: "api_key", value: Some(api_key.into()) };
         self
     }
 
@@ -113,10 +86,7 @@ impl ConfigBuilder {
     /// vendor's modules use.
     #[must_use]
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.endpoint = Setting {
-            name: "endpoint",
-            value: Some(url.into()),
-        };
+        self.endpoint = Setting { name: "endpoint", value: Some(url.into()) };
         self
     }
 
@@ -124,20 +94,14 @@ impl ConfigBuilder {
     /// `upload`; the endpoint itself where that segment has another name.
     #[must_use]
     pub fn upload_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.upload_endpoint = Setting {
-            name: "upload_endpoint",
-            value: Some(url.into()),
-        };
+        self.upload_endpoint = Setting { name: "upload_endpoint", value: Some(url.into()) };
         self
     }
 
     /// The timeout of sessions that have none of their own, in minutes, from 1. Default: unset (the collector's own).
     #[must_use]
     pub fn session_timeout(mut self, minutes: u32) -> Self {
-        self.session_timeout = Setting {
-            name: "session_timeout",
-            value: Some(Number::Value(minutes)),
-        };
+        self.session_timeout = Setting { name: "session_timeout", value: Some(Number::Value(minutes)) };
         self
     }
 
@@ -145,20 +109,14 @@ impl ConfigBuilder {
     /// conversations would cross the network in the clear.
     #[must_use]
     pub fn allow_http(mut self, allow: bool) -> Self {
-        self.allow_http = Setting {
-            name: "allow_http",
-            value: Some(Flag::Value(allow)),
-        };
+        self.allow_http = Setting { name: "allow_http", value: Some(Flag::Value(allow)) };
         self
     }
 
     /// Passes everything through and captures nothing; all other settings are then ignored. Default: off.
     #[must_use]
     pub fn disabled(mut self, disabled: bool) -> Self {
-        self.disabled = Setting {
-            name: "disabled",
-            value: Some(Flag::Value(disabled)),
-        };
+        self.disabled = Setting { name: "disabled", value: Some(Flag::Value(disabled)) };
         self
     }
 
@@ -166,10 +124,7 @@ impl ConfigBuilder {
     /// names, so that `/agents/completions`, say, can be declared a chat.
     #[must_use]
     pub fn route(mut self, path: impl Into<String>, endpoint: Endpoint) -> Self {
-        self.routes.push(Route {
-            path: path.into(),
-            endpoint,
-        });
+        self.routes.push(Route { path: path.into(), endpoint });
         self
     }
 
@@ -207,9 +162,7 @@ impl ConfigBuilder {
         if self.disabled.flag()? {
             return Ok(Config::disabled());
         }
-        let app_key = self
-            .app_key
-            .key("the application's key from the Reconify console")?;
+        let app_key = self.app_key.key("the application's key from the Reconify console")?;
         let api_key = self.api_key.key("the API key from the Reconify console")?;
         let allow_http = self.allow_http.flag()?;
         let allow_hint = self.allow_http.name;
@@ -230,12 +183,7 @@ impl ConfigBuilder {
             body_bytes: at_least_one("max_body_bytes", self.max_body_bytes)?,
         };
         Ok(Config {
-            destination: Some(Destination {
-                app_key,
-                api_key,
-                endpoint,
-                upload_endpoint,
-            }),
+            destination: Some(Destination { app_key, api_key, endpoint, upload_endpoint }),
             session_timeout: self.session_timeout.minutes()?,
             routes: self.routes,
             limits,
@@ -246,9 +194,7 @@ impl ConfigBuilder {
 /// Shows which settings are there, and neither keys nor URLs.
 impl std::fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ConfigBuilder")
-            .field("routes", &self.routes)
-            .finish_non_exhaustive()
+        f.debug_struct("ConfigBuilder").field("routes", &self.routes).finish_non_exhaustive()
     }
 }
 
@@ -256,11 +202,7 @@ impl Setting<String> {
     fn key(&self, hint: &'static str) -> Result<secrecy::SecretString, Error> {
         let setting = self.name.into();
         match self.value.as_deref() {
-            None => Err(Kind::Missing {
-                setting,
-                hint: KEY_HINT,
-            }
-            .into()),
+            None => Err(Kind::Missing { setting, hint: KEY_HINT }.into()),
             Some(key) if key.trim().is_empty() => Err(Kind::Empty { setting, hint }.into()),
             Some(key) if key.trim() != key || key.contains(char::is_control) => Err(Kind::Invalid {
                 setting,

@@ -5,20 +5,11 @@ use std::ffi::OsString;
 use super::builder::{ConfigBuilder, Flag, Number, Setting};
 
 pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> ConfigBuilder {
-    let key = |name| Setting {
-        name,
-        value: variable(name).map(text),
-    };
-    let optional = |name| Setting {
-        name,
-        value: variable(name).map(text).filter(|text| !text.is_empty()),
-    };
+    let key = |name| Setting { name, value: variable(name).map(text) };
+    let optional = |name| Setting { name, value: variable(name).map(text).filter(|text| !text.is_empty()) };
     let flag = |name| {
         let Setting { name, value } = optional(name);
-        Setting {
-            name,
-            value: value.map(Flag::Text),
-        }
+        Setting { name, value: value.map(Flag::Text) }
     };
     let mut builder = ConfigBuilder::new(String::new(), String::new());
     builder.app_key = key("RECONIFY_APP_KEY");
@@ -28,19 +19,14 @@ pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> Confi
     builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
     builder.disabled = flag("RECONIFY_DISABLED");
     let Setting { name, value } = optional("RECONIFY_SESSION_TIMEOUT");
-    builder.session_timeout = Setting {
-        name,
-        value: value.map(Number::Text),
-    };
+    builder.session_timeout = Setting { name, value: value.map(Number::Text) };
     builder
 }
 
 /// What is not Unicode becomes text that no setting accepts: a replacement character is a URL's or number's error, and
 /// stands in a key as a control character does.
 fn text(value: OsString) -> String {
-    value
-        .into_string()
-        .unwrap_or_else(|value| format!("\u{0}{}", value.to_string_lossy()))
+    value.into_string().unwrap_or_else(|value| format!("\u{0}{}", value.to_string_lossy()))
 }
 
 #[cfg(test)]
@@ -49,13 +35,7 @@ mod tests {
     use crate::{Config, Error};
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, Error> {
-        read(|name| {
-            variables
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| value.into())
-        })
-        .build()
+        read(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())).build()
     }
 
     fn error(variables: &[(&str, &str)]) -> String {
@@ -73,10 +53,7 @@ mod tests {
         let config = config(&KEYS).unwrap();
         let destination = config.destination.unwrap();
         assert_eq!(destination.endpoint.as_str(), "https://track.reconify.com/track");
-        assert_eq!(
-            destination.upload_endpoint.as_str(),
-            "https://track.reconify.com/upload"
-        );
+        assert_eq!(destination.upload_endpoint.as_str(), "https://track.reconify.com/upload");
         assert_eq!(config.session_timeout, None);
     }
 
@@ -90,10 +67,7 @@ mod tests {
     #[test]
     fn a_key_with_a_line_end_is_an_error_that_does_not_show_it() {
         let error = error(&[KEYS[0], ("RECONIFY_API_KEY", "s3cret\n")]);
-        assert!(
-            error.starts_with("RECONIFY_API_KEY is a key (not shown)"),
-            "{error}"
-        );
+        assert!(error.starts_with("RECONIFY_API_KEY is a key (not shown)"), "{error}");
         assert!(!error.contains("s3cret"));
     }
 
@@ -103,14 +77,8 @@ mod tests {
             ("ftp://u:pw@host/track?t=pw", "neither http nor https"),
             ("u:pw@host/track", "not a URL"),
             ("//u:pw@host/track?t=pw", "not a URL"),
-            (
-                "http://u:pw@collector.example/track?t=pw",
-                "plain http to a host that is not this machine",
-            ),
-            (
-                "http://u:pw@[::2]/track",
-                "plain http to a host that is not this machine",
-            ),
+            ("http://u:pw@collector.example/track?t=pw", "plain http to a host that is not this machine"),
+            ("http://u:pw@[::2]/track", "plain http to a host that is not this machine"),
         ] {
             for name in ["RECONIFY_ENDPOINT", "RECONIFY_UPLOAD_ENDPOINT"] {
                 let error = error_with(name, url);
@@ -128,10 +96,7 @@ mod tests {
             "http://[::1]:80/track",
             "https://example.com",
         ] {
-            assert!(
-                config(&[KEYS[0], KEYS[1], ("RECONIFY_ENDPOINT", url)]).is_ok(),
-                "{url}"
-            );
+            assert!(config(&[KEYS[0], KEYS[1], ("RECONIFY_ENDPOINT", url)]).is_ok(), "{url}");
         }
         let remote = ("RECONIFY_ENDPOINT", "http://collector.example/track");
         assert!(error(&[KEYS[0], KEYS[1], remote]).contains("RECONIFY_ALLOW_HTTP"));
@@ -142,15 +107,10 @@ mod tests {
     fn a_timeout_that_is_not_a_number_of_minutes_is_an_error() {
         for text in ["ten", "-1", "0", "10.5", "99999999999"] {
             let error = error_with("RECONIFY_SESSION_TIMEOUT", text);
-            assert!(
-                error.starts_with(&format!("RECONIFY_SESSION_TIMEOUT is {text:?}")),
-                "{error}"
-            );
+            assert!(error.starts_with(&format!("RECONIFY_SESSION_TIMEOUT is {text:?}")), "{error}");
         }
         assert_eq!(
-            config(&[KEYS[0], KEYS[1], ("RECONIFY_SESSION_TIMEOUT", "15")])
-                .unwrap()
-                .session_timeout,
+            config(&[KEYS[0], KEYS[1], ("RECONIFY_SESSION_TIMEOUT", "15")]).unwrap().session_timeout,
             Some(15)
         );
     }
@@ -169,12 +129,9 @@ mod tests {
 
     #[test]
     fn an_empty_optional_variable_counts_as_unset() {
-        for name in [
-            "RECONIFY_ENDPOINT",
-            "RECONIFY_SESSION_TIMEOUT",
-            "RECONIFY_DISABLED",
-            "RECONIFY_ALLOW_HTTP",
-        ] {
+        for name in
+            ["RECONIFY_ENDPOINT", "RECONIFY_SESSION_TIMEOUT", "RECONIFY_DISABLED", "RECONIFY_ALLOW_HTTP"]
+        {
             assert!(config(&[KEYS[0], KEYS[1], (name, "")]).is_ok(), "{name}");
         }
     }
@@ -191,12 +148,8 @@ mod tests {
             })
             .build()
         };
-        for name in [
-            "RECONIFY_APP_KEY",
-            "RECONIFY_API_KEY",
-            "RECONIFY_ENDPOINT",
-            "RECONIFY_SESSION_TIMEOUT",
-        ] {
+        for name in ["RECONIFY_APP_KEY", "RECONIFY_API_KEY", "RECONIFY_ENDPOINT", "RECONIFY_SESSION_TIMEOUT"]
+        {
             assert!(broken(name).unwrap_err().to_string().starts_with(name));
         }
     }

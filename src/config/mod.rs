@@ -56,10 +56,7 @@ pub(crate) struct Destination {
     pub(crate) app_key: SecretString,
     pub(crate) api_key: SecretString,
     pub(crate) endpoint: Url,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "checked from the start, for the upload of images")
-    )]
+    #[cfg_attr(not(test), expect(dead_code, reason = "checked from the start, for the upload of images"))]
     pub(crate) upload_endpoint: Url,
 }
 
@@ -118,17 +115,8 @@ impl Config {
 
     /// A layer that passes everything through and captures nothing: for tests, and to switch reporting off.
     pub fn disabled() -> Self {
-        let limits = Limits {
-            items: 0,
-            bytes: 0,
-            body_bytes: 0,
-        };
-        Self {
-            destination: None,
-            session_timeout: None,
-            routes: Vec::new(),
-            limits,
-        }
+        let limits = Limits { items: 0, bytes: 0, body_bytes: 0 };
+        Self { destination: None, session_timeout: None, routes: Vec::new(), limits }
     }
 
     /// Whether this configuration makes a layer that captures nothing.

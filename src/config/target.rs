@@ -18,33 +18,18 @@ pub(super) fn check(
             hint,
         })
     };
-    let url = Url::parse(text.trim())
-        .ok()
-        .filter(Url::has_host)
-        .ok_or_else(|| {
-            invalid(
-                harmless(text),
-                "which is not a URL",
-                "use one like https://track.reconify.com/track",
-            )
-        })?;
+    let url = Url::parse(text.trim()).ok().filter(Url::has_host).ok_or_else(|| {
+        invalid(harmless(text), "which is not a URL", "use one like https://track.reconify.com/track")
+    })?;
     match url.scheme() {
         "https" => Ok(url),
         "http" if allow_http || is_this_machine(&url) => Ok(url),
         "http" => {
             let problem =
                 format!("which is plain http to a host that is not this machine, and {allow} is not set");
-            Err(invalid(
-                shown(&url),
-                &problem,
-                "use https, or allow it if the network between is yours",
-            ))
+            Err(invalid(shown(&url), &problem, "use https, or allow it if the network between is yours"))
         }
-        _ => Err(invalid(
-            shown(&url),
-            "which is neither http nor https",
-            "use an https URL",
-        )),
+        _ => Err(invalid(shown(&url), "which is neither http nor https", "use an https URL")),
     }
 }
 
@@ -70,22 +55,13 @@ pub(crate) fn is_this_machine(url: &Url) -> bool {
 /// A URL without user-info, query and fragment.
 pub(super) fn shown(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!(
-        "{}://{}{port}{}",
-        url.scheme(),
-        url.host_str().unwrap_or_default(),
-        url.path()
-    )
+    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
 }
 
 /// Text that is not a URL, without what could be user-info or a query in it.
 fn harmless(text: &str) -> String {
     let text = text.split(['?', '#']).next().unwrap_or_default();
-    if text.contains('@') {
-        "text with an @ (not shown)".to_owned()
-    } else {
-        format!("{text:?}")
-    }
+    if text.contains('@') { "text with an @ (not shown)".to_owned() } else { format!("{text:?}") }
 }
 
 #[cfg(test)]

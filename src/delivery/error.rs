@@ -76,17 +76,11 @@ impl DeliveryError {
 
     /// What the error of any transport means.
     pub(crate) fn of(error: BoxError) -> Self {
-        error
-            .downcast()
-            .map_or_else(|_| Self::unavailable(), |error| *error)
+        error.downcast().map_or_else(|_| Self::unavailable(), |error| *error)
     }
 
     fn new(class: Class) -> Self {
-        Self {
-            class,
-            status: None,
-            retry_after: None,
-        }
+        Self { class, status: None, retry_after: None }
     }
 }
 

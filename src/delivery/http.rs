@@ -37,12 +37,7 @@ struct Answer {
 
 impl HttpTransport {
     pub(crate) fn new(destination: Destination) -> Self {
-        let Destination {
-            app_key,
-            api_key,
-            endpoint,
-            ..
-        } = destination;
+        let Destination { app_key, api_key, endpoint, .. } = destination;
         let client = client(&endpoint)
             .inspect_err(
                 |error| tracing::error!(%error, "no HTTP client can be made: no report will be delivered"),
@@ -50,11 +45,7 @@ impl HttpTransport {
             .ok();
         let text = |key: &SecretString| serde_json::Value::from(key.expose_secret()).to_string();
         let keys = format!(r#","appKey":{},"apiKey":{}"#, text(&app_key), text(&api_key)).into();
-        Self {
-            client,
-            endpoint,
-            keys,
-        }
+        Self { client, endpoint, keys }
     }
 }
 
@@ -66,12 +57,7 @@ fn client(endpoint: &Url) -> reqwest::Result<Client> {
         .retry(reqwest::retry::never())
         .pool_max_idle_per_host(MAX_DELIVERIES);
     // A proxy on the way to this machine would see what should stay here, and could not reach it.
-    if is_this_machine(endpoint) {
-        builder.no_proxy()
-    } else {
-        builder
-    }
-    .build()
+    if is_this_machine(endpoint) { builder.no_proxy() } else { builder }.build()
 }
 
 impl Service<Report> for HttpTransport {
@@ -103,11 +89,7 @@ async fn post(request: reqwest::RequestBuilder) -> Result<(), DeliveryError> {
     let response = request.send().await.map_err(|_| DeliveryError::unavailable())?;
     let status = response.status();
     if status.is_success() {
-        return if is_taken(response).await {
-            Ok(())
-        } else {
-            Err(rejected(status))
-        };
+        return if is_taken(response).await { Ok(()) } else { Err(rejected(status)) };
     }
     match status.as_u16() {
         401 | 403 => Err(DeliveryError::unauthorized().status(status.as_u16())),
@@ -146,9 +128,9 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match value.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => httpdate::parse_http_date(value)
-            .ok()
-            .map(|date| date.duration_since(now).unwrap_or_default()),
+        Err(_) => {
+            httpdate::parse_http_date(value).ok().map(|date| date.duration_since(now).unwrap_or_default())
+        }
     }
 }
 

@@ -46,22 +46,14 @@ mod tests {
     fn pauses_double_up_to_a_minute_and_end_after_ten_attempts() {
         let mut retry = Retry::default();
         let error = DeliveryError::unavailable();
-        let pauses: Vec<_> = std::iter::from_fn(|| retry.after(&error, 1.0))
-            .map(|pause| pause.as_millis())
-            .collect();
-        assert_eq!(
-            pauses,
-            [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
-        );
+        let pauses: Vec<_> =
+            std::iter::from_fn(|| retry.after(&error, 1.0)).map(|pause| pause.as_millis()).collect();
+        assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
     }
 
     #[test]
     fn pauses_are_drawn_from_zero_to_their_longest() {
-        let pause = |random| {
-            Retry::default()
-                .after(&DeliveryError::unavailable(), random)
-                .unwrap()
-        };
+        let pause = |random| Retry::default().after(&DeliveryError::unavailable(), random).unwrap();
         assert_eq!(pause(0.0), Duration::ZERO);
         assert_eq!(pause(0.5), Duration::from_millis(250));
     }

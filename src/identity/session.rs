@@ -23,10 +23,7 @@ pub struct Session {
 impl Session {
     /// A session with the application's own id for it.
     pub fn new(id: impl Into<String>) -> Self {
-        Self {
-            id: id.into().into(),
-            timeout: None,
-        }
+        Self { id: id.into().into(), timeout: None }
     }
 
     /// Sets the timeout, in minutes.

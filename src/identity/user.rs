@@ -43,18 +43,12 @@ struct Fields {
 impl User {
     /// A user known by the application's own id (`userId`).
     pub fn new(id: impl Into<String>) -> Self {
-        Self(Arc::new(Fields {
-            user_id: id.into(),
-            ..Fields::default()
-        }))
+        Self(Arc::new(Fields { user_id: id.into(), ..Fields::default() }))
     }
 
     /// A user known by e-mail address only.
     pub fn with_email(address: impl Into<String>) -> Self {
-        Self(Arc::new(Fields {
-            email: address.into(),
-            ..Fields::default()
-        }))
+        Self(Arc::new(Fields { email: address.into(), ..Fields::default() }))
     }
 
     /// Sets the e-mail address.
@@ -131,10 +125,7 @@ mod tests {
 
     #[test]
     fn unset_fields_are_left_out() {
-        assert_eq!(
-            serde_json::to_string(&User::with_email("a@b")).unwrap(),
-            r#"{"email":"a@b"}"#
-        );
+        assert_eq!(serde_json::to_string(&User::with_email("a@b")).unwrap(), r#"{"email":"a@b"}"#);
         assert_eq!(
             serde_json::to_string(&User::new("").authenticated(false)).unwrap(),
             r#"{"isAuthenticated":0}"#

@@ -86,11 +86,7 @@ impl<'a> Message<'a> {
         message.set("role", Node::Text("assistant".to_owned()));
         message.set("content", Node::NULL);
         message.extend(self.fields);
-        if message
-            .get("role")
-            .and_then(Node::as_text)
-            .is_none_or(str::is_empty)
-        {
+        if message.get("role").and_then(Node::as_text).is_none_or(str::is_empty) {
             message.set("role", Node::Text("assistant".to_owned()));
         }
         if let Some(calls) = self.tool_calls.finish() {

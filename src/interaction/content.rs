@@ -49,10 +49,8 @@ pub(super) fn of_request(endpoint: Endpoint, message: Message, limit: usize) -> 
 /// What was answered.
 pub(super) fn of_response(endpoint: Endpoint, message: Message, limit: usize) -> Content {
     let text = Text::of(message, limit);
-    let says_events = text
-        .head
-        .media_type()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"));
+    let says_events =
+        text.head.media_type().is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"));
     let is_json = matches!(text.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
     if looks_like_events(&text.bytes) || says_events && !is_json {
         return streamed(endpoint, &text.bytes);
@@ -83,26 +81,13 @@ fn streamed(endpoint: Endpoint, stream: &[u8]) -> Content {
         assembly.add(event.name, data);
     }
     let (is_done, has_error) = (assembly.is_done, assembly.has_error);
-    Content {
-        is_done,
-        has_error,
-        ..Content::of_text(assembly.finish(endpoint))
-    }
+    Content { is_done, has_error, ..Content::of_text(assembly.finish(endpoint)) }
 }
 
 fn unstreamed(text: &Text, expected: Expected) -> Content {
-    let Text {
-        head,
-        bytes,
-        passed,
-        is_truncated,
-    } = text;
+    let Text { head, bytes, passed, is_truncated } = text;
     if !is_truncated && let Some(raw) = json::parse(bytes) {
-        return Content {
-            json: raw.to_owned(),
-            is_done: false,
-            has_error: false,
-        };
+        return Content { json: raw.to_owned(), is_done: false, has_error: false };
     }
     let mut fields = Fields::default();
     if *is_truncated {
@@ -126,12 +111,7 @@ impl Text {
         // What cannot be decoded is no text: its length is all that can be said of it.
         let bytes = decode(kept, &head.content_encoding, limit).unwrap_or_default();
         let is_truncated = is_cut || passed > 0 && bytes.len() >= limit && !head.content_encoding.is_empty();
-        Self {
-            head,
-            bytes,
-            passed,
-            is_truncated,
-        }
+        Self { head, bytes, passed, is_truncated }
     }
 }
 
@@ -146,10 +126,6 @@ impl Content {
     /// Text that was put together here is valid JSON; null stands where that should ever prove wrong.
     fn of_text(text: String) -> Self {
         let json = RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        Self {
-            json,
-            is_done: false,
-            has_error: false,
-        }
+        Self { json, is_done: false, has_error: false }
     }
 }

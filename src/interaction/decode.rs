@@ -22,12 +22,7 @@ pub(super) fn decode(body: Bytes, encodings: &[HeaderValue], limit: usize) -> Op
         return None;
     }
     // They were applied in the order in which they stand.
-    Some(
-        codings
-            .into_iter()
-            .rev()
-            .fold(body, |body, coding| coding.undo(&body, limit).into()),
-    )
+    Some(codings.into_iter().rev().fold(body, |body, coding| coding.undo(&body, limit).into()))
 }
 
 /// Without decompression, only what is not encoded can be read.

@@ -24,9 +24,7 @@ pub(super) fn parse(bytes: &[u8]) -> Option<&RawValue> {
 
 /// The fields of an object; `None` for any other value.
 pub(super) fn object(raw: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
-    serde_json::from_str(raw.get())
-        .ok()
-        .map(|Entries(entries)| entries)
+    serde_json::from_str(raw.get()).ok().map(|Entries(entries)| entries)
 }
 
 /// The elements of an array; `None` for any other value.
@@ -114,12 +112,7 @@ impl Node<'_> {
 impl<'a> Fields<'a> {
     /// The fields of an object as they are.
     pub(super) fn of(entries: Vec<(Cow<'a, str>, &'a RawValue)>) -> Self {
-        Self(
-            entries
-                .into_iter()
-                .map(|(key, raw)| (key, Node::Raw(raw)))
-                .collect(),
-        )
+        Self(entries.into_iter().map(|(key, raw)| (key, Node::Raw(raw))).collect())
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Node<'a>> {

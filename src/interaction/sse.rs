@@ -24,9 +24,7 @@ pub(super) struct Event<'a> {
 
 impl<'a> Events<'a> {
     pub(super) fn new(stream: &'a [u8]) -> Self {
-        Self {
-            rest: stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream),
-        }
+        Self { rest: stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream) }
     }
 
     fn next_line(&mut self) -> Option<&'a [u8]> {
@@ -73,13 +71,8 @@ impl<'a> Iterator for Events<'a> {
 
 /// Whether bytes begin as an event stream does, whatever their content type says.
 pub(super) fn looks_like_events(bytes: &[u8]) -> bool {
-    let start = bytes
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(bytes)
-        .trim_ascii_start();
-    [&b"data:"[..], b"event:", b"id:", b"retry:", b":"]
-        .iter()
-        .any(|field| start.starts_with(field))
+    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| start.starts_with(field))
 }
 
 /// The value of a line, if the line is that field. One space after the colon is not part of it.
@@ -97,9 +90,7 @@ mod tests {
 
     fn events(stream: &str) -> Vec<(String, String)> {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        Events::new(stream.as_bytes())
-            .map(|event| (text(event.name), text(&event.data)))
-            .collect()
+        Events::new(stream.as_bytes()).map(|event| (text(event.name), text(&event.data))).collect()
     }
 
     fn data(stream: &str) -> Vec<String> {
@@ -109,30 +100,20 @@ mod tests {
     #[test]
     fn lines_end_in_lf_crlf_or_cr() {
         for end in ["\n", "\r\n", "\r"] {
-            assert_eq!(
-                data(&"data: a|data:b||data: c||".replace('|', end)),
-                ["a\nb", "c"],
-                "{end:?}"
-            );
+            assert_eq!(data(&"data: a|data:b||data: c||".replace('|', end)), ["a\nb", "c"], "{end:?}");
         }
     }
 
     #[test]
     fn comments_other_fields_and_events_without_data_are_passed_over() {
-        assert_eq!(
-            data(": ping\n\nid: 1\nretry: 5\n\n:\ndata: a\n: x\n\nevent: e\n\ndatum: b\n\n"),
-            ["a"]
-        );
+        assert_eq!(data(": ping\n\nid: 1\nretry: 5\n\n:\ndata: a\n: x\n\nevent: e\n\ndatum: b\n\n"), ["a"]);
     }
 
     #[test]
     fn an_event_has_the_last_name_given_and_only_one_space_is_taken() {
         assert_eq!(
             events("event: x\nevent:error\ndata:  a \n\ndata\n\n"),
-            [
-                ("error".to_owned(), " a ".to_owned()),
-                (String::new(), String::new())
-            ]
+            [("error".to_owned(), " a ".to_owned()), (String::new(), String::new())]
         );
     }
 

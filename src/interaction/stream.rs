@@ -33,10 +33,7 @@ impl<'a> Assembly<'a> {
         }
         let Some(raw) = json::parse(data) else { return };
         let fields = json::object(raw);
-        let is_chunk = fields
-            .iter()
-            .flatten()
-            .any(|(key, _)| key == "choices" || key == "error");
+        let is_chunk = fields.iter().flatten().any(|(key, _)| key == "choices" || key == "error");
         match fields {
             _ if name == b"error" && !is_chunk => self.set_error(raw),
             Some(fields) => self.add_chunk(fields),
@@ -47,10 +44,9 @@ impl<'a> Assembly<'a> {
     fn add_chunk(&mut self, fields: Vec<(Cow<'a, str>, &'a RawValue)>) {
         for (key, raw) in fields {
             match &*key {
-                "choices" => json::array(raw)
-                    .into_iter()
-                    .flatten()
-                    .for_each(|choice| self.add_choice(choice)),
+                "choices" => {
+                    json::array(raw).into_iter().flatten().for_each(|choice| self.add_choice(choice))
+                }
                 "error" if !json::is_null(raw) => self.set_error(raw),
                 "id" | "model" | "created" | "object" => merge::first(&mut self.top, key, raw),
                 // Padding against guessing texts from packet lengths; no unstreamed answer has it.
@@ -62,10 +58,7 @@ impl<'a> Assembly<'a> {
 
     fn add_choice(&mut self, raw: &'a RawValue) {
         let Some(fields) = json::object(raw) else { return };
-        let index = fields
-            .iter()
-            .find(|(key, _)| key == "index")
-            .map_or("0", |(_, raw)| raw.get());
+        let index = fields.iter().find(|(key, _)| key == "index").map_or("0", |(_, raw)| raw.get());
         let index = if index == "null" { "0" } else { index };
         self.choices.entry(index.into()).or_default().add(fields);
     }
@@ -77,23 +70,15 @@ impl<'a> Assembly<'a> {
 
     /// The whole, as JSON text.
     pub(super) fn finish(mut self, endpoint: Endpoint) -> String {
-        self.choices
-            .sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));
+        self.choices.sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));
         let is_chat = match endpoint {
             Endpoint::Chat => true,
             Endpoint::Completion => self.choices.values().any(|choice| choice.is_chat(endpoint)),
         };
-        let object = if is_chat {
-            "chat.completion"
-        } else {
-            "text_completion"
-        };
+        let object = if is_chat { "chat.completion" } else { "text_completion" };
         self.top.set("object", Node::Text(object.to_owned()));
-        let choices = self
-            .choices
-            .into_iter()
-            .map(|(index, choice)| choice.finish(index, endpoint))
-            .collect();
+        let choices =
+            self.choices.into_iter().map(|(index, choice)| choice.finish(index, endpoint)).collect();
         self.top.set("choices", Node::Array(choices));
         let mut out = String::new();
         self.top.write(&mut out);

@@ -64,10 +64,8 @@ impl<'a> ToolCalls<'a> {
             (None, None) => self.calls.len().checked_sub(1),
         };
         let place = known.unwrap_or_else(|| {
-            self.calls.push(Call {
-                fields: Fields::default(),
-                index: index.and_then(|index| index.parse().ok()),
-            });
+            self.calls
+                .push(Call { fields: Fields::default(), index: index.and_then(|index| index.parse().ok()) });
             self.calls.len() - 1
         });
         if let Some(index) = index {
@@ -84,12 +82,7 @@ impl<'a> ToolCalls<'a> {
             return None;
         }
         self.calls.sort_by_key(|call| call.index.unwrap_or(u64::MAX));
-        Some(Node::Array(
-            self.calls
-                .into_iter()
-                .map(|call| Node::Object(call.fields))
-                .collect(),
-        ))
+        Some(Node::Array(self.calls.into_iter().map(|call| Node::Object(call.fields)).collect()))
     }
 }
 
@@ -107,10 +100,6 @@ impl Call<'_> {
 /// Whether a piece names a function or tool.
 fn has_name(piece: &[(Cow<'_, str>, &RawValue)]) -> bool {
     let function = piece.iter().find(|(key, _)| key == "function" || key == "custom");
-    let fields = function
-        .and_then(|(_, raw)| json::object(raw))
-        .unwrap_or_default();
-    fields
-        .iter()
-        .any(|(key, raw)| key == "name" && !json::is_blank(raw))
+    let fields = function.and_then(|(_, raw)| json::object(raw)).unwrap_or_default();
+    fields.iter().any(|(key, raw)| key == "name" && !json::is_blank(raw))
 }

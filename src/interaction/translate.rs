@@ -15,10 +15,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn now() -> Self {
-        Self {
-            now: Instant::now(),
-            today: SystemTime::now(),
-        }
+        Self { now: Instant::now(), today: SystemTime::now() }
     }
 
     fn at(&self, moment: Instant) -> SystemTime {

@@ -43,10 +43,7 @@ where
         match ready!(polled) {
             Ok(response) => {
                 let (parts, body) = response.into_parts();
-                let tap = this
-                    .capture
-                    .take()
-                    .map(|capture| capture.respond(parts.status, &parts.headers));
+                let tap = this.capture.take().map(|capture| capture.respond(parts.status, &parts.headers));
                 Poll::Ready(Ok(Response::from_parts(parts, ResponseBody::new(body, tap))))
             }
             Err(error) => {

@@ -41,10 +41,7 @@ impl ReconifyLayer {
                 let destination = destination.clone();
                 Self::start(config, || HttpTransport::new(destination))
             }
-            None => Self {
-                reporter: Reporter::disabled(),
-                routes: Arc::new([]),
-            },
+            None => Self { reporter: Reporter::disabled(), routes: Arc::new([]) },
         }
     }
 
@@ -86,10 +83,7 @@ impl ReconifyLayer {
         S::Error: Into<BoxError>,
     {
         let routes = config.routes.clone().into();
-        Self {
-            reporter: Reporter::start(config, transport),
-            routes,
-        }
+        Self { reporter: Reporter::start(config, transport), routes }
     }
 
     /// The reporter that all clones of this layer share.
@@ -102,18 +96,16 @@ impl<S> Layer<S> for ReconifyLayer {
     type Service = Reconify<S>;
 
     fn layer(&self, inner: S) -> Reconify<S> {
-        let tracker = self.reporter.intake().map(|intake| Tracker {
-            intake: intake.clone(),
-            routes: Arc::clone(&self.routes),
-        });
+        let tracker = self
+            .reporter
+            .intake()
+            .map(|intake| Tracker { intake: intake.clone(), routes: Arc::clone(&self.routes) });
         Reconify::new(inner, tracker)
     }
 }
 
 impl fmt::Debug for ReconifyLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReconifyLayer")
-            .field("reporter", &self.reporter)
-            .finish_non_exhaustive()
+        f.debug_struct("ReconifyLayer").field("reporter", &self.reporter).finish_non_exhaustive()
     }
 }

@@ -68,11 +68,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (parts, body) = request.into_parts();
-        let (capture, tap) = self
-            .tracker
-            .as_ref()
-            .and_then(|tracker| tracker.begin(&parts))
-            .unzip();
+        let (capture, tap) = self.tracker.as_ref().and_then(|tracker| tracker.begin(&parts)).unzip();
         let request = Request::from_parts(parts, RequestBody::new(body, tap));
         ResponseFuture::new(self.inner.call(request), capture)
     }

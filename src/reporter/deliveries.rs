@@ -65,11 +65,7 @@ where
     /// The ids of the reports that are not settled.
     pub(super) fn jobs(&self) -> impl Iterator<Item = u64> + '_ {
         let waiting = self.waiting.keys().map(|(_, id)| *id);
-        self.fresh
-            .iter()
-            .map(|job| job.id)
-            .chain(waiting)
-            .chain(self.ids.values().copied())
+        self.fresh.iter().map(|job| job.id).chain(waiting).chain(self.ids.values().copied())
     }
 
     /// How many more reports can be on their way at once. Those that wait for another attempt are not: one that
@@ -134,12 +130,8 @@ where
     ///
     /// Nothing is lost: what is taken from the running tasks is dealt with before this returns.
     pub(super) async fn progress(&mut self) {
-        let due = self
-            .waiting
-            .keys()
-            .next()
-            .map(|(due, _)| *due)
-            .filter(|_| self.running.len() < MAX_DELIVERIES);
+        let due =
+            self.waiting.keys().next().map(|(due, _)| *due).filter(|_| self.running.len() < MAX_DELIVERIES);
         tokio::select! {
             Some(joined) = self.running.join_next_with_id() => self.finish(joined),
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -148,14 +140,18 @@ where
         }
     }
 
+    /// Drops all reports that are not settled; returns when the running attempts are gone too.
+    pub(super) async fn abort(mut self) {
+        self.running.shutdown().await;
+    }
+
     fn finish(&mut self, joined: Result<(Id, (Job, Result<(), DeliveryError>)), JoinError>) {
         let (task, job, result) = match joined {
             Ok((task, (job, result))) => (task, job, result),
             Err(error) => {
                 // The job was dropped as the task unwound, and counted.
                 let id = self.ids.remove(&error.id());
-                self.settled
-                    .extend(id.map(|id| (id, Settlement::Dropped(DropReason::Panicked))));
+                self.settled.extend(id.map(|id| (id, Settlement::Dropped(DropReason::Panicked))));
                 return;
             }
         };
@@ -170,14 +166,7 @@ where
     }
 
     fn fail(&mut self, mut job: Job, error: &DeliveryError) {
-        self.note(
-            if error.is_retryable() {
-                Health::Failing
-            } else {
-                Health::Rejecting
-            },
-            Some(error),
-        );
+        self.note(if error.is_retryable() { Health::Failing } else { Health::Rejecting }, Some(error));
         match job.retry.after(error, fastrand::f64()) {
             Some(pause) => {
                 job.admission.budget().count_retry();

@@ -60,20 +60,8 @@ impl ShutdownReport {
     }
 
     pub(super) fn of(flushed: FlushReport, in_flight: u64) -> Self {
-        let FlushReport {
-            delivered,
-            rejected,
-            dropped,
-            withheld,
-            pending,
-        } = flushed;
-        Self {
-            delivered,
-            rejected,
-            dropped: dropped + pending,
-            withheld,
-            in_flight,
-        }
+        let FlushReport { delivered, rejected, dropped, withheld, pending } = flushed;
+        Self { delivered, rejected, dropped: dropped + pending, withheld, in_flight }
     }
 }
 
@@ -120,9 +108,6 @@ impl Flush {
 
     /// The counts, with what is left as pending.
     pub(super) fn report(&self) -> FlushReport {
-        FlushReport {
-            pending: (self.queued + self.jobs.len()) as u64,
-            ..self.report
-        }
+        FlushReport { pending: (self.queued + self.jobs.len()) as u64, ..self.report }
     }
 }

@@ -49,9 +49,7 @@ impl Reporter {
         let started = thread::Builder::new().name("reconify".to_owned()).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime.block_on(async {
-                    Worker::new(outlet, inbox, transport(), session_timeout)
-                        .run()
-                        .await;
+                    Worker::new(outlet, inbox, transport(), session_timeout).run().await;
                 }),
                 Err(error) => {
                     outlet.stop();
@@ -63,9 +61,7 @@ impl Reporter {
             intake.stop();
             tracing::error!(%error, "the reporter has no thread: nothing will be reported");
         }
-        Self {
-            link: Some(Link { intake, commands }),
-        }
+        Self { link: Some(Link { intake, commands }) }
     }
 
     pub(crate) fn intake(&self) -> Option<&Intake> {
@@ -74,10 +70,7 @@ impl Reporter {
 
     /// What became of every interaction so far.
     pub fn stats(&self) -> Stats {
-        self.link
-            .as_ref()
-            .map(|link| link.intake.budget().stats())
-            .unwrap_or_default()
+        self.link.as_ref().map(|link| link.intake.budget().stats()).unwrap_or_default()
     }
 
     /// Reports what never crossed the layer. It is counted as captured, and takes its place in the same queue and
@@ -91,9 +84,7 @@ impl Reporter {
         if admission.budget().charge(bytes) {
             admission.own(bytes);
             // A worker that is gone drops it, as a shut-down one should.
-            let _ = link
-                .commands
-                .send(Command::Report(admission, Box::new(interaction)));
+            let _ = link.commands.send(Command::Report(admission, Box::new(interaction)));
         } else {
             admission.settle(Settlement::Dropped(DropReason::TooManyBytes));
         }
@@ -161,8 +152,6 @@ impl Reporter {
 
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reporter")
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
+        f.debug_struct("Reporter").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }

@@ -45,12 +45,7 @@ fn job(id: u64, mut admission: Admission, report: Result<Report, Settlement>) ->
     match report {
         Ok(report) => {
             admission.recharge(report.json().len());
-            Ok(Job {
-                id,
-                admission,
-                report,
-                retry: Retry::default(),
-            })
+            Ok(Job { id, admission, report, retry: Retry::default() })
         }
         Err(settlement) => {
             admission.settle(settlement);

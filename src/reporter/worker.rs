@@ -86,7 +86,7 @@ where
             self.deliveries.start().await;
             self.account();
             if let Some((reply, report)) = self.answer_flushes() {
-                return self.end(reply, report);
+                return self.end(reply, report).await;
             }
             if self.deliveries.room() > 0 && self.outlet.queue.len() > 0 {
                 tokio::task::yield_now().await;
@@ -116,11 +116,7 @@ where
         let has_room = self.deliveries.room() > 0;
         let (known, look) = (self.deliveries.len(), self.vain_looks);
         let deadline = self.flushes.iter().filter_map(|flush| flush.deadline).min();
-        let Outlet {
-            budget,
-            queue,
-            abandoned,
-        } = &mut self.outlet;
+        let Outlet { budget, queue, abandoned } = &mut self.outlet;
         tokio::select! {
             Some(command) = self.inbox.recv() => Event::Command(command),
             _ = abandoned.recv(), if !self.is_abandoned => Event::Abandoned,
@@ -140,10 +136,7 @@ where
             self.flushes.iter_mut().for_each(|flush| flush.started(id));
             match prepare::exchange(id, exchange, self.session_timeout) {
                 Ok(job) => self.deliveries.push(job),
-                Err(settlement) => self
-                    .flushes
-                    .iter_mut()
-                    .for_each(|flush| flush.settled(id, settlement)),
+                Err(settlement) => self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement)),
             }
         }
     }
@@ -173,9 +166,7 @@ where
 
     fn account(&mut self) {
         for (id, settlement) in self.deliveries.take_settled() {
-            self.flushes
-                .iter_mut()
-                .for_each(|flush| flush.settled(id, settlement));
+            self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement));
         }
     }
 
@@ -195,11 +186,9 @@ where
     }
 
     /// Drops what is left, and then says so: the counts are exact when the caller has the answer.
-    fn end(self, reply: Reply, report: FlushReport) {
-        let Self {
-            outlet, deliveries, ..
-        } = self;
-        drop(deliveries);
+    async fn end(self, reply: Reply, report: FlushReport) {
+        let Self { outlet, deliveries, .. } = self;
+        deliveries.abort().await;
         outlet.stop();
         if let Reply::Shutdown(reply) = reply {
             let _ = reply.send(ShutdownReport::of(report, outlet.budget.items() as u64));

@@ -38,9 +38,7 @@ impl Gateway {
                 command.env_remove(name);
             }
         }
-        command
-            .env("LISTEN_ADDR", "127.0.0.1:0")
-            .envs(variables.iter().map(|(name, value)| (name, value)));
+        command.env("LISTEN_ADDR", "127.0.0.1:0").envs(variables.iter().map(|(name, value)| (name, value)));
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -48,12 +46,7 @@ impl Gateway {
             .spawn()
             .expect("the example starts");
         let output = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut gateway = Self {
-            address: ([0, 0, 0, 0], 0).into(),
-            child,
-            output,
-            printed: Vec::new(),
-        };
+        let mut gateway = Self { address: ([0, 0, 0, 0], 0).into(), child, output, printed: Vec::new() };
         let line = gateway.line_with("listening on http://").await;
         gateway.address = line.trim_start_matches("listening on http://").parse().unwrap();
         gateway
@@ -80,9 +73,8 @@ impl Gateway {
             let line = tokio::time::timeout(PATIENCE, self.output.next_line()).await;
             let line =
                 line.unwrap_or_else(|_| panic!("the gateway prints {text:?} in time: {:?}", self.printed));
-            let line = line
-                .unwrap()
-                .unwrap_or_else(|| panic!("the gateway prints {text:?}: {:?}", self.printed));
+            let line =
+                line.unwrap().unwrap_or_else(|| panic!("the gateway prints {text:?}: {:?}", self.printed));
             self.printed.push(line.clone());
             if line.contains(text) {
                 return line;
@@ -98,13 +90,7 @@ impl Gateway {
     #[cfg(unix)]
     pub fn terminate(&self) {
         let pid = self.child.id().expect("the gateway runs").to_string();
-        assert!(
-            std::process::Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
     /// Stops it, and returns how it ended with its final counts.
@@ -112,27 +98,17 @@ impl Gateway {
     pub async fn stop(mut self) -> (ExitStatus, String) {
         self.terminate();
         let counts = self.line_with("final counts: ").await;
-        let status = tokio::time::timeout(PATIENCE, self.child.wait())
-            .await
-            .expect("the gateway ends")
-            .unwrap();
+        let status =
+            tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("the gateway ends").unwrap();
         (status, counts)
     }
 }
 
 fn example() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let folder = test
-        .parent()
-        .and_then(|deps| deps.parent())
-        .unwrap()
-        .join("examples");
+    let folder = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
     let example = folder.join(format!("gateway{}", std::env::consts::EXE_SUFFIX));
-    assert!(
-        example.exists(),
-        "{} is missing: run `cargo build --example gateway`",
-        example.display()
-    );
+    assert!(example.exists(), "{} is missing: run `cargo build --example gateway`", example.display());
     example
 }
 
@@ -157,20 +133,14 @@ impl Collector {
             let _ = sender.send((headers, body));
             (StatusCode::OK, r#"{"status":"ok"}"#)
         });
-        Self {
-            address: serve(app.layer(axum::extract::DefaultBodyLimit::disable())).await,
-            posts,
-        }
+        Self { address: serve(app.layer(axum::extract::DefaultBodyLimit::disable())).await, posts }
     }
 
     /// The next post: its headers, and its body as text.
     pub async fn post(&mut self) -> (HeaderMap, String) {
         let post = tokio::time::timeout(PATIENCE, self.posts.recv()).await;
         let (headers, body) = post.expect("a report in time").unwrap();
-        (
-            headers,
-            String::from_utf8(body.to_vec()).expect("a report is text"),
-        )
+        (headers, String::from_utf8(body.to_vec()).expect("a report is text"))
     }
 
     /// What has arrived and was not looked at.
@@ -198,9 +168,6 @@ impl Upstream {
             kept.lock().unwrap().push((parts, body));
             response
         });
-        Self {
-            address: serve(app).await,
-            requests,
-        }
+        Self { address: serve(app).await, requests }
     }
 }

@@ -1,32 +1,30 @@
 //! What several test files need: a layer whose reports can be read, and a gateway process between servers of the test.
 
+#![allow(unreachable_pub, reason = "shared by the test files as a module of each")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 pub mod gateway;
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{Request, Response};
+use http_body_util::BodyExt;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
-use tower::service_fn;
-use tower_reconify::{Config, ReconifyLayer, Report, Stats};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_reconify::{Config, ReconifyLayer, Report, RequestBody, Stats};
 
 /// Long beside everything that a test waits for: it is only reached when something is broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A configuration with the test's keys.
 pub fn config() -> Config {
-    Config::builder("test-app-key", "test-api-key")
-        .endpoint("http://127.0.0.1:9/track")
-        .build()
-        .unwrap()
+    Config::builder("test-app-key", "test-api-key").endpoint("http://127.0.0.1:9/track").build().unwrap()
 }
 
 /// A layer, and the reports that leave through it.
@@ -59,11 +57,7 @@ impl Observed {
 
     pub async fn report_text(&mut self) -> String {
         let report = tokio::time::timeout(PATIENCE, self.reports.recv()).await;
-        report
-            .expect("a report in time")
-            .expect("the worker lives")
-            .json()
-            .to_owned()
+        report.expect("a report in time").expect("the worker lives").json().to_owned()
     }
 
     /// Everything that is reported from what was handed over before, once nothing is left.
@@ -89,3 +83,41 @@ pub fn field<'a>(report: &'a str, name: &str) -> &'a str {
     let fields: std::collections::HashMap<&str, &RawValue> = serde_json::from_str(report).unwrap();
     fields[name].get()
 }
+
+/// Sends a request through the layer to a service that answers with `response`, and reads the answer to its end.
+pub async fn exchange(observed: &Observed, request: Request<Body>, response: Response<Body>) -> Bytes {
+    let mut response = Some(response);
+    let inner = service_fn(move |request: Request<RequestBody<Body>>| {
+        let response = response.take().expect("one request");
+        async {
+            request.into_body().collect().await.expect("the request's body is whole");
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let answer = observed.layer.layer(inner).oneshot(request).await.unwrap();
+    answer.into_body().collect().await.expect("the answer's body is whole").to_bytes()
+}
+
+pub fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
+    Request::post(path).header(CONTENT_TYPE, "application/json").body(body.into()).unwrap()
+}
+
+pub fn chat() -> Request<Body> {
+    post("/v1/chat/completions", CHAT)
+}
+
+pub fn json(body: impl Into<Body>) -> Response<Body> {
+    Response::builder().header(CONTENT_TYPE, "application/json").body(body.into()).unwrap()
+}
+
+/// A stream of these events, cut into frames of a few bytes.
+pub fn events(data: &[&str]) -> Response<Body> {
+    let text: String = data.iter().map(|data| format!("data: {data}\n\n")).collect();
+    let frames: Vec<_> =
+        text.as_bytes().chunks(7).map(|frame| Ok::<_, Infallible>(Bytes::copy_from_slice(frame))).collect();
+    let body = Body::from_stream(futures_util::stream::iter(frames));
+    Response::builder().header(CONTENT_TYPE, "text/event-stream").body(body).unwrap()
+}
+
+pub const CHAT: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"Tell a cat joke"}]}"#;
+pub const ANSWER: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Meow."},"finish_reason":"stop"}]}"#;
