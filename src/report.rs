@@ -1,5 +1,6 @@
 //! The wire: an interaction as the JSON that Reconify takes, all but the keys.
 
+use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -23,7 +24,7 @@ const API_VERSION: &str = "1.0.0";
 ///  "session": "S1", "sessionTimeout": 15, "user": {"userId": "ABC123"},
 ///  "request": {"model": "gpt-4o", "messages": []}, "response": {"choices": []}}
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Report {
     id: Uuid,
     json: Bytes,
@@ -105,6 +106,16 @@ impl Report {
     /// The payload in two parts, between which further fields of `reconify` can stand.
     pub(crate) fn around_keys(&self) -> (&[u8], &[u8]) {
         self.json.split_at_checked(self.keys_at).unwrap_or((&self.json, &[]))
+    }
+}
+
+/// Shows id and size, and nothing of the content.
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Report")
+            .field("id", &self.id)
+            .field("bytes", &self.json.len())
+            .finish_non_exhaustive()
     }
 }
 

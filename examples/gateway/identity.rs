@@ -30,10 +30,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
             (None, Some(email)) => Some(User::with_email(email)),
             (None, None) => None,
         };
-        Ok(Self {
-            user,
-            session: session.map(Session::new),
-        })
+        Ok(Self { user, session: session.map(Session::new) })
     }
 }
 

@@ -13,6 +13,7 @@ mod settings;
 mod simulated;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
@@ -31,10 +32,18 @@ const GRACE: Duration = Duration::from_secs(3);
 /// How long what is queued may take to be delivered after that.
 const DELIVERY: Duration = Duration::from_secs(4);
 
-fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
-        .init();
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("gateway: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::INFO).init();
     // What is simulated runs apart from the gateway: the collector has to outlive it.
     let simulation = Runtime::new()?;
     let settings = Settings::from_env(&simulation)?;
@@ -45,10 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     gateway.shutdown_timeout(Duration::from_millis(500));
     let report = simulation.block_on(reporter.shutdown(DELIVERY));
     if !report.is_complete() {
-        println!(
-            "not delivered: {} dropped, {} unfinished",
-            report.dropped, report.in_flight
-        );
+        println!("not delivered: {} dropped, {} unfinished", report.dropped, report.in_flight);
     }
     println!("final counts: {}", reporter.stats());
     Ok(())

@@ -32,10 +32,7 @@ impl Upstream {
             .https_or_http()
             .enable_http1()
             .wrap_connector(http);
-        Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build(https),
-            base,
-        })
+        Ok(Self { client: Client::builder(TokioExecutor::new()).build(https), base })
     }
 
     /// The address of `/v1/…` at the upstream, whose base ends in its own `/v1`.
@@ -54,10 +51,7 @@ pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Reque
     *request.uri_mut() = match upstream.uri_of(request.uri()) {
         Ok(uri) => uri,
         Err(error) => {
-            return problem(
-                StatusCode::BAD_REQUEST,
-                &format!("the path cannot be forwarded: {error}"),
-            );
+            return problem(StatusCode::BAD_REQUEST, &format!("the path cannot be forwarded: {error}"));
         }
     };
     *request.version_mut() = axum::http::Version::HTTP_11;
@@ -72,10 +66,7 @@ pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Reque
             remove_hop_by_hop(response.headers_mut());
             response.into_response()
         }
-        Err(error) => problem(
-            StatusCode::BAD_GATEWAY,
-            &format!("OpenAI cannot be reached: {error}"),
-        ),
+        Err(error) => problem(StatusCode::BAD_GATEWAY, &format!("OpenAI cannot be reached: {error}")),
     }
 }
 

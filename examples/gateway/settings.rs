@@ -23,10 +23,9 @@ impl Settings {
     pub(crate) fn from_env(simulation: &Runtime) -> Result<Self, Box<dyn Error>> {
         let listen = text("LISTEN_ADDR")?.unwrap_or_else(|| "127.0.0.1:8787".to_owned());
         let base = text("OPENAI_BASE_URL")?;
-        let has_collector = ["RECONIFY_APP_KEY", "RECONIFY_API_KEY"]
-            .iter()
-            .any(|name| env::var_os(name).is_some())
-            || text("RECONIFY_ENDPOINT")?.is_some();
+        let has_collector =
+            ["RECONIFY_APP_KEY", "RECONIFY_API_KEY"].iter().any(|name| env::var_os(name).is_some())
+                || text("RECONIFY_ENDPOINT")?.is_some();
 
         let mut builder = ConfigBuilder::from_env();
         let mut local_collector = None;
@@ -46,13 +45,7 @@ impl Settings {
                 (base_url(&format!("http://{address}/v1"))?, Some(address))
             }
         };
-        Ok(Self {
-            listen,
-            upstream,
-            reconify,
-            simulated_openai,
-            local_collector,
-        })
+        Ok(Self { listen, upstream, reconify, simulated_openai, local_collector })
     }
 
     pub(crate) fn is_all_simulated(&self) -> bool {
@@ -81,11 +74,12 @@ impl Settings {
 
 fn base_url(text: &str) -> Result<Uri, Box<dyn Error>> {
     let uri = text.trim().trim_end_matches('/').parse::<Uri>().ok();
-    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none())
-        .ok_or_else(|| {
+    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()).ok_or_else(
+        || {
             "OPENAI_BASE_URL is not an http(s) URL without a query: use one like https://api.openai.com/v1"
                 .into()
-        })
+        },
+    )
 }
 
 /// A variable's text; the empty one counts as unset.

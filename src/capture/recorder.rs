@@ -1,4 +1,4 @@
-use std::mem;
+use std::{fmt, mem};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -15,7 +15,7 @@ const FIRST_BLOCK: usize = 4 * 1024;
 const LARGEST_BLOCK: usize = 512 * 1024;
 
 /// Keeps what passes, up to the limit for one body and as far as the budget has room.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Recorder {
     kept: Kept,
     kept_bytes: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Recorder {
     over_budget: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 enum Kept {
     #[default]
     Nothing,
@@ -117,6 +117,16 @@ impl Recorder {
         };
         let Self { passed, charged, over_budget, .. } = self;
         Recording { pieces, passed, charged, ended, over_budget }
+    }
+}
+
+/// Shows sizes, and nothing of the content.
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("passed", &self.passed)
+            .field("kept", &self.kept_bytes)
+            .finish_non_exhaustive()
     }
 }
 

@@ -31,20 +31,7 @@ pub struct Gateway {
 impl Gateway {
     /// Starts the example with these variables and none of the surrounding `RECONIFY_*`.
     pub async fn start(variables: &[(&str, String)]) -> Self {
-        let mut command = Command::new(example());
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy().into_owned();
-            if name.starts_with("RECONIFY_") || name == "OPENAI_BASE_URL" {
-                command.env_remove(name);
-            }
-        }
-        command.env("LISTEN_ADDR", "127.0.0.1:0").envs(variables.iter().map(|(name, value)| (name, value)));
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the example starts");
+        let mut child = command(variables).stdout(Stdio::piped()).spawn().expect("the example starts");
         let output = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut gateway = Self { address: ([0, 0, 0, 0], 0).into(), child, output, printed: Vec::new() };
         let line = gateway.line_with("listening on http://").await;
@@ -102,6 +89,26 @@ impl Gateway {
             tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("the gateway ends").unwrap();
         (status, counts)
     }
+}
+
+/// Runs the example with settings that it cannot start with.
+pub async fn run_to_its_end(variables: &[(&str, &str)]) -> std::process::Output {
+    let output = command(variables).stdout(Stdio::piped()).stderr(Stdio::piped()).output();
+    tokio::time::timeout(PATIENCE, output).await.expect("it ends by itself").unwrap()
+}
+
+/// The example, with these variables and none of the surrounding settings.
+fn command(variables: &[(&str, impl AsRef<std::ffi::OsStr>)]) -> Command {
+    let mut command = Command::new(example());
+    for (name, _) in std::env::vars_os() {
+        let is_setting = name.to_string_lossy().starts_with("RECONIFY_") || name == "OPENAI_BASE_URL";
+        if is_setting {
+            command.env_remove(name);
+        }
+    }
+    command.env("LISTEN_ADDR", "127.0.0.1:0").envs(variables.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
 }
 
 fn example() -> PathBuf {

@@ -15,12 +15,7 @@ pub(crate) const APP_KEY: &str = "demo-app-key";
 pub(crate) const API_KEY: &str = "demo-api-key";
 
 pub(crate) async fn start() -> std::io::Result<SocketAddr> {
-    super::serve(
-        Router::new()
-            .route("/track", post(track))
-            .layer(DefaultBodyLimit::disable()),
-    )
-    .await
+    super::serve(Router::new().route("/track", post(track)).layer(DefaultBodyLimit::disable())).await
 }
 
 async fn track(body: Bytes) -> (StatusCode, &'static str) {
@@ -39,20 +34,12 @@ async fn track(body: Bytes) -> (StatusCode, &'static str) {
 
 /// Type, user, session, model, tokens and first words of a report.
 fn describe(report: &Value) -> String {
-    let text = |pointer: &str| {
-        report
-            .pointer(pointer)
-            .and_then(Value::as_str)
-            .unwrap_or("-")
-            .to_owned()
-    };
+    let text = |pointer: &str| report.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
     let user = match text("/user/userId") {
         none if none == "-" => text("/user/email"),
         id => id,
     };
-    let tokens = report
-        .pointer("/response/usage/total_tokens")
-        .map_or("-".to_owned(), Value::to_string);
+    let tokens = report.pointer("/response/usage/total_tokens").map_or("-".to_owned(), Value::to_string);
     let words = ["/response/choices/0/message/content", "/response/choices/0/text"]
         .iter()
         .find_map(|pointer| report.pointer(pointer)?.as_str())

@@ -14,37 +14,17 @@ use axum::routing::post;
 use futures_util::stream;
 use serde_json::{Value, json};
 
-const MODELS: [&str; 8] = [
-    "gpt-3.5-turbo",
-    "gpt-4",
-    "gpt-5",
-    "o1",
-    "o3",
-    "o4",
-    "davinci-002",
-    "text-davinci",
-];
+const MODELS: [&str; 8] =
+    ["gpt-3.5-turbo", "gpt-4", "gpt-5", "o1", "o3", "o4", "davinci-002", "text-davinci"];
 
 /// The pause between two events of a stream, so that one can see it stream.
 const PAUSE: Duration = Duration::from_millis(10);
 
 pub(crate) async fn start() -> std::io::Result<SocketAddr> {
     let app = Router::new()
-        .route(
-            "/v1/chat/completions",
-            post(async |headers, body| answer(Kind::Chat, &headers, &body)),
-        )
-        .route(
-            "/v1/completions",
-            post(async |headers, body| answer(Kind::Completion, &headers, &body)),
-        )
-        .fallback(async || {
-            error(
-                StatusCode::NOT_FOUND,
-                "There is nothing at this address.",
-                Value::Null,
-            )
-        })
+        .route("/v1/chat/completions", post(async |headers, body| answer(Kind::Chat, &headers, &body)))
+        .route("/v1/completions", post(async |headers, body| answer(Kind::Completion, &headers, &body)))
+        .fallback(async || error(StatusCode::NOT_FOUND, "There is nothing at this address.", Value::Null))
         .layer(DefaultBodyLimit::disable());
     super::serve(app).await
 }
@@ -74,40 +54,21 @@ fn answer(kind: Kind, headers: &HeaderMap, body: &Bytes) -> Response {
         tokio::time::sleep(PAUSE).await;
         Some((Ok::<_, std::io::Error>(events.next()?), events))
     });
-    (
-        [(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")],
-        Body::from_stream(events),
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")], Body::from_stream(events)).into_response()
 }
 
 fn check(kind: Kind, headers: &HeaderMap, body: &Bytes) -> Result<Value, Box<Response>> {
     let refuse = |status, message: &str, code| Box::new(error(status, message, code));
-    if !headers
-        .get(header::AUTHORIZATION)
-        .is_some_and(|value| value.as_bytes().starts_with(b"Bearer "))
-    {
-        return Err(refuse(
-            StatusCode::UNAUTHORIZED,
-            "No API key: send one as a bearer token.",
-            Value::Null,
-        ));
+    if !headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"Bearer ")) {
+        return Err(refuse(StatusCode::UNAUTHORIZED, "No API key: send one as a bearer token.", Value::Null));
     }
     let Ok(request) = serde_json::from_slice::<Value>(body) else {
-        return Err(refuse(
-            StatusCode::BAD_REQUEST,
-            "The body is not valid JSON.",
-            Value::Null,
-        ));
+        return Err(refuse(StatusCode::BAD_REQUEST, "The body is not valid JSON.", Value::Null));
     };
     let wanted = if kind == Kind::Chat { "messages" } else { "prompt" };
     if request["model"].as_str().is_none() || request[wanted].is_null() {
         let message = format!("The parameters 'model' and '{wanted}' are required.");
-        return Err(refuse(
-            StatusCode::BAD_REQUEST,
-            &message,
-            "missing_required_parameter".into(),
-        ));
+        return Err(refuse(StatusCode::BAD_REQUEST, &message, "missing_required_parameter".into()));
     }
     let model = request["model"].as_str().unwrap_or_default();
     if !MODELS.iter().any(|known| model.starts_with(known)) {
@@ -157,16 +118,10 @@ fn choice(kind: Kind, request: &Value, index: u64) -> Value {
         .collect();
     let mut message = json!({"role": "assistant", "content": null, "refusal": null});
     if tools.is_empty() {
-        let question = request["messages"]
-            .as_array()
-            .and_then(|messages| messages.last())
-            .map(|last| &last["content"]);
-        message["content"] = format!(
-            "This is answer {} to {}",
-            index + 1,
-            question.unwrap_or(&Value::Null)
-        )
-        .into();
+        let question =
+            request["messages"].as_array().and_then(|messages| messages.last()).map(|last| &last["content"]);
+        message["content"] =
+            format!("This is answer {} to {}", index + 1, question.unwrap_or(&Value::Null)).into();
     } else {
         // Two at the least, so that parallel calls can be seen: the same tool twice if there is only one.
         let calls = tools.iter().cycle().take(tools.len().max(2)).enumerate().map(|(i, name)| {
@@ -231,11 +186,7 @@ fn chat_pieces(choice: &Value) -> Vec<Value> {
         call["function"]["arguments"] = "".into();
         deltas.push(json!({"tool_calls": [call]}));
         let pieces = split(text.as_str().unwrap_or_default());
-        arguments.extend(
-            pieces
-                .enumerate()
-                .map(|(turn, piece)| (turn, i, piece.to_owned())),
-        );
+        arguments.extend(pieces.enumerate().map(|(turn, piece)| (turn, i, piece.to_owned())));
     }
     arguments.sort();
     deltas.extend(
@@ -246,11 +197,7 @@ fn chat_pieces(choice: &Value) -> Vec<Value> {
     let last = deltas.len();
     deltas.push(json!({}));
     let piece = |(i, delta)| {
-        let finish = if i == last {
-            choice["finish_reason"].clone()
-        } else {
-            Value::Null
-        };
+        let finish = if i == last { choice["finish_reason"].clone() } else { Value::Null };
         json!({"index": choice["index"], "delta": delta, "logprobs": null, "finish_reason": finish})
     };
     deltas.into_iter().enumerate().map(piece).collect()

@@ -19,9 +19,7 @@ pub(crate) fn check(report: &Value, app_key: &str, api_key: &str) -> Result<(), 
         value.as_u64() >= report.pointer("/timestamps/request").and_then(Value::as_u64)
     })?;
     expect(report, "/session", |value| value.is_null() || is_text(value))?;
-    expect(report, "/sessionTimeout", |value| {
-        value.is_null() || is_number(value)
-    })?;
+    expect(report, "/sessionTimeout", |value| value.is_null() || is_number(value))?;
     expect(report, "/user", is_object)?;
     check_user(&report["user"])?;
     expect(report, "/request", is_object)?;
@@ -57,10 +55,9 @@ fn check_user(user: &Value) -> Result<(), String> {
 fn expect(report: &Value, pointer: &str, is_right: impl Fn(&Value) -> bool) -> Result<(), String> {
     match report.pointer(pointer) {
         Some(value) if is_right(value) => Ok(()),
-        Some(value) => Err(format!(
-            "{pointer} is {}",
-            value.to_string().chars().take(60).collect::<String>()
-        )),
+        Some(value) => {
+            Err(format!("{pointer} is {}", value.to_string().chars().take(60).collect::<String>()))
+        }
         None => Err(format!("{pointer} is missing")),
     }
 }
