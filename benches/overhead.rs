@@ -26,12 +26,15 @@ struct Case {
     content_type: &'static str,
 }
 
-type Answer = StreamBody<futures_util::stream::Iter<std::vec::IntoIter<Result<http_body::Frame<Bytes>, Infallible>>>>;
+type Answer =
+    StreamBody<futures_util::stream::Iter<std::vec::IntoIter<Result<http_body::Frame<Bytes>, Infallible>>>>;
 
 fn cases() -> Vec<Case> {
     let json = |size: usize| {
         let filler = "x".repeat(size.saturating_sub(80));
-        Bytes::from(format!(r#"{{"id":"c","messages":[],"choices":[{{"index":0,"message":{{"content":"{filler}"}}}}]}}"#))
+        Bytes::from(format!(
+            r#"{{"id":"c","messages":[],"choices":[{{"index":0,"message":{{"content":"{filler}"}}}}]}}"#
+        ))
     };
     let event = Bytes::from(format!(
         "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"model\":\"gpt-4o\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{}\"}}}}]}}\n\n",
@@ -39,22 +42,45 @@ fn cases() -> Vec<Case> {
     ));
     let stream = |frames: usize| vec![event.clone(); frames];
     vec![
-        Case { name: "json_1k", request: json(1024), frames: vec![json(1024)], content_type: "application/json" },
-        Case { name: "json_16k", request: json(16 * 1024), frames: vec![json(16 * 1024)], content_type: "application/json" },
-        Case { name: "stream_200", request: json(1024), frames: stream(200), content_type: "text/event-stream" },
-        Case { name: "stream_2000", request: json(1024), frames: stream(2_000), content_type: "text/event-stream" },
+        Case {
+            name: "json_1k",
+            request: json(1024),
+            frames: vec![json(1024)],
+            content_type: "application/json",
+        },
+        Case {
+            name: "json_16k",
+            request: json(16 * 1024),
+            frames: vec![json(16 * 1024)],
+            content_type: "application/json",
+        },
+        Case {
+            name: "stream_200",
+            request: json(1024),
+            frames: stream(200),
+            content_type: "text/event-stream",
+        },
+        Case {
+            name: "stream_2000",
+            request: json(1024),
+            frames: stream(2_000),
+            content_type: "text/event-stream",
+        },
     ]
 }
 
 /// A service that reads the request and gives the answer of the case.
-fn inner<B>(case: &Case) -> impl Service<Request<B>, Response = Response<Answer>, Error = Infallible, Future: Send> + Clone + use<B>
+fn inner<B>(
+    case: &Case,
+) -> impl Service<Request<B>, Response = Response<Answer>, Error = Infallible, Future: Send> + Clone + use<B>
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Send,
 {
     let case = case.clone();
     service_fn(move |request: Request<B>| {
-        let frames: Vec<_> = case.frames.iter().cloned().map(|frame| Ok(http_body::Frame::data(frame))).collect();
+        let frames: Vec<_> =
+            case.frames.iter().cloned().map(|frame| Ok(http_body::Frame::data(frame))).collect();
         let content_type = case.content_type;
         async move {
             let mut body = request.into_body();

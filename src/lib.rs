@@ -1,5 +1,98 @@
 //! A Tower layer that watches any service speaking the OpenAI HTTP API, and reports every interaction (who asked, in
 //! which session, what was asked, what the model answered) to [Reconify](https://www.reconify.com), in the background.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use axum::{Router, routing::post};
+//! use tower_reconify::{Config, ReconifyLayer};
+//!
+//! # async fn proxy_to_openai() {}
+//! # async fn run(listener: tokio::net::TcpListener) -> Result<(), Box<dyn std::error::Error>> {
+//! let reconify = ReconifyLayer::new(Config::from_env()?); // RECONIFY_APP_KEY, RECONIFY_API_KEY, …
+//! let app = Router::new()
+//!     .route("/v1/chat/completions", post(proxy_to_openai))
+//!     .layer(reconify.clone());
+//! axum::serve(listener, app).await?;
+//! reconify.reporter().shutdown(Duration::from_secs(5)).await; // delivers what is queued
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does to traffic
+//!
+//! Nothing that can be seen. Requests and responses pass frame by frame, with the same bytes, headers, trailers, size
+//! hints, errors and back-pressure; a copy is kept as they pass. `POST`s whose path ends in `/chat/completions` or
+//! `/completions` are captured, and those of [declared routes](ConfigBuilder::route); everything else is only looked at
+//! once. The caller's task does no parsing, no I/O and no waiting: when both bodies have ended, one push hands them to a
+//! worker on a thread of its own. A Reconify that hangs, refuses or fails adds nothing to any request.
+//!
+//! # Who is asking
+//!
+//! [`User`] and [`Session`] are taken from the request's extensions when the service is called; any middleware that runs
+//! before the layer can put them there. Headers mean nothing by themselves: whoever sends a request could forge them.
+//!
+//! ```
+//! use axum::extract::Request;
+//! use axum::middleware::{Next, from_fn};
+//! use axum::response::Response;
+//! use axum::{Router, routing::post};
+//! use tower_reconify::{Config, ReconifyLayer, Session, User};
+//!
+//! async fn identify(mut request: Request, next: Next) -> Response {
+//!     // From what the application has verified: its session cookie, its token.
+//!     request.extensions_mut().insert(User::new("user-42").authenticated(true));
+//!     request.extensions_mut().insert(Session::new("conversation-7"));
+//!     next.run(request).await
+//! }
+//!
+//! let reconify = ReconifyLayer::new(Config::builder("app-key", "api-key").build()?);
+//! let app: Router = Router::new()
+//!     .route("/v1/chat/completions", post(async || "an answer"))
+//!     .layer(reconify)
+//!     .layer(from_fn(identify)); // added last, so it runs first
+//! # Ok::<_, tower_reconify::Error>(())
+//! ```
+//!
+//! # What is reported
+//!
+//! One interaction an exchange, however it ended:
+//!
+//! | [`Outcome`] | the exchange | reported |
+//! | --- | --- | --- |
+//! | `Answered` | was answered with a success, which was read to its end | yes |
+//! | `Interrupted` | had an answer that broke off, or carried an error in mid-stream | yes, with all that had arrived |
+//! | `Abandoned` | was left by its caller, before or during the answer | yes, with all that had arrived |
+//! | `Refused` | was answered with another status than a success | no, counted as withheld |
+//! | `Failed` | had no answer: the inner service returned an error | no, counted as withheld |
+//!
+//! Request and response are the JSON that crossed the wire, letter by letter. A stream is reported as the object that the
+//! unstreamed call would have returned. Encoded bodies (gzip, deflate, br, zstd) are decoded for the report. A body that
+//! is no JSON is reported by its type and length, and one beyond [`max_body_bytes`](ConfigBuilder::max_body_bytes) by its
+//! length, with an empty `messages`, `prompt` or `choices` beside it, since consoles reach for those. The answer to a
+//! request whose body the service never read is reported with what had been read of it.
+//!
+//! # When the collector does not answer
+//!
+//! Reports wait in a queue that is bounded in items and in bytes; beyond that the newest is dropped, never the exchange.
+//! Up to 32 are posted at once, each attempt with 3 s to connect and 10 s in all. Connection errors, 408, 425, 429 and 5xx
+//! are tried again, ten times, after pauses of 0.5 s doubling to 60 s (full jitter; a `Retry-After` is waited for, up to
+//! 300 s). Other statuses, and a success whose JSON says otherwise, are final. [`Reporter::stats`] accounts for every
+//! interaction. What is queued lives in memory: what is not delivered when the process ends is lost, so call
+//! [`Reporter::shutdown`].
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `decompression` | yes | decoding of encoded bodies; without it they are reported by type and length |
+//! | `rustls` | yes | `https` for the default transport; without it only an `http` collector, or [a transport of your own](ReconifyLayer::with_transport), can be reached |
+//!
+//! # Limits
+//!
+//! Bodies have [`Bytes`](bytes::Bytes) as their data, as with Axum, hyper, reqwest and `http-body-util`. WebSockets are
+//! not captured. The type of a report follows the path: a compatible server's `/agents/completions`, which is a chat,
+//! has to be declared with [`ConfigBuilder::route`].
 
 mod budget;
 mod capture;
@@ -28,3 +121,7 @@ pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
 pub use self::report::Report;
 pub use self::reporter::{FlushReport, Reporter, ShutdownReport};
 pub use self::stats::{DropReason, Stats, WithholdReason};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

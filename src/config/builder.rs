@@ -71,7 +71,7 @@ impl ConfigBuilder {
     /// ```
     #[must_use]
     pub fn from_env() -> Self {
-        env::read(|name| std::env::var_os(name))
+        env::read(std::env::var_os::<&str>)
     }
 
     /// The two keys of the Reconify console; for keys that come from elsewhere than the other settings.

@@ -20,7 +20,7 @@ pub(super) struct Deliveries<S> {
     fresh: VecDeque<Job>,
     /// Reports that failed, by the moment of their next attempt.
     waiting: BTreeMap<(Instant, u64), Job>,
-    running: JoinSet<(Job, Result<(), DeliveryError>)>,
+    running: JoinSet<Attempt>,
     /// The jobs of the running tasks: a task that panics takes its own with it.
     ids: HashMap<Id, u64>,
     /// The transport is not ready, and will wake the worker when it is.
@@ -28,6 +28,9 @@ pub(super) struct Deliveries<S> {
     settled: Vec<(u64, Settlement)>,
     health: Health,
 }
+
+/// A report, and how an attempt to deliver it ended.
+type Attempt = (Job, Result<(), DeliveryError>);
 
 /// What was said of the collector last: something is said only when it changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,7 +148,7 @@ where
         self.running.shutdown().await;
     }
 
-    fn finish(&mut self, joined: Result<(Id, (Job, Result<(), DeliveryError>)), JoinError>) {
+    fn finish(&mut self, joined: Result<(Id, Attempt), JoinError>) {
         let (task, job, result) = match joined {
             Ok((task, (job, result))) => (task, job, result),
             Err(error) => {
