@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::Se
 use crate::config::Limits;
 use crate::stats::{Counters, DropReason, Settlement, Stats};
 
+/// What a report may have more than the bodies that it was made from: an envelope with all fields of a user has less.
+const ENVELOPE: usize = 4 * 1024;
+
 /// How much may be held at once, and how much is.
 #[derive(Debug)]
 pub(crate) struct Budget {
@@ -75,8 +78,8 @@ impl Budget {
         self.closed.load(SeqCst)
     }
 
-    pub(crate) fn count_retry(&self) {
-        self.counters.retry();
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -103,12 +106,18 @@ impl Admission {
         self.bytes += charged;
     }
 
-    /// Corrects the charge to what is held now. A report may be larger than what it was made from, by its envelope:
-    /// by that much the budget may be exceeded.
-    pub(crate) fn recharge(&mut self, held: usize) {
-        self.budget.bytes.fetch_add(held, Relaxed);
-        self.budget.release(self.bytes);
+    /// Corrects the charge to what is held now, if there is room. A report is always a little larger than what it was
+    /// made from, by its envelope: that much is granted, or a full budget could never be emptied.
+    pub(crate) fn recharge(&mut self, held: usize) -> bool {
+        let growth = held.saturating_sub(self.bytes);
+        if growth <= ENVELOPE {
+            self.budget.bytes.fetch_add(growth, Relaxed);
+        } else if !self.budget.charge(growth) {
+            return false;
+        }
+        self.budget.release(self.bytes.saturating_sub(held));
         self.bytes = held;
+        true
     }
 
     pub(crate) fn settle(mut self, settlement: Settlement) {
@@ -155,8 +164,11 @@ mod tests {
         let mut admission = budget.admit().unwrap();
         assert!(budget.charge(10) && !budget.charge(1));
         admission.own(10);
-        admission.recharge(4);
+        assert!(admission.recharge(4));
         assert_eq!(budget.stats().bytes_held, 4);
+        assert!(admission.recharge(4 + ENVELOPE), "an envelope is granted");
+        assert!(!admission.recharge(5 + 2 * ENVELOPE), "what a body grew by when it was decoded is not");
+        assert_eq!(budget.stats().bytes_held, 4 + ENVELOPE as u64);
         drop(admission);
         assert_eq!(budget.stats().bytes_held, 0);
     }

@@ -43,13 +43,24 @@ pub(crate) struct Message {
     pub(crate) body: Recording,
 }
 
-/// The headers that say how to read a body. A clone of a header value costs a reference count.
-#[derive(Clone, Debug, Default)]
+/// What the headers say of how to read a body. Nothing in it refers to the headers themselves: a header value is a
+/// slice of the connection's read buffer, and would keep all of it in memory.
+#[derive(Debug, Default)]
 pub(crate) struct Head {
-    pub(crate) content_type: Option<HeaderValue>,
-    /// One header line or, rarely, several.
-    pub(crate) content_encoding: Vec<HeaderValue>,
-    pub(crate) content_length: Option<HeaderValue>,
+    pub(crate) media_type: MediaType,
+    /// The codings, in the order in which they were applied; empty for a body that is not encoded.
+    pub(crate) codings: Box<str>,
+    length: Option<u64>,
+}
+
+/// The type of a body, without parameters.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum MediaType {
+    #[default]
+    Unknown,
+    Json,
+    EventStream,
+    Other(Box<str>),
 }
 
 /// What was kept of a body.
@@ -96,21 +107,48 @@ pub enum Outcome {
 
 impl Head {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let length =
+            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         Self {
-            content_type: headers.get(header::CONTENT_TYPE).cloned(),
-            content_encoding: headers.get_all(header::CONTENT_ENCODING).iter().cloned().collect(),
-            content_length: headers.get(header::CONTENT_LENGTH).cloned(),
+            media_type: headers.get(header::CONTENT_TYPE).map(MediaType::of).unwrap_or_default(),
+            codings: codings(headers),
+            length,
+        }
+    }
+}
+
+/// The values of all `content-encoding` lines. One that is no text becomes a coding that nobody knows.
+fn codings(headers: &HeaderMap) -> Box<str> {
+    if !headers.contains_key(header::CONTENT_ENCODING) {
+        return Box::default();
+    }
+    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
+    lines.map(|line| line.to_str().unwrap_or("?")).collect::<Vec<_>>().join(",").into()
+}
+
+impl MediaType {
+    fn of(value: &HeaderValue) -> Self {
+        let value = value.as_bytes();
+        let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
+        let name = value.get(..end).unwrap_or_default().trim_ascii();
+        if name.eq_ignore_ascii_case(b"application/json") {
+            Self::Json
+        } else if name.eq_ignore_ascii_case(b"text/event-stream") {
+            Self::EventStream
+        } else if name.is_empty() {
+            Self::Unknown
+        } else {
+            Self::Other(String::from_utf8_lossy(name).into())
         }
     }
 
-    /// The media type, without parameters, as sent.
-    pub(crate) fn media_type(&self) -> Option<&str> {
-        let value = self.content_type.as_ref()?.to_str().ok()?;
-        value.split(';').next().map(str::trim).filter(|media_type| !media_type.is_empty())
-    }
-
-    fn length(&self) -> Option<u64> {
-        self.content_length.as_ref()?.to_str().ok()?.trim().parse().ok()
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Unknown => None,
+            Self::Json => Some("application/json"),
+            Self::EventStream => Some("text/event-stream"),
+            Self::Other(name) => Some(name),
+        }
     }
 }
 
@@ -119,7 +157,7 @@ impl Message {
     /// `content-length` said, so such a body may look dropped.
     pub(crate) fn is_complete(&self) -> bool {
         self.body.ended == Ended::Complete
-            || self.body.ended == Ended::Dropped && self.head.length() == Some(self.body.passed)
+            || self.body.ended == Ended::Dropped && self.head.length == Some(self.body.passed)
     }
 }
 

@@ -89,6 +89,13 @@ impl Outlet {
     }
 }
 
+/// However the worker ends, nothing waits for it afterwards.
+impl Drop for Outlet {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 fn stop(budget: &Budget, queue: &Queue) {
     budget.close();
     queue.stopped.store(true, SeqCst);

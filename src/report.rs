@@ -78,7 +78,11 @@ impl Report {
             },
             session: session.and_then(|session| session.id()),
             session_timeout: session.and_then(|session| session.timeout_minutes()).or(session_timeout),
-            user: interaction.user.as_ref().map_or(UserObject::Unknown {}, UserObject::Known),
+            user: interaction
+                .user
+                .as_ref()
+                .filter(|user| user.is_known())
+                .map_or(UserObject::Unknown {}, UserObject::Known),
             request: &interaction.request,
             response: &interaction.response,
         };
@@ -103,9 +107,15 @@ impl Report {
         self.json.clone()
     }
 
+    /// The length of the payload, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.json.len()
+    }
+
     /// The payload in two parts, between which further fields of `reconify` can stand.
-    pub(crate) fn around_keys(&self) -> (&[u8], &[u8]) {
-        self.json.split_at_checked(self.keys_at).unwrap_or((&self.json, &[]))
+    pub(crate) fn around_keys(&self) -> (Bytes, Bytes) {
+        let at = self.keys_at.min(self.json.len());
+        (self.json.slice(..at), self.json.slice(at..))
     }
 }
 

@@ -76,6 +76,9 @@ pub struct Stats {
     pub pending: u64,
     /// Further attempts to deliver a report, after its first.
     pub retried: u64,
+    /// Reports whose request or response was longer than
+    /// [`max_body_bytes`](crate::ConfigBuilder::max_body_bytes), and stands there in part or by its length.
+    pub truncated: u64,
     /// Bytes of recorded bodies and reports that are held now.
     pub bytes_held: u64,
     dropped: [u64; DropReason::ALL.len()],
@@ -141,6 +144,7 @@ pub(crate) struct Counters {
     delivered: AtomicU64,
     rejected: AtomicU64,
     retried: AtomicU64,
+    truncated: AtomicU64,
     dropped: [AtomicU64; DropReason::ALL.len()],
     withheld: [AtomicU64; WithholdReason::ALL.len()],
 }
@@ -152,6 +156,10 @@ impl Counters {
 
     pub(crate) fn retry(&self) {
         self.retried.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn truncate(&self) {
+        self.truncated.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn settle(&self, settlement: Settlement) {
@@ -172,6 +180,7 @@ impl Counters {
             delivered: self.delivered.load(SeqCst),
             rejected: self.rejected.load(SeqCst),
             retried: self.retried.load(Relaxed),
+            truncated: self.truncated.load(Relaxed),
             dropped: self.dropped.each_ref().map(|counter| counter.load(SeqCst)),
             withheld: self.withheld.each_ref().map(|counter| counter.load(SeqCst)),
             ..Stats::default()

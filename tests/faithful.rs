@@ -281,6 +281,59 @@ async fn a_stream_that_says_it_is_json_is_read_as_the_stream_it_is() {
 }
 
 #[tokio::test]
+async fn a_stream_in_an_unknown_coding_is_reported_by_type_and_length() {
+    let mut observed = observed();
+    let response = Response::builder()
+        .header("content-type", "text/event-stream")
+        .header("content-encoding", "gzip, snappy");
+    exchange(&observed, chat(), response.body(Body::from("\u{1}\u{2}\u{3}")).unwrap()).await;
+    assert_eq!(
+        observed.report().await["response"],
+        json!({"contentType": "text/event-stream", "bytes": 3, "choices": []})
+    );
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_cost_a_stream_no_more_than_themselves() {
+    let mut observed = observed();
+    let body = [
+        &b"data: {\"choices\":[{\"delta\":{\"content\":\"a\xff\"}}]}\n\ndata: "[..],
+        delta(r#"{"content":"b"}"#).as_bytes(),
+    ]
+    .concat();
+    exchange(&observed, chat(), Response::new(Body::from(body))).await;
+    assert_eq!(observed.report().await["response"]["choices"][0]["message"]["content"], "a\u{fffd}b");
+}
+
+#[tokio::test]
+async fn a_stream_of_whole_messages_is_the_last_of_them() {
+    let response = assembled(&[
+        r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"a"}}]}"#,
+        r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"ab"},"finish_reason":"stop"}]}"#,
+    ])
+    .await;
+    assert_eq!(response["choices"][0]["message"], json!({"role": "assistant", "content": "ab"}));
+    let response = assembled(&[
+        r#"{"choices":[{"index":0,"delta":{"content":"a"},"message":{"content":"a"}}]}"#,
+        r#"{"choices":[{"index":0,"delta":{"content":"b"},"message":{"content":"ab"}}]}"#,
+    ])
+    .await;
+    assert_eq!(response["choices"][0]["message"], json!({"role": "assistant", "content": "ab"}));
+}
+
+#[tokio::test]
+async fn a_stream_beyond_the_limit_is_reported_up_to_it_and_marked() {
+    let config = tower_reconify::Config::builder("a", "b").max_body_bytes(200).build().unwrap();
+    let mut observed = support::observed_with(config);
+    let chunk = delta(r#"{"content":"x"}"#);
+    exchange(&observed, chat(), events(&[&chunk, &chunk, &chunk, "[DONE]"])).await;
+    let report = observed.report().await;
+    assert_eq!(report["response"]["choices"][0]["message"]["content"], "x");
+    assert_eq!(report["response"]["truncated"]["limit"], 200);
+    assert_eq!(observed.layer.reporter().stats().truncated, 1);
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_json_is_reported_by_type_and_length() {
     let mut observed = observed();
     let html = Response::builder()

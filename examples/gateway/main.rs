@@ -76,12 +76,13 @@ async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
         )
     })?;
     let address = listener.local_addr()?;
+    let stop = stop_signal()?;
     settings.describe();
     println!("listening on http://{address}");
 
     let (stopping, mut stopped) = watch::channel(false);
     let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-        stop_signal().await;
+        stop.await;
         let _ = stopping.send(true);
     });
     let server = tokio::spawn(async move { server.await });
@@ -97,18 +98,19 @@ async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
     Ok(reconify.reporter())
 }
 
-/// Ends with Ctrl-C, or with SIGTERM where there is one.
-async fn stop_signal() {
+/// Ends with Ctrl-C, or with SIGTERM where there is one. Both are listened for from this call on.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    #[cfg(unix)]
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    Ok(async move {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    }
-    let _ = tokio::signal::ctrl_c().await;
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }

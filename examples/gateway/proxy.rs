@@ -36,7 +36,10 @@ impl Upstream {
     }
 
     /// The address of `/v1/…` at the upstream, whose base ends in its own `/v1`.
-    fn uri_of(&self, uri: &Uri) -> Result<Uri, axum::http::Error> {
+    fn uri_of(&self, uri: &Uri) -> Result<Uri, String> {
+        if uri.path().split('/').any(is_dots) {
+            return Err("it has a segment of dots, which would lead out of the base URL".to_owned());
+        }
         let asked = uri.path_and_query().map_or("", |asked| asked.as_str());
         let rest = asked.strip_prefix("/v1").unwrap_or(asked);
         Uri::builder()
@@ -44,7 +47,14 @@ impl Upstream {
             .authority(self.base.authority().map_or("", |authority| authority.as_str()))
             .path_and_query(format!("{}{rest}", self.base.path().trim_end_matches('/')))
             .build()
+            .map_err(|error| error.to_string())
     }
+}
+
+/// Whether a segment of a path means this folder, or the one above.
+fn is_dots(segment: &str) -> bool {
+    let segment = segment.to_ascii_lowercase().replace("%2e", ".");
+    segment == "." || segment == ".."
 }
 
 pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Request) -> Response {
@@ -66,6 +76,7 @@ pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Reque
             remove_hop_by_hop(response.headers_mut());
             response.into_response()
         }
+        // Also when it closed the connection before it had read the request: its answer, if any, is then lost.
         Err(error) => problem(StatusCode::BAD_GATEWAY, &format!("OpenAI cannot be reached: {error}")),
     }
 }

@@ -1,3 +1,5 @@
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -13,10 +15,8 @@ use crate::queue::Intake;
 /// One exchange in flight, held by its request body and by whatever stands for its response: the future, then the
 /// response body. Either may outlive the other, on another thread. Each leaves its part here, and the last one hands
 /// the whole over.
-#[derive(Debug)]
 pub(crate) struct Guard(Option<Arc<InFlight>>);
 
-#[derive(Debug)]
 struct InFlight {
     admission: Admission,
     endpoint: Endpoint,
@@ -25,6 +25,7 @@ struct InFlight {
     started: Instant,
     request: OnceLock<Message>,
     answer: OnceLock<(Answer, Instant)>,
+    is_announced: AtomicBool,
     intake: Intake,
 }
 
@@ -49,6 +50,7 @@ impl Capture {
             started: Instant::now(),
             request: OnceLock::new(),
             answer: OnceLock::new(),
+            is_announced: AtomicBool::new(false),
             intake: intake.clone(),
         });
         let guard = Guard(Some(Arc::clone(&in_flight)));
@@ -59,6 +61,7 @@ impl Capture {
     /// Sees to it that the worker is awake when the exchange ends.
     pub(crate) fn announce(&self) {
         if let Some(in_flight) = &self.guard.0 {
+            in_flight.is_announced.store(true, Relaxed);
             in_flight.intake.announce();
         }
     }
@@ -94,6 +97,13 @@ impl Guard {
     }
 }
 
+/// Shows nothing of the exchange.
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").finish_non_exhaustive()
+    }
+}
+
 impl Drop for Guard {
     /// Hands over, if this was the last: of several threads that get here at once, `into_inner` serves exactly one.
     fn drop(&mut self) {
@@ -105,7 +115,8 @@ impl Drop for Guard {
 
 impl InFlight {
     fn hand_over(self) {
-        let Self { mut admission, endpoint, user, session, started, request, answer, intake } = self;
+        let Self { mut admission, endpoint, user, session, started, request, answer, is_announced, intake } =
+            self;
         let request = request.into_inner().unwrap_or_default();
         let (answer, finished) = answer.into_inner().unwrap_or_else(|| (Answer::None, Instant::now()));
         admission.own(request.body.charged);
@@ -113,5 +124,46 @@ impl InFlight {
             admission.own(message.body.charged);
         }
         intake.push(Exchange { admission, endpoint, user, session, started, finished, request, answer });
+        // A call that was never polled has not woken the worker. Nobody waits for the end of such a one.
+        if !is_announced.into_inner() {
+            intake.announce();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::config::Limits;
+    use crate::queue;
+
+    #[test]
+    fn a_call_that_is_never_polled_wakes_the_worker_all_the_same() {
+        let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
+        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)));
+        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
+        let (request, ()) = http::Request::new(()).into_parts();
+        drop(Capture::begin(&intake, Endpoint::Chat, &request));
+        assert!(asleep.now_or_never().is_some(), "the worker is awake");
+        assert_eq!(outlet.queue.len(), 1);
+    }
+
+    #[test]
+    fn an_exchange_wakes_a_sleeping_worker_once_and_early() {
+        let limits = Limits { items: 2, bytes: 1_000, body_bytes: 1_000 };
+        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)));
+        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(asleep.as_mut().now_or_never().is_none());
+        let (request, ()) = http::Request::new(()).into_parts();
+        let (capture, tap) = Capture::begin(&intake, Endpoint::Chat, &request).unwrap();
+        capture.announce();
+        assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
+        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(asleep.as_mut().now_or_never().is_none());
+        drop((capture, tap));
+        assert!(asleep.now_or_never().is_none(), "not at its end");
     }
 }

@@ -5,8 +5,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::budget::Budget;
 use crate::exchange::{Ended, Recording};
 
-/// From this size on a frame is kept by reference. Smaller ones are copied, which costs less than keeping them and
-/// does not pin the connection's whole read buffer (a trickled HTTP/1 stream was seen to hold 38 times its size).
+/// From this size on a frame is kept by reference. Smaller ones are copied: a frame is a slice of the connection's read
+/// buffer, and keeping it keeps all of that (a trickled HTTP/1 stream was seen to hold 38 times its size).
 const KEEP_BY_REFERENCE: usize = 8 * 1024;
 
 /// Room that is made for copies when it is first needed, and the step by which it grows at the most: enough for most
@@ -28,7 +28,7 @@ pub(crate) struct Recorder {
 enum Kept {
     #[default]
     Nothing,
-    /// A single frame is kept by reference, whatever its size: most JSON bodies come in one.
+    /// Most JSON bodies come in one frame.
     One(Bytes),
     Many {
         blocks: Vec<Bytes>,
@@ -61,8 +61,13 @@ impl Recorder {
         self.kept_bytes += frame.len();
         match &mut self.kept {
             Kept::Nothing => {
-                self.kept = Kept::One(frame.clone());
-                charge(&mut self.charged, frame.len(), budget)
+                let has_room = charge(&mut self.charged, frame.len(), budget);
+                if has_room {
+                    let is_large = frame.len() >= KEEP_BY_REFERENCE;
+                    self.kept =
+                        Kept::One(if is_large { frame.clone() } else { Bytes::copy_from_slice(frame) });
+                }
+                has_room
             }
             Kept::One(first) => {
                 let first = mem::take(first);
@@ -194,17 +199,19 @@ mod tests {
     }
 
     #[test]
-    fn a_single_frame_is_kept_without_a_copy() {
-        let frame = Bytes::from(vec![b'x'; 100]);
-        let recording = record(std::slice::from_ref(&frame), &budget(1_000, 1_000));
+    fn a_large_frame_is_kept_without_a_copy() {
+        let frame = Bytes::from(vec![b'x'; KEEP_BY_REFERENCE]);
+        let recording = record(std::slice::from_ref(&frame), &budget(10_000, 10_000));
         assert_eq!(recording.pieces[0].as_ptr(), frame.as_ptr());
     }
 
     #[test]
-    fn small_frames_of_a_stream_do_not_pin_what_they_were_cut_from() {
+    fn small_frames_do_not_pin_what_they_were_cut_from() {
         let frame = Bytes::from(vec![b'x'; 100]);
-        let recording = record(&[frame.slice(..50), frame.slice(50..)], &budget(10_000, 10_000));
-        assert!(frame.is_unique());
-        assert_eq!(recording.into_bytes(), frame);
+        for cut in [100, 50] {
+            let recording = record(&[frame.slice(..cut), frame.slice(cut..)], &budget(10_000, 10_000));
+            assert!(frame.is_unique());
+            assert_eq!(recording.into_bytes(), frame);
+        }
     }
 }

@@ -1,15 +1,20 @@
 //! Reports posted to Reconify.
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, StatusCode};
+use http_body::{Body, Frame, SizeHint};
 use reqwest::{Client, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::Value;
 use tower::Service;
 use url::Url;
 
@@ -28,11 +33,14 @@ pub(crate) struct HttpTransport {
     keys: SecretString,
 }
 
+/// A body of several parts whose length is known.
+struct Parts(VecDeque<Bytes>);
+
 /// What the collector says in a success.
 #[derive(Deserialize)]
 struct Answer {
-    status: Option<serde_json::Value>,
-    error: Option<serde_json::Value>,
+    status: Option<Value>,
+    error: Option<Value>,
 }
 
 impl HttpTransport {
@@ -43,7 +51,7 @@ impl HttpTransport {
                 |error| tracing::error!(%error, "no HTTP client can be made: no report will be delivered"),
             )
             .ok();
-        let text = |key: &SecretString| serde_json::Value::from(key.expose_secret()).to_string();
+        let text = |key: &SecretString| Value::from(key.expose_secret()).to_string();
         let keys = format!(r#","appKey":{},"apiKey":{}"#, text(&app_key), text(&api_key)).into();
         Self { client, endpoint, keys }
     }
@@ -74,7 +82,9 @@ impl Service<Report> for HttpTransport {
             return Box::pin(std::future::ready(Err(DeliveryError::rejected())));
         };
         let (head, tail) = report.around_keys();
-        let body = [head, self.keys.expose_secret().as_bytes(), tail].concat();
+        let keys = Bytes::copy_from_slice(self.keys.expose_secret().as_bytes());
+        // The report is sent as it is held, around the keys: a copy would be held beside it for as long.
+        let body = reqwest::Body::wrap(Parts([head, keys, tail].into()));
         let request = client
             .post(self.endpoint.clone())
             .header(CONTENT_TYPE, "application/json")
@@ -82,6 +92,26 @@ impl Service<Report> for HttpTransport {
             .header("idempotency-key", report.id().to_string())
             .body(body);
         Box::pin(post(request))
+    }
+}
+
+impl Body for Parts {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(|part| Ok(Frame::data(part))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.iter().map(|part| part.len() as u64).sum())
     }
 }
 
@@ -118,7 +148,10 @@ async fn is_taken(mut response: reqwest::Response) -> bool {
         }
     }
     match serde_json::from_slice::<Answer>(&answer) {
-        Ok(Answer { status, error }) => error.is_none() && status.is_none_or(|status| status == "ok"),
+        Ok(Answer { status, error }) => {
+            let no_error = [Value::Bool(false), Value::from("")];
+            status.is_none_or(|status| status == "ok") && error.is_none_or(|error| no_error.contains(&error))
+        }
         Err(_) => true,
     }
 }

@@ -26,10 +26,10 @@ impl Session {
         Self { id: id.into().into(), timeout: None }
     }
 
-    /// Sets the timeout, in minutes.
+    /// Sets the timeout, in minutes; 0 counts as unset.
     #[must_use]
     pub fn timeout(mut self, minutes: u32) -> Self {
-        self.timeout = Some(minutes);
+        self.timeout = Some(minutes).filter(|minutes| *minutes > 0);
         self
     }
 

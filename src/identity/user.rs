@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 /// costs one reference count.
 ///
 /// A user has an id or an e-mail address, or both: that is how Reconify tells users apart. An empty id or address
-/// counts as none. All other fields are optional and are left out of the report while they are unset.
+/// counts as none, and a user with neither is reported as no user. All other fields are optional and are left out of the report while they are unset.
 ///
 /// ```
 /// use tower_reconify::User;
@@ -85,6 +85,11 @@ impl User {
     #[must_use]
     pub fn gender(self, gender: impl Into<String>) -> Self {
         self.set(|fields| fields.gender = gender.into())
+    }
+
+    /// Whether Reconify can tell this user from others.
+    pub(crate) fn is_known(&self) -> bool {
+        !(self.0.user_id.is_empty() && self.0.email.is_empty())
     }
 
     fn set(mut self, change: impl FnOnce(&mut Fields)) -> Self {

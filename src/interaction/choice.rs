@@ -12,6 +12,7 @@ use crate::endpoint::Endpoint;
 pub(super) struct Choice<'a> {
     fields: Fields<'a>,
     message: Option<Message<'a>>,
+    has_deltas: bool,
 }
 
 /// What the deltas of a chat add up to.
@@ -28,8 +29,10 @@ impl<'a> Choice<'a> {
             match &*key {
                 "index" => {}
                 "delta" => {
-                    let delta = json::object(raw).unwrap_or_default();
-                    self.message.get_or_insert_default().add(delta);
+                    if !std::mem::replace(&mut self.has_deltas, true) {
+                        self.message = Some(Message::default());
+                    }
+                    self.message.get_or_insert_default().add(json::object(raw).unwrap_or_default());
                 }
                 "message" => whole = json::object(raw),
                 "text" => merge::append(&mut self.fields, key, raw),
@@ -38,9 +41,11 @@ impl<'a> Choice<'a> {
                 _ => merge::last(&mut self.fields, key, raw),
             }
         }
-        // Some servers repeat the whole message so far beside each delta.
-        if let (Some(whole), None) = (whole, &self.message) {
-            self.message.get_or_insert_default().add(whole);
+        // Some servers send the whole message so far, beside each delta or instead of it.
+        if let Some(whole) = whole
+            && !self.has_deltas
+        {
+            self.message.insert(Message::default()).add(whole);
         }
     }
 

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::decode::decode;
+use super::decode::{Decoded, decode};
 use super::json::{self, Fields, Node};
-use super::sse::{Events, looks_like_events};
+use super::sse::{Event, Events, looks_like_events};
 use super::stream::Assembly;
 use crate::endpoint::Endpoint;
-use crate::exchange::{Head, Message};
+use crate::exchange::{Head, MediaType, Message};
 
 /// One side of an exchange.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Content {
     pub(super) is_done: bool,
     /// Whether a stream carried an error.
     pub(super) has_error: bool,
+    /// Whether there was more than is reported.
+    pub(super) is_truncated: bool,
 }
 
 /// A body that can be read.
@@ -28,8 +30,11 @@ struct Text {
     bytes: Bytes,
     /// How many bytes crossed the wire.
     passed: u64,
-    /// There was more than is kept of a body.
+    limit: usize,
+    /// There was more than the limit allows for.
     is_truncated: bool,
+    /// All of its codings are known.
+    is_readable: bool,
 }
 
 /// A field that the console reaches for without looking whether it is there: it stands in whatever replaces a body.
@@ -49,11 +54,10 @@ pub(super) fn of_request(endpoint: Endpoint, message: Message, limit: usize) -> 
 /// What was answered.
 pub(super) fn of_response(endpoint: Endpoint, message: Message, limit: usize) -> Content {
     let text = Text::of(message, limit);
-    let says_events =
-        text.head.media_type().is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream"));
     let is_json = matches!(text.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
-    if looks_like_events(&text.bytes) || says_events && !is_json {
-        return streamed(endpoint, &text.bytes);
+    let says_events = text.head.media_type == MediaType::EventStream && !is_json && text.is_readable;
+    if looks_like_events(&text.bytes) || says_events {
+        return streamed(endpoint, &text);
     }
     unstreamed(&text, CHOICES)
 }
@@ -63,43 +67,53 @@ pub(super) fn of_no_response() -> Content {
     Content::unstreamed(Fields::default(), CHOICES)
 }
 
-fn streamed(endpoint: Endpoint, stream: &[u8]) -> Content {
-    // Data of several lines has to be joined somewhere that outlives the assembly. It is rare.
-    let joined: Vec<Vec<u8>> = Events::new(stream)
-        .filter_map(|event| match event.data {
-            Cow::Owned(data) => Some(data),
-            Cow::Borrowed(_) => None,
-        })
-        .collect();
-    let mut joined = joined.iter();
+fn streamed(endpoint: Endpoint, text: &Text) -> Content {
+    // Data that cannot be read where it stands has to be put somewhere that outlives the assembly. It is rare.
+    let mended: Vec<Vec<u8>> = Events::new(&text.bytes).filter_map(mend).collect();
+    let mut mended = mended.iter();
     let mut assembly = Assembly::default();
-    for event in Events::new(stream) {
-        let data = match event.data {
-            Cow::Borrowed(data) => data,
-            Cow::Owned(_) => joined.next().map(Vec::as_slice).unwrap_or_default(),
-        };
-        assembly.add(event.name, data);
+    for event in Events::new(&text.bytes) {
+        let name = event.name;
+        match event.data {
+            Cow::Borrowed(data) if str::from_utf8(data).is_ok() => assembly.add(name, data),
+            _ => assembly.add(name, mended.next().map(Vec::as_slice).unwrap_or_default()),
+        }
+    }
+    if text.is_truncated {
+        assembly.mark_truncated(text.truncated());
     }
     let (is_done, has_error) = (assembly.is_done, assembly.has_error);
-    Content { is_done, has_error, ..Content::of_text(assembly.finish(endpoint)) }
+    Content {
+        is_done,
+        has_error,
+        is_truncated: text.is_truncated,
+        ..Content::of_text(assembly.finish(endpoint))
+    }
+}
+
+/// The data of an event, if it has several lines, or is not UTF-8: then with replacement characters, as the standard
+/// has it.
+fn mend(event: Event<'_>) -> Option<Vec<u8>> {
+    match event.data {
+        Cow::Borrowed(data) if str::from_utf8(data).is_ok() => None,
+        data => Some(String::from_utf8_lossy(&data).into_owned().into_bytes()),
+    }
 }
 
 fn unstreamed(text: &Text, expected: Expected) -> Content {
-    let Text { head, bytes, passed, is_truncated } = text;
-    if !is_truncated && let Some(raw) = json::parse(bytes) {
-        return Content { json: raw.to_owned(), is_done: false, has_error: false };
+    if !text.is_truncated
+        && let Some(raw) = json::parse(&text.bytes)
+    {
+        return Content { json: raw.to_owned(), is_done: false, has_error: false, is_truncated: false };
     }
     let mut fields = Fields::default();
-    if *is_truncated {
-        let mut truncated = Fields::default();
-        truncated.set("bytes", Node::number(*passed));
-        truncated.set("limit", Node::number(bytes.len() as u64));
-        fields.set("truncated", Node::Object(truncated));
+    if text.is_truncated {
+        fields.set("truncated", text.truncated());
     } else {
-        fields.set("contentType", head.media_type().map_or(Node::NULL, Node::string));
-        fields.set("bytes", Node::number(*passed));
+        fields.set("contentType", text.head.media_type.name().map_or(Node::NULL, Node::string));
+        fields.set("bytes", Node::number(text.passed));
     }
-    Content::unstreamed(fields, expected)
+    Content { is_truncated: text.is_truncated, ..Content::unstreamed(fields, expected) }
 }
 
 impl Text {
@@ -107,11 +121,18 @@ impl Text {
         let Message { head, body } = message;
         let passed = body.passed;
         let kept = body.into_bytes();
-        let is_cut = passed > kept.len() as u64;
-        // What cannot be decoded is no text: its length is all that can be said of it.
-        let bytes = decode(kept, &head.content_encoding, limit).unwrap_or_default();
-        let is_truncated = is_cut || passed > 0 && bytes.len() >= limit && !head.content_encoding.is_empty();
-        Self { head, bytes, passed, is_truncated }
+        let is_incomplete = passed > kept.len() as u64;
+        let decoded = decode(kept, &head.codings, limit);
+        let is_readable = decoded.is_some();
+        let Decoded { body: bytes, is_cut } = decoded.unwrap_or_default();
+        Self { head, bytes, passed, limit, is_truncated: is_incomplete || is_cut, is_readable }
+    }
+
+    fn truncated(&self) -> Node<'static> {
+        let mut truncated = Fields::default();
+        truncated.set("bytes", Node::number(self.passed));
+        truncated.set("limit", Node::number(self.limit as u64));
+        Node::Object(truncated)
     }
 }
 
@@ -126,6 +147,6 @@ impl Content {
     /// Text that was put together here is valid JSON; null stands where that should ever prove wrong.
     fn of_text(text: String) -> Self {
         let json = RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        Self { json, is_done: false, has_error: false }
+        Self { json, is_done: false, has_error: false, is_truncated: false }
     }
 }

@@ -1,35 +1,49 @@
 //! Content codings, undone on the copy that is reported.
 
 use bytes::Bytes;
-use http::HeaderValue;
 
 /// A body may be encoded more than once. More often than this is an attack or a mistake.
 #[cfg(feature = "decompression")]
 const MOST_CODINGS: usize = 4;
 
+/// A body without its codings.
+#[derive(Default)]
+pub(super) struct Decoded {
+    pub(super) body: Bytes,
+    /// There was more than the limit allows for.
+    pub(super) is_cut: bool,
+}
+
 /// Undoes the codings of a body as far as it goes: a body that was cut off, or is longer than the limit when decoded,
 /// gives its beginning. `None` if a coding is not known.
-#[cfg(feature = "decompression")]
-pub(super) fn decode(body: Bytes, encodings: &[HeaderValue], limit: usize) -> Option<Bytes> {
-    let mut codings = Vec::new();
-    for line in encodings {
-        let tokens = line.to_str().ok()?.split(',').map(str::trim);
-        for token in tokens.filter(|token| !token.is_empty() && !token.eq_ignore_ascii_case("identity")) {
-            codings.push(streams::Coding::of(token)?);
-        }
+pub(super) fn decode(body: Bytes, codings: &str, limit: usize) -> Option<Decoded> {
+    let tokens = codings.split(',').map(str::trim);
+    let tokens: Vec<_> =
+        tokens.filter(|token| !token.is_empty() && !token.eq_ignore_ascii_case("identity")).collect();
+    if tokens.is_empty() {
+        return Some(Decoded { body, is_cut: false });
     }
+    undo(body, &tokens, limit)
+}
+
+#[cfg(feature = "decompression")]
+fn undo(body: Bytes, tokens: &[&str], limit: usize) -> Option<Decoded> {
+    let codings: Vec<_> = tokens.iter().map(|token| streams::Coding::of(token)).collect::<Option<_>>()?;
     if codings.len() > MOST_CODINGS {
         return None;
     }
     // They were applied in the order in which they stand.
-    Some(codings.into_iter().rev().fold(body, |body, coding| coding.undo(&body, limit).into()))
+    let decoded = codings.into_iter().rev().fold(Decoded { body, is_cut: false }, |decoded, coding| {
+        let (body, is_cut) = coding.undo(&decoded.body, limit);
+        Decoded { body: body.into(), is_cut: decoded.is_cut || is_cut }
+    });
+    Some(decoded)
 }
 
 /// Without decompression, only what is not encoded can be read.
 #[cfg(not(feature = "decompression"))]
-pub(super) fn decode(body: Bytes, encodings: &[HeaderValue], _: usize) -> Option<Bytes> {
-    let is_plain = |line: &HeaderValue| line.is_empty() || line.as_bytes().eq_ignore_ascii_case(b"identity");
-    encodings.iter().all(is_plain).then_some(body)
+fn undo(_: Bytes, _: &[&str], _: usize) -> Option<Decoded> {
+    None
 }
 
 #[cfg(feature = "decompression")]
@@ -61,7 +75,8 @@ mod streams {
             }
         }
 
-        pub(super) fn undo(self, body: &[u8], limit: usize) -> Vec<u8> {
+        /// The bytes, up to the limit, and whether there were more.
+        pub(super) fn undo(self, body: &[u8], limit: usize) -> (Vec<u8>, bool) {
             match self {
                 Self::Gzip => {
                     let mut decoder = GzipDecoder::new(body);
@@ -82,12 +97,12 @@ mod streams {
     }
 
     /// Reads to the end, to the limit, or to the first error.
-    fn read(mut decoder: Pin<&mut impl AsyncRead>, limit: usize) -> Vec<u8> {
+    fn read(mut decoder: Pin<&mut impl AsyncRead>, limit: usize) -> (Vec<u8>, bool) {
         let mut whole = Vec::new();
         let mut block = [0; 8 * 1024];
         // The body is in memory: reading never has to wait.
         let mut context = Context::from_waker(Waker::noop());
-        while whole.len() < limit {
+        while whole.len() <= limit {
             let mut buffer = ReadBuf::new(&mut block);
             match decoder.as_mut().poll_read(&mut context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
@@ -96,8 +111,9 @@ mod streams {
                 _ => break,
             }
         }
+        let is_cut = whole.len() > limit;
         whole.truncate(limit);
-        whole
+        (whole, is_cut)
     }
 
     /// Whether the two bytes of zlib's header are there (RFC 1950, 2.2).

@@ -47,6 +47,7 @@ pub struct Interaction {
     pub(crate) requested: SystemTime,
     pub(crate) responded: SystemTime,
     outcome: Outcome,
+    pub(crate) is_truncated: bool,
 }
 
 /// The types of interaction that Reconify takes from its own modules (Node module 3.1.0).
@@ -86,6 +87,7 @@ impl Interaction {
             requested: now,
             responded: now,
             outcome: Outcome::Answered,
+            is_truncated: false,
         })
     }
 

@@ -68,6 +68,11 @@ impl<'a> Assembly<'a> {
         self.top.set("error", Node::Raw(raw));
     }
 
+    /// Says that the stream went on after what is here.
+    pub(super) fn mark_truncated(&mut self, mark: Node<'a>) {
+        self.top.set("truncated", mark);
+    }
+
     /// The whole, as JSON text.
     pub(super) fn finish(mut self, endpoint: Endpoint) -> String {
         self.choices.sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));

@@ -46,12 +46,14 @@ pub(crate) fn translate(exchange: &mut Exchange, clock: Clock) -> Result<Interac
             (response, outcome)
         }
     };
+    let request = content::of_request(exchange.endpoint, request, limit);
     Ok(Interaction {
+        is_truncated: request.is_truncated || response.is_truncated,
         kind: match exchange.endpoint {
             Endpoint::Chat => InteractionKind::Chat,
             Endpoint::Completion => InteractionKind::Completion,
         },
-        request: content::of_request(exchange.endpoint, request, limit).json,
+        request: request.json,
         response: response.json,
         user: exchange.user.take(),
         session: exchange.session.take(),

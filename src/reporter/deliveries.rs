@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::task::{Id, JoinError, JoinSet};
@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use tower::{BoxError, Service};
 
 use super::prepare::Job;
+use super::warnings::Warnings;
 use crate::config::MAX_DELIVERIES;
 use crate::delivery::DeliveryError;
 use crate::report::Report;
@@ -26,20 +27,11 @@ pub(super) struct Deliveries<S> {
     /// The transport is not ready, and will wake the worker when it is.
     is_blocked: bool,
     settled: Vec<(u64, Settlement)>,
-    health: Health,
+    warnings: Warnings,
 }
 
 /// A report, and how an attempt to deliver it ended.
 type Attempt = (Job, Result<(), DeliveryError>);
-
-/// What was said of the collector last: something is said only when it changes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Health {
-    #[default]
-    Well,
-    Failing,
-    Rejecting,
-}
 
 impl<S> Deliveries<S>
 where
@@ -56,7 +48,7 @@ where
             ids: HashMap::new(),
             is_blocked: false,
             settled: Vec::new(),
-            health: Health::default(),
+            warnings: Warnings::default(),
         }
     }
 
@@ -138,8 +130,18 @@ where
         tokio::select! {
             Some(joined) = self.running.join_next_with_id() => self.finish(joined),
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
-            _ = poll_fn(|cx| self.transport.poll_ready(cx)), if self.is_blocked => {}
+            () = poll_fn(|cx| is_settled(&mut self.transport, cx)), if self.is_blocked => {}
             else => std::future::pending().await,
+        }
+    }
+
+    /// Tries at once what waits for another attempt, but for what the collector has asked to wait with: there may be no
+    /// later.
+    pub(super) fn hurry(&mut self) {
+        let now = Instant::now();
+        for ((due, id), job) in std::mem::take(&mut self.waiting) {
+            let due = if job.is_held { due } else { now };
+            self.waiting.insert((due, id), job);
         }
     }
 
@@ -161,7 +163,7 @@ where
         self.ids.remove(&task);
         match result {
             Ok(()) => {
-                self.note(Health::Well, None);
+                self.warnings.delivered();
                 self.settle(job, Settlement::Delivered);
             }
             Err(error) => self.fail(job, &error),
@@ -169,10 +171,11 @@ where
     }
 
     fn fail(&mut self, mut job: Job, error: &DeliveryError) {
-        self.note(if error.is_retryable() { Health::Failing } else { Health::Rejecting }, Some(error));
+        self.warnings.failed(error);
         match job.retry.after(error, fastrand::f64()) {
             Some(pause) => {
-                job.admission.budget().count_retry();
+                job.admission.budget().counters().retry();
+                job.is_held = error.delay().is_some();
                 let due = Instant::now() + pause.max(Duration::from_millis(1));
                 self.waiting.insert((due, job.id), job);
             }
@@ -185,17 +188,13 @@ where
         self.settled.push((job.id, settlement));
         job.admission.settle(settlement);
     }
+}
 
-    fn note(&mut self, health: Health, error: Option<&DeliveryError>) {
-        if self.health == health {
-            return;
-        }
-        self.health = health;
-        match error {
-            Some(error) if error.is_retryable() => tracing::warn!(%error, "reports wait to be delivered"),
-            Some(error) => tracing::warn!(%error, "reports are lost"),
-            None => tracing::info!("reports are delivered again"),
-        }
+/// Whether asking the transport again would tell more than that it is not ready.
+fn is_settled<S: Service<Report>>(transport: &mut S, cx: &mut Context<'_>) -> Poll<()> {
+    match guarded(|| transport.poll_ready(cx).is_pending()) {
+        Some(true) => Poll::Pending,
+        _ => Poll::Ready(()),
     }
 }
 

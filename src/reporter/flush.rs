@@ -84,11 +84,13 @@ pub(super) enum Reply {
 }
 
 impl Flush {
-    /// A job was taken from the queue.
-    pub(super) fn started(&mut self, job: u64) {
-        if self.queued > 0 {
-            self.queued -= 1;
+    /// A job was begun: taken from the queue, or reported by hand.
+    pub(super) fn started(&mut self, job: u64, is_from_queue: bool) {
+        if self.is_last() || is_from_queue && self.queued > 0 {
             self.jobs.insert(job);
+        }
+        if is_from_queue {
+            self.queued = self.queued.saturating_sub(1);
         }
     }
 
@@ -98,16 +100,24 @@ impl Flush {
         }
     }
 
-    pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.is_complete() || self.deadline.is_some_and(|deadline| deadline <= now)
+    /// Whether the worker ends with it. Then it waits for whatever is handed over meanwhile, too.
+    pub(super) fn is_last(&self) -> bool {
+        !matches!(self.reply, Reply::Flush(_))
     }
 
-    fn is_complete(&self) -> bool {
-        self.queued == 0 && self.jobs.is_empty()
+    pub(super) fn is_over(&self, now: Instant, is_queue_empty: bool) -> bool {
+        let is_complete = self.queued == 0 && self.jobs.is_empty() && (is_queue_empty || !self.is_last());
+        is_complete || self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// The counts, with what is left as pending.
-    pub(super) fn report(&self) -> FlushReport {
-        FlushReport { pending: (self.queued + self.jobs.len()) as u64, ..self.report }
+    /// Says what became of what it waited for. `in_flight` are exchanges that have not ended.
+    pub(super) fn answer(self, in_flight: u64) {
+        let report = FlushReport { pending: (self.queued + self.jobs.len()) as u64, ..self.report };
+        // Whoever asked may be gone: then nobody learns the result.
+        match self.reply {
+            Reply::Flush(reply) => drop(reply.send(report)),
+            Reply::Shutdown(reply) => drop(reply.send(ShutdownReport::of(report, in_flight))),
+            Reply::Abandoned => {}
+        }
     }
 }

@@ -52,7 +52,7 @@ impl Reporter {
                     Worker::new(outlet, inbox, transport(), session_timeout).run().await;
                 }),
                 Err(error) => {
-                    outlet.stop();
+                    drop(outlet);
                     tracing::error!(%error, "the reporter has no runtime: nothing will be reported");
                 }
             }
@@ -107,13 +107,15 @@ impl Reporter {
     /// # }
     /// ```
     pub async fn flush(&self, deadline: Duration) -> FlushReport {
-        self.ask(|reply| Command::Flush(deadline, reply)).await
+        let report = self.ask(|reply| Command::Flush(deadline, reply)).await;
+        report.unwrap_or_else(|| FlushReport { pending: self.stats().pending, ..FlushReport::default() })
     }
 
     /// Stops capturing, delivers what was handed over before, and ends the worker: no later than the deadline.
     ///
-    /// Requests pass through the layer as before; they are counted as captured and dropped. What the deadline comes
-    /// before is dropped. It works under any async runtime, and after the application's has ended.
+    /// Requests pass through the layer as before; they are counted as captured and dropped. Exchanges in flight are
+    /// delivered if they end while this waits for others; it does not wait for them. What the deadline comes before is
+    /// dropped. It works under any async runtime, and after the application's has ended.
     ///
     /// # Cancel safety
     ///
@@ -134,19 +136,18 @@ impl Reporter {
         if let Some(link) = &self.link {
             link.intake.budget().close();
         }
-        self.ask(|reply| Command::Shutdown(deadline, reply)).await
+        let report = self.ask(|reply| Command::Shutdown(deadline, reply)).await;
+        report.unwrap_or_else(|| ShutdownReport {
+            in_flight: self.stats().pending,
+            ..ShutdownReport::default()
+        })
     }
 
-    /// The answer to a command; an empty one, if there is no worker (any more) to give it.
-    async fn ask<R: Default>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command) -> R {
-        let Some(link) = &self.link else {
-            return R::default();
-        };
+    /// The answer to a command; `None`, if there is no worker (any more) to give it.
+    async fn ask<R>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command) -> Option<R> {
         let (reply, answer) = oneshot::channel();
-        match link.commands.send(command(reply)) {
-            Ok(()) => answer.await.unwrap_or_default(),
-            Err(_) => R::default(),
-        }
+        self.link.as_ref()?.commands.send(command(reply)).ok()?;
+        answer.await.ok()
     }
 }
 

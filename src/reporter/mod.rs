@@ -4,6 +4,7 @@ mod deliveries;
 mod flush;
 mod handle;
 mod prepare;
+mod warnings;
 mod worker;
 
 pub use self::flush::{FlushReport, ShutdownReport};

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::budget::Admission;
 use crate::delivery::Retry;
-use crate::exchange::Exchange;
+use crate::exchange::{Answer, Exchange, Message};
 use crate::interaction::{Clock, Interaction, translate};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
@@ -16,6 +16,25 @@ pub(super) struct Job {
     pub(super) admission: Admission,
     pub(super) report: Report,
     pub(super) retry: Retry,
+    /// The collector has said how long to wait with it.
+    pub(super) is_held: bool,
+}
+
+/// Bodies of more than this are read on a thread of their own: that takes milliseconds, up to seconds for hostile ones,
+/// and the worker has deadlines to keep.
+const LARGE: usize = 64 * 1024;
+
+/// Encoded bodies of more than this, which can be a thousand times larger when decoded.
+const LARGE_ENCODED: usize = 2 * 1024;
+
+/// Whether reading an exchange may take long.
+pub(super) fn is_heavy(exchange: &Exchange) -> bool {
+    let is_heavy = |message: &Message| {
+        let limit = if message.head.codings.is_empty() { LARGE } else { LARGE_ENCODED };
+        message.body.charged > limit
+    };
+    is_heavy(&exchange.request)
+        || matches!(&exchange.answer, Answer::Response(_, message) if is_heavy(message))
 }
 
 /// Makes a report of an exchange; says how it was settled, if there is none to make.
@@ -26,6 +45,9 @@ pub(super) fn exchange(
 ) -> Result<Job, Settlement> {
     let report = guarded(|| {
         let interaction = translate(&mut exchange, Clock::now())?;
+        if interaction.is_truncated {
+            exchange.admission.budget().counters().truncate();
+        }
         write(&interaction, session_timeout)
     });
     job(id, exchange.admission, report)
@@ -42,16 +64,15 @@ pub(super) fn interaction(
 }
 
 fn job(id: u64, mut admission: Admission, report: Result<Report, Settlement>) -> Result<Job, Settlement> {
-    match report {
-        Ok(report) => {
-            admission.recharge(report.json().len());
-            Ok(Job { id, admission, report, retry: Retry::default() })
+    let settlement = match report {
+        Ok(report) if admission.recharge(report.len()) => {
+            return Ok(Job { id, admission, report, retry: Retry::default(), is_held: false });
         }
-        Err(settlement) => {
-            admission.settle(settlement);
-            Err(settlement)
-        }
-    }
+        Ok(_) => Settlement::Dropped(DropReason::TooManyBytes),
+        Err(settlement) => settlement,
+    };
+    admission.settle(settlement);
+    Err(settlement)
 }
 
 fn write(interaction: &Interaction, session_timeout: Option<u32>) -> Result<Report, Settlement> {

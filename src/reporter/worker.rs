@@ -1,18 +1,21 @@
 //! The worker: takes what was handed over, and sees to it that it is delivered.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tower::{BoxError, Service};
 
 use super::deliveries::Deliveries;
 use super::flush::{Flush, FlushReport, Reply, ShutdownReport};
-use super::prepare;
+use super::prepare::{self, Job};
 use crate::budget::{Admission, Budget};
 use crate::interaction::Interaction;
 use crate::queue::{Outlet, Queue};
 use crate::report::Report;
+use crate::stats::Settlement;
 
 /// While exchanges are under way the worker looks for ended ones by itself, between these intervals: waking it would
 /// cost the caller microseconds, looking costs the worker's thread next to nothing.
@@ -22,8 +25,11 @@ const LONGEST_TICK: Duration = Duration::from_millis(50);
 /// After this many looks in vain, half a second's, the worker sleeps until an exchange begins.
 const TICKS_BEFORE_SLEEP: u32 = 10;
 
-/// How many exchanges are taken before the deliveries get their turn.
-const BATCH: usize = 64;
+/// How long exchanges are taken and read before deliveries and deadlines get their turn.
+const TURN: Duration = Duration::from_millis(10);
+
+/// How many exchanges that take long are read at once, each on a thread of its own.
+const MAX_HEAVY: usize = 2;
 
 /// How long deliveries go on once everything that could ask for them is gone.
 const GRACE: Duration = Duration::from_secs(5);
@@ -40,6 +46,9 @@ pub(super) struct Worker<S> {
     inbox: mpsc::UnboundedReceiver<Command>,
     session_timeout: Option<u32>,
     deliveries: Deliveries<S>,
+    /// Exchanges that are being read elsewhere.
+    heavy: JoinSet<(u64, Result<Job, Settlement>)>,
+    reading: HashSet<u64>,
     flushes: Vec<Flush>,
     next_job: u64,
     /// Looks at the queue that found nothing, since the last that did.
@@ -50,6 +59,7 @@ pub(super) struct Worker<S> {
 enum Event {
     Command(Command),
     Abandoned,
+    Read(u64, Result<Job, Settlement>),
     Progress,
     Look,
     Deadline,
@@ -72,6 +82,8 @@ where
             inbox,
             session_timeout,
             deliveries: Deliveries::new(transport),
+            heavy: JoinSet::new(),
+            reading: HashSet::new(),
             flushes: Vec::new(),
             next_job: 0,
             vain_looks: 0,
@@ -84,27 +96,25 @@ where
         loop {
             self.take_exchanges();
             self.deliveries.start().await;
-            self.account();
-            if let Some((reply, report)) = self.answer_flushes() {
-                return self.end(reply, report).await;
+            if self.answer_flushes() {
+                return self.end().await;
             }
-            if self.deliveries.room() > 0 && self.outlet.queue.len() > 0 {
+            if self.has_room() && self.outlet.queue.len() > 0 {
                 tokio::task::yield_now().await;
                 continue;
             }
             match self.next_event().await {
-                Event::Command(Command::Report(admission, interaction)) => {
-                    self.take_interaction(admission, &interaction)
-                }
-                Event::Command(Command::Flush(deadline, reply)) => {
-                    self.begin_flush(deadline, Reply::Flush(reply))
-                }
-                Event::Command(Command::Shutdown(deadline, reply)) => {
-                    self.begin_flush(deadline, Reply::Shutdown(reply));
-                }
+                Event::Command(command) => self.obey(command),
                 Event::Abandoned => {
                     self.is_abandoned = true;
+                    while let Ok(command) = self.inbox.try_recv() {
+                        self.obey(command);
+                    }
                     self.begin_flush(GRACE, Reply::Abandoned);
+                }
+                Event::Read(id, result) => {
+                    self.reading.remove(&id);
+                    self.take(id, result);
                 }
                 Event::Look => self.vain_looks = self.vain_looks.saturating_add(1),
                 Event::Progress | Event::Deadline => {}
@@ -113,86 +123,108 @@ where
     }
 
     async fn next_event(&mut self) -> Event {
-        let has_room = self.deliveries.room() > 0;
-        let (known, look) = (self.deliveries.len(), self.vain_looks);
+        let has_room = self.has_room();
+        let (known, look) = (self.known(), self.vain_looks);
         let deadline = self.flushes.iter().filter_map(|flush| flush.deadline).min();
         let Outlet { budget, queue, abandoned } = &mut self.outlet;
         tokio::select! {
             Some(command) = self.inbox.recv() => Event::Command(command),
             _ = abandoned.recv(), if !self.is_abandoned => Event::Abandoned,
+            Some(Ok((id, result))) = self.heavy.join_next() => Event::Read(id, result),
             () = self.deliveries.progress() => Event::Progress,
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Event::Deadline,
             () = await_exchanges(budget, queue, known, look), if has_room => Event::Look,
         }
     }
 
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Report(admission, interaction) => {
+                let id = self.begin_job(false);
+                let result = prepare::interaction(id, admission, &interaction, self.session_timeout);
+                self.take(id, result);
+            }
+            Command::Flush(deadline, reply) => self.begin_flush(deadline, Reply::Flush(reply)),
+            Command::Shutdown(deadline, reply) => self.begin_flush(deadline, Reply::Shutdown(reply)),
+        }
+    }
+
+    /// Interactions that the worker holds.
+    fn known(&self) -> usize {
+        self.deliveries.len() + self.heavy.len()
+    }
+
+    fn has_room(&self) -> bool {
+        self.heavy.len() < MAX_HEAVY.min(self.deliveries.room())
+    }
+
     fn take_exchanges(&mut self) {
-        for _ in 0..BATCH.min(self.deliveries.room()) {
-            let Some(exchange) = self.outlet.queue.pop() else {
-                return;
-            };
+        let turn = Instant::now();
+        while self.has_room() && turn.elapsed() < TURN {
+            let Some(exchange) = self.outlet.queue.pop() else { return };
             self.vain_looks = 0;
-            let id = self.next_id();
-            self.flushes.iter_mut().for_each(|flush| flush.started(id));
-            match prepare::exchange(id, exchange, self.session_timeout) {
-                Ok(job) => self.deliveries.push(job),
-                Err(settlement) => self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement)),
+            let (id, session_timeout) = (self.begin_job(true), self.session_timeout);
+            if prepare::is_heavy(&exchange) {
+                self.reading.insert(id);
+                self.heavy.spawn_blocking(move || (id, prepare::exchange(id, exchange, session_timeout)));
+            } else {
+                self.take(id, prepare::exchange(id, exchange, session_timeout));
             }
         }
     }
 
-    fn take_interaction(&mut self, admission: Admission, interaction: &Interaction) {
-        let id = self.next_id();
-        // Flushes that began before do not wait for it, so nobody needs to hear how it was settled.
-        if let Ok(job) = prepare::interaction(id, admission, interaction, self.session_timeout) {
-            self.deliveries.push(job);
-        }
+    fn begin_job(&mut self, is_from_queue: bool) -> u64 {
+        self.next_job += 1;
+        let id = self.next_job;
+        self.flushes.iter_mut().for_each(|flush| flush.started(id, is_from_queue));
+        id
     }
 
-    fn next_id(&mut self) -> u64 {
-        self.next_job += 1;
-        self.next_job
+    fn take(&mut self, id: u64, result: Result<Job, Settlement>) {
+        match result {
+            Ok(job) => self.deliveries.push(job),
+            Err(settlement) => self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement)),
+        }
     }
 
     fn begin_flush(&mut self, deadline: Duration, reply: Reply) {
-        self.flushes.push(Flush {
+        let flush = Flush {
             queued: self.outlet.queue.len(),
-            jobs: self.deliveries.jobs().collect(),
+            jobs: self.deliveries.jobs().chain(self.reading.iter().copied()).collect(),
             report: FlushReport::default(),
             deadline: Instant::now().checked_add(deadline),
             reply,
-        });
+        };
+        if flush.is_last() {
+            self.deliveries.hurry();
+        }
+        self.flushes.push(flush);
     }
 
-    fn account(&mut self) {
+    /// Answers the flushes that are over. Returns whether one of them is the worker's last.
+    fn answer_flushes(&mut self) -> bool {
         for (id, settlement) in self.deliveries.take_settled() {
             self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement));
         }
+        let (now, is_queue_empty) = (Instant::now(), self.outlet.queue.len() == 0);
+        let is_over = |flush: &Flush| flush.is_over(now, is_queue_empty);
+        if self.flushes.iter().any(|flush| flush.is_last() && is_over(flush)) {
+            return true;
+        }
+        self.flushes.extract_if(.., |flush| is_over(flush)).for_each(|flush| flush.answer(0));
+        false
     }
 
-    /// Answers the flushes that are over. Returns one that the worker is to end with.
-    fn answer_flushes(&mut self) -> Option<(Reply, FlushReport)> {
-        let now = Instant::now();
-        let mut last = None;
-        for flush in self.flushes.extract_if(.., |flush| flush.is_over(now)) {
-            let report = flush.report();
-            match flush.reply {
-                // Whoever asked may be gone: then nobody learns the result.
-                Reply::Flush(reply) => drop(reply.send(report)),
-                reply => last = Some((reply, report)),
-            }
+    /// Drops what is left, and then answers whoever waits: the counts are exact when they have the answer.
+    async fn end(mut self) {
+        self.inbox.close();
+        while let Ok(command) = self.inbox.try_recv() {
+            self.obey(command);
         }
-        last
-    }
-
-    /// Drops what is left, and then says so: the counts are exact when the caller has the answer.
-    async fn end(self, reply: Reply, report: FlushReport) {
-        let Self { outlet, deliveries, .. } = self;
-        deliveries.abort().await;
-        outlet.stop();
-        if let Reply::Shutdown(reply) = reply {
-            let _ = reply.send(ShutdownReport::of(report, outlet.budget.items() as u64));
-        }
+        let in_flight = self.outlet.budget.items().saturating_sub(self.known() + self.outlet.queue.len());
+        self.deliveries.abort().await;
+        self.outlet.stop();
+        self.flushes.into_iter().for_each(|flush| flush.answer(in_flight as u64));
     }
 }
 

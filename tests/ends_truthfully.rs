@@ -1,0 +1,257 @@
+//! Promises 4 and 8, where they are easily broken: what flush, shutdown and the counts say is so.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::convert::Infallible;
+use std::future::{pending, ready};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_compression::tokio::bufread::GzipEncoder;
+use axum::body::{Body, Bytes};
+use axum::http::{Request, Response};
+use http_body_util::BodyExt;
+use support::{ANSWER, PATIENCE, assert_accounted, chat, config, json};
+use tokio::io::AsyncReadExt;
+use tokio::sync::Notify;
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_reconify::{
+    Config, DeliveryError, DropReason, Interaction, InteractionKind, ReconifyLayer, Report, RequestBody,
+    ResponseBody,
+};
+
+const SHORT: Duration = Duration::from_millis(100);
+
+/// An exchange whose answer is there, and not read.
+async fn begin(layer: &ReconifyLayer, response: Response<Body>) -> Response<ResponseBody<Body>> {
+    let mut response = Some(response);
+    let inner = service_fn(move |request: Request<RequestBody<Body>>| {
+        let response = response.take().unwrap();
+        async {
+            request.into_body().collect().await.unwrap();
+            Ok::<_, Infallible>(response)
+        }
+    });
+    layer.layer(inner).oneshot(chat()).await.unwrap()
+}
+
+async fn exchange(layer: &ReconifyLayer) {
+    begin(layer, json(ANSWER)).await.into_body().collect().await.unwrap();
+}
+
+async fn gzip(plain: &[u8]) -> Bytes {
+    let mut encoded = Vec::new();
+    GzipEncoder::new(plain).read_to_end(&mut encoded).await.unwrap();
+    encoded.into()
+}
+
+fn gzipped(body: Bytes, content_type: &str) -> Response<Body> {
+    let response =
+        Response::builder().header("content-type", content_type).header("content-encoding", "gzip");
+    response.body(Body::from(body)).unwrap()
+}
+
+/// A transport that tells when it has been called, and never answers.
+fn hanging() -> (ReconifyLayer, Arc<Notify>) {
+    let called = Arc::new(Notify::new());
+    let tell = Arc::clone(&called);
+    let transport = service_fn(move |_: Report| {
+        tell.notify_one();
+        pending::<Result<(), Infallible>>()
+    });
+    (ReconifyLayer::with_transport(config(), transport), called)
+}
+
+#[tokio::test]
+async fn a_running_delivery_is_counted_once_when_shutdown_cuts_it_off() {
+    let (layer, called) = hanging();
+    exchange(&layer).await;
+    called.notified().await;
+    let report = layer.reporter().shutdown(SHORT).await;
+    assert_eq!((report.dropped, report.in_flight), (1, 0));
+    let stats = layer.reporter().stats();
+    assert_eq!((stats.pending, stats.dropped(DropReason::Shutdown)), (0, 1));
+}
+
+#[tokio::test]
+async fn all_who_wait_when_the_worker_ends_hear_the_truth() {
+    let (layer, called) = hanging();
+    exchange(&layer).await;
+    called.notified().await;
+    let reporter = layer.reporter();
+    let (flush, first, second) =
+        tokio::join!(reporter.flush(PATIENCE), reporter.shutdown(SHORT), reporter.shutdown(SHORT));
+    assert_eq!(flush.pending, 1);
+    assert_eq!((first.dropped, second.dropped), (1, 1));
+}
+
+#[tokio::test]
+async fn shutdown_waits_for_what_is_handed_over_while_it_waits_and_says_if_it_is_lost() {
+    let release = Arc::new(Notify::new());
+    let (gate, calls) = (Arc::clone(&release), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&calls);
+    let layer = ReconifyLayer::with_transport(
+        config(),
+        service_fn(move |_: Report| {
+            let (gate, call) = (Arc::clone(&gate), counted.fetch_add(1, SeqCst));
+            async move {
+                if call > 0 {
+                    return Err(DeliveryError::unavailable().retry_after(PATIENCE));
+                }
+                gate.notified().await;
+                Ok(())
+            }
+        }),
+    );
+    exchange(&layer).await;
+    let response = begin(&layer, json(ANSWER)).await;
+    let reporter = layer.reporter();
+    let shutdown = tokio::spawn(async move { reporter.shutdown(Duration::from_secs(2)).await });
+    tokio::time::timeout(PATIENCE, async {
+        while calls.load(SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(response);
+        while calls.load(SeqCst) == 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("both are tried");
+    release.notify_one();
+    let report = shutdown.await.unwrap();
+    assert_eq!((report.delivered, report.dropped, report.in_flight), (1, 1, 0));
+    assert_accounted(&layer.reporter().stats());
+}
+
+#[tokio::test]
+async fn shutdown_tries_once_more_what_waits_for_a_retry() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let layer = ReconifyLayer::with_transport(
+        config(),
+        // It fails for as long as it takes to make the pauses long, and then works.
+        service_fn(move |_: Report| {
+            ready(if counted.fetch_add(1, SeqCst) < 1 { Err(DeliveryError::unavailable()) } else { Ok(()) })
+        }),
+    );
+    exchange(&layer).await;
+    tokio::time::timeout(PATIENCE, async {
+        while calls.load(SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("it is tried");
+    assert!(layer.reporter().shutdown(PATIENCE).await.is_complete());
+    assert_eq!(layer.reporter().stats().delivered, 1);
+}
+
+#[tokio::test]
+async fn a_transport_that_panics_when_asked_whether_it_is_ready_costs_its_report_only() {
+    struct Grumpy(u32);
+
+    impl Service<Report> for Grumpy {
+        type Response = ();
+        type Error = Infallible;
+        type Future = std::future::Ready<Result<(), Infallible>>;
+
+        fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            self.0 += 1;
+            match self.0 {
+                1 => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                2 | 3 => panic!("on purpose"),
+                _ => Poll::Ready(Ok(())),
+            }
+        }
+
+        fn call(&mut self, _: Report) -> Self::Future {
+            ready(Ok(()))
+        }
+    }
+
+    let layer = ReconifyLayer::with_transport(config(), Grumpy(0));
+    for _ in 0..5 {
+        exchange(&layer).await;
+    }
+    assert_eq!(layer.reporter().flush(PATIENCE).await.pending, 0);
+    let stats = layer.reporter().stats();
+    assert_eq!(
+        (stats.delivered, stats.dropped(DropReason::Panicked), stats.bytes_held),
+        (4, 1, 0),
+        "{stats}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_reported_by_hand_before_the_last_handle_went_is_delivered() {
+    for _ in 0..20 {
+        let (sent, mut received) = tokio::sync::mpsc::unbounded_channel();
+        let layer = ReconifyLayer::with_transport(
+            config(),
+            service_fn(move |report: Report| ready(sent.send(report.id()))),
+        );
+        let reporter = layer.reporter();
+        drop(layer);
+        for _ in 0..3 {
+            reporter.report(Interaction::new(InteractionKind::Chat, &1, &2).unwrap());
+        }
+        drop(reporter);
+        for _ in 0..3 {
+            tokio::time::timeout(PATIENCE, received.recv())
+                .await
+                .expect("a report in time")
+                .expect("all three");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_bodies_grow_by_when_they_are_decoded_is_in_the_budget() {
+    const LIMIT: usize = 1024 * 1024;
+    let config = Config::builder("a", "b").max_bytes(LIMIT).max_body_bytes(LIMIT).build().unwrap();
+    let layer = ReconifyLayer::with_transport(
+        config,
+        service_fn(async |_: Report| Err::<(), _>(DeliveryError::unavailable().retry_after(PATIENCE))),
+    );
+    let plain = format!(r#"{{"x":"{}"}}"#, "x".repeat(LIMIT / 2));
+    let encoded = gzip(plain.as_bytes()).await;
+    let mut responses = Vec::new();
+    for _ in 0..100 {
+        responses.push(begin(&layer, gzipped(encoded.clone(), "application/json")).await);
+    }
+    for response in responses {
+        response.into_body().collect().await.unwrap();
+    }
+    let reporter = layer.reporter();
+    tokio::time::timeout(PATIENCE, async {
+        while reporter.stats().dropped(DropReason::TooManyBytes) < 99 {
+            assert!(reporter.stats().bytes_held <= 2 * LIMIT as u64, "{}", reporter.stats());
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("one fits, and the others do not");
+    assert_eq!(reporter.stats().pending, 1);
+}
+
+#[tokio::test]
+async fn answers_that_take_long_to_read_do_not_hold_up_the_deadline() {
+    let layer =
+        ReconifyLayer::with_transport(config(), service_fn(async |_: Report| Ok::<_, Infallible>(())));
+    let chunk = format!("data: {{\"choices\":[{}{{}}]}}\n\n", "{},".repeat(1_000_000));
+    let encoded = gzip(chunk.as_bytes()).await;
+    for _ in 0..32 {
+        let response = begin(&layer, gzipped(encoded.clone(), "text/event-stream")).await;
+        response.into_body().collect().await.unwrap();
+    }
+    let report = layer.reporter().shutdown(SHORT).await;
+    assert!(report.dropped > 16, "it did not wait for all of them: {report:?}");
+}
