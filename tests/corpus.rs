@@ -1,7 +1,13 @@
 //! Recorded exchanges, replayed through the gateway. They are not part of this repository: `RECONIFY_CORPUS` names
 //! their folder, and `CONTRIBUTING.md` says what is in it.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

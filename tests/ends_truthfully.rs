@@ -1,6 +1,12 @@
 //! Promises 4 and 8, where they are easily broken: what flush, shutdown and the counts say is so.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -11,48 +17,16 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_compression::tokio::bufread::GzipEncoder;
-use axum::body::{Body, Bytes};
-use axum::http::{Request, Response};
 use http_body_util::BodyExt;
-use support::{ANSWER, PATIENCE, assert_accounted, chat, config, json};
-use tokio::io::AsyncReadExt;
+use support::{ANSWER, PATIENCE, assert_accounted, begin, config, json};
 use tokio::sync::Notify;
-use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_reconify::{
-    Config, DeliveryError, DropReason, Interaction, InteractionKind, ReconifyLayer, Report, RequestBody,
-    ResponseBody,
-};
+use tower::{Service, service_fn};
+use tower_reconify::{DeliveryError, DropReason, Interaction, InteractionKind, ReconifyLayer, Report};
 
 const SHORT: Duration = Duration::from_millis(100);
 
-/// An exchange whose answer is there, and not read.
-async fn begin(layer: &ReconifyLayer, response: Response<Body>) -> Response<ResponseBody<Body>> {
-    let mut response = Some(response);
-    let inner = service_fn(move |request: Request<RequestBody<Body>>| {
-        let response = response.take().unwrap();
-        async {
-            request.into_body().collect().await.unwrap();
-            Ok::<_, Infallible>(response)
-        }
-    });
-    layer.layer(inner).oneshot(chat()).await.unwrap()
-}
-
 async fn exchange(layer: &ReconifyLayer) {
     begin(layer, json(ANSWER)).await.into_body().collect().await.unwrap();
-}
-
-async fn gzip(plain: &[u8]) -> Bytes {
-    let mut encoded = Vec::new();
-    GzipEncoder::new(plain).read_to_end(&mut encoded).await.unwrap();
-    encoded.into()
-}
-
-fn gzipped(body: Bytes, content_type: &str) -> Response<Body> {
-    let response =
-        Response::builder().header("content-type", content_type).header("content-encoding", "gzip");
-    response.body(Body::from(body)).unwrap()
 }
 
 /// A transport that tells when it has been called, and never answers.
@@ -183,11 +157,10 @@ async fn a_transport_that_panics_when_asked_whether_it_is_ready_costs_its_report
     }
     assert_eq!(layer.reporter().flush(PATIENCE).await.pending, 0);
     let stats = layer.reporter().stats();
-    assert_eq!(
-        (stats.delivered, stats.dropped(DropReason::Panicked), stats.bytes_held),
-        (4, 1, 0),
-        "{stats}"
-    );
+    // It panics twice; once or twice while a report waits for the answer.
+    let panicked = stats.dropped(DropReason::Panicked);
+    assert!((1..=2).contains(&panicked) && stats.delivered + panicked == 5, "{stats}");
+    assert_eq!((stats.pending, stats.bytes_held), (0, 0));
 }
 
 #[tokio::test]
@@ -211,47 +184,4 @@ async fn what_was_reported_by_hand_before_the_last_handle_went_is_delivered() {
                 .expect("all three");
         }
     }
-}
-
-#[tokio::test]
-async fn what_bodies_grow_by_when_they_are_decoded_is_in_the_budget() {
-    const LIMIT: usize = 1024 * 1024;
-    let config = Config::builder("a", "b").max_bytes(LIMIT).max_body_bytes(LIMIT).build().unwrap();
-    let layer = ReconifyLayer::with_transport(
-        config,
-        service_fn(async |_: Report| Err::<(), _>(DeliveryError::unavailable().retry_after(PATIENCE))),
-    );
-    let plain = format!(r#"{{"x":"{}"}}"#, "x".repeat(LIMIT / 2));
-    let encoded = gzip(plain.as_bytes()).await;
-    let mut responses = Vec::new();
-    for _ in 0..100 {
-        responses.push(begin(&layer, gzipped(encoded.clone(), "application/json")).await);
-    }
-    for response in responses {
-        response.into_body().collect().await.unwrap();
-    }
-    let reporter = layer.reporter();
-    tokio::time::timeout(PATIENCE, async {
-        while reporter.stats().dropped(DropReason::TooManyBytes) < 99 {
-            assert!(reporter.stats().bytes_held <= 2 * LIMIT as u64, "{}", reporter.stats());
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("one fits, and the others do not");
-    assert_eq!(reporter.stats().pending, 1);
-}
-
-#[tokio::test]
-async fn answers_that_take_long_to_read_do_not_hold_up_the_deadline() {
-    let layer =
-        ReconifyLayer::with_transport(config(), service_fn(async |_: Report| Ok::<_, Infallible>(())));
-    let chunk = format!("data: {{\"choices\":[{}{{}}]}}\n\n", "{},".repeat(1_000_000));
-    let encoded = gzip(chunk.as_bytes()).await;
-    for _ in 0..32 {
-        let response = begin(&layer, gzipped(encoded.clone(), "text/event-stream")).await;
-        response.into_body().collect().await.unwrap();
-    }
-    let report = layer.reporter().shutdown(SHORT).await;
-    assert!(report.dropped > 16, "it did not wait for all of them: {report:?}");
 }

@@ -1,6 +1,12 @@
 //! Promises 2 and 8: a collector that hangs or refuses costs no request anything, and the end comes in time.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -206,8 +212,11 @@ async fn a_report_that_keeps_failing_does_not_hold_up_the_rest() {
         config(),
         service_fn(move |report: Report| {
             let is_poison = *poison.get_or_init(|| report.id()) == report.id();
-            let result =
-                if is_poison { Err(DeliveryError::unavailable()) } else { Ok(sent.send(()).unwrap()) };
+            let result = if is_poison {
+                Err(DeliveryError::unavailable())
+            } else {
+                sent.send(()).map_err(|_| DeliveryError::rejected())
+            };
             std::future::ready(result)
         }),
     );

@@ -1,6 +1,12 @@
 //! The example gateway as a process: what it forwards, how it takes bad input, how it ends.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 #![cfg(unix)]
 
 mod support;

@@ -170,6 +170,23 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::interaction::{Interaction, InteractionKind};
+
+    /// The clock is paused: it jumps to the next timeout while nothing else can happen.
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_ends_within_ten_seconds_whatever_the_collector_does() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}/track", silent.local_addr().unwrap());
+        let config = Config::builder("app", "key").endpoint(endpoint).build().unwrap();
+        let mut transport = HttpTransport::new(config.destination.unwrap());
+        let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
+        let started = tokio::time::Instant::now();
+        let result = transport.call(Report::new(&interaction, None).unwrap()).await;
+        assert!(result.unwrap_err().is_retryable());
+        let took = started.elapsed();
+        assert!(took >= CONNECT_TIMEOUT && took <= ATTEMPT_TIMEOUT + Duration::from_millis(1), "{took:?}");
+    }
 
     #[test]
     fn retry_after_is_read_as_seconds_or_a_date_and_junk_is_ignored() {

@@ -2,7 +2,13 @@
 
 #![allow(unreachable_pub, reason = "shared by the test files as a module of each")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 pub mod gateway;
 
@@ -17,7 +23,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_reconify::{Config, ReconifyLayer, Report, RequestBody, Stats};
+use tower_reconify::{Config, ReconifyLayer, Report, RequestBody, ResponseBody, Stats};
 
 /// Long beside everything that a test waits for: it is only reached when something is broken.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -84,8 +90,16 @@ pub fn field<'a>(report: &'a str, name: &str) -> &'a str {
     fields[name].get()
 }
 
-/// Sends a request through the layer to a service that answers with `response`, and reads the answer to its end.
-pub async fn exchange(observed: &Observed, request: Request<Body>, response: Response<Body>) -> Bytes {
+/// An exchange whose answer is there, and not read.
+pub async fn begin(layer: &ReconifyLayer, response: Response<Body>) -> Response<ResponseBody<Body>> {
+    begin_with(layer, chat(), response).await
+}
+
+async fn begin_with(
+    layer: &ReconifyLayer,
+    request: Request<Body>,
+    response: Response<Body>,
+) -> Response<ResponseBody<Body>> {
     let mut response = Some(response);
     let inner = service_fn(move |request: Request<RequestBody<Body>>| {
         let response = response.take().expect("one request");
@@ -94,7 +108,12 @@ pub async fn exchange(observed: &Observed, request: Request<Body>, response: Res
             Ok::<_, Infallible>(response)
         }
     });
-    let answer = observed.layer.layer(inner).oneshot(request).await.unwrap();
+    layer.layer(inner).oneshot(request).await.unwrap()
+}
+
+/// Sends a request through the layer to a service that answers with `response`, and reads the answer to its end.
+pub async fn exchange(observed: &Observed, request: Request<Body>, response: Response<Body>) -> Bytes {
+    let answer = begin_with(&observed.layer, request, response).await;
     answer.into_body().collect().await.expect("the answer's body is whole").to_bytes()
 }
 

@@ -1,0 +1,198 @@
+//! Promises 3 and 5 for encoded bodies: they are decoded for the report, on the copy, within bounds.
+
+#![cfg(feature = "decompression")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use async_compression::tokio::bufread::{
+    BrotliEncoder, DeflateEncoder, GzipEncoder, ZlibEncoder, ZstdEncoder,
+};
+use axum::body::{Body, Bytes};
+use axum::http::Response;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use support::{ANSWER, CHAT, PATIENCE, begin, chat, config, exchange, field, observed, observed_with};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tower::service_fn;
+use tower_reconify::{Config, DeliveryError, DropReason, ReconifyLayer, Report};
+
+const SHORT: Duration = Duration::from_millis(100);
+
+async fn read(mut encoder: impl AsyncRead + Unpin) -> Bytes {
+    let mut encoded = Vec::new();
+    encoder.read_to_end(&mut encoded).await.unwrap();
+    encoded.into()
+}
+
+async fn gzip(plain: &[u8]) -> Bytes {
+    read(GzipEncoder::new(plain)).await
+}
+
+fn encoded(coding: &str, body: Bytes) -> Response<Body> {
+    let response =
+        Response::builder().header("content-type", "application/json").header("content-encoding", coding);
+    response.body(Body::from(body)).unwrap()
+}
+
+fn gzipped(body: Bytes, content_type: &str) -> Response<Body> {
+    let response =
+        Response::builder().header("content-type", content_type).header("content-encoding", "gzip");
+    response.body(Body::from(body)).unwrap()
+}
+
+/// The response that is reported for an encoded one, as text.
+async fn reported(coding: &str, body: Bytes) -> String {
+    let mut observed = observed();
+    assert_eq!(
+        exchange(&observed, chat(), encoded(coding, body.clone())).await,
+        body,
+        "the caller gets it as it is"
+    );
+    field(&observed.report_text().await, "response").to_owned()
+}
+
+#[tokio::test]
+async fn every_coding_is_undone() {
+    let plain = ANSWER.as_bytes();
+    for (coding, body) in [
+        ("gzip", gzip(plain).await),
+        ("X-GZIP", gzip(plain).await),
+        ("deflate", read(ZlibEncoder::new(plain)).await),
+        ("deflate", read(DeflateEncoder::new(plain)).await),
+        ("br", read(BrotliEncoder::new(plain)).await),
+        ("zstd", read(ZstdEncoder::new(plain)).await),
+        ("identity", Bytes::from(ANSWER)),
+        ("", Bytes::from(ANSWER)),
+        ("Gzip, identity , BR", read(BrotliEncoder::new(&*gzip(plain).await)).await),
+    ] {
+        assert_eq!(reported(coding, body).await, ANSWER, "{coding}");
+    }
+}
+
+#[tokio::test]
+async fn codings_on_several_header_lines_are_undone_in_their_order() {
+    let body = read(BrotliEncoder::new(&*gzip(ANSWER.as_bytes()).await)).await;
+    let mut response = encoded("gzip", body);
+    response.headers_mut().append("content-encoding", "br".parse().unwrap());
+    let mut observed = observed();
+    exchange(&observed, chat(), response).await;
+    assert_eq!(field(&observed.report_text().await, "response"), ANSWER);
+}
+
+#[tokio::test]
+async fn a_request_is_decoded_too() {
+    let mut observed = observed();
+    let mut request = support::post("/v1/chat/completions", gzip(CHAT.as_bytes()).await);
+    request.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
+    exchange(&observed, request, support::json(ANSWER)).await;
+    assert_eq!(field(&observed.report_text().await, "request"), CHAT);
+}
+
+#[tokio::test]
+async fn all_members_of_a_gzip_body_are_read() {
+    let (first, second) = ANSWER.split_at(20);
+    let body = [gzip(first.as_bytes()).await, gzip(second.as_bytes()).await].concat();
+    assert_eq!(reported("gzip", body.into()).await, ANSWER);
+}
+
+#[tokio::test]
+async fn an_encoded_stream_that_was_cut_gives_what_could_be_decoded() {
+    // Text without repetition, so that half of the encoded bytes is about half of the text.
+    let words: String =
+        (0..2_000_u64).map(|i| format!("{:x} ", i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let events: String = words
+        .split_inclusive(' ')
+        .map(|word| format!("data: {}\n\n", json!({"choices": [{"delta": {"content": word}}]})))
+        .collect();
+    let whole = gzip(events.as_bytes()).await;
+    let mut observed = observed();
+    exchange(&observed, chat(), gzipped(whole.slice(..whole.len() / 2), "text/event-stream")).await;
+    let report = observed.report().await;
+    let content = report["response"]["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(
+        words.starts_with(content) && content.len() > words.len() / 4,
+        "{} of {}",
+        content.len(),
+        words.len()
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_what_its_coding_says_is_reported_by_type_and_length() {
+    for (coding, body) in
+        [("gzip", "plain"), ("br", "\u{0}\u{1}"), ("compress", "x"), ("gzip,gzip,gzip,gzip,gzip", "x")]
+    {
+        let response: Value = serde_json::from_str(&reported(coding, Bytes::from(body)).await).unwrap();
+        assert_eq!(
+            response,
+            json!({"contentType": "application/json", "bytes": body.len(), "choices": []}),
+            "{coding}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_bomb_is_cut_at_the_limit() {
+    let bomb = gzip(&vec![b' '; 50 * 1024 * 1024]).await;
+    let mut observed = observed_with(Config::builder("a", "b").max_body_bytes(1024 * 1024).build().unwrap());
+    exchange(&observed, chat(), encoded("gzip", bomb.clone())).await;
+    let report = observed.report().await;
+    assert_eq!(
+        report["response"],
+        json!({"truncated": {"bytes": bomb.len(), "limit": 1024 * 1024}, "choices": []})
+    );
+    assert_eq!(observed.layer.reporter().stats().truncated, 1);
+}
+
+#[tokio::test]
+async fn what_bodies_grow_by_when_they_are_decoded_is_in_the_budget() {
+    const LIMIT: usize = 1024 * 1024;
+    let config = Config::builder("a", "b").max_bytes(LIMIT).max_body_bytes(LIMIT).build().unwrap();
+    let layer = ReconifyLayer::with_transport(
+        config,
+        service_fn(async |_: Report| Err::<(), _>(DeliveryError::unavailable().retry_after(PATIENCE))),
+    );
+    let plain = format!(r#"{{"x":"{}"}}"#, "x".repeat(LIMIT / 2));
+    let encoded = gzip(plain.as_bytes()).await;
+    let mut responses = Vec::new();
+    for _ in 0..100 {
+        responses.push(begin(&layer, gzipped(encoded.clone(), "application/json")).await);
+    }
+    for response in responses {
+        response.into_body().collect().await.unwrap();
+    }
+    let reporter = layer.reporter();
+    tokio::time::timeout(PATIENCE, async {
+        while reporter.stats().dropped(DropReason::TooManyBytes) < 99 {
+            assert!(reporter.stats().bytes_held <= 2 * LIMIT as u64, "{}", reporter.stats());
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("one fits, and the others do not");
+    assert_eq!(reporter.stats().pending, 1);
+}
+
+#[tokio::test]
+async fn answers_that_take_long_to_read_do_not_hold_up_the_deadline() {
+    let layer =
+        ReconifyLayer::with_transport(config(), service_fn(async |_: Report| Ok::<_, Infallible>(())));
+    let chunk = format!("data: {{\"choices\":[{}{{}}]}}\n\n", "{},".repeat(1_000_000));
+    let encoded = gzip(chunk.as_bytes()).await;
+    for _ in 0..32 {
+        let response = begin(&layer, gzipped(encoded.clone(), "text/event-stream")).await;
+        response.into_body().collect().await.unwrap();
+    }
+    let report = layer.reporter().shutdown(SHORT).await;
+    assert!(report.dropped > 16, "it did not wait for all of them: {report:?}");
+}
