@@ -28,6 +28,14 @@ pub(crate) struct Route {
 }
 
 impl Endpoint {
+    /// Its name in settings and reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Completion => "completion",
+        }
+    }
+
     /// The endpoint that a request addresses, if it is one. Declared routes come before the known names.
     pub(crate) fn of(method: &Method, path: &str, routes: &[Route]) -> Option<Self> {
         if method != Method::POST {

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::budget::Admission;
 use crate::endpoint::Endpoint;
-use crate::identity::{Session, User};
+use crate::identity::{Session, Tags, User};
 
 /// One call of the inner service.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub(crate) struct Exchange {
     pub(crate) endpoint: Endpoint,
     pub(crate) user: Option<User>,
     pub(crate) session: Option<Session>,
+    pub(crate) tags: Option<Tags>,
     /// When the request entered the layer.
     pub(crate) started: Instant,
     /// When the last byte of the response left it, or when it was known that none would.
@@ -33,7 +34,15 @@ pub(crate) enum Answer {
     /// An error instead of a response.
     Failed,
     /// A response, whole or in part.
-    Response(StatusCode, Message),
+    Response(Box<Response>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: StatusCode,
+    /// `x-request-id`, if it is to be reported.
+    pub(crate) request_id: Option<Box<str>>,
+    pub(crate) message: Message,
 }
 
 /// A body with the headers that say how to read it.
@@ -75,6 +84,15 @@ pub(crate) struct Recording {
     pub(crate) ended: Ended,
     /// The budget had no room for it: nothing is kept.
     pub(crate) over_budget: bool,
+    /// When frames passed, if that is to be known.
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// A moment at which a body had passed up to an offset.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    pub(crate) passed: u64,
+    pub(crate) at: Instant,
 }
 
 /// How a body ended.

@@ -63,8 +63,10 @@
 //! | `Answered` | was answered with a success, which was read to its end | yes |
 //! | `Interrupted` | had an answer that broke off, or carried an error in mid-stream | yes, with all that had arrived |
 //! | `Abandoned` | was left by its caller, before or during the answer | yes, with all that had arrived |
-//! | `Refused` | was answered with another status than a success | no, counted as withheld |
-//! | `Failed` | had no answer: the inner service returned an error | no, counted as withheld |
+//! | `Refused` | was answered with another status than a success | only with [`report_failures`](ConfigBuilder::report_failures), else counted as withheld |
+//! | `Failed` | had no answer: the inner service returned an error | likewise |
+//!
+//! With [`metadata`](ConfigBuilder::metadata) a report says which of them it was, and more.
 //!
 //! Request and response are the JSON that crossed the wire, letter by letter. A stream is reported as the object that the
 //! unstreamed call would have returned. Encoded bodies (gzip, deflate, br, zstd) are decoded for the report. A body that
@@ -115,7 +117,7 @@ pub use self::delivery::DeliveryError;
 pub use self::endpoint::Endpoint;
 pub use self::error::Error;
 pub use self::exchange::Outcome;
-pub use self::identity::{Session, User};
+pub use self::identity::{Session, Tags, User};
 pub use self::interaction::{Interaction, InteractionKind};
 pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
 pub use self::report::Report;

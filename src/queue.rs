@@ -16,6 +16,7 @@ use crate::exchange::Exchange;
 pub(crate) struct Intake {
     budget: Arc<Budget>,
     queue: Arc<Queue>,
+    has_metadata: bool,
     _alive: mpsc::Sender<Infallible>,
 }
 
@@ -44,20 +45,26 @@ struct Bell {
 }
 
 /// The two ends of a hand-over.
-pub(crate) fn channel(budget: Arc<Budget>) -> (Intake, Outlet) {
+pub(crate) fn channel(budget: Arc<Budget>, has_metadata: bool) -> (Intake, Outlet) {
     let queue = Arc::new(Queue {
         exchanges: SegQueue::new(),
         bell: Bell::default(),
         stopped: AtomicBool::new(false),
     });
     let (alive, abandoned) = mpsc::channel(1);
-    let intake = Intake { budget: Arc::clone(&budget), queue: Arc::clone(&queue), _alive: alive };
+    let intake =
+        Intake { budget: Arc::clone(&budget), queue: Arc::clone(&queue), has_metadata, _alive: alive };
     (intake, Outlet { budget, queue, abandoned })
 }
 
 impl Intake {
     pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.budget
+    }
+
+    /// Whether moments and ids are to be recorded for a report's metadata.
+    pub(crate) fn has_metadata(&self) -> bool {
+        self.has_metadata
     }
 
     /// Wakes a sleeping worker. Called early in an exchange, while the caller waits for its answer anyway, so that

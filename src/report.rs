@@ -1,13 +1,17 @@
 //! The wire: an interaction as the JSON that Reconify takes, all but the keys.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::config::Reporting;
+use crate::endpoint::Endpoint;
+use crate::exchange::Outcome;
 use crate::identity::User;
 use crate::interaction::{Interaction, InteractionKind};
 
@@ -41,6 +45,24 @@ struct Payload<'a> {
     user: UserObject<'a>,
     request: &'a RawValue,
     response: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata<'a> {
+    id: Uuid,
+    outcome: &'static str,
+    endpoint: Option<&'static str>,
+    status: Option<u16>,
+    request_id: Option<&'a str>,
+    streamed: bool,
+    chunks: u64,
+    time_to_first_token_ms: Option<u64>,
+    duration_ms: u64,
+    truncated: bool,
+    tags: BTreeMap<&'a str, &'a str>,
 }
 
 #[derive(Serialize)]
@@ -64,8 +86,9 @@ enum UserObject<'a> {
 }
 
 impl Report {
-    /// Writes an interaction down. The timeout is for sessions that have none of their own.
-    pub(crate) fn new(interaction: &Interaction, session_timeout: Option<u32>) -> serde_json::Result<Self> {
+    /// Writes an interaction down.
+    pub(crate) fn new(interaction: &Interaction, reporting: Reporting) -> serde_json::Result<Self> {
+        let id = Uuid::new_v4();
         let session = interaction.session.as_ref();
         let reconify = Envelope { format: "openai", r#type: type_of(interaction.kind), version: API_VERSION };
         // `{"reconify":` and the envelope but for its closing brace.
@@ -77,7 +100,9 @@ impl Report {
                 response: milliseconds(interaction.responded),
             },
             session: session.and_then(|session| session.id()),
-            session_timeout: session.and_then(|session| session.timeout_minutes()).or(session_timeout),
+            session_timeout: session
+                .and_then(|session| session.timeout_minutes())
+                .or(reporting.session_timeout),
             user: interaction
                 .user
                 .as_ref()
@@ -85,11 +110,12 @@ impl Report {
                 .map_or(UserObject::Unknown {}, UserObject::Known),
             request: &interaction.request,
             response: &interaction.response,
+            metadata: reporting.metadata.then(|| Metadata::of(id, interaction)),
         };
         let mut json =
             Vec::with_capacity(512 + interaction.request.get().len() + interaction.response.get().len());
         serde_json::to_writer(&mut json, &payload)?;
-        Ok(Self { id: Uuid::new_v4(), json: json.into(), keys_at })
+        Ok(Self { id, json: json.into(), keys_at })
     }
 
     /// The report's id: unique, and the same on every attempt to deliver it.
@@ -129,6 +155,32 @@ impl fmt::Debug for Report {
     }
 }
 
+impl<'a> Metadata<'a> {
+    fn of(id: Uuid, interaction: &'a Interaction) -> Self {
+        let details = &interaction.details;
+        let tags = details.tags.iter().flat_map(|tags| tags.pairs());
+        Self {
+            id,
+            outcome: match interaction.outcome {
+                Outcome::Answered => "answered",
+                Outcome::Refused => "refused",
+                Outcome::Failed => "failed",
+                Outcome::Interrupted => "interrupted",
+                Outcome::Abandoned => "abandoned",
+            },
+            endpoint: details.endpoint.map(Endpoint::name),
+            status: details.status,
+            request_id: details.request_id.as_deref(),
+            streamed: details.is_streamed,
+            chunks: details.chunks,
+            time_to_first_token_ms: details.first_token.map(whole_milliseconds),
+            duration_ms: whole_milliseconds(details.duration),
+            truncated: details.is_truncated,
+            tags: tags.map(|(name, value)| (&**name, &**value)).collect(),
+        }
+    }
+}
+
 fn type_of(kind: InteractionKind) -> &'static str {
     match kind {
         InteractionKind::Chat => "chat",
@@ -139,6 +191,9 @@ fn type_of(kind: InteractionKind) -> &'static str {
 }
 
 fn milliseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    whole_milliseconds(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn whole_milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

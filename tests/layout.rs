@@ -24,7 +24,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("capture", &["budget", "endpoint", "exchange", "identity", "queue"]),
     ("middleware", &["capture", "config", "endpoint", "queue"]),
     ("interaction", &["endpoint", "error", "exchange", "identity", "stats"]),
-    ("report", &["identity", "interaction"]),
+    ("report", &["config", "endpoint", "exchange", "identity", "interaction"]),
     ("delivery", &["config", "report"]),
     ("reporter", &["budget", "config", "delivery", "exchange", "interaction", "queue", "report", "stats"]),
 ];

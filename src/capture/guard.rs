@@ -9,7 +9,7 @@ use super::tap::Tap;
 use crate::budget::{Admission, Budget};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Exchange, Head, Message};
-use crate::identity::{Session, User};
+use crate::identity::{Session, Tags, User};
 use crate::queue::Intake;
 
 /// One exchange in flight, held by its request body and by whatever stands for its response: the future, then the
@@ -22,6 +22,7 @@ struct InFlight {
     endpoint: Endpoint,
     user: Option<User>,
     session: Option<Session>,
+    tags: Option<Tags>,
     started: Instant,
     request: OnceLock<Message>,
     answer: OnceLock<(Answer, Instant)>,
@@ -47,6 +48,7 @@ impl Capture {
             endpoint,
             user: request.extensions.get().cloned(),
             session: request.extensions.get().cloned(),
+            tags: intake.has_metadata().then(|| request.extensions.get().cloned()).flatten(),
             started: Instant::now(),
             request: OnceLock::new(),
             answer: OnceLock::new(),
@@ -68,7 +70,8 @@ impl Capture {
 
     /// There is a response, whose body is to be recorded.
     pub(crate) fn respond(self, status: StatusCode, headers: &HeaderMap) -> Tap {
-        Tap::on_response(status, Head::of(headers), self.guard)
+        let has_metadata = self.guard.0.as_ref().is_some_and(|in_flight| in_flight.intake.has_metadata());
+        Tap::on_response(status, headers, has_metadata, self.guard)
     }
 
     /// There is an error instead of a response.
@@ -115,15 +118,35 @@ impl Drop for Guard {
 
 impl InFlight {
     fn hand_over(self) {
-        let Self { mut admission, endpoint, user, session, started, request, answer, is_announced, intake } =
-            self;
+        let Self {
+            mut admission,
+            endpoint,
+            user,
+            session,
+            tags,
+            started,
+            request,
+            answer,
+            is_announced,
+            intake,
+        } = self;
         let request = request.into_inner().unwrap_or_default();
         let (answer, finished) = answer.into_inner().unwrap_or_else(|| (Answer::None, Instant::now()));
         admission.own(request.body.charged);
-        if let Answer::Response(_, message) = &answer {
-            admission.own(message.body.charged);
+        if let Answer::Response(response) = &answer {
+            admission.own(response.message.body.charged);
         }
-        intake.push(Exchange { admission, endpoint, user, session, started, finished, request, answer });
+        intake.push(Exchange {
+            admission,
+            endpoint,
+            user,
+            session,
+            tags,
+            started,
+            finished,
+            request,
+            answer,
+        });
         // A call that was never polled has not woken the worker. Nobody waits for the end of such a one.
         if !is_announced.into_inner() {
             intake.announce();
@@ -142,7 +165,7 @@ mod tests {
     #[test]
     fn a_call_that_is_never_polled_wakes_the_worker_all_the_same() {
         let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
-        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)));
+        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), false);
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
         let (request, ()) = http::Request::new(()).into_parts();
@@ -154,7 +177,7 @@ mod tests {
     #[test]
     fn an_exchange_wakes_a_sleeping_worker_once_and_early() {
         let limits = Limits { items: 2, bytes: 1_000, body_bytes: 1_000 };
-        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)));
+        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), false);
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
         let (request, ()) = http::Request::new(()).into_parts();

@@ -1,9 +1,10 @@
+use std::time::Instant;
 use std::{fmt, mem};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::budget::Budget;
-use crate::exchange::{Ended, Recording};
+use crate::exchange::{Ended, Mark, Recording};
 
 /// From this size on a frame is kept by reference. Smaller ones are copied: a frame is a slice of the connection's read
 /// buffer, and keeping it keeps all of that (a trickled HTTP/1 stream was seen to hold 38 times its size).
@@ -14,6 +15,9 @@ const KEEP_BY_REFERENCE: usize = 8 * 1024;
 const FIRST_BLOCK: usize = 4 * 1024;
 const LARGEST_BLOCK: usize = 512 * 1024;
 
+/// Moments that are noted of one body: enough to reach the first token, and never more than 24 KB.
+const MOST_MARKS: usize = 1_000;
+
 /// Keeps what passes, up to the limit for one body and as far as the budget has room.
 #[derive(Default)]
 pub(crate) struct Recorder {
@@ -22,6 +26,8 @@ pub(crate) struct Recorder {
     passed: u64,
     charged: usize,
     over_budget: bool,
+    /// `None` if nobody asks when frames pass.
+    marks: Option<Vec<Mark>>,
 }
 
 #[derive(Default)]
@@ -38,8 +44,18 @@ enum Kept {
 }
 
 impl Recorder {
+    /// A recorder that notes when frames pass, too.
+    pub(crate) fn with_marks() -> Self {
+        Self { marks: Some(Vec::new()), ..Self::default() }
+    }
+
     pub(crate) fn record(&mut self, frame: &Bytes, budget: &Budget) {
         self.passed += frame.len() as u64;
+        if let Some(marks) = &mut self.marks
+            && marks.len() < MOST_MARKS
+        {
+            marks.push(Mark { passed: self.passed, at: Instant::now() });
+        }
         if frame.is_empty() || self.over_budget {
             return;
         }
@@ -120,8 +136,8 @@ impl Recorder {
                 blocks
             }
         };
-        let Self { passed, charged, over_budget, .. } = self;
-        Recording { pieces, passed, charged, ended, over_budget }
+        let Self { passed, charged, over_budget, marks, .. } = self;
+        Recording { pieces, passed, charged, ended, over_budget, marks: marks.unwrap_or_default() }
     }
 }
 

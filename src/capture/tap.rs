@@ -2,12 +2,12 @@ use std::mem;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 
 use super::guard::Guard;
 use super::recorder::Recorder;
-use crate::exchange::{Answer, Ended, Head, Message};
+use crate::exchange::{Answer, Ended, Head, Message, Response};
 
 /// Records one body, and leaves what it recorded with the exchange when the body ends or is dropped.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Tap {
 #[derive(Debug)]
 enum Side {
     Request,
-    Response(StatusCode),
+    Response { status: StatusCode, request_id: Option<Box<str>> },
 }
 
 impl Tap {
@@ -31,14 +31,17 @@ impl Tap {
         Self { recorder: Recorder::default(), ended: Ended::default(), head, side: Side::Request, guard }
     }
 
-    pub(super) fn on_response(status: StatusCode, head: Head, guard: Guard) -> Self {
-        Self {
-            recorder: Recorder::default(),
-            ended: Ended::default(),
-            head,
-            side: Side::Response(status),
-            guard,
-        }
+    pub(super) fn on_response(
+        status: StatusCode,
+        headers: &HeaderMap,
+        has_metadata: bool,
+        guard: Guard,
+    ) -> Self {
+        let recorder = if has_metadata { Recorder::with_marks() } else { Recorder::default() };
+        let request_id =
+            has_metadata.then(|| headers.get("x-request-id")?.to_str().ok().map(Box::from)).flatten();
+        let side = Side::Response { status, request_id };
+        Self { recorder, ended: Ended::default(), head: Head::of(headers), side, guard }
     }
 
     /// Takes note of what polling `body` gave. The end of the body takes the tap.
@@ -76,9 +79,12 @@ impl Drop for Tap {
     fn drop(&mut self) {
         let body = mem::take(&mut self.recorder).finish(self.ended);
         let message = Message { head: mem::take(&mut self.head), body };
-        match self.side {
+        match &mut self.side {
             Side::Request => self.guard.deposit_request(message),
-            Side::Response(status) => self.guard.deposit_answer(Answer::Response(status, message)),
+            Side::Response { status, request_id } => {
+                let response = Response { status: *status, request_id: request_id.take(), message };
+                self.guard.deposit_answer(Answer::Response(Box::new(response)));
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
+use super::setting::{Flag, Number, Setting};
 use super::{
     Config, DEFAULT_ENDPOINT, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS, Destination,
-    Limits,
+    Limits, Reporting,
 };
 use super::{env, target};
 use crate::endpoint::{Endpoint, Route};
@@ -14,33 +15,14 @@ pub struct ConfigBuilder {
     pub(super) endpoint: Setting<String>,
     pub(super) upload_endpoint: Setting<String>,
     pub(super) session_timeout: Setting<Number>,
+    pub(super) report_failures: Setting<Flag>,
+    pub(super) metadata: Setting<Flag>,
     pub(super) allow_http: Setting<Flag>,
     pub(super) disabled: Setting<Flag>,
     routes: Vec<Route>,
     max_items: usize,
     max_bytes: usize,
     max_body_bytes: usize,
-}
-
-/// A value and where it was set, so that an error can name the variable or the setter.
-#[derive(Clone)]
-pub(super) struct Setting<T> {
-    pub(super) name: &'static str,
-    pub(super) value: Option<T>,
-}
-
-/// A number from code, or text from a variable that should be one.
-#[derive(Clone)]
-pub(super) enum Number {
-    Value(u32),
-    Text(String),
-}
-
-/// A switch from code, or text from a variable that should be one.
-#[derive(Clone)]
-pub(super) enum Flag {
-    Value(bool),
-    Text(String),
 }
 
 impl ConfigBuilder {
@@ -51,6 +33,8 @@ impl ConfigBuilder {
             endpoint: Setting { name: "endpoint", value: None },
             upload_endpoint: Setting { name: "upload_endpoint", value: None },
             session_timeout: Setting { name: "session_timeout", value: None },
+            report_failures: Setting { name: "report_failures", value: None },
+            metadata: Setting { name: "metadata", value: None },
             allow_http: Setting { name: "allow_http", value: None },
             disabled: Setting { name: "disabled", value: None },
             routes: Vec::new(),
@@ -102,6 +86,35 @@ impl ConfigBuilder {
     #[must_use]
     pub fn session_timeout(mut self, minutes: u32) -> Self {
         self.session_timeout = Setting { name: "session_timeout", value: Some(Number::Value(minutes)) };
+        self
+    }
+
+    /// Reports refused and failed exchanges too ([`Outcome`](crate::Outcome)): the error that was answered is the
+    /// response, or one of our own in its shape where there is none. Default: off, because Reconify documents no shape
+    /// for them; they are counted as withheld.
+    #[must_use]
+    pub fn report_failures(mut self, report: bool) -> Self {
+        self.report_failures = Setting { name: "report_failures", value: Some(Flag::Value(report)) };
+        self
+    }
+
+    /// Gives every report a top-level `metadata` object. Default: off, because Reconify documents no such field.
+    ///
+    /// | field | meaning |
+    /// | --- | --- |
+    /// | `id` | the report's id: unique, and the same on every attempt to deliver it |
+    /// | `outcome` | `answered`, `refused`, `failed`, `interrupted` or `abandoned` |
+    /// | `endpoint` | `chat` or `completion`; null for what was reported by hand |
+    /// | `status` | the HTTP status of the answer, null without one |
+    /// | `requestId` | the answer's `x-request-id`, null without one |
+    /// | `streamed`, `chunks` | whether the answer was an event stream, and how many events with data it had |
+    /// | `timeToFirstTokenMs` | from the request to the first text, tool call, refusal or reasoning of a stream that is not encoded, if it is among the first 1,000 frames; else null |
+    /// | `durationMs` | from the request to the end of the answer |
+    /// | `truncated` | whether request or response was longer than is reported |
+    /// | `tags` | the [`Tags`](crate::Tags) in the request's extensions |
+    #[must_use]
+    pub fn metadata(mut self, metadata: bool) -> Self {
+        self.metadata = Setting { name: "metadata", value: Some(Flag::Value(metadata)) };
         self
     }
 
@@ -184,7 +197,11 @@ impl ConfigBuilder {
         };
         Ok(Config {
             destination: Some(Destination { app_key, api_key, endpoint, upload_endpoint }),
-            session_timeout: self.session_timeout.minutes()?,
+            reporting: Reporting {
+                session_timeout: self.session_timeout.minutes()?,
+                failures: self.report_failures.flag()?,
+                metadata: self.metadata.flag()?,
+            },
             routes: self.routes,
             limits,
         })
@@ -195,66 +212,6 @@ impl ConfigBuilder {
 impl std::fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ConfigBuilder").field("routes", &self.routes).finish_non_exhaustive()
-    }
-}
-
-impl Setting<String> {
-    fn key(&self, hint: &'static str) -> Result<secrecy::SecretString, Error> {
-        let setting = self.name.into();
-        match self.value.as_deref() {
-            None => Err(Kind::Missing { setting, hint: KEY_HINT }.into()),
-            Some(key) if key.trim().is_empty() => Err(Kind::Empty { setting, hint }.into()),
-            Some(key) if key.trim() != key || key.contains(char::is_control) => Err(Kind::Invalid {
-                setting,
-                value: "a key (not shown)".to_owned(),
-                problem: "with white space at an end, or control characters".into(),
-                hint: "remove them; a line end copied from a file is the usual cause",
-            }
-            .into()),
-            Some(key) => Ok(key.into()),
-        }
-    }
-}
-
-const KEY_HINT: &str = "set it to the key that the Reconify console shows, or disable the layer";
-
-impl Setting<Number> {
-    fn minutes(&self) -> Result<Option<u32>, Error> {
-        let (minutes, text) = match &self.value {
-            None => return Ok(None),
-            Some(Number::Value(minutes)) => (Some(*minutes), minutes.to_string()),
-            Some(Number::Text(text)) => (text.trim().parse().ok(), format!("{text:?}")),
-        };
-        match minutes {
-            Some(minutes) if minutes > 0 => Ok(Some(minutes)),
-            _ => Err(Kind::Invalid {
-                setting: self.name.into(),
-                value: text,
-                problem: "which is not a number of minutes".into(),
-                hint: "use a whole number from 1, such as 10",
-            }
-            .into()),
-        }
-    }
-}
-
-impl Setting<Flag> {
-    fn flag(&self) -> Result<bool, Error> {
-        match &self.value {
-            None => Ok(false),
-            Some(Flag::Value(flag)) => Ok(*flag),
-            Some(Flag::Text(text)) => match text.trim().to_ascii_lowercase().as_str() {
-                "1" | "true" | "yes" | "on" => Ok(true),
-                "0" | "false" | "no" | "off" => Ok(false),
-                _ => Err(Kind::Invalid {
-                    setting: self.name.into(),
-                    value: format!("{text:?}"),
-                    problem: "which is neither on nor off".into(),
-                    hint: "use 1 or 0",
-                }
-                .into()),
-            },
-        }
     }
 }
 

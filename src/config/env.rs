@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::builder::{ConfigBuilder, Flag, Number, Setting};
+use super::builder::ConfigBuilder;
+use super::setting::{Flag, Number, Setting};
 
 pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> ConfigBuilder {
     let key = |name| Setting { name, value: variable(name).map(text) };
@@ -16,6 +17,8 @@ pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> Confi
     builder.api_key = key("RECONIFY_API_KEY");
     builder.endpoint = optional("RECONIFY_ENDPOINT");
     builder.upload_endpoint = optional("RECONIFY_UPLOAD_ENDPOINT");
+    builder.report_failures = flag("RECONIFY_REPORT_FAILURES");
+    builder.metadata = flag("RECONIFY_METADATA");
     builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
     builder.disabled = flag("RECONIFY_DISABLED");
     let Setting { name, value } = optional("RECONIFY_SESSION_TIMEOUT");
@@ -54,7 +57,7 @@ mod tests {
         let destination = config.destination.unwrap();
         assert_eq!(destination.endpoint.as_str(), "https://track.reconify.com/track");
         assert_eq!(destination.upload_endpoint.as_str(), "https://track.reconify.com/upload");
-        assert_eq!(config.session_timeout, None);
+        assert_eq!(config.reporting.session_timeout, None);
     }
 
     #[test]
@@ -110,7 +113,10 @@ mod tests {
             assert!(error.starts_with(&format!("RECONIFY_SESSION_TIMEOUT is {text:?}")), "{error}");
         }
         assert_eq!(
-            config(&[KEYS[0], KEYS[1], ("RECONIFY_SESSION_TIMEOUT", "15")]).unwrap().session_timeout,
+            config(&[KEYS[0], KEYS[1], ("RECONIFY_SESSION_TIMEOUT", "15")])
+                .unwrap()
+                .reporting
+                .session_timeout,
             Some(15)
         );
     }
@@ -118,6 +124,10 @@ mod tests {
     #[test]
     fn a_switch_that_is_neither_on_nor_off_is_an_error() {
         assert!(error_with("RECONIFY_ALLOW_HTTP", "maybe").starts_with("RECONIFY_ALLOW_HTTP is \"maybe\""));
+        for name in ["RECONIFY_REPORT_FAILURES", "RECONIFY_METADATA"] {
+            assert!(error_with(name, "maybe").starts_with(name));
+            assert!(config(&[KEYS[0], KEYS[1], (name, "1")]).is_ok());
+        }
         assert!(error(&[("RECONIFY_DISABLED", "2")]).starts_with("RECONIFY_DISABLED is \"2\""));
     }
 

@@ -2,6 +2,7 @@
 
 mod builder;
 mod env;
+mod setting;
 mod target;
 
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub(crate) const MAX_DELIVERIES: usize = 32;
 pub struct Config {
     /// `None` for a disabled layer.
     pub(crate) destination: Option<Destination>,
-    pub(crate) session_timeout: Option<u32>,
+    pub(crate) reporting: Reporting,
     pub(crate) routes: Vec<Route>,
     pub(crate) limits: Limits,
 }
@@ -68,6 +69,17 @@ impl std::fmt::Debug for Destination {
     }
 }
 
+/// What a report holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reporting {
+    /// The timeout of sessions that have none of their own, in minutes.
+    pub(crate) session_timeout: Option<u32>,
+    /// Refused and failed exchanges are reported too.
+    pub(crate) failures: bool,
+    /// Reports have a `metadata` object.
+    pub(crate) metadata: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) items: usize,
@@ -85,6 +97,8 @@ impl Config {
     /// | `RECONIFY_ENDPOINT` | the URL to which interactions are posted | `https://track.reconify.com/track` |
     /// | `RECONIFY_UPLOAD_ENDPOINT` | the URL for image data | the endpoint with `track` replaced by `upload` |
     /// | `RECONIFY_SESSION_TIMEOUT` | minutes, a whole number from 1 | unset: the collector's own |
+    /// | `RECONIFY_REPORT_FAILURES` | `1`: refused and failed exchanges are reported too | `0` |
+    /// | `RECONIFY_METADATA` | `1`: reports have a `metadata` object | `0` |
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
     /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; nothing else is read then | `0` |
     ///
@@ -116,7 +130,7 @@ impl Config {
     /// A layer that passes everything through and captures nothing: for tests, and to switch reporting off.
     pub fn disabled() -> Self {
         let limits = Limits { items: 0, bytes: 0, body_bytes: 0 };
-        Self { destination: None, session_timeout: None, routes: Vec::new(), limits }
+        Self { destination: None, reporting: Reporting::default(), routes: Vec::new(), limits }
     }
 
     /// Whether this configuration makes a layer that captures nothing.

@@ -179,10 +179,10 @@ mod tests {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}/track", silent.local_addr().unwrap());
         let config = Config::builder("app", "key").endpoint(endpoint).build().unwrap();
-        let mut transport = HttpTransport::new(config.destination.unwrap());
+        let mut transport = HttpTransport::new(config.destination.clone().unwrap());
         let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
         let started = tokio::time::Instant::now();
-        let result = transport.call(Report::new(&interaction, None).unwrap()).await;
+        let result = transport.call(Report::new(&interaction, config.reporting).unwrap()).await;
         assert!(result.unwrap_err().is_retryable());
         let took = started.elapsed();
         assert!(took >= CONNECT_TIMEOUT && took <= ATTEMPT_TIMEOUT + Duration::from_millis(1), "{took:?}");

@@ -13,6 +13,8 @@ pub(super) struct Choice<'a> {
     fields: Fields<'a>,
     message: Option<Message<'a>>,
     has_deltas: bool,
+    /// Whether there was a text, tool call, refusal or reasoning yet.
+    pub(super) has_token: bool,
 }
 
 /// What the deltas of a chat add up to.
@@ -26,13 +28,16 @@ impl<'a> Choice<'a> {
     pub(super) fn add(&mut self, fields: Vec<(Cow<'a, str>, &'a RawValue)>) {
         let mut whole = None;
         for (key, raw) in fields {
+            self.has_token |= key == "text" && !json::is_blank(raw);
             match &*key {
                 "index" => {}
                 "delta" => {
                     if !std::mem::replace(&mut self.has_deltas, true) {
                         self.message = Some(Message::default());
                     }
-                    self.message.get_or_insert_default().add(json::object(raw).unwrap_or_default());
+                    let delta = json::object(raw).unwrap_or_default();
+                    self.has_token = self.has_token || delta.iter().any(|(key, raw)| is_token(key, raw));
+                    self.message.get_or_insert_default().add(delta);
                 }
                 "message" => whole = json::object(raw),
                 "text" => merge::append(&mut self.fields, key, raw),
@@ -99,6 +104,23 @@ impl<'a> Message<'a> {
         }
         Node::Object(message)
     }
+}
+
+/// Whether a field of a delta is something that the model says.
+fn is_token(key: &str, raw: &RawValue) -> bool {
+    let is_said = matches!(
+        key,
+        "content"
+            | "refusal"
+            | "reasoning"
+            | "reasoning_content"
+            | "reasoning_text"
+            | "thinking"
+            | "tool_calls"
+            | "function_call"
+            | "audio"
+    );
+    is_said && !json::is_blank(raw) && raw.get() != "[]"
 }
 
 /// Adds a piece of a call of a function or tool, or of spoken audio: identifiers are set once, texts grow.

@@ -1,6 +1,8 @@
 //! A recorded body, as the JSON that is reported for it.
 
 use std::borrow::Cow;
+use std::mem;
+use std::time::Instant;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -10,18 +12,28 @@ use super::json::{self, Fields, Node};
 use super::sse::{Event, Events, looks_like_events};
 use super::stream::Assembly;
 use crate::endpoint::Endpoint;
-use crate::exchange::{Head, MediaType, Message};
+use crate::exchange::{Head, Mark, MediaType, Message};
 
 /// One side of an exchange.
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) json: Box<RawValue>,
-    /// Whether a stream said by itself that it is whole.
-    pub(super) is_done: bool,
-    /// Whether a stream carried an error.
-    pub(super) has_error: bool,
+    /// What else there is to say of an event stream.
+    pub(super) stream: Option<Stream>,
     /// Whether there was more than is reported.
     pub(super) is_truncated: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    /// Whether it said by itself that it is whole.
+    pub(super) is_done: bool,
+    /// Whether it carried an error.
+    pub(super) has_error: bool,
+    /// Events with data, without the one that ends it.
+    pub(super) chunks: u64,
+    /// When the first text, tool call, refusal or reasoning passed.
+    pub(super) first_token: Option<Instant>,
 }
 
 /// A body that can be read.
@@ -31,6 +43,7 @@ struct Text {
     /// How many bytes crossed the wire.
     passed: u64,
     limit: usize,
+    marks: Vec<Mark>,
     /// There was more than the limit allows for.
     is_truncated: bool,
     /// All of its codings are known.
@@ -62,6 +75,16 @@ pub(super) fn of_response(endpoint: Endpoint, message: Message, limit: usize) ->
     unstreamed(&text, CHOICES)
 }
 
+/// An error of our own, in the shape of OpenAI's.
+pub(super) fn of_error(kind: &str, message: &str) -> Content {
+    let mut error = Fields::default();
+    error.set("type", Node::string(kind));
+    error.set("message", Node::string(message));
+    let mut fields = Fields::default();
+    fields.set("error", Node::Object(error));
+    Content::unstreamed(fields, CHOICES)
+}
+
 /// What stands for an answer that never came.
 pub(super) fn of_no_response() -> Content {
     Content::unstreamed(Fields::default(), CHOICES)
@@ -72,23 +95,29 @@ fn streamed(endpoint: Endpoint, text: &Text) -> Content {
     let mended: Vec<Vec<u8>> = Events::new(&text.bytes).filter_map(mend).collect();
     let mut mended = mended.iter();
     let mut assembly = Assembly::default();
-    for event in Events::new(&text.bytes) {
+    let mut events = Events::new(&text.bytes);
+    let mut first_token = None;
+    while let Some(event) = events.next() {
         let name = event.name;
         match event.data {
             Cow::Borrowed(data) if str::from_utf8(data).is_ok() => assembly.add(name, data),
             _ => assembly.add(name, mended.next().map(Vec::as_slice).unwrap_or_default()),
         }
+        if assembly.has_token && first_token.is_none() {
+            first_token = Some((text.bytes.len() - events.left()) as u64);
+        }
     }
     if text.is_truncated {
         assembly.mark_truncated(text.truncated());
     }
-    let (is_done, has_error) = (assembly.is_done, assembly.has_error);
-    Content {
-        is_done,
-        has_error,
-        is_truncated: text.is_truncated,
-        ..Content::of_text(assembly.finish(endpoint))
-    }
+    let stream = Stream {
+        is_done: assembly.is_done,
+        has_error: assembly.has_error,
+        chunks: assembly.chunks,
+        first_token: first_token.and_then(|end| text.moment(end)),
+    };
+    let content = Content::of_text(assembly.finish(endpoint));
+    Content { stream: Some(stream), is_truncated: text.is_truncated, ..content }
 }
 
 /// The data of an event, if it has several lines, or is not UTF-8: then with replacement characters, as the standard
@@ -104,7 +133,7 @@ fn unstreamed(text: &Text, expected: Expected) -> Content {
     if !text.is_truncated
         && let Some(raw) = json::parse(&text.bytes)
     {
-        return Content { json: raw.to_owned(), is_done: false, has_error: false, is_truncated: false };
+        return Content { json: raw.to_owned(), stream: None, is_truncated: false };
     }
     let mut fields = Fields::default();
     if text.is_truncated {
@@ -118,14 +147,22 @@ fn unstreamed(text: &Text, expected: Expected) -> Content {
 
 impl Text {
     fn of(message: Message, limit: usize) -> Self {
-        let Message { head, body } = message;
+        let Message { head, mut body } = message;
+        // Of an encoded body nobody knows which of its bytes an event came with.
+        let marks = if head.codings.is_empty() { mem::take(&mut body.marks) } else { Vec::new() };
         let passed = body.passed;
         let kept = body.into_bytes();
         let is_incomplete = passed > kept.len() as u64;
         let decoded = decode(kept, &head.codings, limit);
         let is_readable = decoded.is_some();
         let Decoded { body: bytes, is_cut } = decoded.unwrap_or_default();
-        Self { head, bytes, passed, limit, is_truncated: is_incomplete || is_cut, is_readable }
+        Self { head, bytes, passed, limit, marks, is_truncated: is_incomplete || is_cut, is_readable }
+    }
+
+    /// When the byte before this offset passed.
+    fn moment(&self, offset: u64) -> Option<Instant> {
+        let place = self.marks.partition_point(|mark| mark.passed < offset);
+        self.marks.get(place).map(|mark| mark.at)
     }
 
     fn truncated(&self) -> Node<'static> {
@@ -137,6 +174,11 @@ impl Text {
 }
 
 impl Content {
+    /// Whether it has an error as a field.
+    pub(super) fn has_error_field(&self) -> bool {
+        json::object(&self.json).is_some_and(|fields| fields.iter().any(|(key, _)| key == "error"))
+    }
+
     fn unstreamed(mut fields: Fields<'_>, (key, empty): Expected) -> Self {
         fields.set(key, Node::Literal(empty.into()));
         let mut text = String::new();
@@ -147,6 +189,6 @@ impl Content {
     /// Text that was put together here is valid JSON; null stands where that should ever prove wrong.
     fn of_text(text: String) -> Self {
         let json = RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        Self { json, is_done: false, has_error: false, is_truncated: false }
+        Self { json, stream: None, is_truncated: false }
     }
 }

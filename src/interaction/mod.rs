@@ -16,9 +16,10 @@ use std::time::{Duration, SystemTime};
 use serde_json::value::RawValue;
 
 pub(crate) use self::translate::{Clock, translate};
+use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::exchange::Outcome;
-use crate::identity::{Session, User};
+use crate::identity::{Session, Tags, User};
 
 /// One interaction with a model: what is reported.
 ///
@@ -46,8 +47,23 @@ pub struct Interaction {
     pub(crate) session: Option<Session>,
     pub(crate) requested: SystemTime,
     pub(crate) responded: SystemTime,
-    outcome: Outcome,
+    pub(crate) outcome: Outcome,
+    pub(crate) details: Details,
+}
+
+/// What is known of an interaction beside its content: the source of a report's metadata.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Details {
+    /// `None` for what was reported by hand.
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) status: Option<u16>,
+    pub(crate) request_id: Option<Box<str>>,
+    pub(crate) is_streamed: bool,
+    pub(crate) chunks: u64,
+    pub(crate) first_token: Option<Duration>,
+    pub(crate) duration: Duration,
     pub(crate) is_truncated: bool,
+    pub(crate) tags: Option<Tags>,
 }
 
 /// The types of interaction that Reconify takes from its own modules (Node module 3.1.0).
@@ -87,7 +103,7 @@ impl Interaction {
             requested: now,
             responded: now,
             outcome: Outcome::Answered,
-            is_truncated: false,
+            details: Details::default(),
         })
     }
 
@@ -115,6 +131,7 @@ impl Interaction {
     pub fn at(mut self, requested: SystemTime, took: Duration) -> Self {
         self.requested = requested;
         self.responded = requested.checked_add(took).unwrap_or(requested);
+        self.details.duration = took;
         self
     }
 }

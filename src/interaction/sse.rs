@@ -27,6 +27,11 @@ impl<'a> Events<'a> {
         Self { rest: stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream) }
     }
 
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     fn next_line(&mut self) -> Option<&'a [u8]> {
         if self.rest.is_empty() {
             return None;

@@ -22,6 +22,10 @@ pub(super) struct Assembly<'a> {
     pub(super) is_done: bool,
     /// Whether the stream carried an error.
     pub(super) has_error: bool,
+    /// Events that were no end.
+    pub(super) chunks: u64,
+    /// Whether there was a text, tool call, refusal or reasoning yet.
+    pub(super) has_token: bool,
 }
 
 impl<'a> Assembly<'a> {
@@ -31,6 +35,7 @@ impl<'a> Assembly<'a> {
             self.is_done = true;
             return;
         }
+        self.chunks += 1;
         let Some(raw) = json::parse(data) else { return };
         let fields = json::object(raw);
         let is_chunk = fields.iter().flatten().any(|(key, _)| key == "choices" || key == "error");
@@ -60,7 +65,9 @@ impl<'a> Assembly<'a> {
         let Some(fields) = json::object(raw) else { return };
         let index = fields.iter().find(|(key, _)| key == "index").map_or("0", |(_, raw)| raw.get());
         let index = if index == "null" { "0" } else { index };
-        self.choices.entry(index.into()).or_default().add(fields);
+        let choice = self.choices.entry(index.into()).or_default();
+        choice.add(fields);
+        self.has_token |= choice.has_token;
     }
 
     fn set_error(&mut self, raw: &'a RawValue) {

@@ -1,9 +1,12 @@
+use std::mem;
 use std::time::{Instant, SystemTime};
 
-use super::content::{self, Content};
-use super::{Interaction, InteractionKind};
+use http::StatusCode;
+
+use super::content::{self, Content, Stream};
+use super::{Details, Interaction, InteractionKind};
 use crate::endpoint::Endpoint;
-use crate::exchange::{Answer, Ended, Exchange, Message, Outcome};
+use crate::exchange::{Answer, Ended, Exchange, Message, Outcome, Response};
 use crate::stats::{DropReason, Settlement, WithholdReason};
 
 /// The time of day, for moments that were taken from the monotonic clock on the callers' tasks.
@@ -25,30 +28,51 @@ impl Clock {
 }
 
 /// Makes an interaction of an exchange, or says why there is nothing to report.
-pub(crate) fn translate(exchange: &mut Exchange, clock: Clock) -> Result<Interaction, Settlement> {
+pub(crate) fn translate(
+    exchange: &mut Exchange,
+    clock: Clock,
+    with_failures: bool,
+) -> Result<Interaction, Settlement> {
     let limit = exchange.admission.budget().body_limit();
-    let request = std::mem::take(&mut exchange.request);
-    let answer = std::mem::replace(&mut exchange.answer, Answer::None);
+    let request = mem::take(&mut exchange.request);
+    let answer = mem::replace(&mut exchange.answer, Answer::None);
     let over_budget = |message: &Message| message.body.over_budget;
-    if over_budget(&request) || matches!(&answer, Answer::Response(_, message) if over_budget(message)) {
+    if over_budget(&request)
+        || matches!(&answer, Answer::Response(response) if over_budget(&response.message))
+    {
         return Err(Settlement::Dropped(DropReason::TooManyBytes));
     }
+    let mut details = Details {
+        endpoint: Some(exchange.endpoint),
+        duration: exchange.finished.saturating_duration_since(exchange.started),
+        tags: exchange.tags.take(),
+        ..Details::default()
+    };
     let (response, outcome) = match answer {
+        Answer::None => (content::of_no_response(), Outcome::Abandoned),
+        Answer::Failed if with_failures => (
+            content::of_error("no_response", "The service gave an error instead of a response."),
+            Outcome::Failed,
+        ),
         Answer::Failed => return Err(Settlement::Withheld(WithholdReason::Failed)),
-        Answer::Response(status, _) if !status.is_success() => {
+        Answer::Response(response) if !response.status.is_success() && !with_failures => {
             return Err(Settlement::Withheld(WithholdReason::Refused));
         }
-        Answer::None => (content::of_no_response(), Outcome::Abandoned),
-        Answer::Response(_, message) => {
-            let (is_complete, ended) = (message.is_complete(), message.body.ended);
-            let response = content::of_response(exchange.endpoint, message, limit);
-            let outcome = outcome(&response, is_complete, ended);
-            (response, outcome)
+        Answer::Response(response) => {
+            let Response { status, request_id, message } = *response;
+            details.status = Some(status.as_u16());
+            details.request_id = request_id;
+            read(exchange.endpoint, status, message, limit)
         }
     };
+    if let Some(stream) = &response.stream {
+        details.is_streamed = true;
+        details.chunks = stream.chunks;
+        details.first_token = stream.first_token.map(|at| at.saturating_duration_since(exchange.started));
+    }
     let request = content::of_request(exchange.endpoint, request, limit);
+    details.is_truncated = request.is_truncated || response.is_truncated;
     Ok(Interaction {
-        is_truncated: request.is_truncated || response.is_truncated,
         kind: match exchange.endpoint {
             Endpoint::Chat => InteractionKind::Chat,
             Endpoint::Completion => InteractionKind::Completion,
@@ -60,14 +84,30 @@ pub(crate) fn translate(exchange: &mut Exchange, clock: Clock) -> Result<Interac
         requested: clock.at(exchange.started),
         responded: clock.at(exchange.finished),
         outcome,
+        details,
     })
 }
 
+/// What a response says, and how the exchange ended.
+fn read(endpoint: Endpoint, status: StatusCode, message: Message, limit: usize) -> (Content, Outcome) {
+    let (is_complete, ended) = (message.is_complete(), message.body.ended);
+    let response = content::of_response(endpoint, message, limit);
+    if status.is_success() {
+        let outcome = outcome(response.stream.as_ref(), is_complete, ended);
+        return (response, outcome);
+    }
+    if response.has_error_field() {
+        return (response, Outcome::Refused);
+    }
+    let message = format!("The service answered with status {}.", status.as_u16());
+    (content::of_error("refused", &message), Outcome::Refused)
+}
+
 /// Clients stop reading a stream at its `[DONE]`: such an answer is whole, however its body ended.
-fn outcome(response: &Content, is_complete: bool, ended: Ended) -> Outcome {
+fn outcome(stream: Option<&Stream>, is_complete: bool, ended: Ended) -> Outcome {
     match ended {
-        _ if response.has_error => Outcome::Interrupted,
-        _ if is_complete || response.is_done => Outcome::Answered,
+        _ if stream.is_some_and(|stream| stream.has_error) => Outcome::Interrupted,
+        _ if is_complete || stream.is_some_and(|stream| stream.is_done) => Outcome::Answered,
         Ended::Broken => Outcome::Interrupted,
         Ended::Dropped | Ended::Complete => Outcome::Abandoned,
     }

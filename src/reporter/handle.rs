@@ -43,13 +43,13 @@ impl Reporter {
         S::Error: Into<BoxError>,
     {
         let budget = Arc::new(Budget::new(config.limits));
-        let (intake, outlet) = queue::channel(Arc::clone(&budget));
+        let (intake, outlet) = queue::channel(Arc::clone(&budget), config.reporting.metadata);
         let (commands, inbox) = mpsc::unbounded_channel();
-        let session_timeout = config.session_timeout;
+        let reporting = config.reporting;
         let started = thread::Builder::new().name("reconify".to_owned()).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime.block_on(async {
-                    Worker::new(outlet, inbox, transport(), session_timeout).run().await;
+                    Worker::new(outlet, inbox, transport(), reporting).run().await;
                 }),
                 Err(error) => {
                     drop(outlet);

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::budget::Admission;
+use crate::config::Reporting;
 use crate::delivery::Retry;
 use crate::exchange::{Answer, Exchange, Message};
 use crate::interaction::{Clock, Interaction, translate};
@@ -34,21 +35,17 @@ pub(super) fn is_heavy(exchange: &Exchange) -> bool {
         message.body.charged > limit
     };
     is_heavy(&exchange.request)
-        || matches!(&exchange.answer, Answer::Response(_, message) if is_heavy(message))
+        || matches!(&exchange.answer, Answer::Response(response) if is_heavy(&response.message))
 }
 
 /// Makes a report of an exchange; says how it was settled, if there is none to make.
-pub(super) fn exchange(
-    id: u64,
-    mut exchange: Exchange,
-    session_timeout: Option<u32>,
-) -> Result<Job, Settlement> {
+pub(super) fn exchange(id: u64, mut exchange: Exchange, reporting: Reporting) -> Result<Job, Settlement> {
     let report = guarded(|| {
-        let interaction = translate(&mut exchange, Clock::now())?;
-        if interaction.is_truncated {
+        let interaction = translate(&mut exchange, Clock::now(), reporting.failures)?;
+        if interaction.details.is_truncated {
             exchange.admission.budget().counters().truncate();
         }
-        write(&interaction, session_timeout)
+        write(&interaction, reporting)
     });
     job(id, exchange.admission, report)
 }
@@ -58,9 +55,9 @@ pub(super) fn interaction(
     id: u64,
     admission: Admission,
     interaction: &Interaction,
-    session_timeout: Option<u32>,
+    reporting: Reporting,
 ) -> Result<Job, Settlement> {
-    job(id, admission, guarded(|| write(interaction, session_timeout)))
+    job(id, admission, guarded(|| write(interaction, reporting)))
 }
 
 fn job(id: u64, mut admission: Admission, report: Result<Report, Settlement>) -> Result<Job, Settlement> {
@@ -75,9 +72,9 @@ fn job(id: u64, mut admission: Admission, report: Result<Report, Settlement>) ->
     Err(settlement)
 }
 
-fn write(interaction: &Interaction, session_timeout: Option<u32>) -> Result<Report, Settlement> {
+fn write(interaction: &Interaction, reporting: Reporting) -> Result<Report, Settlement> {
     // Serialising raw JSON into memory fails in no way that is known.
-    Report::new(interaction, session_timeout).map_err(|_| Settlement::Dropped(DropReason::Panicked))
+    Report::new(interaction, reporting).map_err(|_| Settlement::Dropped(DropReason::Panicked))
 }
 
 fn guarded<T>(work: impl FnOnce() -> Result<T, Settlement>) -> Result<T, Settlement> {

@@ -12,6 +12,7 @@ use super::deliveries::Deliveries;
 use super::flush::{Flush, FlushReport, Reply, ShutdownReport};
 use super::prepare::{self, Job};
 use crate::budget::{Admission, Budget};
+use crate::config::Reporting;
 use crate::interaction::Interaction;
 use crate::queue::{Outlet, Queue};
 use crate::report::Report;
@@ -44,7 +45,7 @@ pub(super) enum Command {
 pub(super) struct Worker<S> {
     outlet: Outlet,
     inbox: mpsc::UnboundedReceiver<Command>,
-    session_timeout: Option<u32>,
+    reporting: Reporting,
     deliveries: Deliveries<S>,
     /// Exchanges that are being read elsewhere.
     heavy: JoinSet<(u64, Result<Job, Settlement>)>,
@@ -75,12 +76,12 @@ where
         outlet: Outlet,
         inbox: mpsc::UnboundedReceiver<Command>,
         transport: S,
-        session_timeout: Option<u32>,
+        reporting: Reporting,
     ) -> Self {
         Self {
             outlet,
             inbox,
-            session_timeout,
+            reporting,
             deliveries: Deliveries::new(transport),
             heavy: JoinSet::new(),
             reading: HashSet::new(),
@@ -141,7 +142,7 @@ where
         match command {
             Command::Report(admission, interaction) => {
                 let id = self.begin_job(false);
-                let result = prepare::interaction(id, admission, &interaction, self.session_timeout);
+                let result = prepare::interaction(id, admission, &interaction, self.reporting);
                 self.take(id, result);
             }
             Command::Flush(deadline, reply) => self.begin_flush(deadline, Reply::Flush(reply)),
@@ -163,12 +164,12 @@ where
         while self.has_room() && turn.elapsed() < TURN {
             let Some(exchange) = self.outlet.queue.pop() else { return };
             self.vain_looks = 0;
-            let (id, session_timeout) = (self.begin_job(true), self.session_timeout);
+            let (id, reporting) = (self.begin_job(true), self.reporting);
             if prepare::is_heavy(&exchange) {
                 self.reading.insert(id);
-                self.heavy.spawn_blocking(move || (id, prepare::exchange(id, exchange, session_timeout)));
+                self.heavy.spawn_blocking(move || (id, prepare::exchange(id, exchange, reporting)));
             } else {
-                self.take(id, prepare::exchange(id, exchange, session_timeout));
+                self.take(id, prepare::exchange(id, exchange, reporting));
             }
         }
     }

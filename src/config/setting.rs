@@ -1,0 +1,84 @@
+//! Single settings, and what each may hold.
+
+use crate::error::{Error, Kind};
+
+/// A value and where it was set, so that an error can name the variable or the setter.
+#[derive(Clone)]
+pub(super) struct Setting<T> {
+    pub(super) name: &'static str,
+    pub(super) value: Option<T>,
+}
+
+/// A number from code, or text from a variable that should be one.
+#[derive(Clone)]
+pub(super) enum Number {
+    Value(u32),
+    Text(String),
+}
+
+/// A switch from code, or text from a variable that should be one.
+#[derive(Clone)]
+pub(super) enum Flag {
+    Value(bool),
+    Text(String),
+}
+
+impl Setting<String> {
+    pub(super) fn key(&self, hint: &'static str) -> Result<secrecy::SecretString, Error> {
+        let setting = self.name.into();
+        match self.value.as_deref() {
+            None => Err(Kind::Missing { setting, hint: KEY_HINT }.into()),
+            Some(key) if key.trim().is_empty() => Err(Kind::Empty { setting, hint }.into()),
+            Some(key) if key.trim() != key || key.contains(char::is_control) => Err(Kind::Invalid {
+                setting,
+                value: "a key (not shown)".to_owned(),
+                problem: "with white space at an end, or control characters".into(),
+                hint: "remove them; a line end copied from a file is the usual cause",
+            }
+            .into()),
+            Some(key) => Ok(key.into()),
+        }
+    }
+}
+
+const KEY_HINT: &str = "set it to the key that the Reconify console shows, or disable the layer";
+
+impl Setting<Number> {
+    pub(super) fn minutes(&self) -> Result<Option<u32>, Error> {
+        let (minutes, text) = match &self.value {
+            None => return Ok(None),
+            Some(Number::Value(minutes)) => (Some(*minutes), minutes.to_string()),
+            Some(Number::Text(text)) => (text.trim().parse().ok(), format!("{text:?}")),
+        };
+        match minutes {
+            Some(minutes) if minutes > 0 => Ok(Some(minutes)),
+            _ => Err(Kind::Invalid {
+                setting: self.name.into(),
+                value: text,
+                problem: "which is not a number of minutes".into(),
+                hint: "use a whole number from 1, such as 10",
+            }
+            .into()),
+        }
+    }
+}
+
+impl Setting<Flag> {
+    pub(super) fn flag(&self) -> Result<bool, Error> {
+        match &self.value {
+            None => Ok(false),
+            Some(Flag::Value(flag)) => Ok(*flag),
+            Some(Flag::Text(text)) => match text.trim().to_ascii_lowercase().as_str() {
+                "1" | "true" | "yes" | "on" => Ok(true),
+                "0" | "false" | "no" | "off" => Ok(false),
+                _ => Err(Kind::Invalid {
+                    setting: self.name.into(),
+                    value: format!("{text:?}"),
+                    problem: "which is neither on nor off".into(),
+                    hint: "use 1 or 0",
+                }
+                .into()),
+            },
+        }
+    }
+}
