@@ -18,6 +18,8 @@ pub enum Endpoint {
     Chat,
     /// `POST …/completions`, reported with the type `completion`.
     Completion,
+    /// `POST …/responses`, reported as [`ConfigBuilder::responses`](crate::ConfigBuilder::responses) says.
+    Responses,
 }
 
 /// A path that an application gave to one of the endpoints.
@@ -33,19 +35,34 @@ impl Endpoint {
         match self {
             Self::Chat => "chat",
             Self::Completion => "completion",
+            Self::Responses => "responses",
         }
     }
+}
 
-    /// The endpoint that a request addresses, if it is one. Declared routes come before the known names.
-    pub(crate) fn of(method: &Method, path: &str, routes: &[Route]) -> Option<Self> {
+/// What is captured.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Endpoints {
+    /// Paths that the application gave to endpoints. They come before the known names.
+    pub(crate) routes: Vec<Route>,
+    /// Whether the Responses API is captured under its known name.
+    pub(crate) with_responses: bool,
+}
+
+impl Endpoints {
+    /// The endpoint that a request addresses, if it is one that is captured.
+    pub(crate) fn of(&self, method: &Method, path: &str) -> Option<Endpoint> {
         if method != Method::POST {
             return None;
         }
-        if let Some(route) = routes.iter().find(|route| path.ends_with(&route.path)) {
+        if let Some(route) = self.routes.iter().find(|route| path.ends_with(&route.path)) {
             return Some(route.endpoint);
         }
-        let prefix = path.strip_suffix("/completions")?;
-        Some(if prefix.ends_with("/chat") { Self::Chat } else { Self::Completion })
+        match path.strip_suffix("/completions") {
+            Some(prefix) if prefix.ends_with("/chat") => Some(Endpoint::Chat),
+            Some(_) => Some(Endpoint::Completion),
+            None => (self.with_responses && path.ends_with("/responses")).then_some(Endpoint::Responses),
+        }
     }
 }
 
@@ -54,8 +71,8 @@ mod tests {
     use super::*;
 
     fn endpoint(path: &str) -> Option<Endpoint> {
-        let routes = [Route { path: "/ask".to_owned(), endpoint: Endpoint::Chat }];
-        Endpoint::of(&Method::POST, path, &routes)
+        let routes = vec![Route { path: "/ask".to_owned(), endpoint: Endpoint::Chat }];
+        Endpoints { routes, with_responses: true }.of(&Method::POST, path)
     }
 
     #[test]
@@ -65,6 +82,7 @@ mod tests {
         assert_eq!(endpoint("//openai/deployments/gpt-4o/chat/completions"), Some(Endpoint::Chat));
         assert_eq!(endpoint("/v1/completions"), Some(Endpoint::Completion));
         assert_eq!(endpoint("/completions"), Some(Endpoint::Completion));
+        assert_eq!(endpoint("/v1/responses"), Some(Endpoint::Responses));
     }
 
     #[test]
@@ -82,10 +100,13 @@ mod tests {
             "/v1/models",
             "/v1/chat/completions/",
             "/v1/chat/completions/chatcmpl-1",
+            "/v1/responses/resp_1",
+            "/v1/responses/resp_1/cancel",
             "/v1/autocompletions",
         ] {
             assert_eq!(endpoint(path), None, "{path}");
         }
-        assert_eq!(Endpoint::of(&Method::GET, "/v1/chat/completions", &[]), None);
+        assert_eq!(Endpoints::default().of(&Method::GET, "/v1/chat/completions"), None);
+        assert_eq!(Endpoints::default().of(&Method::POST, "/v1/responses"), None);
     }
 }

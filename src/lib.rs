@@ -23,7 +23,7 @@
 //!
 //! Nothing that can be seen. Requests and responses pass frame by frame, with the same bytes, headers, trailers, size
 //! hints, errors and back-pressure; a copy is kept as they pass. `POST`s whose path ends in `/chat/completions` or
-//! `/completions` are captured, and those of [declared routes](ConfigBuilder::route); everything else is only looked at
+//! `/completions` or `/responses` are captured, and those of [declared routes](ConfigBuilder::route); everything else is only looked at
 //! once. The caller's task does no parsing, no I/O and no waiting: when both bodies have ended, one push hands them to a
 //! worker on a thread of its own. A Reconify that hangs, refuses or fails adds nothing to any request.
 //!
@@ -69,7 +69,8 @@
 //! With [`metadata`](ConfigBuilder::metadata) a report says which of them it was, and more.
 //!
 //! Request and response are the JSON that crossed the wire, letter by letter. A stream is reported as the object that the
-//! unstreamed call would have returned. Encoded bodies (gzip, deflate, br, zstd) are decoded for the report. A body that
+//! unstreamed call would have returned. The Responses API is reported as a chat, since Reconify documents no type for it
+//! ([`Responses`] has the other ways). Encoded bodies (gzip, deflate, br, zstd) are decoded for the report. A body that
 //! is no JSON is reported by its type and length, and one beyond [`max_body_bytes`](ConfigBuilder::max_body_bytes) by its
 //! length, with an empty `messages`, `prompt` or `choices` beside it, since consoles reach for those. The answer to a
 //! request whose body the service never read is reported with what had been read of it.
@@ -112,7 +113,7 @@ mod reporter;
 mod stats;
 
 pub use self::capture::{RequestBody, ResponseBody};
-pub use self::config::{Config, ConfigBuilder};
+pub use self::config::{Config, ConfigBuilder, Responses};
 pub use self::delivery::DeliveryError;
 pub use self::endpoint::Endpoint;
 pub use self::error::Error;

@@ -187,6 +187,7 @@ fn type_of(kind: InteractionKind) -> &'static str {
         InteractionKind::Completion => "completion",
         InteractionKind::Assistant => "assistant",
         InteractionKind::Image => "image",
+        InteractionKind::Response => "response",
     }
 }
 

@@ -23,7 +23,7 @@ const ALLOWED: [(&str, &[&str]); 14] = [
     ("queue", &["budget", "exchange"]),
     ("capture", &["budget", "endpoint", "exchange", "identity", "queue"]),
     ("middleware", &["capture", "config", "endpoint", "queue"]),
-    ("interaction", &["endpoint", "error", "exchange", "identity", "stats"]),
+    ("interaction", &["config", "endpoint", "error", "exchange", "identity", "stats"]),
     ("report", &["config", "endpoint", "exchange", "identity", "interaction"]),
     ("delivery", &["config", "report"]),
     ("reporter", &["budget", "config", "delivery", "exchange", "interaction", "queue", "report", "stats"]),

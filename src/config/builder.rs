@@ -1,10 +1,10 @@
-use super::setting::{Flag, Number, Setting};
+use super::setting::{Choice, Flag, Number, Setting};
 use super::{
     Config, DEFAULT_ENDPOINT, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS, Destination,
-    Limits, Reporting,
+    Limits, Reporting, Responses,
 };
 use super::{env, target};
-use crate::endpoint::{Endpoint, Route};
+use crate::endpoint::{Endpoint, Endpoints, Route};
 use crate::error::{Error, Kind};
 
 /// Collects settings for a [`Config`]; nothing is checked before [`build`](Self::build).
@@ -17,6 +17,7 @@ pub struct ConfigBuilder {
     pub(super) session_timeout: Setting<Number>,
     pub(super) report_failures: Setting<Flag>,
     pub(super) metadata: Setting<Flag>,
+    pub(super) responses: Setting<Choice>,
     pub(super) allow_http: Setting<Flag>,
     pub(super) disabled: Setting<Flag>,
     routes: Vec<Route>,
@@ -35,6 +36,7 @@ impl ConfigBuilder {
             session_timeout: Setting { name: "session_timeout", value: None },
             report_failures: Setting { name: "report_failures", value: None },
             metadata: Setting { name: "metadata", value: None },
+            responses: Setting { name: "responses", value: None },
             allow_http: Setting { name: "allow_http", value: None },
             disabled: Setting { name: "disabled", value: None },
             routes: Vec::new(),
@@ -118,6 +120,13 @@ impl ConfigBuilder {
         self
     }
 
+    /// What becomes of the Responses API. Default: it is reported as a chat.
+    #[must_use]
+    pub fn responses(mut self, responses: Responses) -> Self {
+        self.responses = Setting { name: "responses", value: Some(Choice::Value(responses)) };
+        self
+    }
+
     /// Allows plain `http://` to a host that is not this machine. Default: not allowed, because the keys and the
     /// conversations would cross the network in the clear.
     #[must_use]
@@ -190,6 +199,7 @@ impl ConfigBuilder {
         for route in &self.routes {
             check_route(route)?;
         }
+        let responses = self.responses.choice()?;
         let limits = Limits {
             items: at_least_one("max_items", self.max_items)?,
             bytes: at_least_one("max_bytes", self.max_bytes)?,
@@ -201,8 +211,9 @@ impl ConfigBuilder {
                 session_timeout: self.session_timeout.minutes()?,
                 failures: self.report_failures.flag()?,
                 metadata: self.metadata.flag()?,
+                responses,
             },
-            routes: self.routes,
+            endpoints: Endpoints { routes: self.routes, with_responses: responses != Responses::Off },
             limits,
         })
     }

@@ -12,7 +12,7 @@ use url::Url;
 
 pub use self::builder::ConfigBuilder;
 pub(crate) use self::target::is_this_machine;
-use crate::endpoint::Route;
+use crate::endpoint::Endpoints;
 use crate::error::Error;
 
 /// Where both of the vendor's modules post interactions; the REST documentation names no address.
@@ -47,7 +47,7 @@ pub struct Config {
     /// `None` for a disabled layer.
     pub(crate) destination: Option<Destination>,
     pub(crate) reporting: Reporting,
-    pub(crate) routes: Vec<Route>,
+    pub(crate) endpoints: Endpoints,
     pub(crate) limits: Limits,
 }
 
@@ -78,6 +78,21 @@ pub(crate) struct Reporting {
     pub(crate) failures: bool,
     /// Reports have a `metadata` object.
     pub(crate) metadata: bool,
+    pub(crate) responses: Responses,
+}
+
+/// What becomes of the Responses API, for which Reconify documents no type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Responses {
+    /// It is reported as a chat: instructions and input as `messages`, the output as the message of `choices[0]`, the
+    /// usage under the chat's names. A console built for chats shows it.
+    #[default]
+    Chat,
+    /// It is reported as it crossed the wire, with a type of its own, `response`.
+    Verbatim,
+    /// It is not captured.
+    Off,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +113,7 @@ impl Config {
     /// | `RECONIFY_UPLOAD_ENDPOINT` | the URL for image data | the endpoint with `track` replaced by `upload` |
     /// | `RECONIFY_SESSION_TIMEOUT` | minutes, a whole number from 1 | unset: the collector's own |
     /// | `RECONIFY_REPORT_FAILURES` | `1`: refused and failed exchanges are reported too | `0` |
+    /// | `RECONIFY_RESPONSES` | the Responses API: `chat`, `verbatim` or `off` ([`Responses`]) | `chat` |
     /// | `RECONIFY_METADATA` | `1`: reports have a `metadata` object | `0` |
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
     /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; nothing else is read then | `0` |
@@ -130,7 +146,7 @@ impl Config {
     /// A layer that passes everything through and captures nothing: for tests, and to switch reporting off.
     pub fn disabled() -> Self {
         let limits = Limits { items: 0, bytes: 0, body_bytes: 0 };
-        Self { destination: None, reporting: Reporting::default(), routes: Vec::new(), limits }
+        Self { destination: None, reporting: Reporting::default(), endpoints: Endpoints::default(), limits }
     }
 
     /// Whether this configuration makes a layer that captures nothing.

@@ -1,5 +1,6 @@
 //! Single settings, and what each may hold.
 
+use super::Responses;
 use crate::error::{Error, Kind};
 
 /// A value and where it was set, so that an error can name the variable or the setter.
@@ -21,6 +22,34 @@ pub(super) enum Number {
 pub(super) enum Flag {
     Value(bool),
     Text(String),
+}
+
+/// What becomes of the Responses API, from code, or as a word from a variable.
+#[derive(Clone)]
+pub(super) enum Choice {
+    Value(Responses),
+    Text(String),
+}
+
+impl Setting<Choice> {
+    pub(super) fn choice(&self) -> Result<Responses, Error> {
+        match &self.value {
+            None => Ok(Responses::default()),
+            Some(Choice::Value(responses)) => Ok(*responses),
+            Some(Choice::Text(text)) => match text.trim().to_ascii_lowercase().as_str() {
+                "chat" => Ok(Responses::Chat),
+                "verbatim" => Ok(Responses::Verbatim),
+                "off" => Ok(Responses::Off),
+                _ => Err(Kind::Invalid {
+                    setting: self.name.into(),
+                    value: format!("{text:?}"),
+                    problem: "which is none of the three ways".into(),
+                    hint: "use chat, verbatim or off",
+                }
+                .into()),
+            },
+        }
+    }
 }
 
 impl Setting<String> {

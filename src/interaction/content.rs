@@ -9,10 +9,21 @@ use serde_json::value::RawValue;
 
 use super::decode::{Decoded, decode};
 use super::json::{self, Fields, Node};
+use super::responses;
 use super::sse::{Event, Events, looks_like_events};
-use super::stream::Assembly;
+use super::stream::{self, Progress};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Head, Mark, MediaType, Message};
+
+/// How the bodies of an exchange are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    pub(super) endpoint: Endpoint,
+    /// How many bytes of a decoded body are kept.
+    pub(super) limit: usize,
+    /// Whether the Responses API is translated.
+    pub(super) is_translated: bool,
+}
 
 /// One side of an exchange.
 #[derive(Debug)]
@@ -56,23 +67,25 @@ type Expected = (&'static str, &'static str);
 const CHOICES: Expected = ("choices", "[]");
 
 /// What was asked.
-pub(super) fn of_request(endpoint: Endpoint, message: Message, limit: usize) -> Content {
-    let expected = match endpoint {
-        Endpoint::Chat => ("messages", "[]"),
+pub(super) fn of_request(reading: &Reading, message: Message) -> Content {
+    let expected = match reading.endpoint {
+        Endpoint::Chat | Endpoint::Responses => ("messages", "[]"),
         Endpoint::Completion => ("prompt", "\"\""),
     };
-    unstreamed(&Text::of(message, limit), expected)
+    let content = unstreamed(&Text::of(message, reading.limit), expected);
+    Content { json: reading.question(content.json), ..content }
 }
 
 /// What was answered.
-pub(super) fn of_response(endpoint: Endpoint, message: Message, limit: usize) -> Content {
-    let text = Text::of(message, limit);
+pub(super) fn of_response(reading: &Reading, message: Message) -> Content {
+    let text = Text::of(message, reading.limit);
     let is_json = matches!(text.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
     let says_events = text.head.media_type == MediaType::EventStream && !is_json && text.is_readable;
     if looks_like_events(&text.bytes) || says_events {
-        return streamed(endpoint, &text);
+        return streamed(reading, &text);
     }
-    unstreamed(&text, CHOICES)
+    let content = unstreamed(&text, CHOICES);
+    Content { json: reading.answer(content.json), ..content }
 }
 
 /// An error of our own, in the shape of OpenAI's.
@@ -90,11 +103,11 @@ pub(super) fn of_no_response() -> Content {
     Content::unstreamed(Fields::default(), CHOICES)
 }
 
-fn streamed(endpoint: Endpoint, text: &Text) -> Content {
+fn streamed(reading: &Reading, text: &Text) -> Content {
     // Data that cannot be read where it stands has to be put somewhere that outlives the assembly. It is rare.
     let mended: Vec<Vec<u8>> = Events::new(&text.bytes).filter_map(mend).collect();
     let mut mended = mended.iter();
-    let mut assembly = Assembly::default();
+    let mut assembly = Assembly::of(reading.endpoint);
     let mut events = Events::new(&text.bytes);
     let mut first_token = None;
     while let Some(event) = events.next() {
@@ -103,21 +116,85 @@ fn streamed(endpoint: Endpoint, text: &Text) -> Content {
             Cow::Borrowed(data) if str::from_utf8(data).is_ok() => assembly.add(name, data),
             _ => assembly.add(name, mended.next().map(Vec::as_slice).unwrap_or_default()),
         }
-        if assembly.has_token && first_token.is_none() {
+        if assembly.progress().has_token && first_token.is_none() {
             first_token = Some((text.bytes.len() - events.left()) as u64);
         }
     }
     if text.is_truncated {
         assembly.mark_truncated(text.truncated());
     }
-    let stream = Stream {
-        is_done: assembly.is_done,
-        has_error: assembly.has_error,
-        chunks: assembly.chunks,
-        first_token: first_token.and_then(|end| text.moment(end)),
-    };
-    let content = Content::of_text(assembly.finish(endpoint));
-    Content { stream: Some(stream), is_truncated: text.is_truncated, ..content }
+    let Progress { is_done, has_error, chunks, .. } = *assembly.progress();
+    let stream =
+        Stream { is_done, has_error, chunks, first_token: first_token.and_then(|end| text.moment(end)) };
+    let content = Content::of_text(assembly.finish(reading.endpoint));
+    let json = reading.answer(content.json);
+    Content { json, stream: Some(stream), is_truncated: text.is_truncated }
+}
+
+/// What puts a stream together.
+enum Assembly<'a> {
+    Chunks(stream::Assembly<'a>),
+    Response(responses::Assembly<'a>),
+}
+
+impl<'a> Assembly<'a> {
+    fn of(endpoint: Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Responses => Self::Response(responses::Assembly::default()),
+            _ => Self::Chunks(stream::Assembly::default()),
+        }
+    }
+
+    fn add(&mut self, name: &[u8], data: &'a [u8]) {
+        match self {
+            Self::Chunks(chunks) => chunks.add(name, data),
+            Self::Response(response) => response.add(name, data),
+        }
+    }
+
+    fn progress(&self) -> &Progress {
+        match self {
+            Self::Chunks(chunks) => &chunks.progress,
+            Self::Response(response) => &response.progress,
+        }
+    }
+
+    fn mark_truncated(&mut self, mark: Node<'a>) {
+        match self {
+            Self::Chunks(chunks) => chunks.mark_truncated(mark),
+            Self::Response(response) => response.mark_truncated(mark),
+        }
+    }
+
+    fn finish(self, endpoint: Endpoint) -> String {
+        match self {
+            Self::Chunks(chunks) => chunks.finish(endpoint),
+            Self::Response(response) => response.finish(),
+        }
+    }
+}
+
+impl Reading {
+    /// A request in the shape that is reported.
+    fn question(&self, json: Box<RawValue>) -> Box<RawValue> {
+        self.translated(json, responses::question)
+    }
+
+    /// An answer in the shape that is reported.
+    fn answer(&self, json: Box<RawValue>) -> Box<RawValue> {
+        self.translated(json, responses::answer)
+    }
+
+    fn translated(
+        &self,
+        json: Box<RawValue>,
+        translate: impl Fn(&RawValue) -> Option<String>,
+    ) -> Box<RawValue> {
+        if self.endpoint != Endpoint::Responses || !self.is_translated {
+            return json;
+        }
+        translate(&json).and_then(|text| RawValue::from_string(text).ok()).unwrap_or(json)
+    }
 }
 
 /// The data of an event, if it has several lines, or is not UTF-8: then with replacement characters, as the standard

@@ -5,6 +5,7 @@ mod content;
 mod decode;
 mod json;
 mod merge;
+mod responses;
 mod sse;
 mod stream;
 mod tool_calls;
@@ -78,6 +79,8 @@ pub enum InteractionKind {
     Assistant,
     /// Generated images.
     Image,
+    /// An answer of the Responses API in its own shape, which no type of the vendor's is for.
+    Response,
 }
 
 impl Interaction {

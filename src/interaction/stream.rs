@@ -18,9 +18,15 @@ use crate::endpoint::Endpoint;
 pub(super) struct Assembly<'a> {
     top: Fields<'a>,
     choices: IndexMap<Cow<'a, str>, Choice<'a>, foldhash::fast::RandomState>,
-    /// Whether the end that OpenAI marks with `[DONE]` was seen.
+    pub(super) progress: Progress,
+}
+
+/// What is known of a stream so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// Whether it has said by itself that it is whole: OpenAI marks that with `[DONE]`.
     pub(super) is_done: bool,
-    /// Whether the stream carried an error.
+    /// Whether it carried an error.
     pub(super) has_error: bool,
     /// Events that were no end.
     pub(super) chunks: u64,
@@ -32,10 +38,10 @@ impl<'a> Assembly<'a> {
     /// Takes in one event.
     pub(super) fn add(&mut self, name: &[u8], data: &'a [u8]) {
         if data.trim_ascii() == b"[DONE]" {
-            self.is_done = true;
+            self.progress.is_done = true;
             return;
         }
-        self.chunks += 1;
+        self.progress.chunks += 1;
         let Some(raw) = json::parse(data) else { return };
         let fields = json::object(raw);
         let is_chunk = fields.iter().flatten().any(|(key, _)| key == "choices" || key == "error");
@@ -67,11 +73,11 @@ impl<'a> Assembly<'a> {
         let index = if index == "null" { "0" } else { index };
         let choice = self.choices.entry(index.into()).or_default();
         choice.add(fields);
-        self.has_token |= choice.has_token;
+        self.progress.has_token |= choice.has_token;
     }
 
     fn set_error(&mut self, raw: &'a RawValue) {
-        self.has_error = true;
+        self.progress.has_error = true;
         self.top.set("error", Node::Raw(raw));
     }
 
@@ -85,7 +91,7 @@ impl<'a> Assembly<'a> {
         self.choices.sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));
         let is_chat = match endpoint {
             Endpoint::Chat => true,
-            Endpoint::Completion => self.choices.values().any(|choice| choice.is_chat(endpoint)),
+            _ => self.choices.values().any(|choice| choice.is_chat(endpoint)),
         };
         let object = if is_chat { "chat.completion" } else { "text_completion" };
         self.top.set("object", Node::Text(object.to_owned()));

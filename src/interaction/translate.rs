@@ -3,8 +3,9 @@ use std::time::{Instant, SystemTime};
 
 use http::StatusCode;
 
-use super::content::{self, Content, Stream};
+use super::content::{self, Content, Reading, Stream};
 use super::{Details, Interaction, InteractionKind};
+use crate::config::{Reporting, Responses};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Ended, Exchange, Message, Outcome, Response};
 use crate::stats::{DropReason, Settlement, WithholdReason};
@@ -31,9 +32,14 @@ impl Clock {
 pub(crate) fn translate(
     exchange: &mut Exchange,
     clock: Clock,
-    with_failures: bool,
+    reporting: Reporting,
 ) -> Result<Interaction, Settlement> {
-    let limit = exchange.admission.budget().body_limit();
+    let reading = Reading {
+        endpoint: exchange.endpoint,
+        limit: exchange.admission.budget().body_limit(),
+        is_translated: reporting.responses == Responses::Chat,
+    };
+    let with_failures = reporting.failures;
     let request = mem::take(&mut exchange.request);
     let answer = mem::replace(&mut exchange.answer, Answer::None);
     let over_budget = |message: &Message| message.body.over_budget;
@@ -62,7 +68,7 @@ pub(crate) fn translate(
             let Response { status, request_id, message } = *response;
             details.status = Some(status.as_u16());
             details.request_id = request_id;
-            read(exchange.endpoint, status, message, limit)
+            read(&reading, status, message)
         }
     };
     if let Some(stream) = &response.stream {
@@ -70,12 +76,14 @@ pub(crate) fn translate(
         details.chunks = stream.chunks;
         details.first_token = stream.first_token.map(|at| at.saturating_duration_since(exchange.started));
     }
-    let request = content::of_request(exchange.endpoint, request, limit);
+    let request = content::of_request(&reading, request);
     details.is_truncated = request.is_truncated || response.is_truncated;
     Ok(Interaction {
         kind: match exchange.endpoint {
             Endpoint::Chat => InteractionKind::Chat,
             Endpoint::Completion => InteractionKind::Completion,
+            Endpoint::Responses if reading.is_translated => InteractionKind::Chat,
+            Endpoint::Responses => InteractionKind::Response,
         },
         request: request.json,
         response: response.json,
@@ -89,9 +97,9 @@ pub(crate) fn translate(
 }
 
 /// What a response says, and how the exchange ended.
-fn read(endpoint: Endpoint, status: StatusCode, message: Message, limit: usize) -> (Content, Outcome) {
+fn read(reading: &Reading, status: StatusCode, message: Message) -> (Content, Outcome) {
     let (is_complete, ended) = (message.is_complete(), message.body.ended);
-    let response = content::of_response(endpoint, message, limit);
+    let response = content::of_response(reading, message);
     if status.is_success() {
         let outcome = outcome(response.stream.as_ref(), is_complete, ended);
         return (response, outcome);

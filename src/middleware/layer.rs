@@ -6,7 +6,7 @@ use tower::{BoxError, Layer, Service};
 use super::service::{Reconify, Tracker};
 use crate::config::Config;
 use crate::delivery::HttpTransport;
-use crate::endpoint::Route;
+use crate::endpoint::Endpoints;
 use crate::report::Report;
 use crate::reporter::Reporter;
 
@@ -30,7 +30,7 @@ use crate::reporter::Reporter;
 #[derive(Clone)]
 pub struct ReconifyLayer {
     reporter: Reporter,
-    routes: Arc<[Route]>,
+    endpoints: Arc<Endpoints>,
 }
 
 impl ReconifyLayer {
@@ -41,7 +41,7 @@ impl ReconifyLayer {
                 let destination = destination.clone();
                 Self::start(config, || HttpTransport::new(destination))
             }
-            None => Self { reporter: Reporter::disabled(), routes: Arc::new([]) },
+            None => Self { reporter: Reporter::disabled(), endpoints: Arc::default() },
         }
     }
 
@@ -82,8 +82,8 @@ impl ReconifyLayer {
         S::Future: Send,
         S::Error: Into<BoxError>,
     {
-        let routes = config.routes.clone().into();
-        Self { reporter: Reporter::start(config, transport), routes }
+        let endpoints = Arc::new(config.endpoints.clone());
+        Self { reporter: Reporter::start(config, transport), endpoints }
     }
 
     /// The reporter that all clones of this layer share.
@@ -99,7 +99,7 @@ impl<S> Layer<S> for ReconifyLayer {
         let tracker = self
             .reporter
             .intake()
-            .map(|intake| Tracker { intake: intake.clone(), routes: Arc::clone(&self.routes) });
+            .map(|intake| Tracker { intake: intake.clone(), endpoints: Arc::clone(&self.endpoints) });
         Reconify::new(inner, tracker)
     }
 }

@@ -8,7 +8,7 @@ use tower::Service;
 
 use super::future::ResponseFuture;
 use crate::capture::{Capture, RequestBody, ResponseBody, Tap};
-use crate::endpoint::{Endpoint, Route};
+use crate::endpoint::Endpoints;
 use crate::queue::Intake;
 
 /// A service that passes every request to an inner one and reports the interactions with a model among them.
@@ -28,7 +28,7 @@ pub struct Reconify<S> {
 #[derive(Clone, Debug)]
 pub(super) struct Tracker {
     pub(super) intake: Intake,
-    pub(super) routes: Arc<[Route]>,
+    pub(super) endpoints: Arc<Endpoints>,
 }
 
 impl<S> Reconify<S> {
@@ -76,7 +76,7 @@ where
 
 impl Tracker {
     fn begin(&self, request: &http::request::Parts) -> Option<(Capture, Tap)> {
-        let endpoint = Endpoint::of(&request.method, request.uri.path(), &self.routes)?;
+        let endpoint = self.endpoints.of(&request.method, request.uri.path())?;
         Capture::begin(&self.intake, endpoint, request)
     }
 }

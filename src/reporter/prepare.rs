@@ -41,7 +41,7 @@ pub(super) fn is_heavy(exchange: &Exchange) -> bool {
 /// Makes a report of an exchange; says how it was settled, if there is none to make.
 pub(super) fn exchange(id: u64, mut exchange: Exchange, reporting: Reporting) -> Result<Job, Settlement> {
     let report = guarded(|| {
-        let interaction = translate(&mut exchange, Clock::now(), reporting.failures)?;
+        let interaction = translate(&mut exchange, Clock::now(), reporting)?;
         if interaction.details.is_truncated {
             exchange.admission.budget().counters().truncate();
         }

@@ -95,7 +95,7 @@ pub async fn begin(layer: &ReconifyLayer, response: Response<Body>) -> Response<
     begin_with(layer, chat(), response).await
 }
 
-async fn begin_with(
+pub async fn begin_with(
     layer: &ReconifyLayer,
     request: Request<Body>,
     response: Response<Body>,

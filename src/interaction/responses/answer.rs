@@ -1,0 +1,167 @@
+use serde_json::value::RawValue;
+
+use super::super::json::{self, Fields, Node};
+use super::item::Item;
+
+/// What an output adds up to, in the shape of a chat's message.
+#[derive(Default)]
+struct Message<'a> {
+    content: Option<String>,
+    refusal: Option<String>,
+    reasoning: Option<String>,
+    annotations: Vec<Node<'a>>,
+    logprobs: Vec<Node<'a>>,
+    tool_calls: Vec<Node<'a>>,
+    asks_for_tools: bool,
+    others: Vec<Node<'a>>,
+}
+
+/// An answer of the Responses API as that of a chat: the output becomes the message of one choice, usage gets the chat's
+/// names, everything else stays.
+pub(in super::super) fn answer(raw: &RawValue) -> Option<String> {
+    let fields = json::object(raw)?;
+    let get = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+    // An error that stands for the whole answer has nothing to translate.
+    if get("output").is_none() && get("object").and_then(json::text) != Some("response") {
+        return None;
+    }
+    let mut message = Message::default();
+    let output = get("output").and_then(json::array).unwrap_or_default();
+    output.into_iter().filter_map(Item::of).for_each(|item| message.add(&item));
+    let finish = finish_reason(get("status"), get("incomplete_details"), message.asks_for_tools);
+    let mut chat = Fields::default();
+    let mut choices = Some(message.into_choices(finish));
+    for (key, raw) in &fields {
+        match &**key {
+            "object" => chat.set("object", Node::string("chat.completion")),
+            "created_at" => chat.set("created", Node::Raw(raw)),
+            "output" => chat.set("choices", choices.take().unwrap_or(Node::Array(Vec::new()))),
+            "usage" => chat.set("usage", usage(raw)),
+            // The request has them.
+            "instructions" => {}
+            _ => chat.set(key.clone(), Node::Raw(raw)),
+        }
+    }
+    if let Some(choices) = choices {
+        chat.set("choices", choices);
+    }
+    let mut text = String::new();
+    chat.write(&mut text);
+    Some(text)
+}
+
+impl<'a> Message<'a> {
+    fn add(&mut self, item: &Item<'a>) {
+        match item.kind() {
+            "message" => {
+                let parts = item.get("content").and_then(json::array).unwrap_or_default();
+                parts.into_iter().filter_map(Item::of).for_each(|part| self.add_part(&part));
+            }
+            "reasoning" => {
+                for parts in ["summary", "content"] {
+                    let parts = item.get(parts).and_then(json::array).unwrap_or_default();
+                    for part in parts.into_iter().filter_map(Item::of) {
+                        push(&mut self.reasoning, part.text("text"), "\\n\\n");
+                    }
+                }
+            }
+            kind => match item.tool_call() {
+                Some(call) => {
+                    // A hosted tool has been run already: it does not end the turn.
+                    self.asks_for_tools |= matches!(kind, "function_call" | "custom_tool_call");
+                    self.tool_calls.push(call);
+                }
+                None => self.others.push(Node::Raw(item.raw)),
+            },
+        }
+    }
+
+    fn add_part(&mut self, part: &Item<'a>) {
+        let list = |name| part.get(name).and_then(json::array).unwrap_or_default().into_iter().map(Node::Raw);
+        match part.kind() {
+            "refusal" => push(&mut self.refusal, part.text("refusal"), ""),
+            _ => {
+                push(&mut self.content, part.text("text"), "");
+                self.annotations.extend(list("annotations"));
+                self.logprobs.extend(list("logprobs"));
+            }
+        }
+    }
+
+    fn into_choices(self, finish: Node<'a>) -> Node<'a> {
+        let text = |text: Option<String>| text.map_or(Node::NULL, Node::Text);
+        let mut message = Fields::default();
+        message.set("role", Node::string("assistant"));
+        message.set("content", text(self.content));
+        message.set("refusal", text(self.refusal));
+        if self.reasoning.is_some() {
+            message.set("reasoning_content", text(self.reasoning));
+        }
+        for (name, list) in
+            [("tool_calls", self.tool_calls), ("annotations", self.annotations), ("items", self.others)]
+        {
+            if !list.is_empty() {
+                message.set(name, Node::Array(list));
+            }
+        }
+        let mut choice = Fields::default();
+        choice.set("index", Node::number(0));
+        choice.set("message", Node::Object(message));
+        if !self.logprobs.is_empty() {
+            let mut logprobs = Fields::default();
+            logprobs.set("content", Node::Array(self.logprobs));
+            choice.set("logprobs", Node::Object(logprobs));
+        }
+        choice.set("finish_reason", finish);
+        Node::Array(vec![Node::Object(choice)])
+    }
+}
+
+/// Appends to a text, still escaped.
+fn push(text: &mut Option<String>, piece: Option<&str>, between: &str) {
+    let Some(piece) = piece else { return };
+    match text {
+        Some(text) => {
+            text.push_str(between);
+            text.push_str(piece);
+        }
+        None => *text = Some(piece.to_owned()),
+    }
+}
+
+/// Why the model stopped, in the chat's words; null if it did not.
+fn finish_reason<'a>(
+    status: Option<&RawValue>,
+    details: Option<&'a RawValue>,
+    asks_for_tools: bool,
+) -> Node<'a> {
+    match status.and_then(json::text) {
+        Some("completed") if asks_for_tools => Node::string("tool_calls"),
+        Some("completed") => Node::string("stop"),
+        Some("incomplete") => {
+            let reason = details.and_then(Item::of).and_then(|details| details.text("reason"));
+            match reason {
+                Some("max_output_tokens") => Node::string("length"),
+                Some(reason) => Node::Text(reason.to_owned()),
+                None => Node::NULL,
+            }
+        }
+        _ => Node::NULL,
+    }
+}
+
+fn usage(raw: &RawValue) -> Node<'_> {
+    let Some(fields) = json::object(raw) else { return Node::Raw(raw) };
+    let mut usage = Fields::default();
+    for (key, raw) in fields {
+        let key = match &*key {
+            "input_tokens" => "prompt_tokens".into(),
+            "output_tokens" => "completion_tokens".into(),
+            "input_tokens_details" => "prompt_tokens_details".into(),
+            "output_tokens_details" => "completion_tokens_details".into(),
+            _ => key,
+        };
+        usage.set(key, Node::Raw(raw));
+    }
+    Node::Object(usage)
+}

@@ -1,0 +1,186 @@
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::super::json::{self, Fields, Node};
+use super::super::stream::Progress;
+
+/// A streamed response, put together as the object that the unstreamed call would have returned.
+#[derive(Debug, Default)]
+pub(in super::super) struct Assembly<'a> {
+    /// The latest object that the stream gave for the whole.
+    response: Option<&'a RawValue>,
+    items: BTreeMap<u64, Item<'a>>,
+    error: Option<Node<'a>>,
+    truncated: Option<Node<'a>>,
+    pub(in super::super) progress: Progress,
+}
+
+/// One item of the output.
+#[derive(Debug, Default)]
+struct Item<'a> {
+    /// As it was announced.
+    added: Option<&'a RawValue>,
+    /// As it was when it was done.
+    done: Option<&'a RawValue>,
+    /// The texts of its parts so far, escaped, by the kind of part and its index.
+    parts: BTreeMap<(Part, u64), String>,
+    /// The arguments of a call so far, escaped.
+    arguments: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Text,
+    Refusal,
+    Summary,
+    Reasoning,
+}
+
+type Event<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+
+impl<'a> Assembly<'a> {
+    /// Takes in one event.
+    pub(in super::super) fn add(&mut self, name: &[u8], data: &'a [u8]) {
+        if data.trim_ascii() == b"[DONE]" {
+            self.progress.is_done = true;
+            return;
+        }
+        self.progress.chunks += 1;
+        let Some(raw) = json::parse(data) else { return };
+        let Some(event) = json::object(raw) else { return };
+        let kind = match field(&event, "type").and_then(json::text) {
+            Some(kind) => kind.to_owned(),
+            None => String::from_utf8_lossy(name).into_owned(),
+        };
+        let delta = field(&event, "delta").filter(|delta| !json::is_blank(delta));
+        self.progress.has_token |= delta.is_some();
+        if let Some(response) = field(&event, "response") {
+            self.response = Some(response);
+        }
+        match kind.as_str() {
+            "response.completed" | "response.incomplete" => self.progress.is_done = true,
+            "response.failed" => {
+                self.progress.is_done = true;
+                self.progress.has_error = true;
+            }
+            "error" => self.set_error(&event, raw),
+            "response.output_item.added" => self.item(&event).added = field(&event, "item"),
+            "response.output_item.done" => {
+                self.progress.has_token = true;
+                self.item(&event).done = field(&event, "item");
+            }
+            "response.output_text.delta" => self.grow(&event, Part::Text, "content_index", delta),
+            "response.refusal.delta" => self.grow(&event, Part::Refusal, "content_index", delta),
+            "response.reasoning_text.delta" => self.grow(&event, Part::Reasoning, "content_index", delta),
+            "response.reasoning_summary_text.delta" => {
+                self.grow(&event, Part::Summary, "summary_index", delta)
+            }
+            "response.function_call_arguments.delta"
+            | "response.mcp_call_arguments.delta"
+            | "response.custom_tool_call_input.delta"
+            | "response.code_interpreter_call_code.delta" => {
+                let text = delta.and_then(json::text).unwrap_or_default();
+                self.item(&event).arguments.push_str(text);
+            }
+            // Some servers send an error without a type.
+            _ if field(&event, "error").is_some_and(|error| !json::is_null(error)) => {
+                self.set_error(&event, raw)
+            }
+            _ => {}
+        }
+    }
+
+    pub(in super::super) fn mark_truncated(&mut self, mark: Node<'a>) {
+        self.truncated = Some(mark);
+    }
+
+    /// The whole, as JSON text.
+    pub(in super::super) fn finish(self) -> String {
+        let mut response = Fields::default();
+        response.set("object", Node::string("response"));
+        response.extend(Fields::of(self.response.and_then(json::object).unwrap_or_default()));
+        let given = match response.get("output") {
+            Some(Node::Raw(output)) => json::array(output).map_or(0, |items| items.len()),
+            _ => 0,
+        };
+        // Some servers end with an empty output although they streamed items.
+        if given < self.items.len() {
+            response.set("output", Node::Array(self.items.into_values().map(Item::finish).collect()));
+        }
+        // The event says it in more words, but the unstreamed call would have said it as the response does.
+        let has_error = matches!(response.get("error"), Some(Node::Raw(error)) if !json::is_null(error));
+        if let Some(error) = self.error.filter(|_| !has_error) {
+            response.set("error", error);
+        }
+        if let Some(mark) = self.truncated {
+            response.set("truncated", mark);
+        }
+        let mut text = String::new();
+        response.write(&mut text);
+        text
+    }
+
+    fn item(&mut self, event: &Event<'a>) -> &mut Item<'a> {
+        self.items.entry(number(event, "output_index")).or_default()
+    }
+
+    fn grow(&mut self, event: &Event<'a>, part: Part, index: &str, delta: Option<&'a RawValue>) {
+        let text = delta.and_then(json::text).unwrap_or_default();
+        self.item(event).parts.entry((part, number(event, index))).or_default().push_str(text);
+    }
+
+    /// The error of an event, or the event itself without what belongs to the stream.
+    fn set_error(&mut self, event: &Event<'a>, raw: &'a RawValue) {
+        self.progress.has_error = true;
+        let inner = field(event, "error").filter(|error| !json::is_null(error));
+        self.error = Some(Node::Raw(inner.unwrap_or(raw)));
+    }
+}
+
+impl<'a> Item<'a> {
+    /// The item as far as it came.
+    fn finish(self) -> Node<'a> {
+        if let Some(done) = self.done {
+            return Node::Raw(done);
+        }
+        let mut item = Fields::of(self.added.and_then(json::object).unwrap_or_default());
+        let (mut content, mut summary) = (Vec::new(), Vec::new());
+        for ((part, _), text) in self.parts {
+            let (kind, key) = match part {
+                Part::Text => ("output_text", "text"),
+                Part::Refusal => ("refusal", "refusal"),
+                Part::Summary => ("summary_text", "text"),
+                Part::Reasoning => ("reasoning_text", "text"),
+            };
+            let mut fields = Fields::default();
+            fields.set("type", Node::string(kind));
+            fields.set(key, Node::Text(text));
+            if part == Part::Summary { &mut summary } else { &mut content }.push(Node::Object(fields));
+        }
+        if !item.contains("type") {
+            item.set("type", Node::string("message"));
+            item.set("role", Node::string("assistant"));
+        }
+        if !content.is_empty() {
+            item.set("content", Node::Array(content));
+        }
+        if !summary.is_empty() {
+            item.set("summary", Node::Array(summary));
+        }
+        if !self.arguments.is_empty() {
+            let key = ["input", "code"].into_iter().find(|key| item.contains(key)).unwrap_or("arguments");
+            item.set(key, Node::Text(self.arguments));
+        }
+        Node::Object(item)
+    }
+}
+
+fn field<'a>(event: &Event<'a>, name: &str) -> Option<&'a RawValue> {
+    event.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
+}
+
+fn number(event: &Event<'_>, name: &str) -> u64 {
+    field(event, name).and_then(|raw| raw.get().parse().ok()).unwrap_or_default()
+}

@@ -1,0 +1,91 @@
+use serde_json::value::RawValue;
+
+use super::super::json::{self, Fields, Node};
+use super::item::{Item, content};
+
+/// A request to the Responses API as that of a chat: instructions and input become messages, everything else stays.
+pub(in super::super) fn question(raw: &RawValue) -> Option<String> {
+    let mut chat = Fields::default();
+    let mut messages = Vec::new();
+    let fields = json::object(raw)?;
+    let get = |name| fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+    if let Some(instructions) = get("instructions").filter(|raw| !json::is_null(raw)) {
+        add(&mut messages, instructions, "system");
+    }
+    if let Some(input) = get("input").filter(|raw| !json::is_null(raw)) {
+        add(&mut messages, input, "user");
+    }
+    let mut messages = Some(Node::Array(messages.into_iter().map(Node::Object).collect()));
+    for (key, raw) in fields {
+        match &*key {
+            "instructions" => {}
+            "input" => chat.set("messages", messages.take().unwrap_or(Node::Array(Vec::new()))),
+            _ => chat.set(key, Node::Raw(raw)),
+        }
+    }
+    if let Some(messages) = messages {
+        chat.set("messages", messages);
+    }
+    let mut text = String::new();
+    chat.write(&mut text);
+    Some(text)
+}
+
+/// Adds what is a text, or a list of items. A text is said by `role`.
+fn add<'a>(messages: &mut Vec<Fields<'a>>, raw: &'a RawValue, role: &str) {
+    let Some(items) = json::array(raw) else {
+        messages.push(message(Node::string(role), Node::Raw(raw)));
+        return;
+    };
+    let mut calls = Vec::new();
+    for raw in items {
+        let Some(item) = Item::of(raw) else {
+            continue;
+        };
+        if let Some(call) = item.tool_call() {
+            calls.push(call);
+            continue;
+        }
+        flush(messages, &mut calls);
+        messages.push(match item.kind() {
+            "message" => {
+                let role = item.get("role").map_or(Node::string(role), Node::Raw);
+                message(role, item.get("content").map_or(Node::NULL, content))
+            }
+            kind if kind.ends_with("_output") => {
+                let mut result =
+                    message(Node::string("tool"), item.get("output").map_or(Node::NULL, content));
+                result.set("tool_call_id", item.get("call_id").map_or(Node::NULL, Node::Raw));
+                result
+            }
+            "reasoning" => {
+                let mut thought = message(Node::string("assistant"), Node::NULL);
+                thought.set("reasoning", Node::Raw(raw));
+                thought
+            }
+            // Nothing that a chat knows: it is kept as it is, where it does no harm.
+            _ => {
+                let mut other = message(Node::string("assistant"), Node::NULL);
+                other.set("item", Node::Raw(raw));
+                other
+            }
+        });
+    }
+    flush(messages, &mut calls);
+}
+
+/// Calls that follow each other are one message.
+fn flush<'a>(messages: &mut Vec<Fields<'a>>, calls: &mut Vec<Node<'a>>) {
+    if !calls.is_empty() {
+        let mut asking = message(Node::string("assistant"), Node::NULL);
+        asking.set("tool_calls", Node::Array(std::mem::take(calls)));
+        messages.push(asking);
+    }
+}
+
+fn message<'a>(role: Node<'a>, content: Node<'a>) -> Fields<'a> {
+    let mut message = Fields::default();
+    message.set("role", role);
+    message.set("content", content);
+    message
+}
