@@ -18,6 +18,12 @@ pub enum Endpoint {
     Chat,
     /// `POST …/completions`, reported with the type `completion`.
     Completion,
+    /// `POST …/images/generations`, reported with the type `image`.
+    ImageGeneration,
+    /// `POST …/images/edits`, reported with the type `image`.
+    ImageEdit,
+    /// `POST …/images/variations`, reported with the type `image`.
+    ImageVariation,
     /// `POST …/responses`, reported as [`ConfigBuilder::responses`](crate::ConfigBuilder::responses) says.
     Responses,
 }
@@ -30,11 +36,19 @@ pub(crate) struct Route {
 }
 
 impl Endpoint {
+    /// Whether it answers with images.
+    pub(crate) fn is_image(self) -> bool {
+        matches!(self, Self::ImageGeneration | Self::ImageEdit | Self::ImageVariation)
+    }
+
     /// Its name in settings and reports.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Chat => "chat",
             Self::Completion => "completion",
+            Self::ImageGeneration => "image-generation",
+            Self::ImageEdit => "image-edit",
+            Self::ImageVariation => "image-variation",
             Self::Responses => "responses",
         }
     }
@@ -47,6 +61,8 @@ pub(crate) struct Endpoints {
     pub(crate) routes: Vec<Route>,
     /// Whether the Responses API is captured under its known name.
     pub(crate) with_responses: bool,
+    /// Whether images are captured under their known names.
+    pub(crate) with_images: bool,
 }
 
 impl Endpoints {
@@ -58,11 +74,21 @@ impl Endpoints {
         if let Some(route) = self.routes.iter().find(|route| path.ends_with(&route.path)) {
             return Some(route.endpoint);
         }
-        match path.strip_suffix("/completions") {
-            Some(prefix) if prefix.ends_with("/chat") => Some(Endpoint::Chat),
-            Some(_) => Some(Endpoint::Completion),
-            None => (self.with_responses && path.ends_with("/responses")).then_some(Endpoint::Responses),
+        // All known names end in the same letter, which most other paths do not.
+        let name = path.strip_suffix('s')?;
+        if let Some(prefix) = name.strip_suffix("/completion") {
+            return Some(if prefix.ends_with("/chat") { Endpoint::Chat } else { Endpoint::Completion });
         }
+        if name.ends_with("/response") {
+            return self.with_responses.then_some(Endpoint::Responses);
+        }
+        let known = [
+            ("/images/generation", Endpoint::ImageGeneration),
+            ("/images/edit", Endpoint::ImageEdit),
+            ("/images/variation", Endpoint::ImageVariation),
+        ];
+        let (_, endpoint) = known.into_iter().find(|(known, _)| name.ends_with(known))?;
+        self.with_images.then_some(endpoint)
     }
 }
 
@@ -72,7 +98,7 @@ mod tests {
 
     fn endpoint(path: &str) -> Option<Endpoint> {
         let routes = vec![Route { path: "/ask".to_owned(), endpoint: Endpoint::Chat }];
-        Endpoints { routes, with_responses: true }.of(&Method::POST, path)
+        Endpoints { routes, with_responses: true, with_images: true }.of(&Method::POST, path)
     }
 
     #[test]
@@ -83,6 +109,9 @@ mod tests {
         assert_eq!(endpoint("/v1/completions"), Some(Endpoint::Completion));
         assert_eq!(endpoint("/completions"), Some(Endpoint::Completion));
         assert_eq!(endpoint("/v1/responses"), Some(Endpoint::Responses));
+        assert_eq!(endpoint("/v1/images/generations"), Some(Endpoint::ImageGeneration));
+        assert_eq!(endpoint("/v1/images/edits"), Some(Endpoint::ImageEdit));
+        assert_eq!(endpoint("/v1/images/variations"), Some(Endpoint::ImageVariation));
     }
 
     #[test]
@@ -107,6 +136,8 @@ mod tests {
             assert_eq!(endpoint(path), None, "{path}");
         }
         assert_eq!(Endpoints::default().of(&Method::GET, "/v1/chat/completions"), None);
-        assert_eq!(Endpoints::default().of(&Method::POST, "/v1/responses"), None);
+        for path in ["/v1/responses", "/v1/images/generations"] {
+            assert_eq!(Endpoints::default().of(&Method::POST, path), None);
+        }
     }
 }

@@ -69,6 +69,8 @@ pub(crate) enum MediaType {
     Unknown,
     Json,
     EventStream,
+    /// A form. The whole value, which names the boundary of its parts.
+    Form(Box<str>),
     Other(Box<str>),
 }
 
@@ -153,6 +155,8 @@ impl MediaType {
             Self::Json
         } else if name.eq_ignore_ascii_case(b"text/event-stream") {
             Self::EventStream
+        } else if name.eq_ignore_ascii_case(b"multipart/form-data") {
+            Self::Form(String::from_utf8_lossy(value).into())
         } else if name.is_empty() {
             Self::Unknown
         } else {
@@ -165,6 +169,7 @@ impl MediaType {
             Self::Unknown => None,
             Self::Json => Some("application/json"),
             Self::EventStream => Some("text/event-stream"),
+            Self::Form(_) => Some("multipart/form-data"),
             Self::Other(name) => Some(name),
         }
     }

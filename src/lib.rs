@@ -22,8 +22,8 @@
 //! # What it does to traffic
 //!
 //! Nothing that can be seen. Requests and responses pass frame by frame, with the same bytes, headers, trailers, size
-//! hints, errors and back-pressure; a copy is kept as they pass. `POST`s whose path ends in `/chat/completions` or
-//! `/completions` or `/responses` are captured, and those of [declared routes](ConfigBuilder::route); everything else is only looked at
+//! hints, errors and back-pressure; a copy is kept as they pass. `POST`s whose path ends in `/chat/completions`,
+//! `/completions`, `/responses` or `/images/generations`, `edits` or `variations` are captured, and those of [declared routes](ConfigBuilder::route); everything else is only looked at
 //! once. The caller's task does no parsing, no I/O and no waiting: when both bodies have ended, one push hands them to a
 //! worker on a thread of its own. A Reconify that hangs, refuses or fails adds nothing to any request.
 //!
@@ -70,7 +70,8 @@
 //!
 //! Request and response are the JSON that crossed the wire, letter by letter. A stream is reported as the object that the
 //! unstreamed call would have returned. The Responses API is reported as a chat, since Reconify documents no type for it
-//! ([`Responses`] has the other ways). Encoded bodies (gzip, deflate, br, zstd) are decoded for the report. A body that
+//! ([`Responses`] has the other ways). Image data is taken out of an answer and posted by itself; forms are reported by
+//! their fields, files by name, type and size. Encoded bodies (gzip, deflate, br, zstd) are decoded for the report. A body that
 //! is no JSON is reported by its type and length, and one beyond [`max_body_bytes`](ConfigBuilder::max_body_bytes) by its
 //! length, with an empty `messages`, `prompt` or `choices` beside it, since consoles reach for those. The answer to a
 //! request whose body the service never read is reported with what had been read of it.

@@ -13,7 +13,7 @@ use crate::config::Reporting;
 use crate::endpoint::Endpoint;
 use crate::exchange::Outcome;
 use crate::identity::User;
-use crate::interaction::{Interaction, InteractionKind};
+use crate::interaction::{Image, Interaction, InteractionKind};
 
 /// The version of Reconify's REST API that the reports are written for.
 const API_VERSION: &str = "1.0.0";
@@ -33,6 +33,21 @@ pub struct Report {
     id: Uuid,
     json: Bytes,
     keys_at: usize,
+    is_upload: bool,
+}
+
+#[derive(Serialize)]
+struct UploadPayload<'a> {
+    reconify: Envelope,
+    upload: Upload<'a>,
+}
+
+#[derive(Serialize)]
+struct Upload<'a> {
+    filename: &'a str,
+    r#type: &'static str,
+    data: &'a RawValue,
+    format: &'static str,
 }
 
 #[derive(Serialize)]
@@ -90,9 +105,8 @@ impl Report {
     pub(crate) fn new(interaction: &Interaction, reporting: Reporting) -> serde_json::Result<Self> {
         let id = Uuid::new_v4();
         let session = interaction.session.as_ref();
-        let reconify = Envelope { format: "openai", r#type: type_of(interaction.kind), version: API_VERSION };
-        // `{"reconify":` and the envelope but for its closing brace.
-        let keys_at = r#"{"reconify":"#.len() + serde_json::to_string(&reconify)?.len() - 1;
+        let reconify = Envelope::of(type_of(interaction.kind));
+        let keys_at = reconify.end()?;
         let payload = Payload {
             reconify,
             timestamps: Timestamps {
@@ -115,7 +129,31 @@ impl Report {
         let mut json =
             Vec::with_capacity(512 + interaction.request.get().len() + interaction.response.get().len());
         serde_json::to_writer(&mut json, &payload)?;
-        Ok(Self { id, json: json.into(), keys_at })
+        Ok(Self { id, json: json.into(), keys_at, is_upload: false })
+    }
+
+    /// Writes the images of an interaction down, each as a report of its own.
+    pub(crate) fn uploads(interaction: &Interaction) -> serde_json::Result<Vec<Self>> {
+        let upload = |image: &Image| {
+            let reconify = Envelope::of("image-upload");
+            let keys_at = reconify.end()?;
+            let upload = Upload {
+                filename: &image.filename,
+                r#type: "response-image",
+                data: &image.element,
+                format: "b64_json",
+            };
+            let json = serde_json::to_vec(&UploadPayload { reconify, upload })?;
+            Ok(Self { id: Uuid::new_v4(), json: json.into(), keys_at, is_upload: true })
+        };
+        interaction.images.iter().map(upload).collect()
+    }
+
+    /// Whether this is the data of an image, which has an endpoint of its own
+    /// ([`ConfigBuilder::upload_endpoint`](crate::ConfigBuilder::upload_endpoint)). It follows the report of the
+    /// interaction that it belongs to.
+    pub fn is_image_upload(&self) -> bool {
+        self.is_upload
     }
 
     /// The report's id: unique, and the same on every attempt to deliver it.
@@ -152,6 +190,17 @@ impl fmt::Debug for Report {
             .field("id", &self.id)
             .field("bytes", &self.json.len())
             .finish_non_exhaustive()
+    }
+}
+
+impl Envelope {
+    fn of(r#type: &'static str) -> Self {
+        Self { format: "openai", r#type, version: API_VERSION }
+    }
+
+    /// Where it ends in a payload that begins with it, but for its closing brace.
+    fn end(&self) -> serde_json::Result<usize> {
+        Ok(r#"{"reconify":"#.len() + serde_json::to_string(self)?.len() - 1)
     }
 }
 

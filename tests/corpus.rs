@@ -33,10 +33,22 @@ struct Recorded {
 impl Recorded {
     fn read(folder: PathBuf) -> Option<Self> {
         let meta: Value = serde_json::from_slice(&std::fs::read(folder.join("meta.json")).ok()?).unwrap();
-        matches!(meta["kind"].as_str(), Some("chat" | "completions" | "responses")).then_some(())?;
+        matches!(
+            meta["kind"].as_str(),
+            Some(
+                "chat"
+                    | "completions"
+                    | "responses"
+                    | "images.generations"
+                    | "images.edits"
+                    | "images.variations"
+            )
+        )
+        .then_some(())?;
         let default = json!({"model": "unknown", "messages": [], "prompt": "", "stream": meta["stream"]});
         let request =
-            std::fs::read(folder.join("request.json")).unwrap_or_else(|_| default.to_string().into());
+            ["request.json", "request.body"].iter().find_map(|name| std::fs::read(folder.join(name)).ok());
+        let request = request.unwrap_or_else(|| default.to_string().into());
         let raw =
             std::fs::read(folder.join("response.raw")).ok().filter(|_| meta["raw_encoding"].is_string());
         let response = raw.unwrap_or_else(|| std::fs::read(folder.join("response.body")).unwrap());
@@ -65,6 +77,17 @@ impl Recorded {
             .map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece)))
             .collect();
         response.body(Body::from_stream(futures_util::stream::iter(pieces))).unwrap()
+    }
+
+    /// How many images it was answered with as data.
+    fn images(&self) -> usize {
+        let answer = serde_json::from_slice::<Value>(&self.response).unwrap_or_default();
+        answer["data"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|element| element["b64_json"].is_string())
+            .count()
     }
 
     /// The answer as a JSON text, or the object that a stream must add up to.
@@ -98,7 +121,10 @@ async fn recorded_exchanges_pass_unchanged_and_are_reported_as_they_were() {
             .post(gateway.url(&exchange.path()))
             .header("x-replay", &exchange.name)
             .header("x-user-id", &exchange.name)
-            .header("content-type", "application/json")
+            .header(
+                "content-type",
+                exchange.meta["request_content_type"].as_str().unwrap_or("application/json"),
+            )
             .body(exchange.request.clone());
         let response = request.send().await.unwrap();
         assert_eq!(u64::from(response.status().as_u16()), exchange.meta["status"], "{}", exchange.name);
@@ -114,6 +140,12 @@ async fn recorded_exchanges_pass_unchanged_and_are_reported_as_they_were() {
         let (_, report) = collector.post().await;
         if let Err(difference) = compare(exchange, &report) {
             failures.push(format!("{}: {difference}", exchange.name));
+        }
+        for index in 0..exchange.images() {
+            let upload: Value = serde_json::from_str(&collector.post().await.1).unwrap();
+            assert_eq!(upload["reconify"]["type"], "image-upload", "{}", exchange.name);
+            let element = &serde_json::from_slice::<Value>(&exchange.response).unwrap()["data"][index];
+            assert_eq!(&upload["upload"]["data"], element, "{}", exchange.name);
         }
         compared += 1;
     }
@@ -136,13 +168,29 @@ fn compare(exchange: &Recorded, report: &str) -> Result<(), String> {
     if exchange.meta["kind"] == "responses" {
         return compare_translated(exchange, &whole);
     }
-    let kind = if exchange.meta["kind"] == "chat" { "chat" } else { "completion" };
+    let kind = match exchange.meta["kind"].as_str() {
+        Some("chat") => "chat",
+        Some("completions") => "completion",
+        _ => "image",
+    };
     if whole["reconify"]["type"] != kind || whole["user"]["userId"] != exchange.name {
         return Err(format!("type {} of user {}", whole["reconify"]["type"], whole["user"]));
     }
-    let request = str::from_utf8(&exchange.request).unwrap();
+    let Ok(request) = str::from_utf8(&exchange.request) else {
+        // A form: its files by name, type and size.
+        let image = &whole["request"]["image"];
+        let is_told = image["filename"] == "image.png" && image["bytes"].as_u64() > Some(0);
+        return if is_told {
+            compare_images(exchange, &whole)
+        } else {
+            Err(format!("the form {}", whole["request"]))
+        };
+    };
     if field(report, "request") != request.trim() {
         return Err("the request differs".to_owned());
+    }
+    if kind == "image" {
+        return compare_images(exchange, &whole);
     }
     if exchange.meta["stream"] != true {
         let body = std::fs::read_to_string(exchange.folder.join("response.body")).unwrap();
@@ -155,6 +203,18 @@ fn compare(exchange: &Recorded, report: &str) -> Result<(), String> {
     let (mut expected, reported) = (normal(&exchange.expected()), normal(&whole["response"]));
     correct(exchange, &mut expected);
     if expected == reported { Ok(()) } else { Err(format!("\n  expected {expected}\n  reported {reported}")) }
+}
+
+/// Image data must have left a name, and everything else must be as it was.
+fn compare_images(exchange: &Recorded, report: &Value) -> Result<(), String> {
+    let mut expected = exchange.expected();
+    for (index, element) in expected["data"].as_array_mut().into_iter().flatten().enumerate() {
+        if element["b64_json"].is_string() {
+            *element = report["response"]["data"][index].clone();
+            assert!(element.as_str().unwrap().ends_with(&format!("-{index}.png")));
+        }
+    }
+    if expected == report["response"] { Ok(()) } else { Err(format!("images {}", report["response"])) }
 }
 
 /// A translated answer must have every text, tool call, usage and finish of the one it was made from.

@@ -18,6 +18,7 @@ pub struct ConfigBuilder {
     pub(super) report_failures: Setting<Flag>,
     pub(super) metadata: Setting<Flag>,
     pub(super) responses: Setting<Choice>,
+    pub(super) track_images: Setting<Flag>,
     pub(super) allow_http: Setting<Flag>,
     pub(super) disabled: Setting<Flag>,
     routes: Vec<Route>,
@@ -37,6 +38,7 @@ impl ConfigBuilder {
             report_failures: Setting { name: "report_failures", value: None },
             metadata: Setting { name: "metadata", value: None },
             responses: Setting { name: "responses", value: None },
+            track_images: Setting { name: "track_images", value: None },
             allow_http: Setting { name: "allow_http", value: None },
             disabled: Setting { name: "disabled", value: None },
             routes: Vec::new(),
@@ -127,6 +129,14 @@ impl ConfigBuilder {
         self
     }
 
+    /// Whether generated images are reported. Default: on, as in the vendor's modules. Images that are answered as data
+    /// are taken out of the report, and posted one by one to [`upload_endpoint`](Self::upload_endpoint).
+    #[must_use]
+    pub fn track_images(mut self, track: bool) -> Self {
+        self.track_images = Setting { name: "track_images", value: Some(Flag::Value(track)) };
+        self
+    }
+
     /// Allows plain `http://` to a host that is not this machine. Default: not allowed, because the keys and the
     /// conversations would cross the network in the clear.
     #[must_use]
@@ -213,7 +223,11 @@ impl ConfigBuilder {
                 metadata: self.metadata.flag()?,
                 responses,
             },
-            endpoints: Endpoints { routes: self.routes, with_responses: responses != Responses::Off },
+            endpoints: Endpoints {
+                routes: self.routes,
+                with_responses: responses != Responses::Off,
+                with_images: self.track_images.flag_or(true)?,
+            },
             limits,
         })
     }

@@ -19,6 +19,7 @@ pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> Confi
     builder.upload_endpoint = optional("RECONIFY_UPLOAD_ENDPOINT");
     builder.report_failures = flag("RECONIFY_REPORT_FAILURES");
     builder.metadata = flag("RECONIFY_METADATA");
+    builder.track_images = flag("RECONIFY_TRACK_IMAGES");
     let Setting { name, value } = optional("RECONIFY_RESPONSES");
     builder.responses = Setting { name, value: value.map(Choice::Text) };
     builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
@@ -127,7 +128,7 @@ mod tests {
     fn a_switch_that_is_neither_on_nor_off_is_an_error() {
         assert!(error_with("RECONIFY_ALLOW_HTTP", "maybe").starts_with("RECONIFY_ALLOW_HTTP is \"maybe\""));
         assert!(error_with("RECONIFY_RESPONSES", "maybe").starts_with("RECONIFY_RESPONSES is \"maybe\""));
-        for name in ["RECONIFY_REPORT_FAILURES", "RECONIFY_METADATA"] {
+        for name in ["RECONIFY_REPORT_FAILURES", "RECONIFY_METADATA", "RECONIFY_TRACK_IMAGES"] {
             assert!(error_with(name, "maybe").starts_with(name));
             assert!(config(&[KEYS[0], KEYS[1], (name, "1")]).is_ok());
         }

@@ -57,7 +57,6 @@ pub(crate) struct Destination {
     pub(crate) app_key: SecretString,
     pub(crate) api_key: SecretString,
     pub(crate) endpoint: Url,
-    #[cfg_attr(not(test), expect(dead_code, reason = "checked from the start, for the upload of images"))]
     pub(crate) upload_endpoint: Url,
 }
 
@@ -114,6 +113,7 @@ impl Config {
     /// | `RECONIFY_SESSION_TIMEOUT` | minutes, a whole number from 1 | unset: the collector's own |
     /// | `RECONIFY_REPORT_FAILURES` | `1`: refused and failed exchanges are reported too | `0` |
     /// | `RECONIFY_RESPONSES` | the Responses API: `chat`, `verbatim` or `off` ([`Responses`]) | `chat` |
+    /// | `RECONIFY_TRACK_IMAGES` | `0`: generated images are not reported | `1` |
     /// | `RECONIFY_METADATA` | `1`: reports have a `metadata` object | `0` |
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
     /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; nothing else is read then | `0` |

@@ -94,8 +94,12 @@ impl Setting<Number> {
 
 impl Setting<Flag> {
     pub(super) fn flag(&self) -> Result<bool, Error> {
+        self.flag_or(false)
+    }
+
+    pub(super) fn flag_or(&self, default: bool) -> Result<bool, Error> {
         match &self.value {
-            None => Ok(false),
+            None => Ok(default),
             Some(Flag::Value(flag)) => Ok(*flag),
             Some(Flag::Text(text)) => match text.trim().to_ascii_lowercase().as_str() {
                 "1" | "true" | "yes" | "on" => Ok(true),

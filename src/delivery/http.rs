@@ -30,6 +30,7 @@ pub(crate) struct HttpTransport {
     /// `None` if no client could be made: there is no TLS then, or no certificates to trust.
     client: Option<Client>,
     endpoint: Url,
+    upload_endpoint: Url,
     keys: SecretString,
 }
 
@@ -45,7 +46,7 @@ struct Answer {
 
 impl HttpTransport {
     pub(crate) fn new(destination: Destination) -> Self {
-        let Destination { app_key, api_key, endpoint, .. } = destination;
+        let Destination { app_key, api_key, endpoint, upload_endpoint } = destination;
         let client = client(&endpoint)
             .inspect_err(
                 |error| tracing::error!(%error, "no HTTP client can be made: no report will be delivered"),
@@ -53,7 +54,7 @@ impl HttpTransport {
             .ok();
         let text = |key: &SecretString| Value::from(key.expose_secret()).to_string();
         let keys = format!(r#","appKey":{},"apiKey":{}"#, text(&app_key), text(&api_key)).into();
-        Self { client, endpoint, keys }
+        Self { client, endpoint, upload_endpoint, keys }
     }
 }
 
@@ -86,7 +87,7 @@ impl Service<Report> for HttpTransport {
         // The report is sent as it is held, around the keys: a copy would be held beside it for as long.
         let body = reqwest::Body::wrap(Parts([head, keys, tail].into()));
         let request = client
-            .post(self.endpoint.clone())
+            .post(if report.is_image_upload() { &self.upload_endpoint } else { &self.endpoint }.clone())
             .header(CONTENT_TYPE, "application/json")
             .header(USER_AGENT, concat!("tower-reconify/", env!("CARGO_PKG_VERSION")))
             .header("idempotency-key", report.id().to_string())

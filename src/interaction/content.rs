@@ -8,7 +8,9 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::decode::{Decoded, decode};
+use super::images;
 use super::json::{self, Fields, Node};
+use super::multipart;
 use super::responses;
 use super::sse::{Event, Events, looks_like_events};
 use super::stream::{self, Progress};
@@ -70,9 +72,16 @@ const CHOICES: Expected = ("choices", "[]");
 pub(super) fn of_request(reading: &Reading, message: Message) -> Content {
     let expected = match reading.endpoint {
         Endpoint::Chat | Endpoint::Responses => ("messages", "[]"),
-        Endpoint::Completion => ("prompt", "\"\""),
+        _ => ("prompt", "\"\""),
     };
-    let content = unstreamed(&Text::of(message, reading.limit), expected);
+    let text = Text::of(message, reading.limit);
+    if let MediaType::Form(content_type) = &text.head.media_type
+        && !text.is_truncated
+        && let Some(form) = multipart::fields(content_type, &text.bytes)
+    {
+        return Content::of_text(form);
+    }
+    let content = unstreamed(&text, expected);
     Content { json: reading.question(content.json), ..content }
 }
 
@@ -84,7 +93,7 @@ pub(super) fn of_response(reading: &Reading, message: Message) -> Content {
     if looks_like_events(&text.bytes) || says_events {
         return streamed(reading, &text);
     }
-    let content = unstreamed(&text, CHOICES);
+    let content = unstreamed(&text, reading.expected());
     Content { json: reading.answer(content.json), ..content }
 }
 
@@ -135,12 +144,14 @@ fn streamed(reading: &Reading, text: &Text) -> Content {
 enum Assembly<'a> {
     Chunks(stream::Assembly<'a>),
     Response(responses::Assembly<'a>),
+    Images(images::Assembly<'a>),
 }
 
 impl<'a> Assembly<'a> {
     fn of(endpoint: Endpoint) -> Self {
         match endpoint {
             Endpoint::Responses => Self::Response(responses::Assembly::default()),
+            endpoint if endpoint.is_image() => Self::Images(images::Assembly::default()),
             _ => Self::Chunks(stream::Assembly::default()),
         }
     }
@@ -149,6 +160,7 @@ impl<'a> Assembly<'a> {
         match self {
             Self::Chunks(chunks) => chunks.add(name, data),
             Self::Response(response) => response.add(name, data),
+            Self::Images(images) => images.add(name, data),
         }
     }
 
@@ -156,6 +168,7 @@ impl<'a> Assembly<'a> {
         match self {
             Self::Chunks(chunks) => &chunks.progress,
             Self::Response(response) => &response.progress,
+            Self::Images(images) => &images.progress,
         }
     }
 
@@ -163,6 +176,7 @@ impl<'a> Assembly<'a> {
         match self {
             Self::Chunks(chunks) => chunks.mark_truncated(mark),
             Self::Response(response) => response.mark_truncated(mark),
+            Self::Images(images) => images.mark_truncated(mark),
         }
     }
 
@@ -170,11 +184,17 @@ impl<'a> Assembly<'a> {
         match self {
             Self::Chunks(chunks) => chunks.finish(endpoint),
             Self::Response(response) => response.finish(),
+            Self::Images(images) => images.finish(),
         }
     }
 }
 
 impl Reading {
+    /// What consoles reach for in an answer.
+    fn expected(&self) -> Expected {
+        if self.endpoint.is_image() { ("data", "[]") } else { CHOICES }
+    }
+
     /// A request in the shape that is reported.
     fn question(&self, json: Box<RawValue>) -> Box<RawValue> {
         self.translated(json, responses::question)

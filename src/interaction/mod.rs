@@ -3,8 +3,10 @@
 mod choice;
 mod content;
 mod decode;
+mod images;
 mod json;
 mod merge;
+mod multipart;
 mod responses;
 mod sse;
 mod stream;
@@ -50,6 +52,16 @@ pub struct Interaction {
     pub(crate) responded: SystemTime,
     pub(crate) outcome: Outcome,
     pub(crate) details: Details,
+    /// Images that were taken out of the response.
+    pub(crate) images: Vec<Image>,
+}
+
+/// An image that is sent by itself.
+#[derive(Clone)]
+pub(crate) struct Image {
+    /// What stands in its place.
+    pub(crate) filename: String,
+    pub(crate) element: Box<RawValue>,
 }
 
 /// What is known of an interaction beside its content: the source of a report's metadata.
@@ -107,6 +119,7 @@ impl Interaction {
             responded: now,
             outcome: Outcome::Answered,
             details: Details::default(),
+            images: Vec::new(),
         })
     }
 

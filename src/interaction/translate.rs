@@ -4,6 +4,7 @@ use std::time::{Instant, SystemTime};
 use http::StatusCode;
 
 use super::content::{self, Content, Reading, Stream};
+use super::images;
 use super::{Details, Interaction, InteractionKind};
 use crate::config::{Reporting, Responses};
 use crate::endpoint::Endpoint;
@@ -77,6 +78,10 @@ pub(crate) fn translate(
         details.first_token = stream.first_token.map(|at| at.saturating_duration_since(exchange.started));
     }
     let request = content::of_request(&reading, request);
+    let (json, images) = match exchange.endpoint.is_image() {
+        true => images::detach(response.json, clock.at(exchange.started)),
+        false => (response.json, Vec::new()),
+    };
     details.is_truncated = request.is_truncated || response.is_truncated;
     Ok(Interaction {
         kind: match exchange.endpoint {
@@ -84,15 +89,17 @@ pub(crate) fn translate(
             Endpoint::Completion => InteractionKind::Completion,
             Endpoint::Responses if reading.is_translated => InteractionKind::Chat,
             Endpoint::Responses => InteractionKind::Response,
+            _ => InteractionKind::Image,
         },
         request: request.json,
-        response: response.json,
+        response: json,
         user: exchange.user.take(),
         session: exchange.session.take(),
         requested: clock.at(exchange.started),
         responded: clock.at(exchange.finished),
         outcome,
         details,
+        images,
     })
 }
 

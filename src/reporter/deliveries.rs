@@ -11,7 +11,7 @@ use tower::{BoxError, Service};
 use super::prepare::Job;
 use super::warnings::Warnings;
 use crate::config::MAX_DELIVERIES;
-use crate::delivery::DeliveryError;
+use crate::delivery::{DeliveryError, Retry};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
 
@@ -151,7 +151,7 @@ where
     }
 
     fn finish(&mut self, joined: Result<(Id, Attempt), JoinError>) {
-        let (task, job, result) = match joined {
+        let (task, mut job, result) = match joined {
             Ok((task, (job, result))) => (task, job, result),
             Err(error) => {
                 // The job was dropped as the task unwound, and counted.
@@ -164,7 +164,14 @@ where
         match result {
             Ok(()) => {
                 self.warnings.delivered();
-                self.settle(job, Settlement::Delivered);
+                match job.uploads.pop_front() {
+                    Some(upload) => {
+                        job.report = upload;
+                        job.retry = Retry::default();
+                        self.fresh.push_front(job);
+                    }
+                    None => self.settle(job, Settlement::Delivered),
+                }
             }
             Err(error) => self.fail(job, &error),
         }

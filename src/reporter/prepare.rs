@@ -1,5 +1,6 @@
 //! From what was captured to a report, with nothing that can stop the worker.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::budget::Admission;
@@ -16,6 +17,8 @@ pub(super) struct Job {
     pub(super) id: u64,
     pub(super) admission: Admission,
     pub(super) report: Report,
+    /// Images that follow the report.
+    pub(super) uploads: VecDeque<Report>,
     pub(super) retry: Retry,
     /// The collector has said how long to wait with it.
     pub(super) is_held: bool,
@@ -60,21 +63,36 @@ pub(super) fn interaction(
     job(id, admission, guarded(|| write(interaction, reporting)))
 }
 
-fn job(id: u64, mut admission: Admission, report: Result<Report, Settlement>) -> Result<Job, Settlement> {
-    let settlement = match report {
-        Ok(report) if admission.recharge(report.len()) => {
-            return Ok(Job { id, admission, report, retry: Retry::default(), is_held: false });
+/// A report and its images.
+type Written = (Report, Vec<Report>);
+
+fn job(id: u64, mut admission: Admission, written: Result<Written, Settlement>) -> Result<Job, Settlement> {
+    let settlement = match written {
+        Ok((report, uploads)) => {
+            let held = report.len() + uploads.iter().map(Report::len).sum::<usize>();
+            if admission.recharge(held) {
+                return Ok(Job {
+                    id,
+                    admission,
+                    report,
+                    uploads: uploads.into(),
+                    retry: Retry::default(),
+                    is_held: false,
+                });
+            }
+            Settlement::Dropped(DropReason::TooManyBytes)
         }
-        Ok(_) => Settlement::Dropped(DropReason::TooManyBytes),
         Err(settlement) => settlement,
     };
     admission.settle(settlement);
     Err(settlement)
 }
 
-fn write(interaction: &Interaction, reporting: Reporting) -> Result<Report, Settlement> {
+fn write(interaction: &Interaction, reporting: Reporting) -> Result<Written, Settlement> {
     // Serialising raw JSON into memory fails in no way that is known.
-    Report::new(interaction, reporting).map_err(|_| Settlement::Dropped(DropReason::Panicked))
+    let written =
+        Report::new(interaction, reporting).and_then(|report| Ok((report, Report::uploads(interaction)?)));
+    written.map_err(|_| Settlement::Dropped(DropReason::Panicked))
 }
 
 fn guarded<T>(work: impl FnOnce() -> Result<T, Settlement>) -> Result<T, Settlement> {

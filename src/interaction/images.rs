@@ -1,0 +1,133 @@
+//! Images: data is taken out of an answer, and a stream is its final event.
+
+use std::borrow::Cow;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::Image;
+use super::json::{self, Fields, Node};
+use super::stream::Progress;
+
+/// Puts a file name in the place of each element of `data` that holds an image itself, as the vendor's modules do:
+/// `{uuid}-{created}-{index}.png`.
+pub(super) fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
+    let mut images = Vec::new();
+    let text = without_images(&json, today, &mut images);
+    match text.and_then(|text| RawValue::from_string(text).ok()) {
+        Some(text) => (text, images),
+        None => (json, Vec::new()),
+    }
+}
+
+/// The answer with file names; `None` if there is nothing to replace.
+fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -> Option<String> {
+    let fields = json::object(json)?;
+    let get = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+    let elements = get("data").and_then(json::array)?;
+    let (uuid, created) = (Uuid::new_v4(), created(get("created"), today));
+    let mut data = Vec::with_capacity(elements.len());
+    for (index, element) in elements.into_iter().enumerate() {
+        if !has_data(element) {
+            data.push(Node::Raw(element));
+            continue;
+        }
+        let filename = format!("{uuid}-{created}-{index}.png");
+        data.push(Node::string(&filename));
+        images.push(Image { filename, element: element.to_owned() });
+    }
+    if images.is_empty() {
+        return None;
+    }
+    let mut answer = Fields::default();
+    let mut data = Some(Node::Array(data));
+    for (key, raw) in &fields {
+        let value = if key == "data" { data.take() } else { None };
+        answer.set(key.clone(), value.unwrap_or(Node::Raw(raw)));
+    }
+    let mut text = String::new();
+    answer.write(&mut text);
+    Some(text)
+}
+
+/// The second in which the images were made: as the answer says, or by the clock.
+fn created(said: Option<&RawValue>, today: SystemTime) -> u64 {
+    let said = said.and_then(|raw| raw.get().parse().ok());
+    said.unwrap_or_else(|| today.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+}
+
+fn has_data(element: &RawValue) -> bool {
+    let fields = json::object(element).unwrap_or_default();
+    fields.iter().any(|(key, raw)| key == "b64_json" && !json::is_blank(raw))
+}
+
+/// A stream of images, put together as the object that the unstreamed call would have returned.
+#[derive(Debug, Default)]
+pub(super) struct Assembly<'a> {
+    top: Fields<'a>,
+    images: Vec<Node<'a>>,
+    /// The latest preview, if nothing final came.
+    partial: Option<Node<'a>>,
+    pub(super) progress: Progress,
+}
+
+impl<'a> Assembly<'a> {
+    /// Takes in one event.
+    pub(super) fn add(&mut self, name: &[u8], data: &'a [u8]) {
+        if data.trim_ascii() == b"[DONE]" {
+            self.progress.is_done = true;
+            return;
+        }
+        self.progress.chunks += 1;
+        let Some(raw) = json::parse(data) else { return };
+        let Some(event) = json::object(raw) else { return };
+        let get = |name: &str| event.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+        let kind = get("type").and_then(json::text).map(str::as_bytes).unwrap_or(name);
+        let error = get("error").filter(|error| !json::is_null(error));
+        if kind == b"error" || error.is_some() {
+            self.progress.has_error = true;
+            self.top.set("error", Node::Raw(error.unwrap_or(raw)));
+        } else if kind.ends_with(b".completed") {
+            self.progress.is_done = true;
+            self.progress.has_token = true;
+            self.images.extend(image(&event));
+            for (key, raw) in event {
+                match &*key {
+                    "type" | "b64_json" | "url" | "revised_prompt" => {}
+                    "created_at" => self.top.set("created", Node::Raw(raw)),
+                    _ => self.top.set(key, Node::Raw(raw)),
+                }
+            }
+        } else if kind.ends_with(b".partial_image") {
+            self.progress.has_token = true;
+            self.partial = image(&event);
+        }
+    }
+
+    pub(super) fn mark_truncated(&mut self, mark: Node<'a>) {
+        self.top.set("truncated", mark);
+    }
+
+    /// The whole, as JSON text.
+    pub(super) fn finish(mut self) -> String {
+        if self.images.is_empty() {
+            self.images.extend(self.partial);
+        }
+        self.top.set("data", Node::Array(self.images));
+        let mut text = String::new();
+        self.top.write(&mut text);
+        text
+    }
+}
+
+/// The element of `data` that an event stands for.
+fn image<'a>(event: &[(Cow<'a, str>, &'a RawValue)]) -> Option<Node<'a>> {
+    let mut element = Fields::default();
+    for (key, raw) in event {
+        if matches!(&**key, "b64_json" | "url" | "revised_prompt") {
+            element.set(key.clone(), Node::Raw(raw));
+        }
+    }
+    element.contains("b64_json").then_some(Node::Object(element))
+}
