@@ -2,13 +2,16 @@
 
 use http::Method;
 
-/// An operation of the OpenAI HTTP API that the layer reports.
+/// An operation of the OpenAI HTTP API that the layer can report.
 ///
 /// ```
 /// use tower_reconify::{Config, Endpoint};
 ///
-/// // `POST /ask` speaks the chat-completions format under a name of its own.
-/// let config = Config::builder("app", "key").route("/ask", Endpoint::Chat).build()?;
+/// // `POST /ask` speaks the chat-completions format under a name of its own; embeddings are reported too.
+/// let config = Config::builder("app", "key")
+///     .route("/ask", Endpoint::Chat)
+///     .capture([Endpoint::Chat, Endpoint::Embedding])
+///     .build()?;
 /// # Ok::<_, tower_reconify::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,14 +21,24 @@ pub enum Endpoint {
     Chat,
     /// `POST …/completions`, reported with the type `completion`.
     Completion,
+    /// `POST …/responses`, reported as [`ConfigBuilder::responses`](crate::ConfigBuilder::responses) says.
+    Responses,
     /// `POST …/images/generations`, reported with the type `image`.
     ImageGeneration,
     /// `POST …/images/edits`, reported with the type `image`.
     ImageEdit,
     /// `POST …/images/variations`, reported with the type `image`.
     ImageVariation,
-    /// `POST …/responses`, reported as [`ConfigBuilder::responses`](crate::ConfigBuilder::responses) says.
-    Responses,
+    /// `POST …/embeddings`, reported with the type `embedding` if asked for.
+    Embedding,
+    /// `POST …/moderations`, reported with the type `moderation` if asked for.
+    Moderation,
+    /// `POST …/audio/speech`, reported with the type `speech` if asked for.
+    Speech,
+    /// `POST …/audio/transcriptions`, reported with the type `transcription` if asked for.
+    Transcription,
+    /// `POST …/audio/translations`, reported with the type `translation` if asked for.
+    Translation,
 }
 
 /// A path that an application gave to one of the endpoints.
@@ -35,34 +48,84 @@ pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
 }
 
-impl Endpoint {
-    /// Whether it answers with images.
-    pub(crate) fn is_image(self) -> bool {
-        matches!(self, Self::ImageGeneration | Self::ImageEdit | Self::ImageVariation)
-    }
-
-    /// Its name in settings and reports.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Chat => "chat",
-            Self::Completion => "completion",
-            Self::ImageGeneration => "image-generation",
-            Self::ImageEdit => "image-edit",
-            Self::ImageVariation => "image-variation",
-            Self::Responses => "responses",
-        }
-    }
-}
-
 /// What is captured.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Endpoints {
     /// Paths that the application gave to endpoints. They come before the known names.
     pub(crate) routes: Vec<Route>,
-    /// Whether the Responses API is captured under its known name.
-    pub(crate) with_responses: bool,
-    /// Whether images are captured under their known names.
-    pub(crate) with_images: bool,
+    /// Endpoints that are captured under their known names.
+    pub(crate) known: Vec<Endpoint>,
+}
+
+impl Endpoint {
+    /// Every endpoint, in the order of their declaration.
+    pub const ALL: [Self; 11] = [
+        Self::Chat,
+        Self::Completion,
+        Self::Responses,
+        Self::ImageGeneration,
+        Self::ImageEdit,
+        Self::ImageVariation,
+        Self::Embedding,
+        Self::Moderation,
+        Self::Speech,
+        Self::Transcription,
+        Self::Translation,
+    ];
+
+    /// Those that are captured unless a setting says otherwise: Reconify documents no type for the others.
+    pub(crate) const DEFAULT: [Self; 6] = [
+        Self::Chat,
+        Self::Completion,
+        Self::Responses,
+        Self::ImageGeneration,
+        Self::ImageEdit,
+        Self::ImageVariation,
+    ];
+
+    /// Its name in settings and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Completion => "completion",
+            Self::Responses => "responses",
+            Self::ImageGeneration => "image-generation",
+            Self::ImageEdit => "image-edit",
+            Self::ImageVariation => "image-variation",
+            Self::Embedding => "embedding",
+            Self::Moderation => "moderation",
+            Self::Speech => "speech",
+            Self::Transcription => "transcription",
+            Self::Translation => "translation",
+        }
+    }
+
+    /// Whether it answers with images.
+    pub(crate) fn is_image(self) -> bool {
+        matches!(self, Self::ImageGeneration | Self::ImageEdit | Self::ImageVariation)
+    }
+
+    /// The endpoint that has this path, under any prefix.
+    fn known(path: &str) -> Option<Self> {
+        // All known names but one end in the same letter, which most other paths do not.
+        let Some(name) = path.strip_suffix('s') else {
+            return path.ends_with("/audio/speech").then_some(Self::Speech);
+        };
+        if let Some(prefix) = name.strip_suffix("/completion") {
+            return Some(if prefix.ends_with("/chat") { Self::Chat } else { Self::Completion });
+        }
+        let known = [
+            ("/response", Self::Responses),
+            ("/images/generation", Self::ImageGeneration),
+            ("/images/edit", Self::ImageEdit),
+            ("/images/variation", Self::ImageVariation),
+            ("/embedding", Self::Embedding),
+            ("/moderation", Self::Moderation),
+            ("/audio/transcription", Self::Transcription),
+            ("/audio/translation", Self::Translation),
+        ];
+        known.into_iter().find(|(known, _)| name.ends_with(known)).map(|(_, endpoint)| endpoint)
+    }
 }
 
 impl Endpoints {
@@ -74,21 +137,7 @@ impl Endpoints {
         if let Some(route) = self.routes.iter().find(|route| path.ends_with(&route.path)) {
             return Some(route.endpoint);
         }
-        // All known names end in the same letter, which most other paths do not.
-        let name = path.strip_suffix('s')?;
-        if let Some(prefix) = name.strip_suffix("/completion") {
-            return Some(if prefix.ends_with("/chat") { Endpoint::Chat } else { Endpoint::Completion });
-        }
-        if name.ends_with("/response") {
-            return self.with_responses.then_some(Endpoint::Responses);
-        }
-        let known = [
-            ("/images/generation", Endpoint::ImageGeneration),
-            ("/images/edit", Endpoint::ImageEdit),
-            ("/images/variation", Endpoint::ImageVariation),
-        ];
-        let (_, endpoint) = known.into_iter().find(|(known, _)| name.ends_with(known))?;
-        self.with_images.then_some(endpoint)
+        Endpoint::known(path).filter(|endpoint| self.known.contains(endpoint))
     }
 }
 
@@ -98,7 +147,7 @@ mod tests {
 
     fn endpoint(path: &str) -> Option<Endpoint> {
         let routes = vec![Route { path: "/ask".to_owned(), endpoint: Endpoint::Chat }];
-        Endpoints { routes, with_responses: true, with_images: true }.of(&Method::POST, path)
+        Endpoints { routes, known: Endpoint::ALL.to_vec() }.of(&Method::POST, path)
     }
 
     #[test]
@@ -112,6 +161,11 @@ mod tests {
         assert_eq!(endpoint("/v1/images/generations"), Some(Endpoint::ImageGeneration));
         assert_eq!(endpoint("/v1/images/edits"), Some(Endpoint::ImageEdit));
         assert_eq!(endpoint("/v1/images/variations"), Some(Endpoint::ImageVariation));
+        assert_eq!(endpoint("/v1/embeddings"), Some(Endpoint::Embedding));
+        assert_eq!(endpoint("/v1/moderations"), Some(Endpoint::Moderation));
+        assert_eq!(endpoint("/v1/audio/speech"), Some(Endpoint::Speech));
+        assert_eq!(endpoint("/v1/audio/transcriptions"), Some(Endpoint::Transcription));
+        assert_eq!(endpoint("/v1/audio/translations"), Some(Endpoint::Translation));
     }
 
     #[test]

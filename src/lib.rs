@@ -23,7 +23,7 @@
 //!
 //! Nothing that can be seen. Requests and responses pass frame by frame, with the same bytes, headers, trailers, size
 //! hints, errors and back-pressure; a copy is kept as they pass. `POST`s whose path ends in `/chat/completions`,
-//! `/completions`, `/responses` or `/images/generations`, `edits` or `variations` are captured, and those of [declared routes](ConfigBuilder::route); everything else is only looked at
+//! `/completions`, `/responses` or `/images/generations`, `edits` or `variations` are captured, those of further endpoints if [asked for](ConfigBuilder::capture), and those of [declared routes](ConfigBuilder::route); everything else is only looked at
 //! once. The caller's task does no parsing, no I/O and no waiting: when both bodies have ended, one push hands them to a
 //! worker on a thread of its own. A Reconify that hangs, refuses or fails adds nothing to any request.
 //!

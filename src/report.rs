@@ -236,6 +236,11 @@ fn type_of(kind: InteractionKind) -> &'static str {
         InteractionKind::Completion => "completion",
         InteractionKind::Assistant => "assistant",
         InteractionKind::Image => "image",
+        InteractionKind::Embedding => "embedding",
+        InteractionKind::Moderation => "moderation",
+        InteractionKind::Speech => "speech",
+        InteractionKind::Transcription => "transcription",
+        InteractionKind::Translation => "translation",
         InteractionKind::Response => "response",
     }
 }

@@ -1,4 +1,4 @@
-use super::setting::{Choice, Flag, Number, Setting};
+use super::setting::{Captured, Choice, Flag, Number, Setting};
 use super::{
     Config, DEFAULT_ENDPOINT, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS, Destination,
     Limits, Reporting, Responses,
@@ -19,6 +19,7 @@ pub struct ConfigBuilder {
     pub(super) metadata: Setting<Flag>,
     pub(super) responses: Setting<Choice>,
     pub(super) track_images: Setting<Flag>,
+    pub(super) capture: Setting<Captured>,
     pub(super) allow_http: Setting<Flag>,
     pub(super) disabled: Setting<Flag>,
     routes: Vec<Route>,
@@ -39,6 +40,7 @@ impl ConfigBuilder {
             metadata: Setting { name: "metadata", value: None },
             responses: Setting { name: "responses", value: None },
             track_images: Setting { name: "track_images", value: None },
+            capture: Setting { name: "capture", value: None },
             allow_http: Setting { name: "allow_http", value: None },
             disabled: Setting { name: "disabled", value: None },
             routes: Vec::new(),
@@ -129,6 +131,16 @@ impl ConfigBuilder {
         self
     }
 
+    /// Which endpoints are captured, instead of the default: chat, completions, responses and images. Reconify documents
+    /// no type for the others ([`Endpoint`] has the types that they are reported with). [Declared routes](Self::route)
+    /// are captured in any case.
+    #[must_use]
+    pub fn capture(mut self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        let endpoints = endpoints.into_iter().collect();
+        self.capture = Setting { name: "capture", value: Some(Captured::Value(endpoints)) };
+        self
+    }
+
     /// Whether generated images are reported. Default: on, as in the vendor's modules. Images that are answered as data
     /// are taken out of the report, and posted one by one to [`upload_endpoint`](Self::upload_endpoint).
     #[must_use]
@@ -210,6 +222,13 @@ impl ConfigBuilder {
             check_route(route)?;
         }
         let responses = self.responses.choice()?;
+        let track_images = self.track_images.flag_or(true)?;
+        let mut known = self.capture.endpoints()?;
+        known.retain(|endpoint| match endpoint {
+            Endpoint::Responses => responses != Responses::Off,
+            endpoint if endpoint.is_image() => track_images,
+            _ => true,
+        });
         let limits = Limits {
             items: at_least_one("max_items", self.max_items)?,
             bytes: at_least_one("max_bytes", self.max_bytes)?,
@@ -223,11 +242,7 @@ impl ConfigBuilder {
                 metadata: self.metadata.flag()?,
                 responses,
             },
-            endpoints: Endpoints {
-                routes: self.routes,
-                with_responses: responses != Responses::Off,
-                with_images: self.track_images.flag_or(true)?,
-            },
+            endpoints: Endpoints { routes: self.routes, known },
             limits,
         })
     }

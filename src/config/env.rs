@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::builder::ConfigBuilder;
-use super::setting::{Choice, Flag, Number, Setting};
+use super::setting::{Captured, Choice, Flag, Number, Setting};
 
 pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> ConfigBuilder {
     let key = |name| Setting { name, value: variable(name).map(text) };
@@ -20,6 +20,8 @@ pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> Confi
     builder.report_failures = flag("RECONIFY_REPORT_FAILURES");
     builder.metadata = flag("RECONIFY_METADATA");
     builder.track_images = flag("RECONIFY_TRACK_IMAGES");
+    let Setting { name, value } = optional("RECONIFY_CAPTURE");
+    builder.capture = Setting { name, value: value.map(Captured::Text) };
     let Setting { name, value } = optional("RECONIFY_RESPONSES");
     builder.responses = Setting { name, value: value.map(Choice::Text) };
     builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
@@ -38,7 +40,7 @@ fn text(value: OsString) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Config, Error};
+    use crate::{Config, Endpoint, Error};
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, Error> {
         read(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())).build()
@@ -133,6 +135,17 @@ mod tests {
             assert!(config(&[KEYS[0], KEYS[1], (name, "1")]).is_ok());
         }
         assert!(error(&[("RECONIFY_DISABLED", "2")]).starts_with("RECONIFY_DISABLED is \"2\""));
+    }
+
+    #[test]
+    fn the_captured_endpoints_are_a_list_of_known_names_or_all() {
+        let known = |list| config(&[KEYS[0], KEYS[1], ("RECONIFY_CAPTURE", list)]).unwrap().endpoints.known;
+        assert_eq!(known(""), Endpoint::DEFAULT);
+        assert_eq!(known("All"), Endpoint::ALL);
+        assert_eq!(known(" chat, Embedding ,"), [Endpoint::Chat, Endpoint::Embedding]);
+        let error = error_with("RECONIFY_CAPTURE", "chat,chats");
+        assert!(error.starts_with("RECONIFY_CAPTURE is a list with \"chats\""), "{error}");
+        assert!(Endpoint::ALL.iter().all(|endpoint| error.contains(endpoint.name())), "{error}");
     }
 
     #[test]

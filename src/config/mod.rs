@@ -12,6 +12,8 @@ use url::Url;
 
 pub use self::builder::ConfigBuilder;
 pub(crate) use self::target::is_this_machine;
+#[cfg(doc)]
+use crate::endpoint::Endpoint;
 use crate::endpoint::Endpoints;
 use crate::error::Error;
 
@@ -114,6 +116,7 @@ impl Config {
     /// | `RECONIFY_REPORT_FAILURES` | `1`: refused and failed exchanges are reported too | `0` |
     /// | `RECONIFY_RESPONSES` | the Responses API: `chat`, `verbatim` or `off` ([`Responses`]) | `chat` |
     /// | `RECONIFY_TRACK_IMAGES` | `0`: generated images are not reported | `1` |
+    /// | `RECONIFY_CAPTURE` | the [names](Endpoint::name) of the endpoints that are captured, with commas between them, or `all` | chat, completions, responses, images |
     /// | `RECONIFY_METADATA` | `1`: reports have a `metadata` object | `0` |
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
     /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; nothing else is read then | `0` |

@@ -1,6 +1,7 @@
 //! Single settings, and what each may hold.
 
 use super::Responses;
+use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind};
 
 /// A value and where it was set, so that an error can name the variable or the setter.
@@ -29,6 +30,41 @@ pub(super) enum Flag {
 pub(super) enum Choice {
     Value(Responses),
     Text(String),
+}
+
+/// The endpoints that are captured, from code, or as a list from a variable.
+#[derive(Clone)]
+pub(super) enum Captured {
+    Value(Vec<Endpoint>),
+    Text(String),
+}
+
+impl Setting<Captured> {
+    pub(super) fn endpoints(&self) -> Result<Vec<Endpoint>, Error> {
+        let list = match &self.value {
+            None => return Ok(Endpoint::DEFAULT.to_vec()),
+            Some(Captured::Value(endpoints)) => return Ok(endpoints.clone()),
+            Some(Captured::Text(list)) => list,
+        };
+        if list.trim().eq_ignore_ascii_case("all") {
+            return Ok(Endpoint::ALL.to_vec());
+        }
+        let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(|name| self.endpoint(name)).collect()
+    }
+
+    fn endpoint(&self, name: &str) -> Result<Endpoint, Error> {
+        let known = Endpoint::ALL.into_iter().find(|endpoint| endpoint.name().eq_ignore_ascii_case(name));
+        known.ok_or_else(|| {
+            let names: Vec<_> = Endpoint::ALL.iter().map(|endpoint| endpoint.name()).collect();
+            Error::from(Kind::Invalid {
+                setting: self.name.into(),
+                value: format!("a list with {name:?}"),
+                problem: format!("which is none of {}", names.join(", ")).into(),
+                hint: "name endpoints that are known, with commas between them, or use all",
+            })
+        })
+    }
 }
 
 impl Setting<Choice> {

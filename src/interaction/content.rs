@@ -7,13 +7,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use super::assembly::Assembly;
 use super::decode::{Decoded, decode};
-use super::images;
 use super::json::{self, Fields, Node};
 use super::multipart;
 use super::responses;
 use super::sse::{Event, Events, looks_like_events};
-use super::stream::{self, Progress};
+use super::stream::Progress;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Head, Mark, MediaType, Message};
 
@@ -64,15 +64,17 @@ struct Text {
 }
 
 /// A field that the console reaches for without looking whether it is there: it stands in whatever replaces a body.
-type Expected = (&'static str, &'static str);
+type Expected = Option<(&'static str, &'static str)>;
 
-const CHOICES: Expected = ("choices", "[]");
+const CHOICES: Expected = Some(("choices", "[]"));
 
 /// What was asked.
 pub(super) fn of_request(reading: &Reading, message: Message) -> Content {
     let expected = match reading.endpoint {
-        Endpoint::Chat | Endpoint::Responses => ("messages", "[]"),
-        _ => ("prompt", "\"\""),
+        Endpoint::Chat | Endpoint::Responses => Some(("messages", "[]")),
+        Endpoint::Completion => Some(("prompt", "\"\"")),
+        endpoint if endpoint.is_image() => Some(("prompt", "\"\"")),
+        _ => None,
     };
     let text = Text::of(message, reading.limit);
     if let MediaType::Form(content_type) = &text.head.media_type
@@ -98,18 +100,18 @@ pub(super) fn of_response(reading: &Reading, message: Message) -> Content {
 }
 
 /// An error of our own, in the shape of OpenAI's.
-pub(super) fn of_error(kind: &str, message: &str) -> Content {
+pub(super) fn of_error(reading: &Reading, kind: &str, message: &str) -> Content {
     let mut error = Fields::default();
     error.set("type", Node::string(kind));
     error.set("message", Node::string(message));
     let mut fields = Fields::default();
     fields.set("error", Node::Object(error));
-    Content::unstreamed(fields, CHOICES)
+    Content::unstreamed(fields, reading.expected())
 }
 
 /// What stands for an answer that never came.
-pub(super) fn of_no_response() -> Content {
-    Content::unstreamed(Fields::default(), CHOICES)
+pub(super) fn of_no_response(reading: &Reading) -> Content {
+    Content::unstreamed(Fields::default(), reading.expected())
 }
 
 fn streamed(reading: &Reading, text: &Text) -> Content {
@@ -140,59 +142,14 @@ fn streamed(reading: &Reading, text: &Text) -> Content {
     Content { json, stream: Some(stream), is_truncated: text.is_truncated }
 }
 
-/// What puts a stream together.
-enum Assembly<'a> {
-    Chunks(stream::Assembly<'a>),
-    Response(responses::Assembly<'a>),
-    Images(images::Assembly<'a>),
-}
-
-impl<'a> Assembly<'a> {
-    fn of(endpoint: Endpoint) -> Self {
-        match endpoint {
-            Endpoint::Responses => Self::Response(responses::Assembly::default()),
-            endpoint if endpoint.is_image() => Self::Images(images::Assembly::default()),
-            _ => Self::Chunks(stream::Assembly::default()),
-        }
-    }
-
-    fn add(&mut self, name: &[u8], data: &'a [u8]) {
-        match self {
-            Self::Chunks(chunks) => chunks.add(name, data),
-            Self::Response(response) => response.add(name, data),
-            Self::Images(images) => images.add(name, data),
-        }
-    }
-
-    fn progress(&self) -> &Progress {
-        match self {
-            Self::Chunks(chunks) => &chunks.progress,
-            Self::Response(response) => &response.progress,
-            Self::Images(images) => &images.progress,
-        }
-    }
-
-    fn mark_truncated(&mut self, mark: Node<'a>) {
-        match self {
-            Self::Chunks(chunks) => chunks.mark_truncated(mark),
-            Self::Response(response) => response.mark_truncated(mark),
-            Self::Images(images) => images.mark_truncated(mark),
-        }
-    }
-
-    fn finish(self, endpoint: Endpoint) -> String {
-        match self {
-            Self::Chunks(chunks) => chunks.finish(endpoint),
-            Self::Response(response) => response.finish(),
-            Self::Images(images) => images.finish(),
-        }
-    }
-}
-
 impl Reading {
     /// What consoles reach for in an answer.
     fn expected(&self) -> Expected {
-        if self.endpoint.is_image() { ("data", "[]") } else { CHOICES }
+        match self.endpoint {
+            Endpoint::Chat | Endpoint::Completion | Endpoint::Responses => CHOICES,
+            endpoint if endpoint.is_image() => Some(("data", "[]")),
+            _ => None,
+        }
     }
 
     /// A request in the shape that is reported.
@@ -276,8 +233,10 @@ impl Content {
         json::object(&self.json).is_some_and(|fields| fields.iter().any(|(key, _)| key == "error"))
     }
 
-    fn unstreamed(mut fields: Fields<'_>, (key, empty): Expected) -> Self {
-        fields.set(key, Node::Literal(empty.into()));
+    fn unstreamed(mut fields: Fields<'_>, expected: Expected) -> Self {
+        if let Some((key, empty)) = expected {
+            fields.set(key, Node::Literal(empty.into()));
+        }
         let mut text = String::new();
         fields.write(&mut text);
         Self::of_text(text)

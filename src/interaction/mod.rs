@@ -1,5 +1,7 @@
 //! From raw bytes to an interaction: what was asked, and what was answered.
 
+mod assembly;
+mod audio;
 mod choice;
 mod content;
 mod decode;
@@ -91,7 +93,17 @@ pub enum InteractionKind {
     Assistant,
     /// Generated images.
     Image,
-    /// An answer of the Responses API in its own shape, which no type of the vendor's is for.
+    /// Embeddings; like all that follow, no type of the vendor's.
+    Embedding,
+    /// A moderation.
+    Moderation,
+    /// Speech made of a text.
+    Speech,
+    /// A text made of speech.
+    Transcription,
+    /// An English text made of speech.
+    Translation,
+    /// An answer of the Responses API in its own shape.
     Response,
 }
 

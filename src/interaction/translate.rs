@@ -56,9 +56,9 @@ pub(crate) fn translate(
         ..Details::default()
     };
     let (response, outcome) = match answer {
-        Answer::None => (content::of_no_response(), Outcome::Abandoned),
+        Answer::None => (content::of_no_response(&reading), Outcome::Abandoned),
         Answer::Failed if with_failures => (
-            content::of_error("no_response", "The service gave an error instead of a response."),
+            content::of_error(&reading, "no_response", "The service gave an error instead of a response."),
             Outcome::Failed,
         ),
         Answer::Failed => return Err(Settlement::Withheld(WithholdReason::Failed)),
@@ -89,7 +89,14 @@ pub(crate) fn translate(
             Endpoint::Completion => InteractionKind::Completion,
             Endpoint::Responses if reading.is_translated => InteractionKind::Chat,
             Endpoint::Responses => InteractionKind::Response,
-            _ => InteractionKind::Image,
+            Endpoint::ImageGeneration | Endpoint::ImageEdit | Endpoint::ImageVariation => {
+                InteractionKind::Image
+            }
+            Endpoint::Embedding => InteractionKind::Embedding,
+            Endpoint::Moderation => InteractionKind::Moderation,
+            Endpoint::Speech => InteractionKind::Speech,
+            Endpoint::Transcription => InteractionKind::Transcription,
+            Endpoint::Translation => InteractionKind::Translation,
         },
         request: request.json,
         response: json,
@@ -115,7 +122,7 @@ fn read(reading: &Reading, status: StatusCode, message: Message) -> (Content, Ou
         return (response, Outcome::Refused);
     }
     let message = format!("The service answered with status {}.", status.as_u16());
-    (content::of_error("refused", &message), Outcome::Refused)
+    (content::of_error(reading, "refused", &message), Outcome::Refused)
 }
 
 /// Clients stop reading a stream at its `[DONE]`: such an answer is whole, however its body ended.

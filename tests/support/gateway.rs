@@ -41,13 +41,19 @@ impl Gateway {
 
     /// Between an OpenAI and a collector of the test's.
     pub async fn between(openai: SocketAddr, collector: SocketAddr) -> Self {
-        Self::start(&[
+        Self::between_with(openai, collector, &[]).await
+    }
+
+    /// Between them, with further variables.
+    pub async fn between_with(openai: SocketAddr, collector: SocketAddr, more: &[(&str, &str)]) -> Self {
+        let mut variables = vec![
             ("OPENAI_BASE_URL", format!("http://{openai}/v1")),
             ("RECONIFY_ENDPOINT", format!("http://{collector}/track")),
             ("RECONIFY_APP_KEY", APP_KEY.to_owned()),
             ("RECONIFY_API_KEY", API_KEY.to_owned()),
-        ])
-        .await
+        ];
+        variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        Self::start(&variables).await
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -1,0 +1,86 @@
+//! Endpoints that Reconify documents no type for: captured only if asked for.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use axum::body::Body;
+use axum::http::Response;
+use serde_json::json;
+use support::{Observed, events, exchange, field, observed, observed_with, post};
+use tower_reconify::{Config, Endpoint};
+
+const PATHS: [(&str, &str); 5] = [
+    ("/v1/embeddings", "embedding"),
+    ("/v1/moderations", "moderation"),
+    ("/v1/audio/speech", "speech"),
+    ("/v1/audio/transcriptions", "transcription"),
+    ("/v1/audio/translations", "translation"),
+];
+
+fn asked() -> Observed {
+    observed_with(Config::builder("a", "b").capture(Endpoint::ALL).build().unwrap())
+}
+
+#[tokio::test]
+async fn they_pass_through_unless_asked_for() {
+    let mut observed = observed();
+    for (path, _) in PATHS {
+        exchange(&observed, post(path, "{}"), support::json("{}")).await;
+    }
+    assert_eq!(observed.settle().await.1.captured, 0);
+}
+
+#[tokio::test]
+async fn they_are_reported_letter_by_letter_with_types_of_their_own() {
+    let mut observed = asked();
+    for (path, kind) in PATHS {
+        let (request, response) = (r#"{"model":"m","input": "x"}"#, r#"{"data":[1.50e-3],"text": "t"}"#);
+        exchange(&observed, post(path, request), support::json(response)).await;
+        let report = observed.report_text().await;
+        assert!(field(&report, "reconify").contains(&format!(r#""type":"{kind}""#)), "{report}");
+        assert_eq!((field(&report, "request"), field(&report, "response")), (request, response));
+    }
+}
+
+#[tokio::test]
+async fn sound_is_reported_by_type_and_length() {
+    let mut observed = asked();
+    let sound = Response::builder()
+        .header("content-type", "audio/mpeg")
+        .body(Body::from(vec![0xff_u8; 5_000]))
+        .unwrap();
+    exchange(&observed, post("/v1/audio/speech", "{}"), sound).await;
+    assert_eq!(observed.report().await["response"], json!({"contentType": "audio/mpeg", "bytes": 5_000}));
+}
+
+#[tokio::test]
+async fn a_streamed_transcription_is_its_final_event_or_the_text_so_far() {
+    let mut observed = asked();
+    let deltas = [
+        r#"{"type":"transcript.text.delta","delta":"Hel"}"#,
+        r#"{"type":"transcript.text.delta","delta":"lo"}"#,
+    ];
+    let done = r#"{"type":"transcript.text.done","text":"Hello","usage":{"type":"tokens","total_tokens":3}}"#;
+    let path = "/v1/audio/transcriptions";
+    exchange(&observed, post(path, "{}"), events(&[deltas[0], deltas[1], done])).await;
+    let whole = json!({"text": "Hello", "usage": {"type": "tokens", "total_tokens": 3}});
+    assert_eq!(observed.report().await["response"], whole);
+    exchange(&observed, post(path, "{}"), events(&deltas)).await;
+    assert_eq!(observed.report().await["response"], json!({"text": "Hello"}));
+}
+
+#[tokio::test]
+async fn a_list_of_endpoints_replaces_the_default() {
+    let mut observed =
+        observed_with(Config::builder("a", "b").capture([Endpoint::Embedding]).build().unwrap());
+    exchange(&observed, support::chat(), support::json("{}")).await;
+    exchange(&observed, post("/v1/embeddings", "{}"), support::json("{}")).await;
+    assert_eq!(observed.settle().await.1.captured, 1);
+}
