@@ -80,7 +80,7 @@
 //!
 //! Reports wait in a queue that is bounded in items and in bytes; beyond that the newest is dropped, never the exchange.
 //! Up to 32 are posted at once, each attempt with 3 s to connect and 10 s in all. Connection errors, 408, 425, 429 and 5xx
-//! are tried again, ten times, after pauses of 0.5 s doubling to 60 s (full jitter; a `Retry-After` is waited for, up to
+//! are tried again, up to ten attempts in all, after pauses of 0.5 s doubling to 60 s (full jitter; a `Retry-After` is waited for, up to
 //! 300 s). Other statuses, and a success whose JSON says otherwise, are final. [`Reporter::stats`] accounts for every
 //! interaction. What is queued lives in memory: what is not delivered when the process ends is lost, so call
 //! [`Reporter::shutdown`].
@@ -120,6 +120,9 @@ pub use self::endpoint::Endpoint;
 pub use self::error::Error;
 pub use self::exchange::Outcome;
 pub use self::identity::{Session, Tags, User};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use self::interaction::fuzzing;
 pub use self::interaction::{Interaction, InteractionKind};
 pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
 pub use self::report::Report;

@@ -5,6 +5,8 @@ mod audio;
 mod choice;
 mod content;
 mod decode;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod images;
 mod json;
 mod merge;
