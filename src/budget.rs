@@ -47,11 +47,8 @@ impl Budget {
 
     /// Takes room for bytes, if there is enough.
     pub(crate) fn charge(&self, bytes: usize) -> bool {
-        if self.bytes.fetch_add(bytes, Relaxed).saturating_add(bytes) <= self.limits.bytes {
-            return true;
-        }
-        self.release(bytes);
-        false
+        let within = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.limits.bytes);
+        self.bytes.fetch_update(Relaxed, Relaxed, within).is_ok()
     }
 
     /// Gives back room taken with [`charge`](Self::charge).

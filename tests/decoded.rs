@@ -183,6 +183,25 @@ async fn what_bodies_grow_by_when_they_are_decoded_is_in_the_budget() {
     assert_eq!(reporter.stats().pending, 1);
 }
 
+/// Each of them settles at once, since it does not fit into the budget: that leaves room for the next, and must not
+/// leave none for the shutdown.
+#[tokio::test]
+async fn a_queue_of_bombs_does_not_keep_the_worker_from_hearing_a_shutdown() {
+    let config = Config::builder("a", "b").max_bytes(512 * 1024).build().unwrap();
+    let layer = ReconifyLayer::with_transport(
+        config,
+        service_fn(|_: Report| std::future::pending::<Result<(), Infallible>>()),
+    );
+    let bomb = read(BrotliEncoder::new(&*vec![b' '; 8 * 1024 * 1024])).await;
+    for _ in 0..200 {
+        let response = begin(&layer, encoded("br", bomb.clone())).await;
+        response.into_body().collect().await.unwrap();
+    }
+    let report = layer.reporter().shutdown(SHORT).await;
+    assert!(report.dropped > 0 && report.in_flight == 0, "{report:?}");
+    assert!(layer.reporter().stats().dropped(DropReason::Shutdown) > 0, "it did not wait for all of them");
+}
+
 #[tokio::test]
 async fn answers_that_take_long_to_read_do_not_hold_up_the_deadline() {
     let layer =

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use support::{ANSWER, PATIENCE, assert_accounted, begin, config, json};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tower::{Service, service_fn};
 use tower_reconify::{DeliveryError, DropReason, Interaction, InteractionKind, ReconifyLayer, Report};
 
@@ -30,11 +30,11 @@ async fn exchange(layer: &ReconifyLayer) {
 }
 
 /// A transport that tells when it has been called, and never answers.
-fn hanging() -> (ReconifyLayer, Arc<Notify>) {
-    let called = Arc::new(Notify::new());
+fn hanging() -> (ReconifyLayer, Arc<Semaphore>) {
+    let called = Arc::new(Semaphore::new(0));
     let tell = Arc::clone(&called);
     let transport = service_fn(move |_: Report| {
-        tell.notify_one();
+        tell.add_permits(1);
         pending::<Result<(), Infallible>>()
     });
     (ReconifyLayer::with_transport(config(), transport), called)
@@ -44,7 +44,7 @@ fn hanging() -> (ReconifyLayer, Arc<Notify>) {
 async fn a_running_delivery_is_counted_once_when_shutdown_cuts_it_off() {
     let (layer, called) = hanging();
     exchange(&layer).await;
-    called.notified().await;
+    called.acquire().await.unwrap().forget();
     let report = layer.reporter().shutdown(SHORT).await;
     assert_eq!((report.dropped, report.in_flight), (1, 0));
     let stats = layer.reporter().stats();
@@ -55,7 +55,7 @@ async fn a_running_delivery_is_counted_once_when_shutdown_cuts_it_off() {
 async fn all_who_wait_when_the_worker_ends_hear_the_truth() {
     let (layer, called) = hanging();
     exchange(&layer).await;
-    called.notified().await;
+    called.acquire().await.unwrap().forget();
     let reporter = layer.reporter();
     let (flush, first, second) =
         tokio::join!(reporter.flush(PATIENCE), reporter.shutdown(SHORT), reporter.shutdown(SHORT));
@@ -100,6 +100,39 @@ async fn shutdown_waits_for_what_is_handed_over_while_it_waits_and_says_if_it_is
     let report = shutdown.await.unwrap();
     assert_eq!((report.delivered, report.dropped, report.in_flight), (1, 1, 0));
     assert_accounted(&layer.reporter().stats());
+}
+
+#[tokio::test]
+async fn what_is_handed_over_during_a_shutdown_and_lost_is_in_its_answer() {
+    let (layer, called) = hanging();
+    for _ in 0..32 {
+        exchange(&layer).await;
+    }
+    // All places are taken: what follows stays in the queue.
+    for _ in 0..32 {
+        tokio::time::timeout(PATIENCE, called.acquire()).await.expect("all are tried").unwrap().forget();
+    }
+    let responses = [begin(&layer, json(ANSWER)).await, begin(&layer, json(ANSWER)).await];
+    let reporter = layer.reporter();
+    let shutdown = tokio::spawn(async move { reporter.shutdown(Duration::from_secs(1)).await });
+    tokio::time::timeout(PATIENCE, async { while exchange_is_captured(&layer).await {} })
+        .await
+        .expect("the shutdown has begun");
+    drop(responses);
+    let report = shutdown.await.unwrap();
+    assert_eq!((report.dropped, report.in_flight), (34, 0));
+}
+
+/// Whether the layer still captures: one more exchange is not dropped at once.
+async fn exchange_is_captured(layer: &ReconifyLayer) -> bool {
+    let before = layer.reporter().stats().dropped(DropReason::Shutdown);
+    tokio::task::yield_now().await;
+    let inner =
+        tower::service_fn(async |_: axum::http::Request<tower_reconify::RequestBody<axum::body::Body>>| {
+            Err::<axum::http::Response<axum::body::Body>, _>("x")
+        });
+    let _ = tower::ServiceExt::oneshot(tower::Layer::layer(layer, inner), support::chat()).await;
+    layer.reporter().stats().dropped(DropReason::Shutdown) == before
 }
 
 #[tokio::test]

@@ -389,3 +389,16 @@ async fn hostile_nesting_is_reported_without_harm() {
         response.contains(r#""object":"chat.completion""#) && response.contains(&deep[1..deep.len() - 1])
     );
 }
+
+#[tokio::test]
+async fn millions_of_choices_or_calls_are_not_held() {
+    let choices: String = (0..100_000).map(|i| format!(r#"{{"index":{i}}},"#)).collect();
+    let calls: String = (0..100_000).map(|i| format!(r#"{{"index":{i}}},"#)).collect();
+    let chunks = [
+        format!(r#"{{"choices":[{choices}{{}}]}}"#),
+        format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{calls}{{}}]}}}}]}}"#),
+    ];
+    let response = assembled(&[&chunks[0], &chunks[1]]).await;
+    assert_eq!(response["choices"].as_array().unwrap().len(), 1_024);
+    assert_eq!(response["choices"][0]["message"]["tool_calls"].as_array().unwrap().len(), 4_096);
+}

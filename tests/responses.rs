@@ -246,3 +246,20 @@ async fn it_can_be_reported_verbatim_or_not_at_all() {
     exchange(&off, request(&json!({"input": "hi"})), support::json(answer().to_string())).await;
     assert_eq!(off.settle().await.1.captured, 0);
 }
+
+#[tokio::test]
+async fn more_items_than_any_conversation_has_are_reported_by_their_length() {
+    let mut observed = observed();
+    let asked = json!({"input": vec![json!({}); 20_000]});
+    let answered = json!({"object": "response", "output": vec![json!({}); 20_000]});
+    let report = report_of(&mut observed, &asked, support::json(answered.to_string())).await;
+    let length = |body: &Value| body.to_string().len();
+    assert_eq!(
+        report["request"],
+        json!({"contentType": "application/json", "bytes": length(&asked), "messages": []})
+    );
+    assert_eq!(
+        report["response"],
+        json!({"contentType": "application/json", "bytes": length(&answered), "choices": []})
+    );
+}

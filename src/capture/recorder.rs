@@ -51,25 +51,37 @@ impl Recorder {
 
     pub(crate) fn record(&mut self, frame: &Bytes, budget: &Budget) {
         self.passed += frame.len() as u64;
-        if let Some(marks) = &mut self.marks
-            && marks.len() < MOST_MARKS
-        {
-            marks.push(Mark { passed: self.passed, at: Instant::now() });
-        }
         if frame.is_empty() || self.over_budget {
             return;
         }
+        self.mark(budget);
         let room = budget.body_limit().saturating_sub(self.kept_bytes);
         let kept = if frame.len() <= room {
             self.keep(frame, budget)
         } else {
-            room == 0 || self.keep(&frame.slice(..room), budget)
+            // Copied: a slice would keep all of the frame.
+            room == 0 || self.keep(&Bytes::copy_from_slice(frame.get(..room).unwrap_or_default()), budget)
         };
         if !kept {
             self.over_budget = true;
             self.kept = Kept::Nothing;
             budget.release(mem::take(&mut self.charged));
         }
+    }
+
+    /// Notes the moment, as far as that is asked for and the budget has room.
+    fn mark(&mut self, budget: &Budget) {
+        let Some(marks) = &mut self.marks else { return };
+        if marks.len() == marks.capacity() {
+            let more = marks.len().clamp(16, MOST_MARKS);
+            let has_room =
+                marks.len() < MOST_MARKS && charge(&mut self.charged, more * size_of::<Mark>(), budget);
+            if !has_room {
+                return;
+            }
+            marks.reserve_exact(more);
+        }
+        marks.push(Mark { passed: self.passed, at: Instant::now() });
     }
 
     /// Whether the budget had room.
@@ -88,7 +100,8 @@ impl Recorder {
             Kept::One(first) => {
                 let first = mem::take(first);
                 self.kept = Kept::Many { blocks: Vec::new(), open: BytesMut::new() };
-                budget.release(mem::take(&mut self.charged));
+                budget.release(first.len());
+                self.charged -= first.len();
                 self.append(&first, budget) && self.append(frame, budget)
             }
             Kept::Many { .. } => self.append(frame, budget),
@@ -219,6 +232,27 @@ mod tests {
         let frame = Bytes::from(vec![b'x'; KEEP_BY_REFERENCE]);
         let recording = record(std::slice::from_ref(&frame), &budget(10_000, 10_000));
         assert_eq!(recording.pieces[0].as_ptr(), frame.as_ptr());
+    }
+
+    #[test]
+    fn a_frame_that_is_cut_at_the_limit_is_not_pinned() {
+        let frame = Bytes::from(vec![b'x'; 100_000]);
+        let recording = record(std::slice::from_ref(&frame), &budget(1_000_000, 20_000));
+        assert!(frame.is_unique());
+        assert_eq!((recording.passed, recording.into_bytes().len()), (100_000, 20_000));
+    }
+
+    #[test]
+    fn moments_are_in_the_budget() {
+        let budget = budget(10_000, 10_000);
+        let mut recorder = Recorder::with_marks();
+        for _ in 0..2_000 {
+            recorder.record(&Bytes::from_static(b"x"), &budget);
+        }
+        let recording = recorder.finish(Ended::Complete);
+        assert!(!recording.over_budget && !recording.marks.is_empty());
+        assert!(recording.charged >= recording.marks.len() * size_of::<Mark>() + 2_000);
+        assert_eq!(budget.stats().bytes_held, recording.charged as u64);
     }
 
     #[test]

@@ -110,7 +110,7 @@ impl ConfigBuilder {
     /// | --- | --- |
     /// | `id` | the report's id: unique, and the same on every attempt to deliver it |
     /// | `outcome` | `answered`, `refused`, `failed`, `interrupted` or `abandoned` |
-    /// | `endpoint` | `chat` or `completion`; null for what was reported by hand |
+    /// | `endpoint` | the [name](Endpoint::name) of the endpoint; null for what was reported by hand |
     /// | `status` | the HTTP status of the answer, null without one |
     /// | `requestId` | the answer's `x-request-id`, null without one |
     /// | `streamed`, `chunks` | whether the answer was an event stream, and how many events with data it had |
@@ -181,7 +181,8 @@ impl ConfigBuilder {
     }
 
     /// How many bytes of recorded bodies and reports may be held at once. Beyond it the newest is dropped and counted.
-    /// Default: 64 MiB, about 16,000 exchanges of 4 KiB.
+    /// Default: 64 MiB, about 16,000 exchanges of 4 KiB. What an envelope
+    /// adds to a report, up to 4 KiB, is granted.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;

@@ -28,10 +28,15 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 /// Posts reports with reqwest, and adds the keys to them as it does.
 pub(crate) struct HttpTransport {
     /// `None` if no client could be made: there is no TLS then, or no certificates to trust.
-    client: Option<Client>,
-    endpoint: Url,
-    upload_endpoint: Url,
+    interactions: Option<Target>,
+    uploads: Option<Target>,
     keys: SecretString,
+}
+
+/// An address, and the client for it: whether there is a proxy on the way depends on the address.
+struct Target {
+    client: Client,
+    url: Url,
 }
 
 /// A body of several parts whose length is known.
@@ -47,14 +52,18 @@ struct Answer {
 impl HttpTransport {
     pub(crate) fn new(destination: Destination) -> Self {
         let Destination { app_key, api_key, endpoint, upload_endpoint } = destination;
-        let client = client(&endpoint)
-            .inspect_err(
-                |error| tracing::error!(%error, "no HTTP client can be made: no report will be delivered"),
-            )
-            .ok();
         let text = |key: &SecretString| Value::from(key.expose_secret()).to_string();
         let keys = format!(r#","appKey":{},"apiKey":{}"#, text(&app_key), text(&api_key)).into();
-        Self { client, endpoint, upload_endpoint, keys }
+        Self { interactions: Target::new(endpoint), uploads: Target::new(upload_endpoint), keys }
+    }
+}
+
+impl Target {
+    fn new(url: Url) -> Option<Self> {
+        let client = client(&url).inspect_err(
+            |error| tracing::error!(%error, "no HTTP client can be made: no report will be delivered"),
+        );
+        Some(Self { client: client.ok()?, url })
     }
 }
 
@@ -79,7 +88,8 @@ impl Service<Report> for HttpTransport {
     }
 
     fn call(&mut self, report: Report) -> Self::Future {
-        let Some(client) = &self.client else {
+        let target = if report.is_image_upload() { &self.uploads } else { &self.interactions };
+        let Some(Target { client, url }) = target else {
             return Box::pin(std::future::ready(Err(DeliveryError::rejected())));
         };
         let (head, tail) = report.around_keys();
@@ -87,7 +97,7 @@ impl Service<Report> for HttpTransport {
         // The report is sent as it is held, around the keys: a copy would be held beside it for as long.
         let body = reqwest::Body::wrap(Parts([head, keys, tail].into()));
         let request = client
-            .post(if report.is_image_upload() { &self.upload_endpoint } else { &self.endpoint }.clone())
+            .post(url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header(USER_AGENT, concat!("tower-reconify/", env!("CARGO_PKG_VERSION")))
             .header("idempotency-key", report.id().to_string())

@@ -14,7 +14,8 @@ const CAP: Duration = Duration::from_secs(60);
 /// The longest pause that a collector may ask for. More is taken for a mistake.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// Attempts for one report: with pauses as above, about a minute and a half on average, four at the most.
+/// Attempts for one report: the pauses between them add up to a minute and a half on average, to three minutes at the
+/// most, and to more only if the collector asks for it.
 const ATTEMPTS: u32 = 10;
 
 /// How often one report was tried.

@@ -85,7 +85,7 @@ impl<'a> Message<'a> {
                 "content" | "refusal" | "reasoning" | "reasoning_content" | "reasoning_text" | "thinking" => {
                     merge::append(&mut self.fields, key, raw);
                 }
-                _ if json::array(raw).is_some() => merge::concat(&mut self.fields, key, raw),
+                _ if json::items(raw).is_some() => merge::concat(&mut self.fields, key, raw),
                 _ => merge::last(&mut self.fields, key, raw),
             }
         }

@@ -37,6 +37,11 @@ pub(super) fn text(raw: &RawValue) -> Option<&str> {
     raw.get().strip_prefix('"')?.strip_suffix('"')
 }
 
+/// The inside of an array, as text; `None` for any other value. Two such texts can be joined by a comma.
+pub(super) fn items(raw: &RawValue) -> Option<&str> {
+    Some(raw.get().strip_prefix('[')?.strip_suffix(']')?.trim_ascii())
+}
+
 pub(super) fn is_null(raw: &RawValue) -> bool {
     raw.get() == "null"
 }
@@ -55,6 +60,8 @@ pub(super) enum Node<'a> {
     /// The inside of a string, escaped.
     Text(String),
     Array(Vec<Node<'a>>),
+    /// The inside of an array, as text.
+    List(String),
     Object(Fields<'a>),
 }
 
@@ -102,6 +109,11 @@ impl Node<'_> {
                     }
                     item.write(out);
                 }
+                out.push(']');
+            }
+            Self::List(items) => {
+                out.push('[');
+                out.push_str(items);
                 out.push(']');
             }
             Self::Object(fields) => fields.write(out),

@@ -68,8 +68,8 @@ fn append_within<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawVal
 
 /// Appends the elements of lists, as they are; of an object, those of each of its fields.
 pub(super) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
-    if let Some(items) = json::array(raw) {
-        extend(fields, key, items, push);
+    if let Some(items) = json::items(raw) {
+        lengthen(fields, key, items);
     } else if let Some(entries) = json::object(raw) {
         let slot = fields.entry(key, || Node::Object(Fields::default()));
         if !matches!(slot, Node::Object(_)) {
@@ -77,8 +77,8 @@ pub(super) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a Ra
         }
         if let Node::Object(known) = slot {
             for (key, raw) in entries {
-                match json::array(raw) {
-                    Some(items) => extend(known, key, items, push),
+                match json::items(raw) {
+                    Some(items) => lengthen(known, key, items),
                     None => replace(known, key, raw),
                 }
             }
@@ -88,8 +88,21 @@ pub(super) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a Ra
     }
 }
 
-fn push<'a>(list: &mut Vec<Node<'a>>, item: &'a RawValue) {
-    list.push(Node::Raw(item));
+/// Appends to a list, as text. Anything else but a list gives way to it.
+fn lengthen<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, items: &str) {
+    let slot = fields.entry(key, || Node::List(String::new()));
+    if !matches!(slot, Node::List(_)) {
+        let before = if let Node::Raw(raw) = slot { json::items(raw) } else { None };
+        *slot = Node::List(before.unwrap_or_default().to_owned());
+    }
+    if let Node::List(list) = slot
+        && !items.is_empty()
+    {
+        if !list.is_empty() {
+            list.push(',');
+        }
+        list.push_str(items);
+    }
 }
 
 /// Sets a name once: a repetition is ignored, a further piece of it is appended.

@@ -21,6 +21,9 @@ pub(super) struct Assembly<'a> {
     pub(super) progress: Progress,
 }
 
+/// OpenAI gives 128 choices at the most. Further ones are passed over: an attack could make millions.
+const MOST_CHOICES: usize = 1_024;
+
 /// What is known of a stream so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
@@ -71,6 +74,9 @@ impl<'a> Assembly<'a> {
         let Some(fields) = json::object(raw) else { return };
         let index = fields.iter().find(|(key, _)| key == "index").map_or("0", |(_, raw)| raw.get());
         let index = if index == "null" { "0" } else { index };
+        if self.choices.len() >= MOST_CHOICES && !self.choices.contains_key(index) {
+            return;
+        }
         let choice = self.choices.entry(index.into()).or_default();
         choice.add(fields);
         self.progress.has_token |= choice.has_token;

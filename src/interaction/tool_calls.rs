@@ -15,6 +15,9 @@ pub(super) struct ToolCalls<'a> {
     places: IndexMap<Place<'a>, usize, foldhash::fast::RandomState>,
 }
 
+/// More calls than any message has. Further ones are passed over: an attack could make millions.
+const MOST_CALLS: usize = 4_096;
+
 #[derive(Debug, Default)]
 struct Call<'a> {
     fields: Fields<'a>,
@@ -63,6 +66,9 @@ impl<'a> ToolCalls<'a> {
             (None, Some(id)) => place(Place::Id(id)),
             (None, None) => self.calls.len().checked_sub(1),
         };
+        if known.is_none() && self.calls.len() >= MOST_CALLS {
+            return None;
+        }
         let place = known.unwrap_or_else(|| {
             self.calls
                 .push(Call { fields: Fields::default(), index: index.and_then(|index| index.parse().ok()) });

@@ -145,6 +145,13 @@ where
         }
     }
 
+    /// Deals with the attempts that have ended, without waiting for any.
+    pub(super) fn finish_ended(&mut self) {
+        while let Some(joined) = self.running.try_join_next_with_id() {
+            self.finish(joined);
+        }
+    }
+
     /// Drops all reports that are not settled; returns when the running attempts are gone too.
     pub(super) async fn abort(mut self) {
         self.running.shutdown().await;

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tower::{BoxError, Service};
@@ -100,14 +100,14 @@ impl Reporter {
     ///
     /// ```no_run
     /// # async fn flush(reporter: tower_reconify::Reporter) {
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     ///
     /// let report = reporter.flush(Duration::from_secs(2)).await;
     /// println!("{} delivered, {} still on their way", report.delivered, report.pending);
     /// # }
     /// ```
     pub async fn flush(&self, deadline: Duration) -> FlushReport {
-        let report = self.ask(|reply| Command::Flush(deadline, reply)).await;
+        let report = self.ask(|reply| Command::Flush(Instant::now().checked_add(deadline), reply)).await;
         report.unwrap_or_else(|| FlushReport { pending: self.stats().pending, ..FlushReport::default() })
     }
 
@@ -123,7 +123,7 @@ impl Reporter {
     ///
     /// ```no_run
     /// # async fn shutdown(reconify: tower_reconify::ReconifyLayer) {
-    /// use std::time::Duration;
+    /// use std::time::{Duration, Instant};
     ///
     /// // After the server has stopped:
     /// let report = reconify.reporter().shutdown(Duration::from_secs(5)).await;
@@ -136,7 +136,7 @@ impl Reporter {
         if let Some(link) = &self.link {
             link.intake.budget().close();
         }
-        let report = self.ask(|reply| Command::Shutdown(deadline, reply)).await;
+        let report = self.ask(|reply| Command::Shutdown(Instant::now().checked_add(deadline), reply)).await;
         report.unwrap_or_else(|| ShutdownReport {
             in_flight: self.stats().pending,
             ..ShutdownReport::default()

@@ -1,6 +1,7 @@
 //! The worker: takes what was handed over, and sees to it that it is delivered.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -13,10 +14,11 @@ use super::flush::{Flush, FlushReport, Reply, ShutdownReport};
 use super::prepare::{self, Job};
 use crate::budget::{Admission, Budget};
 use crate::config::Reporting;
+use crate::exchange::Exchange;
 use crate::interaction::Interaction;
 use crate::queue::{Outlet, Queue};
 use crate::report::Report;
-use crate::stats::Settlement;
+use crate::stats::{DropReason, Settlement};
 
 /// While exchanges are under way the worker looks for ended ones by itself, between these intervals: waking it would
 /// cost the caller microseconds, looking costs the worker's thread next to nothing.
@@ -35,11 +37,14 @@ const MAX_HEAVY: usize = 2;
 /// How long deliveries go on once everything that could ask for them is gone.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// When to give up; `None` for a time beyond all clocks.
+pub(super) type Deadline = Option<std::time::Instant>;
+
 /// What a [`Reporter`](super::Reporter) asks of the worker.
 pub(super) enum Command {
     Report(Admission, Box<Interaction>),
-    Flush(Duration, oneshot::Sender<FlushReport>),
-    Shutdown(Duration, oneshot::Sender<ShutdownReport>),
+    Flush(Deadline, oneshot::Sender<FlushReport>),
+    Shutdown(Deadline, oneshot::Sender<ShutdownReport>),
 }
 
 pub(super) struct Worker<S> {
@@ -100,10 +105,6 @@ where
             if self.answer_flushes() {
                 return self.end().await;
             }
-            if self.has_room() && self.outlet.queue.len() > 0 {
-                tokio::task::yield_now().await;
-                continue;
-            }
             match self.next_event().await {
                 Event::Command(command) => self.obey(command),
                 Event::Abandoned => {
@@ -111,7 +112,7 @@ where
                     while let Ok(command) = self.inbox.try_recv() {
                         self.obey(command);
                     }
-                    self.begin_flush(GRACE, Reply::Abandoned);
+                    self.begin_flush(std::time::Instant::now().checked_add(GRACE), Reply::Abandoned);
                 }
                 Event::Read(id, result) => {
                     self.reading.remove(&id);
@@ -125,6 +126,7 @@ where
 
     async fn next_event(&mut self) -> Event {
         let has_room = self.has_room();
+        let has_more = has_room && self.outlet.queue.len() > 0;
         let (known, look) = (self.known(), self.vain_looks);
         let deadline = self.flushes.iter().filter_map(|flush| flush.deadline).min();
         let Outlet { budget, queue, abandoned } = &mut self.outlet;
@@ -134,7 +136,9 @@ where
             Some(Ok((id, result))) = self.heavy.join_next() => Event::Read(id, result),
             () = self.deliveries.progress() => Event::Progress,
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Event::Deadline,
-            () = await_exchanges(budget, queue, known, look), if has_room => Event::Look,
+            // Everybody else gets a turn before the rest of the queue does.
+            () = tokio::task::yield_now(), if has_more => Event::Progress,
+            () = await_exchanges(budget, queue, known, look), if has_room && !has_more => Event::Look,
         }
     }
 
@@ -166,11 +170,20 @@ where
             self.vain_looks = 0;
             let (id, reporting) = (self.begin_job(true), self.reporting);
             if prepare::is_heavy(&exchange) {
-                self.reading.insert(id);
-                self.heavy.spawn_blocking(move || (id, prepare::exchange(id, exchange, reporting)));
+                self.read_elsewhere(id, exchange);
             } else {
                 self.take(id, prepare::exchange(id, exchange, reporting));
             }
+        }
+    }
+
+    fn read_elsewhere(&mut self, id: u64, exchange: Exchange) {
+        let reporting = self.reporting;
+        let read = move || (id, prepare::exchange(id, exchange, reporting));
+        // It panics where the system gives no thread: the exchange is lost then, and counted as it is dropped.
+        match catch_unwind(AssertUnwindSafe(|| self.heavy.spawn_blocking(read))) {
+            Ok(_) => drop(self.reading.insert(id)),
+            Err(_) => self.take(id, Err(Settlement::Dropped(DropReason::Panicked))),
         }
     }
 
@@ -188,12 +201,12 @@ where
         }
     }
 
-    fn begin_flush(&mut self, deadline: Duration, reply: Reply) {
+    fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {
         let flush = Flush {
             queued: self.outlet.queue.len(),
             jobs: self.deliveries.jobs().chain(self.reading.iter().copied()).collect(),
             report: FlushReport::default(),
-            deadline: Instant::now().checked_add(deadline),
+            deadline: deadline.map(Instant::from_std),
             reply,
         };
         if flush.is_last() {
@@ -204,9 +217,7 @@ where
 
     /// Answers the flushes that are over. Returns whether one of them is the worker's last.
     fn answer_flushes(&mut self) -> bool {
-        for (id, settlement) in self.deliveries.take_settled() {
-            self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement));
-        }
+        self.account();
         let (now, is_queue_empty) = (Instant::now(), self.outlet.queue.len() == 0);
         let is_over = |flush: &Flush| flush.is_over(now, is_queue_empty);
         if self.flushes.iter().any(|flush| flush.is_last() && is_over(flush)) {
@@ -216,16 +227,36 @@ where
         false
     }
 
-    /// Drops what is left, and then answers whoever waits: the counts are exact when they have the answer.
+    fn account(&mut self) {
+        for (id, settlement) in self.deliveries.take_settled() {
+            self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement));
+        }
+    }
+
+    /// Drops what is left, and then answers whoever waits. The counts are exact when they have the answer, but for
+    /// exchanges that are still being read elsewhere: they are answered as dropped, and counted as that when they end.
     async fn end(mut self) {
         self.inbox.close();
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(command);
         }
-        let in_flight = self.outlet.budget.items().saturating_sub(self.known() + self.outlet.queue.len());
+        while let Some(Ok((id, result))) = self.heavy.try_join_next() {
+            self.reading.remove(&id);
+            self.take(id, result);
+        }
+        self.deliveries.finish_ended();
+        self.account();
+        let queued = self.outlet.queue.len();
+        let in_flight = self.outlet.budget.items().saturating_sub(self.known() + queued);
         self.deliveries.abort().await;
         self.outlet.stop();
-        self.flushes.into_iter().for_each(|flush| flush.answer(in_flight as u64));
+        for mut flush in self.flushes {
+            // What was handed over meanwhile and not taken is lost too.
+            if flush.is_last() {
+                flush.queued = queued;
+            }
+            flush.answer(in_flight as u64);
+        }
     }
 }
 

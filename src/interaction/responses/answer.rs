@@ -2,6 +2,7 @@ use serde_json::value::RawValue;
 
 use super::super::json::{self, Fields, Node};
 use super::item::Item;
+use super::{MOST_ITEMS, too_many};
 
 /// What an output adds up to, in the shape of a chat's message.
 #[derive(Default)]
@@ -27,6 +28,9 @@ pub(in super::super) fn answer(raw: &RawValue) -> Option<String> {
     }
     let mut message = Message::default();
     let output = get("output").and_then(json::array).unwrap_or_default();
+    if output.len() > MOST_ITEMS {
+        return Some(too_many(raw, "choices"));
+    }
     output.into_iter().filter_map(Item::of).for_each(|item| message.add(&item));
     let finish = finish_reason(get("status"), get("incomplete_details"), message.asks_for_tools);
     let mut chat = Fields::default();

@@ -2,6 +2,7 @@ use serde_json::value::RawValue;
 
 use super::super::json::{self, Fields, Node};
 use super::item::{Item, content};
+use super::{MOST_ITEMS, too_many};
 
 /// A request to the Responses API as that of a chat: instructions and input become messages, everything else stays.
 pub(in super::super) fn question(raw: &RawValue) -> Option<String> {
@@ -9,6 +10,10 @@ pub(in super::super) fn question(raw: &RawValue) -> Option<String> {
     let mut messages = Vec::new();
     let fields = json::object(raw)?;
     let get = |name| fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+    let items = |name| get(name).and_then(json::array).map_or(0, |items| items.len());
+    if items("instructions") + items("input") > MOST_ITEMS {
+        return Some(too_many(raw, "messages"));
+    }
     if let Some(instructions) = get("instructions").filter(|raw| !json::is_null(raw)) {
         add(&mut messages, instructions, "system");
     }
