@@ -1,10 +1,15 @@
-use super::json::Node;
-use super::stream::Progress;
+use super::chunk::{Chunk, Progress};
+use super::json::{self, Node};
 use super::{audio, images, responses, stream};
 use crate::endpoint::Endpoint;
 
 /// What puts a stream together.
-pub(super) enum Assembly<'a> {
+pub(super) struct Assembly<'a> {
+    pub(super) progress: Progress,
+    parts: Parts<'a>,
+}
+
+enum Parts<'a> {
     Chunks(stream::Assembly<'a>),
     Response(responses::Assembly<'a>),
     Images(images::Assembly<'a>),
@@ -13,49 +18,52 @@ pub(super) enum Assembly<'a> {
 
 impl<'a> Assembly<'a> {
     pub(super) fn of(endpoint: Endpoint) -> Self {
-        match endpoint {
-            Endpoint::Responses => Self::Response(responses::Assembly::default()),
+        let parts = match endpoint {
+            Endpoint::Responses => Parts::Response(responses::Assembly::default()),
             Endpoint::Speech | Endpoint::Transcription | Endpoint::Translation => {
-                Self::Audio(audio::Assembly::default())
+                Parts::Audio(audio::Assembly::default())
             }
-            endpoint if endpoint.is_image() => Self::Images(images::Assembly::default()),
-            _ => Self::Chunks(stream::Assembly::default()),
+            endpoint if endpoint.is_image() => Parts::Images(images::Assembly::default()),
+            _ => Parts::Chunks(stream::Assembly::default()),
+        };
+        Self { progress: Progress::default(), parts }
+    }
+
+    /// Takes in one event.
+    pub(super) fn add(&mut self, name: &'a [u8], data: &'a [u8]) {
+        if data.trim_ascii() == b"[DONE]" {
+            self.progress.is_done = true;
+            return;
+        }
+        self.progress.chunks += 1;
+        let Some(raw) = json::parse(data) else { return };
+        let chunk = Chunk::of(name, raw);
+        self.progress.has_error |= chunk.error().is_some();
+        match &mut self.parts {
+            Parts::Chunks(chunks) => chunks.add(chunk, &mut self.progress),
+            Parts::Response(response) => response.add(&chunk, &mut self.progress),
+            Parts::Images(images) => images.add(chunk, &mut self.progress),
+            Parts::Audio(audio) => audio.add(chunk, &mut self.progress),
         }
     }
 
-    pub(super) fn add(&mut self, name: &[u8], data: &'a [u8]) {
-        match self {
-            Self::Chunks(chunks) => chunks.add(name, data),
-            Self::Response(response) => response.add(name, data),
-            Self::Images(images) => images.add(name, data),
-            Self::Audio(audio) => audio.add(name, data),
-        }
-    }
-
-    pub(super) fn progress(&self) -> &Progress {
-        match self {
-            Self::Chunks(chunks) => &chunks.progress,
-            Self::Response(response) => &response.progress,
-            Self::Images(images) => &images.progress,
-            Self::Audio(audio) => &audio.progress,
-        }
-    }
-
+    /// Says that the stream went on after what is here.
     pub(super) fn mark_truncated(&mut self, mark: Node<'a>) {
-        match self {
-            Self::Chunks(chunks) => chunks.mark_truncated(mark),
-            Self::Response(response) => response.mark_truncated(mark),
-            Self::Images(images) => images.mark_truncated(mark),
-            Self::Audio(audio) => audio.mark_truncated(mark),
+        match &mut self.parts {
+            Parts::Chunks(chunks) => chunks.mark_truncated(mark),
+            Parts::Response(response) => response.mark_truncated(mark),
+            Parts::Images(images) => images.mark_truncated(mark),
+            Parts::Audio(audio) => audio.mark_truncated(mark),
         }
     }
 
+    /// The whole, as JSON text.
     pub(super) fn finish(self, endpoint: Endpoint) -> String {
-        match self {
-            Self::Chunks(chunks) => chunks.finish(endpoint),
-            Self::Response(response) => response.finish(),
-            Self::Images(images) => images.finish(),
-            Self::Audio(audio) => audio.finish(),
+        match self.parts {
+            Parts::Chunks(chunks) => chunks.finish(endpoint),
+            Parts::Response(response) => response.finish(),
+            Parts::Images(images) => images.finish(),
+            Parts::Audio(audio) => audio.finish(),
         }
     }
 }

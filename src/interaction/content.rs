@@ -8,12 +8,12 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::assembly::Assembly;
+use super::chunk::Progress;
 use super::decode::{Decoded, decode};
 use super::json::{self, Fields, Node};
 use super::multipart;
 use super::responses;
 use super::sse::{Event, Events, looks_like_events};
-use super::stream::Progress;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Head, Mark, MediaType, Message};
 
@@ -127,14 +127,14 @@ fn streamed(reading: &Reading, text: &Text) -> Content {
             Cow::Borrowed(data) if str::from_utf8(data).is_ok() => assembly.add(name, data),
             _ => assembly.add(name, mended.next().map(Vec::as_slice).unwrap_or_default()),
         }
-        if assembly.progress().has_token && first_token.is_none() {
+        if assembly.progress.has_token && first_token.is_none() {
             first_token = Some((text.bytes.len() - events.left()) as u64);
         }
     }
     if text.is_truncated {
         assembly.mark_truncated(text.truncated());
     }
-    let Progress { is_done, has_error, chunks, .. } = *assembly.progress();
+    let Progress { is_done, has_error, chunks, .. } = assembly.progress;
     let stream =
         Stream { is_done, has_error, chunks, first_token: first_token.and_then(|end| text.moment(end)) };
     let content = Content::of_text(assembly.finish(reading.endpoint));

@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::Image;
+use super::chunk::{Chunk, Progress};
 use super::json::{self, Fields, Node};
-use super::stream::Progress;
 
 /// Puts a file name in the place of each element of `data` that holds an image itself, as the vendor's modules do:
 /// `{uuid}-{created}-{index}.png`.
@@ -69,30 +69,19 @@ pub(super) struct Assembly<'a> {
     images: Vec<Node<'a>>,
     /// The latest preview, if nothing final came.
     partial: Option<Node<'a>>,
-    pub(super) progress: Progress,
 }
 
 impl<'a> Assembly<'a> {
     /// Takes in one event.
-    pub(super) fn add(&mut self, name: &[u8], data: &'a [u8]) {
-        if data.trim_ascii() == b"[DONE]" {
-            self.progress.is_done = true;
-            return;
-        }
-        self.progress.chunks += 1;
-        let Some(raw) = json::parse(data) else { return };
-        let Some(event) = json::object(raw) else { return };
-        let get = |name: &str| event.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
-        let kind = get("type").and_then(json::text).map(str::as_bytes).unwrap_or(name);
-        let error = get("error").filter(|error| !json::is_null(error));
-        if kind == b"error" || error.is_some() {
-            self.progress.has_error = true;
-            self.top.set("error", Node::Raw(error.unwrap_or(raw)));
+    pub(super) fn add(&mut self, event: Chunk<'a>, progress: &mut Progress) {
+        let kind = event.kind();
+        if let Some(error) = event.error() {
+            self.top.set("error", Node::Raw(error));
         } else if kind.ends_with(b".completed") {
-            self.progress.is_done = true;
-            self.progress.has_token = true;
-            self.images.extend(image(&event));
-            for (key, raw) in event {
+            progress.is_done = true;
+            progress.has_token = true;
+            self.images.extend(image(&event.fields));
+            for (key, raw) in event.fields {
                 match &*key {
                     "type" | "b64_json" | "url" | "revised_prompt" => {}
                     "created_at" => self.top.set("created", Node::Raw(raw)),
@@ -100,8 +89,8 @@ impl<'a> Assembly<'a> {
                 }
             }
         } else if kind.ends_with(b".partial_image") {
-            self.progress.has_token = true;
-            self.partial = image(&event);
+            progress.has_token = true;
+            self.partial = image(&event.fields);
         }
     }
 

@@ -3,6 +3,7 @@
 mod assembly;
 mod audio;
 mod choice;
+mod chunk;
 mod content;
 mod decode;
 #[cfg(fuzzing)]

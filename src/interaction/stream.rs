@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
 use super::choice::Choice;
+use super::chunk::{Chunk, Progress};
 use super::json::{self, Fields, Node};
 use super::merge;
 use crate::endpoint::Endpoint;
@@ -18,50 +19,28 @@ use crate::endpoint::Endpoint;
 pub(super) struct Assembly<'a> {
     top: Fields<'a>,
     choices: IndexMap<Cow<'a, str>, Choice<'a>, foldhash::fast::RandomState>,
-    pub(super) progress: Progress,
 }
 
 /// OpenAI gives 128 choices at the most. Further ones are passed over: an attack could make millions.
 const MOST_CHOICES: usize = 1_024;
 
-/// What is known of a stream so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Progress {
-    /// Whether it has said by itself that it is whole: OpenAI marks that with `[DONE]`.
-    pub(super) is_done: bool,
-    /// Whether it carried an error.
-    pub(super) has_error: bool,
-    /// Events that were no end.
-    pub(super) chunks: u64,
-    /// Whether there was a text, tool call, refusal or reasoning yet.
-    pub(super) has_token: bool,
-}
-
 impl<'a> Assembly<'a> {
     /// Takes in one event.
-    pub(super) fn add(&mut self, name: &[u8], data: &'a [u8]) {
-        if data.trim_ascii() == b"[DONE]" {
-            self.progress.is_done = true;
-            return;
+    pub(super) fn add(&mut self, chunk: Chunk<'a>, progress: &mut Progress) {
+        if let Some(error) = chunk.error() {
+            self.top.set("error", Node::Raw(error));
+            // An event that is nothing but an error has no fields of an answer.
+            if std::ptr::eq(error, chunk.raw) {
+                return;
+            }
         }
-        self.progress.chunks += 1;
-        let Some(raw) = json::parse(data) else { return };
-        let fields = json::object(raw);
-        let is_chunk = fields.iter().flatten().any(|(key, _)| key == "choices" || key == "error");
-        match fields {
-            _ if name == b"error" && !is_chunk => self.set_error(raw),
-            Some(fields) => self.add_chunk(fields),
-            None => {}
-        }
-    }
-
-    fn add_chunk(&mut self, fields: Vec<(Cow<'a, str>, &'a RawValue)>) {
-        for (key, raw) in fields {
+        for (key, raw) in chunk.fields {
             match &*key {
                 "choices" => {
-                    json::array(raw).into_iter().flatten().for_each(|choice| self.add_choice(choice))
+                    let choices = json::array(raw).into_iter().flatten();
+                    choices.for_each(|choice| self.add_choice(choice, progress));
                 }
-                "error" if !json::is_null(raw) => self.set_error(raw),
+                "error" => {}
                 "id" | "model" | "created" | "object" => merge::first(&mut self.top, key, raw),
                 // Padding against guessing texts from packet lengths; no unstreamed answer has it.
                 "obfuscation" | "p" => {}
@@ -70,7 +49,7 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    fn add_choice(&mut self, raw: &'a RawValue) {
+    fn add_choice(&mut self, raw: &'a RawValue, progress: &mut Progress) {
         let Some(fields) = json::object(raw) else { return };
         let index = fields.iter().find(|(key, _)| key == "index").map_or("0", |(_, raw)| raw.get());
         let index = if index == "null" { "0" } else { index };
@@ -79,12 +58,7 @@ impl<'a> Assembly<'a> {
         }
         let choice = self.choices.entry(index.into()).or_default();
         choice.add(fields);
-        self.progress.has_token |= choice.has_token;
-    }
-
-    fn set_error(&mut self, raw: &'a RawValue) {
-        self.progress.has_error = true;
-        self.top.set("error", Node::Raw(raw));
+        progress.has_token |= choice.has_token;
     }
 
     /// Says that the stream went on after what is here.

@@ -1,10 +1,9 @@
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use super::super::chunk::{Chunk, Progress};
 use super::super::json::{self, Fields, Node};
-use super::super::stream::Progress;
 
 /// A streamed response, put together as the object that the unstreamed call would have returned.
 #[derive(Debug, Default)]
@@ -14,7 +13,6 @@ pub(in super::super) struct Assembly<'a> {
     items: BTreeMap<u64, Item<'a>>,
     error: Option<Node<'a>>,
     truncated: Option<Node<'a>>,
-    pub(in super::super) progress: Progress,
 }
 
 /// One item of the output.
@@ -38,55 +36,40 @@ enum Part {
     Reasoning,
 }
 
-type Event<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
-
 impl<'a> Assembly<'a> {
     /// Takes in one event.
-    pub(in super::super) fn add(&mut self, name: &[u8], data: &'a [u8]) {
-        if data.trim_ascii() == b"[DONE]" {
-            self.progress.is_done = true;
-            return;
+    pub(in super::super) fn add(&mut self, event: &Chunk<'a>, progress: &mut Progress) {
+        let delta = event.get("delta").filter(|delta| !json::is_blank(delta));
+        progress.has_token |= delta.is_some();
+        if let Some(error) = event.error() {
+            self.error = Some(Node::Raw(error));
         }
-        self.progress.chunks += 1;
-        let Some(raw) = json::parse(data) else { return };
-        let Some(event) = json::object(raw) else { return };
-        let kind = match field(&event, "type").and_then(json::text) {
-            Some(kind) => kind.to_owned(),
-            None => String::from_utf8_lossy(name).into_owned(),
-        };
-        let delta = field(&event, "delta").filter(|delta| !json::is_blank(delta));
-        self.progress.has_token |= delta.is_some();
-        if let Some(response) = field(&event, "response") {
+        if let Some(response) = event.get("response") {
             self.response = Some(response);
         }
-        match kind.as_str() {
-            "response.completed" | "response.incomplete" => self.progress.is_done = true,
+        match str::from_utf8(event.kind()).unwrap_or_default() {
+            "response.completed" | "response.incomplete" => progress.is_done = true,
             "response.failed" => {
-                self.progress.is_done = true;
-                self.progress.has_error = true;
+                progress.is_done = true;
+                progress.has_error = true;
             }
-            "error" => self.set_error(&event, raw),
-            "response.output_item.added" => self.item(&event).added = field(&event, "item"),
+            "response.output_item.added" => self.item(event).added = event.get("item"),
             "response.output_item.done" => {
-                self.progress.has_token = true;
-                self.item(&event).done = field(&event, "item");
+                progress.has_token = true;
+                self.item(event).done = event.get("item");
             }
-            "response.output_text.delta" => self.grow(&event, Part::Text, "content_index", delta),
-            "response.refusal.delta" => self.grow(&event, Part::Refusal, "content_index", delta),
-            "response.reasoning_text.delta" => self.grow(&event, Part::Reasoning, "content_index", delta),
+            "response.output_text.delta" => self.grow(event, Part::Text, "content_index", delta),
+            "response.refusal.delta" => self.grow(event, Part::Refusal, "content_index", delta),
+            "response.reasoning_text.delta" => self.grow(event, Part::Reasoning, "content_index", delta),
             "response.reasoning_summary_text.delta" => {
-                self.grow(&event, Part::Summary, "summary_index", delta)
+                self.grow(event, Part::Summary, "summary_index", delta)
             }
             "response.function_call_arguments.delta"
             | "response.mcp_call_arguments.delta"
             | "response.custom_tool_call_input.delta"
             | "response.code_interpreter_call_code.delta" => {
                 let text = delta.and_then(json::text).unwrap_or_default();
-                self.item(&event).arguments.push_str(text);
-            }
-            // Some servers send an error without a type.
-            _ if field(&event, "error").is_some_and(|error| !json::is_null(error)) => {
-                self.set_error(&event, raw)
+                self.item(event).arguments.push_str(text);
             }
             _ => {}
         }
@@ -122,20 +105,13 @@ impl<'a> Assembly<'a> {
         text
     }
 
-    fn item(&mut self, event: &Event<'a>) -> &mut Item<'a> {
+    fn item(&mut self, event: &Chunk<'a>) -> &mut Item<'a> {
         self.items.entry(number(event, "output_index")).or_default()
     }
 
-    fn grow(&mut self, event: &Event<'a>, part: Part, index: &str, delta: Option<&'a RawValue>) {
+    fn grow(&mut self, event: &Chunk<'a>, part: Part, index: &str, delta: Option<&'a RawValue>) {
         let text = delta.and_then(json::text).unwrap_or_default();
         self.item(event).parts.entry((part, number(event, index))).or_default().push_str(text);
-    }
-
-    /// The error of an event, or the event itself without what belongs to the stream.
-    fn set_error(&mut self, event: &Event<'a>, raw: &'a RawValue) {
-        self.progress.has_error = true;
-        let inner = field(event, "error").filter(|error| !json::is_null(error));
-        self.error = Some(Node::Raw(inner.unwrap_or(raw)));
     }
 }
 
@@ -177,10 +153,6 @@ impl<'a> Item<'a> {
     }
 }
 
-fn field<'a>(event: &Event<'a>, name: &str) -> Option<&'a RawValue> {
-    event.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
-}
-
-fn number(event: &Event<'_>, name: &str) -> u64 {
-    field(event, name).and_then(|raw| raw.get().parse().ok()).unwrap_or_default()
+fn number(event: &Chunk<'_>, name: &str) -> u64 {
+    event.get(name).and_then(|raw| raw.get().parse().ok()).unwrap_or_default()
 }
