@@ -15,7 +15,13 @@ pub(crate) const APP_KEY: &str = "demo-app-key";
 pub(crate) const API_KEY: &str = "demo-api-key";
 
 pub(crate) async fn start() -> std::io::Result<SocketAddr> {
-    super::serve(Router::new().route("/track", post(track)).layer(DefaultBodyLimit::disable())).await
+    super::serve(
+        Router::new()
+            .route("/track", post(track))
+            .route("/upload", post(track))
+            .layer(DefaultBodyLimit::disable()),
+    )
+    .await
 }
 
 async fn track(body: Bytes) -> (StatusCode, &'static str) {

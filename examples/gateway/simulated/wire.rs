@@ -14,6 +14,12 @@ pub(crate) fn check(report: &Value, app_key: &str, api_key: &str) -> Result<(), 
     expect(report, "/reconify/version", |value| value == "1.0.0")?;
     expect(report, "/reconify/appKey", |value| value == app_key)?;
     expect(report, "/reconify/apiKey", |value| value == api_key)?;
+    if report["reconify"]["type"] == "image-upload" {
+        expect(report, "/upload/filename", is_text)?;
+        expect(report, "/upload/type", |value| value == "response-image")?;
+        expect(report, "/upload/format", |value| value == "b64_json")?;
+        return expect(report, "/upload/data", is_object);
+    }
     expect(report, "/timestamps/request", is_number)?;
     expect(report, "/timestamps/response", |value| {
         value.as_u64() >= report.pointer("/timestamps/request").and_then(Value::as_u64)
@@ -25,11 +31,21 @@ pub(crate) fn check(report: &Value, app_key: &str, api_key: &str) -> Result<(), 
     expect(report, "/request", is_object)?;
     expect(report, "/response", is_object)?;
     match report["reconify"]["type"].as_str() {
-        Some("chat") => expect(report, "/request/messages", is_array)?,
-        Some("completion") => expect(report, "/request/prompt", |_| true)?,
-        other => return Err(format!("/reconify/type is {other:?}")),
+        Some("chat") => {
+            expect(report, "/request/messages", is_array)?;
+            expect(report, "/response/choices", is_array)
+        }
+        Some("completion") => {
+            expect(report, "/request/prompt", |_| true)?;
+            expect(report, "/response/choices", is_array)
+        }
+        Some("image") => expect(report, "/response/data", is_array),
+        Some(
+            "assistant" | "response" | "embedding" | "moderation" | "speech" | "transcription"
+            | "translation",
+        ) => Ok(()),
+        other => Err(format!("/reconify/type is {other:?}")),
     }
-    expect(report, "/response/choices", is_array)
 }
 
 fn check_user(user: &Value) -> Result<(), String> {
