@@ -180,3 +180,40 @@ async fn images_can_be_left_out() {
     exchange(&observed, asked(), support::json(ANSWER)).await;
     assert_eq!(observed.settle().await.1.captured, 0);
 }
+
+#[tokio::test]
+async fn more_images_than_any_model_makes_are_not_posted() {
+    let mut observed = observed();
+    let answer = json!({"data": vec![json!({"b64_json": "eA=="}); 1_000]}).to_string();
+    exchange(&observed, asked(), support::json(answer)).await;
+    let (reports, stats) = observed.settle().await;
+    assert_eq!((reports.len(), stats.delivered), (1 + 128, 1));
+}
+
+#[tokio::test]
+async fn what_is_switched_off_is_off_for_declared_routes_too() {
+    use tower_reconify::{Endpoint, Responses};
+
+    let config = Config::builder("a", "b").track_images(false).responses(Responses::Off);
+    let config = config
+        .route("/draw", Endpoint::ImageGeneration)
+        .route("/reply", Endpoint::Responses)
+        .build()
+        .unwrap();
+    let mut observed = observed_with(config);
+    for path in ["/draw", "/reply"] {
+        exchange(&observed, post(path, ASKED), support::json(ANSWER)).await;
+    }
+    assert_eq!(observed.settle().await.1.captured, 0);
+}
+
+#[tokio::test]
+async fn a_form_sent_to_a_chat_is_reported_by_type_and_length() {
+    let mut observed = observed();
+    let form = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nhi\r\n--B--\r\n";
+    let mut request = post("/v1/chat/completions", form);
+    request.headers_mut().insert(CONTENT_TYPE, "multipart/form-data; boundary=B".parse().unwrap());
+    exchange(&observed, request, support::json("{}")).await;
+    let wanted = json!({"contentType": "multipart/form-data", "bytes": form.len(), "messages": []});
+    assert_eq!(observed.report().await["request"], wanted);
+}

@@ -133,7 +133,8 @@ impl ConfigBuilder {
 
     /// Which endpoints are captured, instead of the default: chat, completions, responses and images. Reconify documents
     /// no type for the others ([`Endpoint`] has the types that they are reported with). [Declared routes](Self::route)
-    /// are captured in any case.
+    /// are captured in any case, but for those that [`responses`](Self::responses) and
+    /// [`track_images`](Self::track_images) switch off.
     #[must_use]
     pub fn capture(mut self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         let endpoints = endpoints.into_iter().collect();
@@ -225,11 +226,13 @@ impl ConfigBuilder {
         let responses = self.responses.choice()?;
         let track_images = self.track_images.flag_or(true)?;
         let mut known = self.capture.endpoints()?;
-        known.retain(|endpoint| match endpoint {
+        let is_wanted = |endpoint: &Endpoint| match endpoint {
             Endpoint::Responses => responses != Responses::Off,
             endpoint if endpoint.is_image() => track_images,
             _ => true,
-        });
+        };
+        known.retain(is_wanted);
+        let routes = self.routes.into_iter().filter(|route| is_wanted(&route.endpoint)).collect();
         let limits = Limits {
             items: at_least_one("max_items", self.max_items)?,
             bytes: at_least_one("max_bytes", self.max_bytes)?,
@@ -243,7 +246,7 @@ impl ConfigBuilder {
                 metadata: self.metadata.flag()?,
                 responses,
             },
-            endpoints: Endpoints { routes: self.routes, known },
+            endpoints: Endpoints { routes, known },
             limits,
         })
     }

@@ -143,6 +143,7 @@ mod tests {
         assert_eq!(known(""), Endpoint::DEFAULT);
         assert_eq!(known("All"), Endpoint::ALL);
         assert_eq!(known(" chat, Embedding ,"), [Endpoint::Chat, Endpoint::Embedding]);
+        assert!(error_with("RECONIFY_CAPTURE", " ,").starts_with("RECONIFY_CAPTURE is a list with \"\""));
         let error = error_with("RECONIFY_CAPTURE", "chat,chats");
         assert!(error.starts_with("RECONIFY_CAPTURE is a list with \"chats\""), "{error}");
         assert!(Endpoint::ALL.iter().all(|endpoint| error.contains(endpoint.name())), "{error}");

@@ -50,7 +50,8 @@ impl Setting<Captured> {
             return Ok(Endpoint::ALL.to_vec());
         }
         let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-        names.map(|name| self.endpoint(name)).collect()
+        let endpoints: Vec<_> = names.map(|name| self.endpoint(name)).collect::<Result<_, _>>()?;
+        if endpoints.is_empty() { self.endpoint("").map(|endpoint| vec![endpoint]) } else { Ok(endpoints) }
     }
 
     fn endpoint(&self, name: &str) -> Result<Endpoint, Error> {

@@ -78,6 +78,7 @@ pub(super) fn of_request(reading: &Reading, message: Message) -> Content {
     };
     let text = Text::of(message, reading.limit);
     if let MediaType::Form(content_type) = &text.head.media_type
+        && !matches!(reading.endpoint, Endpoint::Chat | Endpoint::Completion | Endpoint::Responses)
         && !text.is_truncated
         && let Some(form) = multipart::fields(content_type, &text.bytes)
     {

@@ -10,6 +10,9 @@ use super::Image;
 use super::chunk::{Chunk, Progress};
 use super::json::{self, Fields, Node};
 
+/// OpenAI makes ten images at the most. What has more stays in the report: each upload is a post to the collector.
+const MOST_IMAGES: usize = 128;
+
 /// Puts a file name in the place of each element of `data` that holds an image itself, as the vendor's modules do:
 /// `{uuid}-{created}-{index}.png`.
 pub(super) fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
@@ -29,7 +32,7 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -
     let (uuid, created) = (Uuid::new_v4(), created(get("created"), today));
     let mut data = Vec::with_capacity(elements.len());
     for (index, element) in elements.into_iter().enumerate() {
-        if !has_data(element) {
+        if !has_data(element) || images.len() >= MOST_IMAGES {
             data.push(Node::Raw(element));
             continue;
         }

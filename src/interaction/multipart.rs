@@ -28,6 +28,7 @@ pub(super) fn fields(content_type: &str, body: &Bytes) -> Option<String> {
 
 async fn read(mut form: multer::Multipart<'_>) -> Option<serde_json::Map<String, Value>> {
     let mut fields: IndexMap<String, Vec<Value>> = IndexMap::new();
+    let mut parts = 0;
     while let Some(field) = form.next_field().await.ok()? {
         let name = field.name().unwrap_or_default().to_owned();
         let filename = field.file_name().map(str::to_owned);
@@ -38,7 +39,8 @@ async fn read(mut form: multer::Multipart<'_>) -> Option<serde_json::Map<String,
             (filename, _) => json!({"filename": filename, "contentType": content_type, "bytes": data.len()}),
         };
         fields.entry(name).or_default().push(value);
-        if fields.len() > MOST_FIELDS {
+        parts += 1;
+        if parts > MOST_FIELDS {
             return None;
         }
     }

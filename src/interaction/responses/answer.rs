@@ -81,7 +81,10 @@ impl<'a> Message<'a> {
     }
 
     fn add_part(&mut self, part: &Item<'a>) {
-        let list = |name| part.get(name).and_then(json::array).unwrap_or_default().into_iter().map(Node::Raw);
+        let list = |name| {
+            let items = part.get(name).and_then(json::array).unwrap_or_default();
+            items.into_iter().take(MOST_ITEMS).map(Node::Raw)
+        };
         match part.kind() {
             "refusal" => push(&mut self.refusal, part.text("refusal"), ""),
             _ => {

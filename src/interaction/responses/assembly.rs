@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use super::super::chunk::{Chunk, Progress};
 use super::super::json::{self, Fields, Node};
+use super::MOST_ITEMS;
 
 /// A streamed response, put together as the object that the unstreamed call would have returned.
 #[derive(Debug, Default)]
@@ -39,6 +40,12 @@ enum Part {
 impl<'a> Assembly<'a> {
     /// Takes in one event.
     pub(in super::super) fn add(&mut self, event: &Chunk<'a>, progress: &mut Progress) {
+        // An attack could make hundreds of thousands of items, which would be left out in the end.
+        if number(event, "output_index") > MOST_ITEMS as u64
+            || number(event, "content_index") > MOST_ITEMS as u64
+        {
+            return;
+        }
         let delta = event.get("delta").filter(|delta| !json::is_blank(delta));
         progress.has_token |= delta.is_some();
         if let Some(error) = event.error() {

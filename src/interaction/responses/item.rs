@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::super::json::{self, Fields, Node};
+use super::MOST_ITEMS;
 
 /// The fields of an item that decide how it is translated.
 pub(super) struct Item<'a> {
@@ -59,8 +60,8 @@ impl<'a> Item<'a> {
 /// Content as a chat has it: a text as it is, a list of parts with the chat's names for their types.
 pub(super) fn content(raw: &RawValue) -> Node<'_> {
     match json::array(raw) {
-        Some(parts) => Node::Array(parts.into_iter().map(part).collect()),
-        None => Node::Raw(raw),
+        Some(parts) if parts.len() <= MOST_ITEMS => Node::Array(parts.into_iter().map(part).collect()),
+        _ => Node::Raw(raw),
     }
 }
 
