@@ -276,14 +276,16 @@ async fn an_answer_that_comes_before_the_request_is_sent_reaches_the_client() {
     );
 }
 
+/// A stream of one event that never ends.
+fn endless() -> Response {
+    let event = Bytes::from("data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\n");
+    let body = stream::iter([Ok::<_, Infallible>(event)]).chain(stream::pending());
+    Response::builder().header("content-type", "text/event-stream").body(Body::from_stream(body)).unwrap()
+}
+
 #[tokio::test]
 async fn a_client_that_leaves_in_mid_stream_is_reported_with_what_had_arrived() {
-    let upstream = Upstream::start(|_, _| {
-        let event = Bytes::from("data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\n");
-        let body = stream::iter([Ok::<_, Infallible>(event)]).chain(stream::pending());
-        Response::builder().header("content-type", "text/event-stream").body(Body::from_stream(body)).unwrap()
-    })
-    .await;
+    let upstream = Upstream::start(|_, _| endless()).await;
     let mut collector = Collector::start().await;
     let gateway = Gateway::between(upstream.address, collector.address).await;
     let mut response = post(&gateway, CHAT).await;
@@ -298,12 +300,7 @@ async fn a_client_that_leaves_in_mid_stream_is_reported_with_what_had_arrived() 
 
 #[tokio::test]
 async fn an_exchange_that_outlasts_the_grace_is_cut_off_and_reported() {
-    let upstream = Upstream::start(|_, _| {
-        let event = Bytes::from("data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"}}]}\n\n");
-        let body = stream::iter([Ok::<_, Infallible>(event)]).chain(stream::pending());
-        Response::builder().header("content-type", "text/event-stream").body(Body::from_stream(body)).unwrap()
-    })
-    .await;
+    let upstream = Upstream::start(|_, _| endless()).await;
     let mut collector = Collector::start().await;
     let gateway = Gateway::between(upstream.address, collector.address).await;
     let mut response = post(&gateway, CHAT).await;
