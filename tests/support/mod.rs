@@ -138,5 +138,12 @@ pub fn events(data: &[&str]) -> Response<Body> {
     Response::builder().header(CONTENT_TYPE, "text/event-stream").body(body).unwrap()
 }
 
+/// A chunk of a chat, with this delta.
+pub fn delta(delta: &str) -> String {
+    format!(
+        r#"{{"id":"c","object":"chat.completion.chunk","model":"m","choices":[{{"index":0,"delta":{delta},"finish_reason":null}}]}}"#
+    )
+}
+
 pub const CHAT: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"Tell a cat joke"}]}"#;
 pub const ANSWER: &str = r#"{"id":"chatcmpl-1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Meow."},"finish_reason":"stop"}]}"#;

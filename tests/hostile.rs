@@ -1,0 +1,104 @@
+//! Promise 5 for streams that no server should send: what can be read of them is reported, at a bounded cost.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use axum::body::Body;
+use axum::http::Response;
+use serde_json::Value;
+use support::{chat, delta, events, exchange, field, observed};
+
+/// The response that is reported for these events.
+async fn assembled(data: &[&str]) -> Value {
+    let mut observed = observed();
+    exchange(&observed, chat(), events(data)).await;
+    observed.report().await["response"].clone()
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_in_a_stream_is_passed_over() {
+    let good = delta(r#"{"content":"good"}"#);
+    let response = assembled(&[
+        "{",
+        "null",
+        "[1]",
+        "\"text\"",
+        r#"{"choices":null}"#,
+        r#"{"choices":[1,null,[]]}"#,
+        &good,
+        "{\"a\":",
+    ])
+    .await;
+    assert_eq!(response["choices"][0]["message"]["content"], "good");
+    assert_eq!(response["choices"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_that_says_it_is_json_is_read_as_the_stream_it_is() {
+    let mut observed = observed();
+    let body = format!("data: {}\n\ndata: [DONE]\n\n", delta(r#"{"content":"a"}"#));
+    exchange(&observed, chat(), support::json(body)).await;
+    assert_eq!(observed.report().await["response"]["choices"][0]["message"]["content"], "a");
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text_cost_a_stream_no_more_than_themselves() {
+    let mut observed = observed();
+    let body = [
+        &b"data: {\"choices\":[{\"delta\":{\"content\":\"a\xff\"}}]}\n\ndata: "[..],
+        delta(r#"{"content":"b"}"#).as_bytes(),
+    ]
+    .concat();
+    exchange(&observed, chat(), Response::new(Body::from(body))).await;
+    assert_eq!(observed.report().await["response"]["choices"][0]["message"]["content"], "a\u{fffd}b");
+}
+
+#[tokio::test]
+async fn a_stream_beyond_the_limit_is_reported_up_to_it_and_marked() {
+    let config = tower_reconify::Config::builder("a", "b").max_body_bytes(200).build().unwrap();
+    let mut observed = support::observed_with(config);
+    let chunk = delta(r#"{"content":"x"}"#);
+    exchange(&observed, chat(), events(&[&chunk, &chunk, &chunk, "[DONE]"])).await;
+    let report = observed.report().await;
+    assert_eq!(report["response"]["choices"][0]["message"]["content"], "x");
+    assert_eq!(report["response"]["truncated"]["limit"], 200);
+    assert_eq!(observed.layer.reporter().stats().truncated, 1);
+}
+
+#[tokio::test]
+async fn hostile_nesting_is_reported_without_harm() {
+    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+    let part = format!(
+        "{}{}",
+        r#"[{"type":"thinking","thinking":"#.repeat(20_000),
+        "[]".to_owned() + &"}]".repeat(20_000)
+    );
+    let chunk = delta(&format!(r#"{{"content":{part},"x":{deep}}}"#));
+    let mut observed = observed();
+    exchange(&observed, chat(), events(&[&chunk, &chunk])).await;
+    let report = observed.report_text().await;
+    let response = field(&report, "response");
+    assert!(
+        response.contains(r#""object":"chat.completion""#) && response.contains(&deep[1..deep.len() - 1])
+    );
+}
+
+#[tokio::test]
+async fn millions_of_choices_or_calls_are_not_held() {
+    let choices: String = (0..100_000).map(|i| format!(r#"{{"index":{i}}},"#)).collect();
+    let calls: String = (0..100_000).map(|i| format!(r#"{{"index":{i}}},"#)).collect();
+    let chunks = [
+        format!(r#"{{"choices":[{choices}{{}}]}}"#),
+        format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{calls}{{}}]}}}}]}}"#),
+    ];
+    let response = assembled(&[&chunks[0], &chunks[1]]).await;
+    assert_eq!(response["choices"].as_array().unwrap().len(), 1_024);
+    assert_eq!(response["choices"][0]["message"]["tool_calls"].as_array().unwrap().len(), 4_096);
+}
