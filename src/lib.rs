@@ -70,11 +70,14 @@
 //!
 //! Request and response are the JSON that crossed the wire, letter by letter. A stream is reported as the object that the
 //! unstreamed call would have returned. The Responses API is reported as a chat, since Reconify documents no type for it
-//! ([`Responses`] has the other ways). Image data is taken out of an answer and posted by itself; forms are reported by
-//! their fields, files by name, type and size. Encoded bodies (gzip, deflate, br, zstd) are decoded for the report. A body that
+//! ([`Responses`] has the other ways). Images that are answered as data, by the Responses API too, are taken out of the
+//! answer and posted by themselves, unless [`Media`] leaves them out; forms are reported by their fields, files by name,
+//! type and size. Encoded bodies (gzip, deflate, br, zstd) are decoded for the report. A body that
 //! is no JSON is reported by its type and length, and one beyond [`max_body_bytes`](ConfigBuilder::max_body_bytes) by its
 //! length, with an empty `messages`, `prompt` or `choices` beside it, since consoles reach for those. The answer to a
-//! request whose body the service never read is reported with what had been read of it.
+//! request whose body the service never read is reported with what had been read of it. Events of a stream that cannot be
+//! read are passed over. [`Stats`] counts reports that were cut short, bodies in codings that could not be undone, and events
+//! that were passed over.
 //!
 //! # When the collector does not answer
 //!
@@ -114,7 +117,7 @@ mod reporter;
 mod stats;
 
 pub use self::capture::{RequestBody, ResponseBody};
-pub use self::config::{Config, ConfigBuilder, Responses};
+pub use self::config::{Config, ConfigBuilder, Media, Responses};
 pub use self::delivery::DeliveryError;
 pub use self::endpoint::Endpoint;
 pub use self::error::Error;

@@ -143,7 +143,8 @@ impl Report {
                 data: &image.element,
                 format: "b64_json",
             };
-            let json = serde_json::to_vec(&UploadPayload { reconify, upload })?;
+            let mut json = Vec::with_capacity(512 + image.element.get().len());
+            serde_json::to_writer(&mut json, &UploadPayload { reconify, upload })?;
             Ok(Self { id: Uuid::new_v4(), json: json.into(), keys_at, is_upload: true })
         };
         interaction.images.iter().map(upload).collect()
@@ -224,7 +225,7 @@ impl<'a> Metadata<'a> {
             chunks: details.chunks,
             time_to_first_token_ms: details.first_token.map(whole_milliseconds),
             duration_ms: whole_milliseconds(details.duration),
-            truncated: details.is_truncated,
+            truncated: details.losses.is_truncated,
             tags: tags.map(|(name, value)| (&**name, &**value)).collect(),
         }
     }

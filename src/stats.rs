@@ -38,6 +38,28 @@ pub(crate) enum Settlement {
     Withheld(WithholdReason),
 }
 
+/// What of a body could not be reported as it was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Losses {
+    /// There was more of it than is reported.
+    pub(crate) is_truncated: bool,
+    /// It was encoded in a way that could not be undone.
+    pub(crate) is_undecodable: bool,
+    /// Events of it that could not be read.
+    pub(crate) skipped: u64,
+}
+
+impl Losses {
+    /// Those of two bodies.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            is_truncated: self.is_truncated || other.is_truncated,
+            is_undecodable: self.is_undecodable || other.is_undecodable,
+            skipped: self.skipped + other.skipped,
+        }
+    }
+}
+
 impl DropReason {
     /// Every reason, in the order of their declaration.
     pub const ALL: [Self; 5] =
@@ -79,6 +101,11 @@ pub struct Stats {
     /// Reports whose request or response was longer than
     /// [`max_body_bytes`](crate::ConfigBuilder::max_body_bytes), and stands there in part or by its length.
     pub truncated: u64,
+    /// Reports whose request or response had a `content-encoding` that could not be undone, and stands there by its
+    /// length.
+    pub undecodable: u64,
+    /// Events of streams that could not be read, and are missing in their reports.
+    pub skipped_events: u64,
     /// Bytes of recorded bodies and reports that are held now.
     pub bytes_held: u64,
     dropped: [u64; DropReason::ALL.len()],
@@ -145,6 +172,8 @@ pub(crate) struct Counters {
     rejected: AtomicU64,
     retried: AtomicU64,
     truncated: AtomicU64,
+    undecodable: AtomicU64,
+    skipped_events: AtomicU64,
     dropped: [AtomicU64; DropReason::ALL.len()],
     withheld: [AtomicU64; WithholdReason::ALL.len()],
 }
@@ -158,8 +187,11 @@ impl Counters {
         self.retried.fetch_add(1, Relaxed);
     }
 
-    pub(crate) fn truncate(&self) {
-        self.truncated.fetch_add(1, Relaxed);
+    /// Counts what is missing in one report.
+    pub(crate) fn lose(&self, losses: Losses) {
+        self.truncated.fetch_add(losses.is_truncated.into(), Relaxed);
+        self.undecodable.fetch_add(losses.is_undecodable.into(), Relaxed);
+        self.skipped_events.fetch_add(losses.skipped, Relaxed);
     }
 
     pub(crate) fn settle(&self, settlement: Settlement) {
@@ -181,6 +213,8 @@ impl Counters {
             rejected: self.rejected.load(SeqCst),
             retried: self.retried.load(Relaxed),
             truncated: self.truncated.load(Relaxed),
+            undecodable: self.undecodable.load(Relaxed),
+            skipped_events: self.skipped_events.load(Relaxed),
             dropped: self.dropped.each_ref().map(|counter| counter.load(SeqCst)),
             withheld: self.withheld.each_ref().map(|counter| counter.load(SeqCst)),
             ..Stats::default()

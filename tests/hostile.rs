@@ -23,9 +23,10 @@ async fn assembled(data: &[&str]) -> Value {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_in_a_stream_is_passed_over() {
+async fn what_cannot_be_read_in_a_stream_is_passed_over_and_counted() {
     let good = delta(r#"{"content":"good"}"#);
-    let response = assembled(&[
+    let mut observed = observed();
+    let answer = events(&[
         "{",
         "null",
         "[1]",
@@ -34,10 +35,19 @@ async fn what_cannot_be_read_in_a_stream_is_passed_over() {
         r#"{"choices":[1,null,[]]}"#,
         &good,
         "{\"a\":",
-    ])
-    .await;
+    ]);
+    exchange(&observed, chat(), answer).await;
+    let response = observed.report().await["response"].take();
     assert_eq!(response["choices"][0]["message"]["content"], "good");
     assert_eq!(response["choices"].as_array().unwrap().len(), 1);
+    assert_eq!(observed.layer.reporter().stats().skipped_events, 5, "those that are no objects");
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_text_costs_nothing_else() {
+    let response = assembled(&[r#"{"\ud800":1,"choices":[{"index":0,"delta":{"content":"a"}}]}"#]).await;
+    assert_eq!(response["choices"][0]["message"]["content"], "a");
+    assert_eq!(response["\\ud800"], 1, "known by its escapes");
 }
 
 #[tokio::test]

@@ -126,6 +126,44 @@ async fn an_upload_that_fails_at_first_is_tried_again_alone() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_rejected_does_not_hold_up_its_siblings() {
+    let (sender, mut uploads) = tokio::sync::mpsc::unbounded_channel();
+    let calls = AtomicUsize::new(0);
+    let layer = ReconifyLayer::with_transport(
+        support::config(),
+        service_fn(move |report: Report| {
+            sender.send(report.is_image_upload()).unwrap();
+            let fails = calls.fetch_add(1, SeqCst) == 1;
+            std::future::ready(if fails { Err(DeliveryError::rejected()) } else { Ok(()) })
+        }),
+    );
+    let response = begin_with(&layer, asked(), support::json(ANSWER)).await;
+    http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+    layer.reporter().flush(PATIENCE).await;
+    assert_eq!(
+        [uploads.recv().await, uploads.recv().await, uploads.recv().await],
+        [Some(false), Some(true), Some(true)]
+    );
+    let stats = layer.reporter().stats();
+    assert_eq!(
+        (stats.captured, stats.rejected, stats.delivered, stats.bytes_held),
+        (1, 1, 0, 0),
+        "the worst counts"
+    );
+}
+
+#[tokio::test]
+async fn a_field_that_is_there_twice_is_taken_once() {
+    let mut observed = observed();
+    let answer = r#"{"data":[{"b64_json":"Zmlyc3Q="}],"data":[{"b64_json":"c2Vjb25k"}]}"#;
+    exchange(&observed, asked(), support::json(answer)).await;
+    let (reports, _) = observed.settle().await;
+    assert_eq!(reports.len(), 2);
+    assert_eq!(reports[0]["response"]["data"][0], reports[1]["upload"]["filename"]);
+    assert_eq!(reports[1]["upload"]["data"]["b64_json"], "c2Vjb25k");
+}
+
+#[tokio::test]
 async fn a_stream_of_images_is_its_final_event() {
     let mut observed = observed();
     let answer = events(&[

@@ -77,6 +77,26 @@ async fn a_streamed_transcription_is_its_final_event_or_the_text_so_far() {
 }
 
 #[tokio::test]
+async fn segments_and_the_length_of_sound_are_kept_of_streams() {
+    let mut observed = asked();
+    let stream = events(&[
+        r#"{"type":"transcript.text.segment","id":"seg_1","start":0.0,"end":1.50,"text":"Hello","speaker":"A"}"#,
+        r#"{"type":"transcript.text.done","text":"Hello"}"#,
+    ]);
+    exchange(&observed, post("/v1/audio/transcriptions", "{}"), stream).await;
+    let segment = json!({"id": "seg_1", "start": 0.0, "end": 1.5, "text": "Hello", "speaker": "A"});
+    assert_eq!(observed.report().await["response"], json!({"text": "Hello", "segments": [segment]}));
+
+    let stream = events(&[
+        r#"{"type":"speech.audio.delta","audio":"aGVsbG8="}"#,
+        r#"{"type":"speech.audio.delta","audio":"aGk="}"#,
+        r#"{"type":"speech.audio.done","usage":{"total_tokens":3}}"#,
+    ]);
+    exchange(&observed, post("/v1/audio/speech", "{}"), stream).await;
+    assert_eq!(observed.report().await["response"], json!({"usage": {"total_tokens": 3}, "bytes": 7}));
+}
+
+#[tokio::test]
 async fn a_list_of_endpoints_replaces_the_default() {
     let mut observed =
         observed_with(Config::builder("a", "b").capture([Endpoint::Embedding]).build().unwrap());

@@ -249,17 +249,60 @@ async fn it_can_be_reported_verbatim_or_not_at_all() {
 
 #[tokio::test]
 async fn more_items_than_any_conversation_has_are_reported_by_their_length() {
+    for items in [20_000, 300_000] {
+        let mut observed = observed();
+        let asked = json!({"input": vec![json!({}); items]});
+        let answered = json!({"object": "response", "output": vec![json!({}); items]});
+        let report = report_of(&mut observed, &asked, support::json(answered.to_string())).await;
+        let truncated = |body: &Value| json!({"bytes": body.to_string().len(), "itemLimit": 10_000});
+        assert_eq!(report["request"], json!({"truncated": truncated(&asked), "messages": []}));
+        assert_eq!(report["response"], json!({"truncated": truncated(&answered), "choices": []}));
+        assert_eq!(observed.layer.reporter().stats().truncated, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_the_client_ends_the_turn() {
     let mut observed = observed();
-    let asked = json!({"input": vec![json!({}); 20_000]});
-    let answered = json!({"object": "response", "output": vec![json!({}); 20_000]});
-    let report = report_of(&mut observed, &asked, support::json(answered.to_string())).await;
-    let length = |body: &Value| body.to_string().len();
+    for (output, finish) in [
+        (json!([{"type": "function_call", "call_id": "c"}]), "tool_calls"),
+        (json!([{"type": "computer_call", "call_id": "c"}]), "tool_calls"),
+        (json!([{"type": "local_shell_call", "call_id": "c"}]), "tool_calls"),
+        (json!([{"type": "apply_patch_call", "call_id": "c"}]), "tool_calls"),
+        (json!([{"type": "mcp_approval_request", "id": "m"}]), "tool_calls"),
+        (json!([{"type": "shell_call", "call_id": "c"}]), "tool_calls"),
+        (
+            json!([{"type": "shell_call", "call_id": "c"}, {"type": "shell_call_output", "call_id": "c"}]),
+            "stop",
+        ),
+        (json!([{"type": "web_search_call", "id": "w"}]), "stop"),
+    ] {
+        let answer = json!({"object": "response", "status": "completed", "output": output});
+        let report =
+            report_of(&mut observed, &json!({"input": "hi"}), support::json(answer.to_string())).await;
+        assert_eq!(report["response"]["choices"][0]["finish_reason"], finish, "{output}");
+    }
+}
+
+#[tokio::test]
+async fn the_result_of_a_computer_call_is_a_part_with_an_image() {
+    let mut observed = observed();
+    let asked = json!({"input": [{"type": "computer_call_output", "call_id": "c",
+        "output": {"type": "computer_screenshot", "image_url": "https://x/y.png"}}]});
+    let report = report_of(&mut observed, &asked, support::json("{}")).await;
     assert_eq!(
-        report["request"],
-        json!({"contentType": "application/json", "bytes": length(&asked), "messages": []})
+        report["request"]["messages"],
+        json!([{"role": "tool", "tool_call_id": "c",
+            "content": [{"type": "image_url", "image_url": {"url": "https://x/y.png"}}]}])
     );
-    assert_eq!(
-        report["response"],
-        json!({"contentType": "application/json", "bytes": length(&answered), "choices": []})
-    );
+}
+
+#[tokio::test]
+async fn instructions_of_a_stored_prompt_are_kept_because_no_request_has_them() {
+    let mut observed = observed();
+    let mut answer = answer();
+    answer["prompt"] = json!({"id": "pmpt_1"});
+    let asked = json!({"prompt": {"id": "pmpt_1"}});
+    let report = report_of(&mut observed, &asked, support::json(answer.to_string())).await;
+    assert_eq!(report["response"]["instructions"], "Be brief.");
 }

@@ -28,6 +28,8 @@ pub(crate) struct Recorder {
     over_budget: bool,
     /// `None` if nobody asks when frames pass.
     marks: Option<Vec<Mark>>,
+    /// No more of them are noted.
+    has_all_marks: bool,
 }
 
 #[derive(Default)]
@@ -72,11 +74,14 @@ impl Recorder {
     /// Notes the moment, as far as that is asked for and the budget has room.
     fn mark(&mut self, budget: &Budget) {
         let Some(marks) = &mut self.marks else { return };
+        if self.has_all_marks {
+            return;
+        }
         if marks.len() == marks.capacity() {
-            let more = marks.len().clamp(16, MOST_MARKS);
-            let has_room =
-                marks.len() < MOST_MARKS && charge(&mut self.charged, more * size_of::<Mark>(), budget);
-            if !has_room {
+            let more = marks.len().max(16).min(MOST_MARKS - marks.len());
+            if more == 0 || !charge(&mut self.charged, more * size_of::<Mark>(), budget) {
+                // For good: with a gap, later frames would seem to have come with earlier ones.
+                self.has_all_marks = true;
                 return;
             }
             marks.reserve_exact(more);
@@ -244,15 +249,32 @@ mod tests {
 
     #[test]
     fn moments_are_in_the_budget() {
+        for (room, marks) in [(10_000, 128), (100_000, MOST_MARKS)] {
+            let budget = budget(room, room);
+            let mut recorder = Recorder::with_marks();
+            for _ in 0..2_000 {
+                recorder.record(&Bytes::from_static(b"x"), &budget);
+            }
+            let recording = recorder.finish(Ended::Complete);
+            assert_eq!((recording.over_budget, recording.marks.len()), (false, marks));
+            assert!(recording.charged >= recording.marks.len() * size_of::<Mark>() + 2_000);
+            assert_eq!(budget.stats().bytes_held, recording.charged as u64);
+        }
+    }
+
+    #[test]
+    fn after_a_moment_that_had_no_room_none_is_noted() {
         let budget = budget(10_000, 10_000);
         let mut recorder = Recorder::with_marks();
-        for _ in 0..2_000 {
-            recorder.record(&Bytes::from_static(b"x"), &budget);
-        }
-        let recording = recorder.finish(Ended::Complete);
-        assert!(!recording.over_budget && !recording.marks.is_empty());
-        assert!(recording.charged >= recording.marks.len() * size_of::<Mark>() + 2_000);
-        assert_eq!(budget.stats().bytes_held, recording.charged as u64);
+        let mut record =
+            |frames| (0..frames).for_each(|_| recorder.record(&Bytes::from_static(b"x"), &budget));
+        record(16);
+        let taken = 10_000 - budget.stats().bytes_held as usize;
+        assert!(budget.charge(taken));
+        record(1);
+        budget.release(taken);
+        record(100);
+        assert_eq!(recorder.finish(Ended::Complete).marks.len(), 16);
     }
 
     #[test]

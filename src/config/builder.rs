@@ -1,11 +1,9 @@
+use super::env;
 use super::setting::{Captured, Choice, Flag, Number, Setting};
-use super::{
-    Config, DEFAULT_ENDPOINT, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS, Destination,
-    Limits, Reporting, Responses,
-};
-use super::{env, target};
-use crate::endpoint::{Endpoint, Endpoints, Route};
-use crate::error::{Error, Kind};
+use super::{DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS, Media, Responses};
+#[cfg(doc)]
+use crate::config::Config;
+use crate::endpoint::{Endpoint, Route};
 
 /// Collects settings for a [`Config`]; nothing is checked before [`build`](Self::build).
 #[derive(Clone)]
@@ -17,15 +15,16 @@ pub struct ConfigBuilder {
     pub(super) session_timeout: Setting<Number>,
     pub(super) report_failures: Setting<Flag>,
     pub(super) metadata: Setting<Flag>,
-    pub(super) responses: Setting<Choice>,
+    pub(super) responses: Setting<Choice<Responses>>,
+    pub(super) media: Setting<Choice<Media>>,
     pub(super) track_images: Setting<Flag>,
     pub(super) capture: Setting<Captured>,
     pub(super) allow_http: Setting<Flag>,
     pub(super) disabled: Setting<Flag>,
-    routes: Vec<Route>,
-    max_items: usize,
-    max_bytes: usize,
-    max_body_bytes: usize,
+    pub(super) routes: Vec<Route>,
+    pub(super) max_items: usize,
+    pub(super) max_bytes: usize,
+    pub(super) max_body_bytes: usize,
 }
 
 impl ConfigBuilder {
@@ -39,6 +38,7 @@ impl ConfigBuilder {
             report_failures: Setting { name: "report_failures", value: None },
             metadata: Setting { name: "metadata", value: None },
             responses: Setting { name: "responses", value: None },
+            media: Setting { name: "media", value: None },
             track_images: Setting { name: "track_images", value: None },
             capture: Setting { name: "capture", value: None },
             allow_http: Setting { name: "allow_http", value: None },
@@ -142,8 +142,18 @@ impl ConfigBuilder {
         self
     }
 
+    /// What becomes of base64 images, sound and files in requests and answers. Default: they are reported; those of
+    /// forms are reported by name, type and size in any case.
+    #[must_use]
+    pub fn media(mut self, media: Media) -> Self {
+        self.media = Setting { name: "media", value: Some(Choice::Value(media)) };
+        self
+    }
+
     /// Whether generated images are reported. Default: on, as in the vendor's modules. Images that are answered as data
     /// are taken out of the report, and posted one by one to [`upload_endpoint`](Self::upload_endpoint).
+    /// Without, interactions with images only are not captured, and type and length stand for the images of the
+    /// Responses API.
     #[must_use]
     pub fn track_images(mut self, track: bool) -> Self {
         self.track_images = Setting { name: "track_images", value: Some(Flag::Value(track)) };
@@ -197,59 +207,6 @@ impl ConfigBuilder {
         self.max_body_bytes = bytes;
         self
     }
-
-    /// Checks the settings.
-    ///
-    /// # Errors
-    ///
-    /// Names the first setting, or environment variable, that is missing, empty or not usable. No key, and no
-    /// user-info or query of a URL, is in the error's text.
-    pub fn build(self) -> Result<Config, Error> {
-        if self.disabled.flag()? {
-            return Ok(Config::disabled());
-        }
-        let app_key = self.app_key.key("the application's key from the Reconify console")?;
-        let api_key = self.api_key.key("the API key from the Reconify console")?;
-        let allow_http = self.allow_http.flag()?;
-        let allow_hint = self.allow_http.name;
-        let endpoint = match &self.endpoint.value {
-            Some(url) => target::check(self.endpoint.name, url, allow_http, allow_hint)?,
-            None => target::check(self.endpoint.name, DEFAULT_ENDPOINT, allow_http, allow_hint)?,
-        };
-        let upload_endpoint = match &self.upload_endpoint.value {
-            Some(url) => target::check(self.upload_endpoint.name, url, allow_http, allow_hint)?,
-            None => target::upload_of(&endpoint),
-        };
-        for route in &self.routes {
-            check_route(route)?;
-        }
-        let responses = self.responses.choice()?;
-        let track_images = self.track_images.flag_or(true)?;
-        let mut known = self.capture.endpoints()?;
-        let is_wanted = |endpoint: &Endpoint| match endpoint {
-            Endpoint::Responses => responses != Responses::Off,
-            endpoint if endpoint.is_image() => track_images,
-            _ => true,
-        };
-        known.retain(is_wanted);
-        let routes = self.routes.into_iter().filter(|route| is_wanted(&route.endpoint)).collect();
-        let limits = Limits {
-            items: at_least_one("max_items", self.max_items)?,
-            bytes: at_least_one("max_bytes", self.max_bytes)?,
-            body_bytes: at_least_one("max_body_bytes", self.max_body_bytes)?,
-        };
-        Ok(Config {
-            destination: Some(Destination { app_key, api_key, endpoint, upload_endpoint }),
-            reporting: Reporting {
-                session_timeout: self.session_timeout.minutes()?,
-                failures: self.report_failures.flag()?,
-                metadata: self.metadata.flag()?,
-                responses,
-            },
-            endpoints: Endpoints { routes, known },
-            limits,
-        })
-    }
 }
 
 /// Shows which settings are there, and neither keys nor URLs.
@@ -257,30 +214,4 @@ impl std::fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ConfigBuilder").field("routes", &self.routes).finish_non_exhaustive()
     }
-}
-
-fn check_route(route: &Route) -> Result<(), Error> {
-    if route.path.starts_with('/') && route.path.len() > 1 {
-        return Ok(());
-    }
-    Err(Kind::Invalid {
-        setting: "route".into(),
-        value: format!("{:?}", route.path),
-        problem: "which is not a path that a request can be told by".into(),
-        hint: "start it with a slash and name at least one segment, as in \"/ask\"",
-    }
-    .into())
-}
-
-fn at_least_one(setting: &'static str, value: usize) -> Result<usize, Error> {
-    if value > 0 {
-        return Ok(value);
-    }
-    Err(Kind::Invalid {
-        setting: setting.into(),
-        value: "0".to_owned(),
-        problem: "which leaves no room for any report".into(),
-        hint: "use a larger number, or disable the layer",
-    }
-    .into())
 }

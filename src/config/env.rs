@@ -24,6 +24,8 @@ pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> Confi
     builder.capture = Setting { name, value: value.map(Captured::Text) };
     let Setting { name, value } = optional("RECONIFY_RESPONSES");
     builder.responses = Setting { name, value: value.map(Choice::Text) };
+    let Setting { name, value } = optional("RECONIFY_MEDIA");
+    builder.media = Setting { name, value: value.map(Choice::Text) };
     builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
     builder.disabled = flag("RECONIFY_DISABLED");
     let Setting { name, value } = optional("RECONIFY_SESSION_TIMEOUT");

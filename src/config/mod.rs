@@ -1,5 +1,6 @@
 //! What can be set, with every default and its reason.
 
+mod build;
 mod builder;
 mod env;
 mod setting;
@@ -80,6 +81,9 @@ pub(crate) struct Reporting {
     /// Reports have a `metadata` object.
     pub(crate) metadata: bool,
     pub(crate) responses: Responses,
+    pub(crate) media: Media,
+    /// Images are reported.
+    pub(crate) images: bool,
 }
 
 /// What becomes of the Responses API, for which Reconify documents no type.
@@ -94,6 +98,18 @@ pub enum Responses {
     Verbatim,
     /// It is not captured.
     Off,
+}
+
+/// What becomes of images, sound and files that are part of a request or an answer as base64.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Media {
+    /// They are reported: generated images by uploads of their own, everything else where it stands.
+    #[default]
+    Keep,
+    /// Type and length stand in their place, as in `"image/png, 51200 bytes"`; nothing is uploaded. The type is `image`,
+    /// `audio` or `file` where the JSON does not say more.
+    Elide,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +132,7 @@ impl Config {
     /// | `RECONIFY_REPORT_FAILURES` | `1`: refused and failed exchanges are reported too | `0` |
     /// | `RECONIFY_RESPONSES` | the Responses API: `chat`, `verbatim` or `off` ([`Responses`]) | `chat` |
     /// | `RECONIFY_TRACK_IMAGES` | `0`: generated images are not reported | `1` |
+    /// | `RECONIFY_MEDIA` | base64 images, sound and files: `keep` or `elide` ([`Media`]) | `keep` |
     /// | `RECONIFY_CAPTURE` | the [names](Endpoint::name) of the endpoints that are captured, with commas between them, or `all` | chat, completions, responses, images |
     /// | `RECONIFY_METADATA` | `1`: reports have a `metadata` object | `0` |
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |

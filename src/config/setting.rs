@@ -1,6 +1,6 @@
 //! Single settings, and what each may hold.
 
-use super::Responses;
+use super::{Media, Responses};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind};
 
@@ -25,11 +25,28 @@ pub(super) enum Flag {
     Text(String),
 }
 
-/// What becomes of the Responses API, from code, or as a word from a variable.
+/// One of several ways, from code, or as a word from a variable.
 #[derive(Clone)]
-pub(super) enum Choice {
-    Value(Responses),
+pub(super) enum Choice<T> {
+    Value(T),
     Text(String),
+}
+
+/// The ways to choose from, by the words for them.
+pub(super) trait Ways: Copy + Default + 'static {
+    const ALL: &'static [(&'static str, Self)];
+    const HINT: &'static str;
+}
+
+impl Ways for Responses {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("chat", Self::Chat), ("verbatim", Self::Verbatim), ("off", Self::Off)];
+    const HINT: &'static str = "use chat, verbatim or off";
+}
+
+impl Ways for Media {
+    const ALL: &'static [(&'static str, Self)] = &[("keep", Self::Keep), ("elide", Self::Elide)];
+    const HINT: &'static str = "use keep or elide";
 }
 
 /// The endpoints that are captured, from code, or as a list from a variable.
@@ -68,24 +85,22 @@ impl Setting<Captured> {
     }
 }
 
-impl Setting<Choice> {
-    pub(super) fn choice(&self) -> Result<Responses, Error> {
-        match &self.value {
-            None => Ok(Responses::default()),
-            Some(Choice::Value(responses)) => Ok(*responses),
-            Some(Choice::Text(text)) => match text.trim().to_ascii_lowercase().as_str() {
-                "chat" => Ok(Responses::Chat),
-                "verbatim" => Ok(Responses::Verbatim),
-                "off" => Ok(Responses::Off),
-                _ => Err(Kind::Invalid {
-                    setting: self.name.into(),
-                    value: format!("{text:?}"),
-                    problem: "which is none of the three ways".into(),
-                    hint: "use chat, verbatim or off",
-                }
-                .into()),
-            },
-        }
+impl<T: Ways> Setting<Choice<T>> {
+    pub(super) fn choice(&self) -> Result<T, Error> {
+        let text = match &self.value {
+            None => return Ok(T::default()),
+            Some(Choice::Value(way)) => return Ok(*way),
+            Some(Choice::Text(text)) => text,
+        };
+        let way = T::ALL.iter().find(|(word, _)| text.trim().eq_ignore_ascii_case(word));
+        way.map(|(_, way)| *way).ok_or_else(|| {
+            Error::from(Kind::Invalid {
+                setting: self.name.into(),
+                value: format!("{text:?}"),
+                problem: "which is none of the ways".into(),
+                hint: T::HINT,
+            })
+        })
     }
 }
 

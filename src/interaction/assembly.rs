@@ -36,7 +36,10 @@ impl<'a> Assembly<'a> {
             return;
         }
         self.progress.chunks += 1;
-        let Some(raw) = json::parse(data) else { return };
+        let Some(raw) = json::parse(data).filter(|raw| raw.get().starts_with('{')) else {
+            self.progress.skipped += 1;
+            return;
+        };
         let chunk = Chunk::of(name, raw);
         self.progress.has_error |= chunk.error().is_some();
         match &mut self.parts {

@@ -1,13 +1,17 @@
 use super::chunk::{Chunk, Progress};
 use super::json::{self, Fields, Node};
+use super::media;
 
-/// A stream of a transcription or of speech: the text of a transcription is kept, and what its final event says; the
-/// sound of speech is not.
+/// A stream of a transcription or of speech: the text and the segments of a transcription are kept, and what its final
+/// event says; of the sound of speech its length.
 #[derive(Debug, Default)]
 pub(super) struct Assembly<'a> {
     top: Fields<'a>,
     /// The text so far, escaped.
     text: String,
+    segments: Vec<Node<'a>>,
+    /// Bytes of sound.
+    sound: u64,
 }
 
 impl<'a> Assembly<'a> {
@@ -23,6 +27,13 @@ impl<'a> Assembly<'a> {
                     self.top.set(key, Node::Raw(raw));
                 }
             }
+        } else if kind.ends_with(b".segment") {
+            progress.has_token = true;
+            let fields = event.fields.into_iter().filter(|(key, _)| key != "type").collect();
+            self.segments.push(Node::Object(Fields::of(fields)));
+        } else if let Some(sound) = event.get("audio").and_then(json::text) {
+            progress.has_token = true;
+            self.sound += media::decoded_length(sound);
         } else if let Some(delta) = event.get("delta").and_then(json::text) {
             progress.has_token = true;
             self.text.push_str(delta);
@@ -38,8 +49,12 @@ impl<'a> Assembly<'a> {
         if !self.text.is_empty() && !self.top.contains("text") {
             self.top.set("text", Node::Text(self.text));
         }
-        let mut text = String::new();
-        self.top.write(&mut text);
-        text
+        if !self.segments.is_empty() && !self.top.contains("segments") {
+            self.top.set("segments", Node::Array(self.segments));
+        }
+        if self.sound > 0 {
+            self.top.set("bytes", Node::number(self.sound));
+        }
+        self.top.to_json()
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Progress {
     pub(super) has_error: bool,
     /// Events that were no end.
     pub(super) chunks: u64,
+    /// Events among them that could not be read.
+    pub(super) skipped: u64,
     /// Whether there was a text, tool call, refusal or reasoning yet.
     pub(super) has_token: bool,
 }

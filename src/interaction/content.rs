@@ -12,10 +12,11 @@ use super::chunk::Progress;
 use super::decode::{Decoded, decode};
 use super::json::{self, Fields, Node};
 use super::multipart;
-use super::responses;
+use super::responses::{self, Chat};
 use super::sse::{Event, Events, looks_like_events};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Head, Mark, MediaType, Message};
+use crate::stats::Losses;
 
 /// How the bodies of an exchange are read.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +34,7 @@ pub(super) struct Content {
     pub(super) json: Box<RawValue>,
     /// What else there is to say of an event stream.
     pub(super) stream: Option<Stream>,
-    /// Whether there was more than is reported.
-    pub(super) is_truncated: bool,
+    pub(super) losses: Losses,
 }
 
 #[derive(Debug, Default)]
@@ -57,10 +57,7 @@ struct Text {
     passed: u64,
     limit: usize,
     marks: Vec<Mark>,
-    /// There was more than the limit allows for.
-    is_truncated: bool,
-    /// All of its codings are known.
-    is_readable: bool,
+    losses: Losses,
 }
 
 /// A field that the console reaches for without looking whether it is there: it stands in whatever replaces a body.
@@ -79,25 +76,26 @@ pub(super) fn of_request(reading: &Reading, message: Message) -> Content {
     let text = Text::of(message, reading.limit);
     if let MediaType::Form(content_type) = &text.head.media_type
         && !matches!(reading.endpoint, Endpoint::Chat | Endpoint::Completion | Endpoint::Responses)
-        && !text.is_truncated
+        && !text.losses.is_truncated
         && let Some(form) = multipart::fields(content_type, &text.bytes)
     {
         return Content::of_text(form);
     }
     let content = unstreamed(&text, expected);
-    Content { json: reading.question(content.json), ..content }
+    reading.translated(content, responses::question)
 }
 
 /// What was answered.
 pub(super) fn of_response(reading: &Reading, message: Message) -> Content {
     let text = Text::of(message, reading.limit);
     let is_json = matches!(text.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
-    let says_events = text.head.media_type == MediaType::EventStream && !is_json && text.is_readable;
+    let says_events =
+        text.head.media_type == MediaType::EventStream && !is_json && !text.losses.is_undecodable;
     if looks_like_events(&text.bytes) || says_events {
         return streamed(reading, &text);
     }
     let content = unstreamed(&text, reading.expected());
-    Content { json: reading.answer(content.json), ..content }
+    reading.translated(content, responses::answer)
 }
 
 /// An error of our own, in the shape of OpenAI's.
@@ -132,15 +130,16 @@ fn streamed(reading: &Reading, text: &Text) -> Content {
             first_token = Some((text.bytes.len() - events.left()) as u64);
         }
     }
-    if text.is_truncated {
+    if text.losses.is_truncated {
         assembly.mark_truncated(text.truncated());
     }
-    let Progress { is_done, has_error, chunks, .. } = assembly.progress;
+    let Progress { is_done, has_error, chunks, skipped, .. } = assembly.progress;
     let stream =
         Stream { is_done, has_error, chunks, first_token: first_token.and_then(|end| text.moment(end)) };
-    let content = Content::of_text(assembly.finish(reading.endpoint));
-    let json = reading.answer(content.json);
-    Content { json, stream: Some(stream), is_truncated: text.is_truncated }
+    let losses = Losses { skipped, ..text.losses };
+    let content =
+        Content { stream: Some(stream), losses, ..Content::of_text(assembly.finish(reading.endpoint)) };
+    reading.translated(content, responses::answer)
 }
 
 impl Reading {
@@ -153,25 +152,14 @@ impl Reading {
         }
     }
 
-    /// A request in the shape that is reported.
-    fn question(&self, json: Box<RawValue>) -> Box<RawValue> {
-        self.translated(json, responses::question)
-    }
-
-    /// An answer in the shape that is reported.
-    fn answer(&self, json: Box<RawValue>) -> Box<RawValue> {
-        self.translated(json, responses::answer)
-    }
-
-    fn translated(
-        &self,
-        json: Box<RawValue>,
-        translate: impl Fn(&RawValue) -> Option<String>,
-    ) -> Box<RawValue> {
+    /// The Responses API as a chat, if it is to be one.
+    fn translated(&self, content: Content, chat_of: impl Fn(&RawValue) -> Option<Chat>) -> Content {
         if self.endpoint != Endpoint::Responses || !self.is_translated {
-            return json;
+            return content;
         }
-        translate(&json).and_then(|text| RawValue::from_string(text).ok()).unwrap_or(json)
+        let Some(Chat { json, is_truncated }) = chat_of(&content.json) else { return content };
+        let losses = content.losses.and(Losses { is_truncated, ..Losses::default() });
+        Content { losses, stream: content.stream, ..Content::of_text(json) }
     }
 }
 
@@ -185,19 +173,19 @@ fn mend(event: Event<'_>) -> Option<Vec<u8>> {
 }
 
 fn unstreamed(text: &Text, expected: Expected) -> Content {
-    if !text.is_truncated
+    if !text.losses.is_truncated
         && let Some(raw) = json::parse(&text.bytes)
     {
-        return Content { json: raw.to_owned(), stream: None, is_truncated: false };
+        return Content { json: raw.to_owned(), stream: None, losses: text.losses };
     }
     let mut fields = Fields::default();
-    if text.is_truncated {
+    if text.losses.is_truncated {
         fields.set("truncated", text.truncated());
     } else {
         fields.set("contentType", text.head.media_type.name().map_or(Node::NULL, Node::string));
         fields.set("bytes", Node::number(text.passed));
     }
-    Content { is_truncated: text.is_truncated, ..Content::unstreamed(fields, expected) }
+    Content { losses: text.losses, ..Content::unstreamed(fields, expected) }
 }
 
 impl Text {
@@ -209,9 +197,10 @@ impl Text {
         let kept = body.into_bytes();
         let is_incomplete = passed > kept.len() as u64;
         let decoded = decode(kept, &head.codings, limit);
-        let is_readable = decoded.is_some();
+        let is_undecodable = decoded.is_none();
         let Decoded { body: bytes, is_cut } = decoded.unwrap_or_default();
-        Self { head, bytes, passed, limit, marks, is_truncated: is_incomplete || is_cut, is_readable }
+        let losses = Losses { is_truncated: is_incomplete || is_cut, is_undecodable, skipped: 0 };
+        Self { head, bytes, passed, limit, marks, losses }
     }
 
     /// When the byte before this offset passed.
@@ -238,14 +227,12 @@ impl Content {
         if let Some((key, empty)) = expected {
             fields.set(key, Node::Literal(empty.into()));
         }
-        let mut text = String::new();
-        fields.write(&mut text);
-        Self::of_text(text)
+        Self::of_text(fields.to_json())
     }
 
     /// Text that was put together here is valid JSON; null stands where that should ever prove wrong.
     fn of_text(text: String) -> Self {
         let json = RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        Self { json, stream: None, is_truncated: false }
+        Self { json, stream: None, losses: Losses::default() }
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Decoded {
 }
 
 /// Undoes the codings of a body as far as it goes: a body that was cut off, or is longer than the limit when decoded,
-/// gives its beginning. `None` if a coding is not known.
+/// gives its beginning. `None` if a coding is not known, or the body is not encoded in it.
 pub(super) fn decode(body: Bytes, codings: &str, limit: usize) -> Option<Decoded> {
     let tokens = codings.split(',').map(str::trim);
     let tokens: Vec<_> =
@@ -33,11 +33,10 @@ fn undo(body: Bytes, tokens: &[&str], limit: usize) -> Option<Decoded> {
         return None;
     }
     // They were applied in the order in which they stand.
-    let decoded = codings.into_iter().rev().fold(Decoded { body, is_cut: false }, |decoded, coding| {
-        let (body, is_cut) = coding.undo(&decoded.body, limit);
-        Decoded { body: body.into(), is_cut: decoded.is_cut || is_cut }
-    });
-    Some(decoded)
+    codings.into_iter().rev().try_fold(Decoded { body, is_cut: false }, |decoded, coding| {
+        let (body, is_cut) = coding.undo(&decoded.body, limit)?;
+        Some(Decoded { body: body.into(), is_cut: decoded.is_cut || is_cut })
+    })
 }
 
 /// Without decompression, only what is not encoded can be read.
@@ -48,6 +47,7 @@ fn undo(_: Bytes, _: &[&str], _: usize) -> Option<Decoded> {
 
 #[cfg(feature = "decompression")]
 mod streams {
+    use std::io::ErrorKind;
     use std::pin::{Pin, pin};
     use std::task::{Context, Poll, Waker};
 
@@ -75,8 +75,8 @@ mod streams {
             }
         }
 
-        /// The bytes, up to the limit, and whether there were more.
-        pub(super) fn undo(self, body: &[u8], limit: usize) -> (Vec<u8>, bool) {
+        /// The bytes, up to the limit, and whether there were more. `None` if it is something else from the start.
+        pub(super) fn undo(self, body: &[u8], limit: usize) -> Option<(Vec<u8>, bool)> {
             match self {
                 Self::Gzip => {
                     let mut decoder = GzipDecoder::new(body);
@@ -96,8 +96,8 @@ mod streams {
         }
     }
 
-    /// Reads to the end, to the limit, or to the first error.
-    fn read(mut decoder: Pin<&mut impl AsyncRead>, limit: usize) -> (Vec<u8>, bool) {
+    /// Reads to the end, to the limit, or to the first error. `None` if that is all there is.
+    fn read(mut decoder: Pin<&mut impl AsyncRead>, limit: usize) -> Option<(Vec<u8>, bool)> {
         let mut whole = Vec::new();
         let mut block = [0; 8 * 1024];
         // The body is in memory: reading never has to wait.
@@ -108,12 +108,15 @@ mod streams {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     whole.extend_from_slice(buffer.filled())
                 }
+                Poll::Ready(Err(error)) if whole.is_empty() && error.kind() != ErrorKind::UnexpectedEof => {
+                    return None;
+                }
                 _ => break,
             }
         }
         let is_cut = whole.len() > limit;
         whole.truncate(limit);
-        (whole, is_cut)
+        Some((whole, is_cut))
     }
 
     /// Whether the two bytes of zlib's header are there (RFC 1950, 2.2).

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Image;
 use super::chunk::{Chunk, Progress};
 use super::json::{self, Fields, Node};
+use super::media;
 
 /// OpenAI makes ten images at the most. What has more stays in the report: each upload is a post to the collector.
 const MOST_IMAGES: usize = 128;
@@ -27,7 +28,8 @@ pub(super) fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, 
 /// The answer with file names; `None` if there is nothing to replace.
 fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -> Option<String> {
     let fields = json::object(json)?;
-    let get = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+    // Of a field that is there twice the last one counts, as for most parsers.
+    let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
     let elements = get("data").and_then(json::array)?;
     let (uuid, created) = (Uuid::new_v4(), created(get("created"), today));
     let mut data = Vec::with_capacity(elements.len());
@@ -36,22 +38,49 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -
             data.push(Node::Raw(element));
             continue;
         }
-        let filename = format!("{uuid}-{created}-{index}.png");
+        let filename = filename(uuid, created, index);
         data.push(Node::string(&filename));
         images.push(Image { filename, element: element.to_owned() });
     }
     if images.is_empty() {
         return None;
     }
-    let mut answer = Fields::default();
-    let mut data = Some(Node::Array(data));
-    for (key, raw) in &fields {
-        let value = if key == "data" { data.take() } else { None };
-        answer.set(key.clone(), value.unwrap_or(Node::Raw(raw)));
+    let mut answer = Fields::of(fields);
+    answer.set("data", Node::Array(data));
+    Some(answer.to_json())
+}
+
+/// Does the same with the images of an answer of the Responses API: their names stand in the place of their `result`.
+pub(super) fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
+    let mut images = Vec::new();
+    if !media::may_have_generated(&json) {
+        return (json, images);
     }
-    let mut text = String::new();
-    answer.write(&mut text);
-    Some(text)
+    let (uuid, created) = (
+        Uuid::new_v4(),
+        created(
+            json::object(&json).and_then(|fields| {
+                fields.iter().find(|(key, _)| matches!(&**key, "created" | "created_at")).map(|(_, raw)| *raw)
+            }),
+            today,
+        ),
+    );
+    let text = json.get();
+    let places = media::find(text).into_iter().filter(|medium| medium.is_generated).take(MOST_IMAGES);
+    let places = places.enumerate().filter_map(|(index, medium)| {
+        let filename = filename(uuid, created, index);
+        let element = format!(r#"{{"b64_json":{}}}"#, text.get(medium.place.clone())?);
+        images.push(Image { filename: filename.clone(), element: RawValue::from_string(element).ok()? });
+        Some((medium.place, filename))
+    });
+    match media::replace(text, places).and_then(|text| RawValue::from_string(text).ok()) {
+        Some(text) => (text, images),
+        None => (json, Vec::new()),
+    }
+}
+
+fn filename(uuid: Uuid, created: u64, index: usize) -> String {
+    format!("{uuid}-{created}-{index}.png")
 }
 
 /// The second in which the images were made: as the answer says, or by the clock.
@@ -107,9 +136,7 @@ impl<'a> Assembly<'a> {
             self.images.extend(self.partial);
         }
         self.top.set("data", Node::Array(self.images));
-        let mut text = String::new();
-        self.top.write(&mut text);
-        text
+        self.top.to_json()
     }
 }
 

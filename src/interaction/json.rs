@@ -7,14 +7,19 @@ use std::fmt;
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use memchr::memchr;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The fields of one JSON object, in order.
 struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-#[derive(serde::Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+/// The elements of one JSON array.
+struct Elements<'a>(Vec<&'a RawValue>);
+
+/// More elements, or fields, than anything of the API has that is taken apart. They take sixteen or forty bytes each in
+/// memory, and in JSON as little as two or five.
+const MOST_ELEMENTS: usize = 250_000;
 
 /// Checks that bytes are one JSON value, and returns its text. A byte order mark and white space around it are not
 /// part of it.
@@ -22,14 +27,14 @@ pub(super) fn parse(bytes: &[u8]) -> Option<&RawValue> {
     serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()
 }
 
-/// The fields of an object; `None` for any other value.
+/// The fields of an object; `None` for any other value, and for one that has too many to be meant.
 pub(super) fn object(raw: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
     serde_json::from_str(raw.get()).ok().map(|Entries(entries)| entries)
 }
 
-/// The elements of an array; `None` for any other value.
+/// The elements of an array; `None` for any other value, and for one that is too long to be meant.
 pub(super) fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(raw.get()).ok()
+    serde_json::from_str(raw.get()).ok().map(|Elements(elements)| elements)
 }
 
 /// The inside of a string, still escaped; `None` for any other value. Two such texts can be joined as they are.
@@ -92,7 +97,7 @@ impl Node<'_> {
     }
 
     /// Appends the JSON text of this value.
-    pub(super) fn write(&self, out: &mut String) {
+    fn write(&self, out: &mut String) {
         match self {
             Self::Raw(raw) => out.push_str(raw.get()),
             Self::Literal(text) => out.push_str(text),
@@ -149,7 +154,14 @@ impl<'a> Fields<'a> {
         self.0.extend(fields.0);
     }
 
-    pub(super) fn write(&self, out: &mut String) {
+    /// The object as JSON text.
+    pub(super) fn to_json(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
+    fn write(&self, out: &mut String) {
         out.push('{');
         for (i, (key, value)) in self.0.iter().enumerate() {
             if i > 0 {
@@ -182,13 +194,52 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::with_capacity(8);
-                while let Some(Key(key)) = map.next_key()? {
-                    entries.push((key, map.next_value()?));
+                while let Some(name) = map.next_key()? {
+                    if entries.len() == MOST_ELEMENTS {
+                        return Err(A::Error::custom("too many fields"));
+                    }
+                    entries.push((key(name), map.next_value()?));
                 }
                 Ok(Entries(entries))
             }
         }
 
         deserializer.deserialize_map(Collect)
+    }
+}
+
+/// A key without its escapes. One that is no text, for half a surrogate pair in it, is known by its escapes.
+fn key(raw: &RawValue) -> Cow<'_, str> {
+    let escaped = text(raw).unwrap_or_default();
+    if memchr(b'\\', escaped.as_bytes()).is_none() {
+        return Cow::Borrowed(escaped);
+    }
+    serde_json::from_str(raw.get()).map_or(Cow::Borrowed(escaped), Cow::Owned)
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Elements<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut elements = Vec::new();
+                while let Some(element) = seq.next_element()? {
+                    if elements.len() == MOST_ELEMENTS {
+                        return Err(A::Error::custom("too many elements"));
+                    }
+                    elements.push(element);
+                }
+                Ok(Elements(elements))
+            }
+        }
+
+        deserializer.deserialize_seq(Collect)
     }
 }

@@ -10,6 +10,7 @@ mod decode;
 pub mod fuzzing;
 mod images;
 mod json;
+mod media;
 mod merge;
 mod multipart;
 mod responses;
@@ -28,6 +29,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::exchange::Outcome;
 use crate::identity::{Session, Tags, User};
+use crate::stats::Losses;
 
 /// One interaction with a model: what is reported.
 ///
@@ -80,11 +82,11 @@ pub(crate) struct Details {
     pub(crate) chunks: u64,
     pub(crate) first_token: Option<Duration>,
     pub(crate) duration: Duration,
-    pub(crate) is_truncated: bool,
+    pub(crate) losses: Losses,
     pub(crate) tags: Option<Tags>,
 }
 
-/// The types of interaction that Reconify takes from its own modules (Node module 3.1.0).
+/// The type that an interaction is reported with. Reconify's own modules send the first four (Node module 3.1.0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InteractionKind {

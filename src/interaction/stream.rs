@@ -78,8 +78,6 @@ impl<'a> Assembly<'a> {
         let choices =
             self.choices.into_iter().map(|(index, choice)| choice.finish(index, endpoint)).collect();
         self.top.set("choices", Node::Array(choices));
-        let mut out = String::new();
-        self.top.write(&mut out);
-        out
+        self.top.to_json()
     }
 }

@@ -2,11 +2,12 @@ use std::mem;
 use std::time::{Instant, SystemTime};
 
 use http::StatusCode;
+use serde_json::value::RawValue;
 
 use super::content::{self, Content, Reading, Stream};
-use super::images;
-use super::{Details, Interaction, InteractionKind};
-use crate::config::{Reporting, Responses};
+use super::{Details, Image, Interaction, InteractionKind};
+use super::{images, media};
+use crate::config::{Media, Reporting, Responses};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Ended, Exchange, Message, Outcome, Response};
 use crate::stats::{DropReason, Settlement, WithholdReason};
@@ -78,11 +79,12 @@ pub(crate) fn translate(
         details.first_token = stream.first_token.map(|at| at.saturating_duration_since(exchange.started));
     }
     let request = content::of_request(&reading, request);
-    let (json, images) = match exchange.endpoint.is_image() {
-        true => images::detach(response.json, clock.at(exchange.started)),
-        false => (response.json, Vec::new()),
+    let today = clock.at(exchange.started);
+    let (asked, (answered, images)) = match reporting.media {
+        Media::Elide => (media::elide(request.json), (media::elide(response.json), Vec::new())),
+        Media::Keep => (request.json, detach_images(exchange.endpoint, response.json, reporting, today)),
     };
-    details.is_truncated = request.is_truncated || response.is_truncated;
+    details.losses = request.losses.and(response.losses);
     Ok(Interaction {
         kind: match exchange.endpoint {
             Endpoint::Chat => InteractionKind::Chat,
@@ -98,8 +100,8 @@ pub(crate) fn translate(
             Endpoint::Transcription => InteractionKind::Transcription,
             Endpoint::Translation => InteractionKind::Translation,
         },
-        request: request.json,
-        response: json,
+        request: asked,
+        response: answered,
         user: exchange.user.take(),
         session: exchange.session.take(),
         requested: clock.at(exchange.started),
@@ -108,6 +110,21 @@ pub(crate) fn translate(
         details,
         images,
     })
+}
+
+/// Takes the images out of an answer that are sent by themselves.
+fn detach_images(
+    endpoint: Endpoint,
+    answer: Box<RawValue>,
+    reporting: Reporting,
+    today: SystemTime,
+) -> (Box<RawValue>, Vec<Image>) {
+    match endpoint {
+        Endpoint::Responses if reporting.images => images::detach_generated(answer, today),
+        Endpoint::Responses => (media::elide_generated(answer), Vec::new()),
+        endpoint if endpoint.is_image() => images::detach(answer, today),
+        _ => (answer, Vec::new()),
+    }
 }
 
 /// What a response says, and how the exchange ended.

@@ -158,7 +158,7 @@ where
     }
 
     fn finish(&mut self, joined: Result<(Id, Attempt), JoinError>) {
-        let (task, mut job, result) = match joined {
+        let (task, job, result) = match joined {
             Ok((task, (job, result))) => (task, job, result),
             Err(error) => {
                 // The job was dropped as the task unwound, and counted.
@@ -171,14 +171,7 @@ where
         match result {
             Ok(()) => {
                 self.warnings.delivered();
-                match job.uploads.pop_front() {
-                    Some(upload) => {
-                        job.report = upload;
-                        job.retry = Retry::default();
-                        self.fresh.push_front(job);
-                    }
-                    None => self.settle(job, Settlement::Delivered),
-                }
+                self.go_on(job);
             }
             Err(error) => self.fail(job, &error),
         }
@@ -193,9 +186,30 @@ where
                 let due = Instant::now() + pause.max(Duration::from_millis(1));
                 self.waiting.insert((due, job.id), job);
             }
-            None if error.is_retryable() => self.settle(job, Settlement::Dropped(DropReason::Undelivered)),
-            None => self.settle(job, Settlement::Rejected),
+            None => {
+                let failed = match error.is_retryable() {
+                    true => Settlement::Dropped(DropReason::Undelivered),
+                    false => Settlement::Rejected,
+                };
+                let is_upload = job.report.is_image_upload();
+                let failed = *job.failed.get_or_insert(failed);
+                // Images go with their interaction, and without each other.
+                if is_upload { self.go_on(job) } else { self.settle(job, failed) }
+            }
         }
+    }
+
+    /// Goes on with the next image of an interaction, if there is one.
+    fn go_on(&mut self, mut job: Job) {
+        let Some(upload) = job.uploads.pop_front() else {
+            let settlement = job.failed.unwrap_or(Settlement::Delivered);
+            return self.settle(job, settlement);
+        };
+        job.report = upload;
+        job.retry = Retry::default();
+        // What was sent is held no longer. It only ever gets less.
+        job.admission.recharge(job.held());
+        self.fresh.push_front(job);
     }
 
     fn settle(&mut self, job: Job, settlement: Settlement) {

@@ -19,9 +19,18 @@ pub(super) struct Job {
     pub(super) report: Report,
     /// Images that follow the report.
     pub(super) uploads: VecDeque<Report>,
+    /// How the first of its parts ended that was not delivered.
+    pub(super) failed: Option<Settlement>,
     pub(super) retry: Retry,
     /// The collector has said how long to wait with it.
     pub(super) is_held: bool,
+}
+
+impl Job {
+    /// The bytes of its parts.
+    pub(super) fn held(&self) -> usize {
+        self.report.len() + self.uploads.iter().map(Report::len).sum::<usize>()
+    }
 }
 
 /// Bodies of more than this are read on a thread of their own: that takes milliseconds, up to seconds for hostile ones,
@@ -40,9 +49,7 @@ pub(super) fn is_heavy(exchange: &Exchange) -> bool {
 pub(super) fn exchange(id: u64, mut exchange: Exchange, reporting: Reporting) -> Result<Job, Settlement> {
     let report = guarded(|| {
         let interaction = translate(&mut exchange, Clock::now(), reporting)?;
-        if interaction.details.is_truncated {
-            exchange.admission.budget().counters().truncate();
-        }
+        exchange.admission.budget().counters().lose(interaction.details.losses);
         write(&interaction, reporting)
     });
     job(id, exchange.admission, report)
@@ -64,17 +71,12 @@ type Written = (Report, Vec<Report>);
 fn job(id: u64, mut admission: Admission, written: Result<Written, Settlement>) -> Result<Job, Settlement> {
     let settlement = match written {
         Ok((report, uploads)) => {
-            let held = report.len() + uploads.iter().map(Report::len).sum::<usize>();
-            if admission.recharge(held) {
-                return Ok(Job {
-                    id,
-                    admission,
-                    report,
-                    uploads: uploads.into(),
-                    retry: Retry::default(),
-                    is_held: false,
-                });
+            let (uploads, retry) = (uploads.into(), Retry::default());
+            let mut job = Job { id, admission, report, uploads, failed: None, retry, is_held: false };
+            if job.admission.recharge(job.held()) {
+                return Ok(job);
             }
+            admission = job.admission;
             Settlement::Dropped(DropReason::TooManyBytes)
         }
         Err(settlement) => settlement,

@@ -2,7 +2,7 @@ use serde_json::value::RawValue;
 
 use super::super::json::{self, Fields, Node};
 use super::item::Item;
-use super::{MOST_ITEMS, too_many};
+use super::{Chat, MOST_ITEMS, has_too_many};
 
 /// What an output adds up to, in the shape of a chat's message.
 #[derive(Default)]
@@ -13,13 +13,14 @@ struct Message<'a> {
     annotations: Vec<Node<'a>>,
     logprobs: Vec<Node<'a>>,
     tool_calls: Vec<Node<'a>>,
-    asks_for_tools: bool,
+    /// Calls that wait for a result of the client's.
+    open_calls: usize,
     others: Vec<Node<'a>>,
 }
 
 /// An answer of the Responses API as that of a chat: the output becomes the message of one choice, usage gets the chat's
 /// names, everything else stays.
-pub(in super::super) fn answer(raw: &RawValue) -> Option<String> {
+pub(in super::super) fn answer(raw: &RawValue) -> Option<Chat> {
     let fields = json::object(raw)?;
     let get = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
     // An error that stands for the whole answer has nothing to translate.
@@ -27,12 +28,14 @@ pub(in super::super) fn answer(raw: &RawValue) -> Option<String> {
         return None;
     }
     let mut message = Message::default();
-    let output = get("output").and_then(json::array).unwrap_or_default();
-    if output.len() > MOST_ITEMS {
-        return Some(too_many(raw, "choices"));
+    if get("output").is_some_and(has_too_many) {
+        return Some(Chat::of_too_many(raw, "choices"));
     }
+    // Instructions of a prompt that is stored at OpenAI are in no request.
+    let has_stored_prompt = get("prompt").is_some_and(|prompt| !json::is_null(prompt));
+    let output = get("output").and_then(json::array).unwrap_or_default();
     output.into_iter().filter_map(Item::of).for_each(|item| message.add(&item));
-    let finish = finish_reason(get("status"), get("incomplete_details"), message.asks_for_tools);
+    let finish = finish_reason(get("status"), get("incomplete_details"), message.open_calls > 0);
     let mut chat = Fields::default();
     let mut choices = Some(message.into_choices(finish));
     for (key, raw) in &fields {
@@ -42,16 +45,14 @@ pub(in super::super) fn answer(raw: &RawValue) -> Option<String> {
             "output" => chat.set("choices", choices.take().unwrap_or(Node::Array(Vec::new()))),
             "usage" => chat.set("usage", usage(raw)),
             // The request has them.
-            "instructions" => {}
+            "instructions" if !has_stored_prompt => {}
             _ => chat.set(key.clone(), Node::Raw(raw)),
         }
     }
     if let Some(choices) = choices {
         chat.set("choices", choices);
     }
-    let mut text = String::new();
-    chat.write(&mut text);
-    Some(text)
+    Some(Chat::whole(chat.to_json()))
 }
 
 impl<'a> Message<'a> {
@@ -71,11 +72,20 @@ impl<'a> Message<'a> {
             }
             kind => match item.tool_call() {
                 Some(call) => {
-                    // A hosted tool has been run already: it does not end the turn.
-                    self.asks_for_tools |= matches!(kind, "function_call" | "custom_tool_call");
+                    self.open_calls += usize::from(is_run_by_client(kind));
                     self.tool_calls.push(call);
                 }
-                None => self.others.push(Node::Raw(item.raw)),
+                None => {
+                    match kind {
+                        "mcp_approval_request" => self.open_calls += 1,
+                        // A shell in OpenAI's container has its result at hand.
+                        result if result.ends_with("_call_output") => {
+                            self.open_calls = self.open_calls.saturating_sub(1);
+                        }
+                        _ => {}
+                    }
+                    self.others.push(Node::Raw(item.raw));
+                }
             },
         }
     }
@@ -122,6 +132,19 @@ impl<'a> Message<'a> {
         choice.set("finish_reason", finish);
         Node::Array(vec![Node::Object(choice)])
     }
+}
+
+/// Whether a call of this kind waits for the client. A hosted tool has been run already: it does not end the turn.
+fn is_run_by_client(kind: &str) -> bool {
+    matches!(
+        kind,
+        "function_call"
+            | "custom_tool_call"
+            | "computer_call"
+            | "local_shell_call"
+            | "shell_call"
+            | "apply_patch_call"
+    )
 }
 
 /// Appends to a text, still escaped.

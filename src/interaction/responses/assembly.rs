@@ -107,9 +107,7 @@ impl<'a> Assembly<'a> {
         if let Some(mark) = self.truncated {
             response.set("truncated", mark);
         }
-        let mut text = String::new();
-        response.write(&mut text);
-        text
+        response.to_json()
     }
 
     fn item(&mut self, event: &Chunk<'a>) -> &mut Item<'a> {

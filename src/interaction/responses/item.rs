@@ -57,10 +57,11 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Content as a chat has it: a text as it is, a list of parts with the chat's names for their types.
+/// Content as a chat has it: a text as it is, parts as a list, with the chat's names for their types.
 pub(super) fn content(raw: &RawValue) -> Node<'_> {
     match json::array(raw) {
         Some(parts) if parts.len() <= MOST_ITEMS => Node::Array(parts.into_iter().map(part).collect()),
+        None if raw.get().starts_with('{') => Node::Array(vec![part(raw)]),
         _ => Node::Raw(raw),
     }
 }
@@ -73,7 +74,7 @@ fn part(raw: &RawValue) -> Node<'_> {
             part.set("type", Node::string("text"));
             part.set("text", item.get("text").map_or(Node::NULL, Node::Raw));
         }
-        "input_image" => {
+        "input_image" | "computer_screenshot" => {
             let mut image = Fields::default();
             for (from, to) in [("image_url", "url"), ("file_id", "file_id"), ("detail", "detail")] {
                 if let Some(raw) = item.get(from) {

@@ -9,11 +9,34 @@ pub(super) use self::answer::answer;
 pub(super) use self::assembly::Assembly;
 pub(super) use self::question::question;
 
+use serde_json::value::RawValue;
+
+use super::json;
+
+/// A request or an answer, as that of a chat.
+pub(super) struct Chat {
+    pub(super) json: String,
+    /// It had more than is reported.
+    pub(super) is_truncated: bool,
+}
+
 /// More items than any conversation has: what has more is reported by its length, since a chat of it could be ten times
 /// as long as it.
 const MOST_ITEMS: usize = 10_000;
 
-/// What stands for a body with too many items.
-fn too_many(raw: &serde_json::value::RawValue, expected: &str) -> String {
-    format!(r#"{{"contentType":"application/json","bytes":{},"{expected}":[]}}"#, raw.get().len())
+fn has_too_many(list: &RawValue) -> bool {
+    list.get().starts_with('[') && json::array(list).is_none_or(|items| items.len() > MOST_ITEMS)
+}
+
+impl Chat {
+    fn whole(json: String) -> Self {
+        Self { json, is_truncated: false }
+    }
+
+    /// What stands for a body with too many items.
+    fn of_too_many(body: &RawValue, expected: &str) -> Self {
+        let bytes = body.get().len();
+        let json = format!(r#"{{"truncated":{{"bytes":{bytes},"itemLimit":{MOST_ITEMS}}},"{expected}":[]}}"#);
+        Self { json, is_truncated: true }
+    }
 }

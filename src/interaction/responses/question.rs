@@ -2,17 +2,16 @@ use serde_json::value::RawValue;
 
 use super::super::json::{self, Fields, Node};
 use super::item::{Item, content};
-use super::{MOST_ITEMS, too_many};
+use super::{Chat, has_too_many};
 
 /// A request to the Responses API as that of a chat: instructions and input become messages, everything else stays.
-pub(in super::super) fn question(raw: &RawValue) -> Option<String> {
+pub(in super::super) fn question(raw: &RawValue) -> Option<Chat> {
     let mut chat = Fields::default();
     let mut messages = Vec::new();
     let fields = json::object(raw)?;
     let get = |name| fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
-    let items = |name| get(name).and_then(json::array).map_or(0, |items| items.len());
-    if items("instructions") + items("input") > MOST_ITEMS {
-        return Some(too_many(raw, "messages"));
+    if ["instructions", "input"].into_iter().filter_map(get).any(has_too_many) {
+        return Some(Chat::of_too_many(raw, "messages"));
     }
     if let Some(instructions) = get("instructions").filter(|raw| !json::is_null(raw)) {
         add(&mut messages, instructions, "system");
@@ -31,9 +30,7 @@ pub(in super::super) fn question(raw: &RawValue) -> Option<String> {
     if let Some(messages) = messages {
         chat.set("messages", messages);
     }
-    let mut text = String::new();
-    chat.write(&mut text);
-    Some(text)
+    Some(Chat::whole(chat.to_json()))
 }
 
 /// Adds what is a text, or a list of items. A text is said by `role`.

@@ -1,0 +1,89 @@
+//! From settings to a configuration: everything is checked here.
+
+use super::builder::ConfigBuilder;
+use super::{Config, DEFAULT_ENDPOINT, Destination, Limits, Reporting, Responses, target};
+use crate::endpoint::{Endpoint, Endpoints, Route};
+use crate::error::{Error, Kind};
+
+impl ConfigBuilder {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// Names the first setting, or environment variable, that is missing, empty or not usable. No key, and no
+    /// user-info or query of a URL, is in the error's text.
+    pub fn build(self) -> Result<Config, Error> {
+        if self.disabled.flag()? {
+            return Ok(Config::disabled());
+        }
+        let app_key = self.app_key.key("the application's key from the Reconify console")?;
+        let api_key = self.api_key.key("the API key from the Reconify console")?;
+        let allow_http = self.allow_http.flag()?;
+        let allow_hint = self.allow_http.name;
+        let endpoint = match &self.endpoint.value {
+            Some(url) => target::check(self.endpoint.name, url, allow_http, allow_hint)?,
+            None => target::check(self.endpoint.name, DEFAULT_ENDPOINT, allow_http, allow_hint)?,
+        };
+        let upload_endpoint = match &self.upload_endpoint.value {
+            Some(url) => target::check(self.upload_endpoint.name, url, allow_http, allow_hint)?,
+            None => target::upload_of(&endpoint),
+        };
+        for route in &self.routes {
+            check_route(route)?;
+        }
+        let responses = self.responses.choice()?;
+        let track_images = self.track_images.flag_or(true)?;
+        let mut known = self.capture.endpoints()?;
+        let is_wanted = |endpoint: &Endpoint| match endpoint {
+            Endpoint::Responses => responses != Responses::Off,
+            endpoint if endpoint.is_image() => track_images,
+            _ => true,
+        };
+        known.retain(is_wanted);
+        let routes = self.routes.into_iter().filter(|route| is_wanted(&route.endpoint)).collect();
+        let limits = Limits {
+            items: at_least_one("max_items", self.max_items)?,
+            bytes: at_least_one("max_bytes", self.max_bytes)?,
+            body_bytes: at_least_one("max_body_bytes", self.max_body_bytes)?,
+        };
+        Ok(Config {
+            destination: Some(Destination { app_key, api_key, endpoint, upload_endpoint }),
+            reporting: Reporting {
+                session_timeout: self.session_timeout.minutes()?,
+                failures: self.report_failures.flag()?,
+                metadata: self.metadata.flag()?,
+                responses,
+                media: self.media.choice()?,
+                images: track_images,
+            },
+            endpoints: Endpoints { routes, known },
+            limits,
+        })
+    }
+}
+
+fn check_route(route: &Route) -> Result<(), Error> {
+    if route.path.starts_with('/') && route.path.len() > 1 {
+        return Ok(());
+    }
+    Err(Kind::Invalid {
+        setting: "route".into(),
+        value: format!("{:?}", route.path),
+        problem: "which is not a path that a request can be told by".into(),
+        hint: "start it with a slash and name at least one segment, as in \"/ask\"",
+    }
+    .into())
+}
+
+fn at_least_one(setting: &'static str, value: usize) -> Result<usize, Error> {
+    if value > 0 {
+        return Ok(value);
+    }
+    Err(Kind::Invalid {
+        setting: setting.into(),
+        value: "0".to_owned(),
+        problem: "which leaves no room for any report".into(),
+        hint: "use a larger number, or disable the layer",
+    }
+    .into())
+}
