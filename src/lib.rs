@@ -111,26 +111,28 @@ mod exchange;
 mod identity;
 mod interaction;
 mod middleware;
+mod outcome;
 mod queue;
 mod report;
 mod reporter;
 mod stats;
+mod translation;
 
 pub use self::capture::{RequestBody, ResponseBody};
 pub use self::config::{Config, ConfigBuilder, Media, Responses};
 pub use self::delivery::DeliveryError;
 pub use self::endpoint::Endpoint;
 pub use self::error::Error;
-pub use self::exchange::Outcome;
 pub use self::identity::{Session, Tags, User};
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub use self::interaction::fuzzing;
 pub use self::interaction::{Interaction, InteractionKind};
 pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
+pub use self::outcome::Outcome;
 pub use self::report::Report;
 pub use self::reporter::{FlushReport, Reporter, ShutdownReport};
 pub use self::stats::{DropReason, Stats, WithholdReason};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use self::translation::fuzzing;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use crate::config::Reporting;
 use crate::endpoint::Endpoint;
-use crate::exchange::Outcome;
 use crate::identity::User;
 use crate::interaction::{Image, Interaction, InteractionKind};
+use crate::outcome::Outcome;
 
 /// The version of Reconify's REST API that the reports are written for.
 const API_VERSION: &str = "1.0.0";

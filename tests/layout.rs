@@ -12,21 +12,36 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may import, besides itself. First what everything stands on, then the way of the data.
-const ALLOWED: [(&str, &[&str]); 14] = [
+const ALLOWED: [(&str, &[&str]); 16] = [
     ("error", &[]),
     ("endpoint", &[]),
     ("identity", &[]),
+    ("outcome", &[]),
     ("stats", &[]),
+    ("interaction", &["endpoint", "error", "identity", "outcome", "stats"]),
     ("config", &["error", "endpoint"]),
     ("budget", &["config", "stats"]),
     ("exchange", &["budget", "endpoint", "identity"]),
     ("queue", &["budget", "exchange"]),
     ("capture", &["budget", "endpoint", "exchange", "identity", "queue"]),
     ("middleware", &["capture", "config", "endpoint", "queue"]),
-    ("interaction", &["config", "endpoint", "error", "exchange", "identity", "stats"]),
-    ("report", &["config", "endpoint", "exchange", "identity", "interaction"]),
+    ("translation", &["config", "endpoint", "exchange", "interaction", "outcome", "stats"]),
+    ("report", &["config", "endpoint", "identity", "interaction", "outcome"]),
     ("delivery", &["config", "report"]),
-    ("reporter", &["budget", "config", "delivery", "exchange", "interaction", "queue", "report", "stats"]),
+    (
+        "reporter",
+        &[
+            "budget",
+            "config",
+            "delivery",
+            "exchange",
+            "interaction",
+            "queue",
+            "report",
+            "stats",
+            "translation",
+        ],
+    ),
 ];
 
 /// The one file that wires the two ends of the queue together.

@@ -1,34 +1,14 @@
-//! From raw bytes to an interaction: what was asked, and what was answered.
-
-mod assembly;
-mod audio;
-mod choice;
-mod chunk;
-mod content;
-mod decode;
-#[cfg(fuzzing)]
-pub mod fuzzing;
-mod images;
-mod json;
-mod media;
-mod merge;
-mod multipart;
-mod responses;
-mod sse;
-mod stream;
-mod tool_calls;
-mod translate;
+//! One interaction with a model, as it is reported.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde_json::value::RawValue;
 
-pub(crate) use self::translate::{Clock, translate};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind as ErrorKind};
-use crate::exchange::Outcome;
 use crate::identity::{Session, Tags, User};
+use crate::outcome::Outcome;
 use crate::stats::Losses;
 
 /// One interaction with a model: what is reported.

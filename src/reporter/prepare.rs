@@ -7,9 +7,10 @@ use crate::budget::Admission;
 use crate::config::Reporting;
 use crate::delivery::Retry;
 use crate::exchange::{Answer, Exchange, Message};
-use crate::interaction::{Clock, Interaction, translate};
+use crate::interaction::Interaction;
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
+use crate::translation::{Clock, translate};
 
 /// A report on its way, and its place in the budget.
 #[derive(Debug)]

@@ -5,11 +5,12 @@ use http::StatusCode;
 use serde_json::value::RawValue;
 
 use super::content::{self, Content, Reading, Stream};
-use super::{Details, Image, Interaction, InteractionKind};
 use super::{images, media};
 use crate::config::{Media, Reporting, Responses};
 use crate::endpoint::Endpoint;
-use crate::exchange::{Answer, Ended, Exchange, Message, Outcome, Response};
+use crate::exchange::{Answer, Ended, Exchange, Message, Response};
+use crate::interaction::{Details, Image, Interaction, InteractionKind};
+use crate::outcome::Outcome;
 use crate::stats::{DropReason, Settlement, WithholdReason};
 
 /// The time of day, for moments that were taken from the monotonic clock on the callers' tasks.

@@ -6,10 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::Image;
 use super::chunk::{Chunk, Progress};
 use super::json::{self, Fields, Node};
 use super::media;
+use crate::interaction::Image;
 
 /// OpenAI makes ten images at the most. What has more stays in the report: each upload is a post to the collector.
 const MOST_IMAGES: usize = 128;

@@ -1,0 +1,22 @@
+//! From raw bytes to an interaction: what was asked, and what was answered.
+
+mod assembly;
+mod audio;
+mod choice;
+mod chunk;
+mod content;
+mod decode;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod images;
+mod json;
+mod media;
+mod merge;
+mod multipart;
+mod responses;
+mod sse;
+mod stream;
+mod tool_calls;
+mod translate;
+
+pub(crate) use self::translate::{Clock, translate};
