@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 
 use crate::config::Limits;
-use crate::stats::{Counters, DropReason, Settlement, Stats};
+use crate::stats::{Counters, DropReason, Settlement, Stats, WithholdReason};
 
 /// What a report may have more than the bodies that it was made from: an envelope with all fields of a user has less.
 const ENVELOPE: usize = 4 * 1024;
@@ -43,6 +43,12 @@ impl Budget {
         };
         self.counters.settle(Settlement::Dropped(reason));
         None
+    }
+
+    /// Counts an interaction that is left out from the start.
+    pub(crate) fn withhold(&self, reason: WithholdReason) {
+        self.counters.capture();
+        self.counters.settle(Settlement::Withheld(reason));
     }
 
     /// Takes room for bytes, if there is enough.

@@ -8,16 +8,18 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::budget::Admission;
 use crate::endpoint::Endpoint;
-use crate::identity::{Session, Tags, User};
+use crate::identity::Identity;
 
 /// One call of the inner service.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) admission: Admission,
     pub(crate) endpoint: Endpoint,
-    pub(crate) user: Option<User>,
-    pub(crate) session: Option<Session>,
-    pub(crate) tags: Option<Tags>,
+    pub(crate) identity: Identity,
+    /// Only what is known beside the content may be reported.
+    pub(crate) omits_content: bool,
+    /// It may not be reported.
+    pub(crate) is_withheld: bool,
     /// When the request entered the layer.
     pub(crate) started: Instant,
     /// When the last byte of the response left it, or when it was known that none would.

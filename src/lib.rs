@@ -119,11 +119,13 @@ mod stats;
 mod translation;
 
 pub use self::capture::{RequestBody, ResponseBody};
-pub use self::config::{Config, ConfigBuilder, Media, Responses};
+pub use self::config::{Config, ConfigBuilder, IdentityHeaders, Media, Responses};
 pub use self::delivery::DeliveryError;
 pub use self::endpoint::Endpoint;
 pub use self::error::Error;
-pub use self::identity::{Session, Tags, User};
+pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope, Session, Tags, User};
+#[cfg(feature = "axum")]
+pub use self::identity::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::interaction::{Interaction, InteractionKind};
 pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
 pub use self::outcome::Outcome;

@@ -9,6 +9,7 @@ use crossbeam_queue::SegQueue;
 use tokio::sync::{Notify, mpsc};
 
 use crate::budget::Budget;
+use crate::config::Capturing;
 use crate::exchange::Exchange;
 
 /// The callers' end. While a clone of it lives, the worker lives.
@@ -16,7 +17,7 @@ use crate::exchange::Exchange;
 pub(crate) struct Intake {
     budget: Arc<Budget>,
     queue: Arc<Queue>,
-    has_metadata: bool,
+    capturing: Capturing,
     _alive: mpsc::Sender<Infallible>,
 }
 
@@ -45,15 +46,14 @@ struct Bell {
 }
 
 /// The two ends of a hand-over.
-pub(crate) fn channel(budget: Arc<Budget>, has_metadata: bool) -> (Intake, Outlet) {
+pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Intake, Outlet) {
     let queue = Arc::new(Queue {
         exchanges: SegQueue::new(),
         bell: Bell::default(),
         stopped: AtomicBool::new(false),
     });
     let (alive, abandoned) = mpsc::channel(1);
-    let intake =
-        Intake { budget: Arc::clone(&budget), queue: Arc::clone(&queue), has_metadata, _alive: alive };
+    let intake = Intake { budget: Arc::clone(&budget), queue: Arc::clone(&queue), capturing, _alive: alive };
     (intake, Outlet { budget, queue, abandoned })
 }
 
@@ -62,9 +62,8 @@ impl Intake {
         &self.budget
     }
 
-    /// Whether moments and ids are to be recorded for a report's metadata.
-    pub(crate) fn has_metadata(&self) -> bool {
-        self.has_metadata
+    pub(crate) fn capturing(&self) -> Capturing {
+        self.capturing
     }
 
     /// Wakes a sleeping worker. Called early in an exchange, while the caller waits for its answer anyway, so that

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::config::Reporting;
 use crate::endpoint::Endpoint;
-use crate::identity::User;
+use crate::identity::{Tags, User};
 use crate::interaction::{Image, Interaction, InteractionKind};
 use crate::outcome::Outcome;
 
@@ -104,7 +104,7 @@ impl Report {
     /// Writes an interaction down.
     pub(crate) fn new(interaction: &Interaction, reporting: Reporting) -> serde_json::Result<Self> {
         let id = Uuid::new_v4();
-        let session = interaction.session.as_ref();
+        let session = interaction.identity.session();
         let reconify = Envelope::of(type_of(interaction.kind));
         let keys_at = reconify.end()?;
         let payload = Payload {
@@ -118,8 +118,8 @@ impl Report {
                 .and_then(|session| session.timeout_minutes())
                 .or(reporting.session_timeout),
             user: interaction
-                .user
-                .as_ref()
+                .identity
+                .user()
                 .filter(|user| user.is_known())
                 .map_or(UserObject::Unknown {}, UserObject::Known),
             request: &interaction.request,
@@ -208,7 +208,7 @@ impl Envelope {
 impl<'a> Metadata<'a> {
     fn of(id: Uuid, interaction: &'a Interaction) -> Self {
         let details = &interaction.details;
-        let tags = details.tags.iter().flat_map(|tags| tags.pairs());
+        let tags = interaction.identity.tags().into_iter().flat_map(Tags::iter);
         Self {
             id,
             outcome: match interaction.outcome {
@@ -226,7 +226,7 @@ impl<'a> Metadata<'a> {
             time_to_first_token_ms: details.first_token.map(whole_milliseconds),
             duration_ms: whole_milliseconds(details.duration),
             truncated: details.losses.is_truncated,
-            tags: tags.map(|(name, value)| (&**name, &**value)).collect(),
+            tags: tags.collect(),
         }
     }
 }

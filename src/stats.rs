@@ -27,6 +27,12 @@ pub enum WithholdReason {
     Refused,
     /// There was no answer: the inner service returned an error.
     Failed,
+    /// The application asked to leave it out ([`DoNotReport`](crate::DoNotReport)).
+    OptedOut,
+    /// Its session was not among those that are reported ([`ConfigBuilder::sample`](crate::ConfigBuilder::sample)).
+    SampledOut,
+    /// The hook gave nothing back ([`ConfigBuilder::before_send`](crate::ConfigBuilder::before_send)).
+    Hook,
 }
 
 /// How one interaction ended.
@@ -68,7 +74,7 @@ impl DropReason {
 
 impl WithholdReason {
     /// Every reason, in the order of their declaration.
-    pub const ALL: [Self; 2] = [Self::Refused, Self::Failed];
+    pub const ALL: [Self; 5] = [Self::Refused, Self::Failed, Self::OptedOut, Self::SampledOut, Self::Hook];
 }
 
 /// What became of every interaction since the layer was made.
@@ -241,7 +247,7 @@ mod tests {
         let stats = counters.snapshot(|| (0, 0));
         assert!(DropReason::ALL.iter().all(|reason| stats.dropped(*reason) == 1));
         assert!(WithholdReason::ALL.iter().all(|reason| stats.withheld(*reason) == 1));
-        assert_eq!(stats.settled(), 7);
+        assert_eq!(stats.settled(), 10);
     }
 
     #[test]

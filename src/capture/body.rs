@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::nested::within;
 use super::tap::Tap;
 
 pin_project! {
@@ -96,7 +97,8 @@ fn poll_recorded<B: Body<Data = Bytes>>(
     tap: &mut Option<Tap>,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-    let polled = inner.as_mut().poll_frame(cx);
+    let marks_task = tap.as_ref().is_some_and(Tap::marks_task);
+    let polled = within(marks_task, || inner.as_mut().poll_frame(cx));
     if tap.is_some() {
         Tap::observe(tap, &*inner, &polled);
     }

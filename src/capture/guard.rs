@@ -1,16 +1,19 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-use http::{HeaderMap, StatusCode};
+use http::{Extensions, HeaderMap, StatusCode};
 
+use super::nested::is_within;
 use super::tap::Tap;
 use crate::budget::{Admission, Budget};
+use crate::config::{Capturing, IdentityHeaders};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Exchange, Head, Message};
-use crate::identity::{Session, Tags, User};
+use crate::identity::{Attributed, Change, DoNotReport, Identity, IdentitySlot, OmitContent, read_headers};
 use crate::queue::Intake;
+use crate::stats::WithholdReason;
 
 /// One exchange in flight, held by its request body and by whatever stands for its response: the future, then the
 /// response body. Either may outlive the other, on another thread. Each leaves its part here, and the last one hands
@@ -20,14 +23,23 @@ pub(crate) struct Guard(Option<Arc<InFlight>>);
 struct InFlight {
     admission: Admission,
     endpoint: Endpoint,
-    user: Option<User>,
-    session: Option<Session>,
-    tags: Option<Tags>,
+    identity: Identity,
+    omits_content: bool,
+    /// What the application says meanwhile. Locked by the application's calls only: it has ended when it is read.
+    later: Mutex<Later>,
     started: Instant,
     request: OnceLock<Message>,
     answer: OnceLock<(Answer, Instant)>,
     is_announced: AtomicBool,
     intake: Intake,
+}
+
+/// What is said of an exchange while it is under way.
+#[derive(Default)]
+struct Later {
+    identity: Identity,
+    omits_content: bool,
+    is_withheld: bool,
 }
 
 /// The response's side of an exchange, until there is a response.
@@ -37,27 +49,46 @@ pub(crate) struct Capture {
 }
 
 impl Capture {
-    /// Begins to record an exchange. `None` if the budget has no room for it.
+    /// Begins to record an exchange, and leaves a slot in the request's extensions. `None` if it is not to be reported,
+    /// if an outer layer records it already, or if the budget has no room for it.
     pub(crate) fn begin(
         intake: &Intake,
         endpoint: Endpoint,
-        request: &http::request::Parts,
+        headers: &HeaderMap,
+        extensions: &mut Extensions,
     ) -> Option<(Self, Tap)> {
+        let capturing = intake.capturing();
+        if extensions.get().is_some_and(IdentitySlot::is_taken) || capturing.outermost_only && is_within() {
+            return None;
+        }
+        if extensions.get::<DoNotReport>().is_some() {
+            intake.budget().withhold(WithholdReason::OptedOut);
+            extensions.insert(IdentitySlot::withheld());
+            return None;
+        }
         let in_flight = Arc::new(InFlight {
             admission: intake.budget().admit()?,
             endpoint,
-            user: request.extensions.get().cloned(),
-            session: request.extensions.get().cloned(),
-            tags: intake.has_metadata().then(|| request.extensions.get().cloned()).flatten(),
+            identity: identity_of(extensions, headers, capturing),
+            omits_content: extensions.get::<OmitContent>().is_some(),
+            later: Mutex::default(),
             started: Instant::now(),
             request: OnceLock::new(),
             answer: OnceLock::new(),
             is_announced: AtomicBool::new(false),
             intake: intake.clone(),
         });
+        // Held weakly: whoever keeps the extensions does not keep the exchange from being handed over.
+        let exchange = Arc::downgrade(&in_flight);
+        extensions.insert(IdentitySlot::of(exchange));
         let guard = Guard(Some(Arc::clone(&in_flight)));
-        let tap = Tap::on_request(Head::of(&request.headers), Guard(Some(in_flight)));
+        let tap = Tap::on_request(Head::of(headers), Guard(Some(in_flight)));
         Some((Self { guard }, tap))
+    }
+
+    /// Whether what handles the exchange is to be known as such.
+    pub(crate) fn marks_task(&self) -> bool {
+        self.guard.0.as_ref().is_some_and(|in_flight| in_flight.intake.capturing().outermost_only)
     }
 
     /// Sees to it that the worker is awake when the exchange ends.
@@ -70,13 +101,36 @@ impl Capture {
 
     /// There is a response, whose body is to be recorded.
     pub(crate) fn respond(self, status: StatusCode, headers: &HeaderMap) -> Tap {
-        let has_metadata = self.guard.0.as_ref().is_some_and(|in_flight| in_flight.intake.has_metadata());
-        Tap::on_response(status, headers, has_metadata, self.guard)
+        let capturing =
+            self.guard.0.as_ref().map(|in_flight| in_flight.intake.capturing()).unwrap_or_default();
+        Tap::on_response(status, headers, capturing, self.guard)
     }
 
     /// There is an error instead of a response.
     pub(crate) fn fail(self) {
         self.guard.deposit_answer(Answer::Failed);
+    }
+}
+
+/// Who is asking: as the extensions say, else the headers if they are to be believed, else the task.
+fn identity_of(extensions: &Extensions, headers: &HeaderMap, capturing: Capturing) -> Identity {
+    let mut identity = Identity::of(extensions);
+    if capturing.identity_headers != IdentityHeaders::Ignore {
+        identity = identity.or(read_headers(headers));
+    }
+    if identity.is_complete() { identity } else { identity.or(Identity::current()) }
+}
+
+impl Attributed for InFlight {
+    fn change(self: Arc<Self>, change: Change) {
+        let guard = Guard(Some(self));
+        let Some(in_flight) = &guard.0 else { return };
+        let mut later = in_flight.later.lock().unwrap_or_else(PoisonError::into_inner);
+        match change {
+            Change::Identity(identity) => later.identity.change(identity),
+            Change::OmitContent => later.omits_content = true,
+            Change::DoNotReport => later.is_withheld = true,
+        }
     }
 }
 
@@ -121,15 +175,17 @@ impl InFlight {
         let Self {
             mut admission,
             endpoint,
-            user,
-            session,
-            tags,
+            mut identity,
+            omits_content,
+            later,
             started,
             request,
             answer,
             is_announced,
             intake,
         } = self;
+        let later = later.into_inner().unwrap_or_else(PoisonError::into_inner);
+        identity.change(later.identity);
         let request = request.into_inner().unwrap_or_default();
         let (answer, finished) = answer.into_inner().unwrap_or_else(|| (Answer::None, Instant::now()));
         admission.own(request.body.charged);
@@ -139,9 +195,9 @@ impl InFlight {
         intake.push(Exchange {
             admission,
             endpoint,
-            user,
-            session,
-            tags,
+            identity,
+            omits_content: omits_content || later.omits_content,
+            is_withheld: later.is_withheld,
             started,
             finished,
             request,
@@ -165,11 +221,10 @@ mod tests {
     #[test]
     fn a_call_that_is_never_polled_wakes_the_worker_all_the_same() {
         let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
-        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), false);
+        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), Capturing::default());
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
-        let (request, ()) = http::Request::new(()).into_parts();
-        drop(Capture::begin(&intake, Endpoint::Chat, &request));
+        drop(Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
         assert!(asleep.now_or_never().is_some(), "the worker is awake");
         assert_eq!(outlet.queue.len(), 1);
     }
@@ -177,11 +232,11 @@ mod tests {
     #[test]
     fn an_exchange_wakes_a_sleeping_worker_once_and_early() {
         let limits = Limits { items: 2, bytes: 1_000, body_bytes: 1_000 };
-        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), false);
+        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), Capturing::default());
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
-        let (request, ()) = http::Request::new(()).into_parts();
-        let (capture, tap) = Capture::begin(&intake, Endpoint::Chat, &request).unwrap();
+        let (capture, tap) =
+            Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()).unwrap();
         capture.announce();
         assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));

@@ -4,9 +4,11 @@
 
 mod body;
 mod guard;
+mod nested;
 mod recorder;
 mod tap;
 
 pub use self::body::{RequestBody, ResponseBody};
 pub(crate) use self::guard::Capture;
+pub(crate) use self::nested::within;
 pub(crate) use self::tap::Tap;

@@ -7,6 +7,7 @@ use http_body::{Body, Frame};
 
 use super::guard::Guard;
 use super::recorder::Recorder;
+use crate::config::Capturing;
 use crate::exchange::{Answer, Ended, Head, Message, Response};
 
 /// Records one body, and leaves what it recorded with the exchange when the body ends or is dropped.
@@ -16,6 +17,7 @@ pub(crate) struct Tap {
     ended: Ended,
     head: Head,
     side: Side,
+    marks_task: bool,
     // Dropped last: it may hand the exchange over.
     guard: Guard,
 }
@@ -28,20 +30,22 @@ enum Side {
 
 impl Tap {
     pub(super) fn on_request(head: Head, guard: Guard) -> Self {
-        Self { recorder: Recorder::default(), ended: Ended::default(), head, side: Side::Request, guard }
+        let recorder = Recorder::default();
+        Self { recorder, ended: Ended::default(), head, side: Side::Request, marks_task: false, guard }
     }
 
     pub(super) fn on_response(
         status: StatusCode,
         headers: &HeaderMap,
-        has_metadata: bool,
+        capturing: Capturing,
         guard: Guard,
     ) -> Self {
-        let recorder = if has_metadata { Recorder::with_marks() } else { Recorder::default() };
+        let recorder = if capturing.metadata { Recorder::with_marks() } else { Recorder::default() };
         let request_id =
-            has_metadata.then(|| headers.get("x-request-id")?.to_str().ok().map(Box::from)).flatten();
+            capturing.metadata.then(|| headers.get("x-request-id")?.to_str().ok().map(Box::from)).flatten();
         let side = Side::Response { status, request_id };
-        Self { recorder, ended: Ended::default(), head: Head::of(headers), side, guard }
+        let marks_task = capturing.outermost_only;
+        Self { recorder, ended: Ended::default(), head: Head::of(headers), side, marks_task, guard }
     }
 
     /// Takes note of what polling `body` gave. The end of the body takes the tap.
@@ -65,6 +69,11 @@ impl Tap {
             None => this.ended = Ended::Complete,
         }
         *tap = None;
+    }
+
+    /// Whether what makes the body is to be known as a part of handling the exchange.
+    pub(super) fn marks_task(&self) -> bool {
+        self.marks_task
     }
 
     /// A body may be known to be at its end without ever being polled to it: servers stop at the last byte.

@@ -1,7 +1,7 @@
 //! From settings to a configuration: everything is checked here.
 
 use super::builder::ConfigBuilder;
-use super::{Config, DEFAULT_ENDPOINT, Destination, Limits, Reporting, Responses, target};
+use super::{Capturing, Config, DEFAULT_ENDPOINT, Destination, Limits, Reporting, Responses, target};
 use crate::endpoint::{Endpoint, Endpoints, Route};
 use crate::error::{Error, Kind};
 
@@ -46,15 +46,21 @@ impl ConfigBuilder {
             bytes: at_least_one("max_bytes", self.max_bytes)?,
             body_bytes: at_least_one("max_body_bytes", self.max_body_bytes)?,
         };
+        let metadata = self.metadata.flag()?;
         Ok(Config {
             destination: Some(Destination { app_key, api_key, endpoint, upload_endpoint }),
             reporting: Reporting {
                 session_timeout: self.session_timeout.minutes()?,
                 failures: self.report_failures.flag()?,
-                metadata: self.metadata.flag()?,
+                metadata,
                 responses,
                 media: self.media.choice()?,
                 images: track_images,
+            },
+            capturing: Capturing {
+                metadata,
+                identity_headers: self.identity_headers.choice()?,
+                outermost_only: self.outermost_only.flag()?,
             },
             endpoints: Endpoints { routes, known },
             limits,

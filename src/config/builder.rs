@@ -1,6 +1,8 @@
 use super::env;
 use super::setting::{Captured, Choice, Flag, Number, Setting};
-use super::{DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS, Media, Responses};
+use super::{
+    DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS, IdentityHeaders, Media, Responses,
+};
 #[cfg(doc)]
 use crate::config::Config;
 use crate::endpoint::{Endpoint, Route};
@@ -17,6 +19,8 @@ pub struct ConfigBuilder {
     pub(super) metadata: Setting<Flag>,
     pub(super) responses: Setting<Choice<Responses>>,
     pub(super) media: Setting<Choice<Media>>,
+    pub(super) identity_headers: Setting<Choice<IdentityHeaders>>,
+    pub(super) outermost_only: Setting<Flag>,
     pub(super) track_images: Setting<Flag>,
     pub(super) capture: Setting<Captured>,
     pub(super) allow_http: Setting<Flag>,
@@ -39,6 +43,8 @@ impl ConfigBuilder {
             metadata: Setting { name: "metadata", value: None },
             responses: Setting { name: "responses", value: None },
             media: Setting { name: "media", value: None },
+            identity_headers: Setting { name: "identity_headers", value: None },
+            outermost_only: Setting { name: "outermost_only", value: None },
             track_images: Setting { name: "track_images", value: None },
             capture: Setting { name: "capture", value: None },
             allow_http: Setting { name: "allow_http", value: None },
@@ -157,6 +163,32 @@ impl ConfigBuilder {
     #[must_use]
     pub fn track_images(mut self, track: bool) -> Self {
         self.track_images = Setting { name: "track_images", value: Some(Flag::Value(track)) };
+        self
+    }
+
+    /// Whether headers say who is asking. Default: they are ignored, because whoever sends a request can set them. Turn it on
+    /// where all callers are trusted services, or where a client can set nothing but headers.
+    ///
+    /// | header | meaning |
+    /// | --- | --- |
+    /// | `x-reconify-user-id`, `x-reconify-user-email` | the [`User`](crate::User) |
+    /// | `x-reconify-session`, `x-reconify-session-timeout` | the [`Session`](crate::Session), and its timeout in minutes |
+    /// | `x-reconify-tag-NAME` | one of the [`Tags`](crate::Tags), up to 32 |
+    ///
+    /// A value is UTF-8 of up to 1,024 bytes; others say nothing. What the request's extensions say comes first.
+    #[must_use]
+    pub fn identity_headers(mut self, headers: IdentityHeaders) -> Self {
+        self.identity_headers = Setting { name: "identity_headers", value: Some(Choice::Value(headers)) };
+        self
+    }
+
+    /// Leaves out the calls that are made while a captured request is handled, on the same task. Default: off, because the
+    /// calls that an agent makes are exchanges of their own. Turn it on for a gateway that has a layer on both sides and a
+    /// reqwest client behind it. A request that is itself passed on to an inner layer, as an `http::Request` with its
+    /// extensions, is captured once in any case.
+    #[must_use]
+    pub fn outermost_only(mut self, outermost_only: bool) -> Self {
+        self.outermost_only = Setting { name: "outermost_only", value: Some(Flag::Value(outermost_only)) };
         self
     }
 

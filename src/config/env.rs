@@ -26,6 +26,9 @@ pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> Confi
     builder.responses = Setting { name, value: value.map(Choice::Text) };
     let Setting { name, value } = optional("RECONIFY_MEDIA");
     builder.media = Setting { name, value: value.map(Choice::Text) };
+    let Setting { name, value } = optional("RECONIFY_IDENTITY_HEADERS");
+    builder.identity_headers = Setting { name, value: value.map(Choice::Text) };
+    builder.outermost_only = flag("RECONIFY_OUTERMOST_ONLY");
     builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
     builder.disabled = flag("RECONIFY_DISABLED");
     let Setting { name, value } = optional("RECONIFY_SESSION_TIMEOUT");

@@ -50,6 +50,7 @@ pub struct Config {
     /// `None` for a disabled layer.
     pub(crate) destination: Option<Destination>,
     pub(crate) reporting: Reporting,
+    pub(crate) capturing: Capturing,
     pub(crate) endpoints: Endpoints,
     pub(crate) limits: Limits,
 }
@@ -112,6 +113,30 @@ pub enum Media {
     Elide,
 }
 
+/// How exchanges are recognised and attributed on the callers' tasks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Capturing {
+    /// Moments and ids are noted for the metadata.
+    pub(crate) metadata: bool,
+    pub(crate) identity_headers: IdentityHeaders,
+    /// Exchanges within the handling of another one are not captured.
+    pub(crate) outermost_only: bool,
+}
+
+/// What becomes of `x-reconify-` headers in requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IdentityHeaders {
+    /// They mean nothing, and pass like any other header.
+    #[default]
+    Ignore,
+    /// They say who is asking, and pass on: for a layer whose handlers want to see them. The adapters for reqwest take
+    /// them out all the same, since they stand where the request leaves.
+    Read,
+    /// They say who is asking, and are taken out: for a layer behind which the request leaves for OpenAI.
+    Take,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) items: usize,
@@ -135,6 +160,8 @@ impl Config {
     /// | `RECONIFY_MEDIA` | base64 images, sound and files: `keep` or `elide` ([`Media`]) | `keep` |
     /// | `RECONIFY_CAPTURE` | the [names](Endpoint::name) of the endpoints that are captured, with commas between them, or `all` | chat, completions, responses, images |
     /// | `RECONIFY_METADATA` | `1`: reports have a `metadata` object | `0` |
+    /// | `RECONIFY_IDENTITY_HEADERS` | `x-reconify-user-id` and its like: `ignore`, `read` or `take` ([`IdentityHeaders`]) | `ignore` |
+    /// | `RECONIFY_OUTERMOST_ONLY` | `1`: calls made while a captured request is handled are not reported | `0` |
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
     /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; nothing else is read then | `0` |
     ///
@@ -166,7 +193,13 @@ impl Config {
     /// A layer that passes everything through and captures nothing: for tests, and to switch reporting off.
     pub fn disabled() -> Self {
         let limits = Limits { items: 0, bytes: 0, body_bytes: 0 };
-        Self { destination: None, reporting: Reporting::default(), endpoints: Endpoints::default(), limits }
+        Self {
+            destination: None,
+            reporting: Reporting::default(),
+            capturing: Capturing::default(),
+            endpoints: Endpoints::default(),
+            limits,
+        }
     }
 
     /// Whether this configuration makes a layer that captures nothing.

@@ -1,6 +1,6 @@
 //! Single settings, and what each may hold.
 
-use super::{Media, Responses};
+use super::{IdentityHeaders, Media, Responses};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind};
 
@@ -42,6 +42,12 @@ impl Ways for Responses {
     const ALL: &'static [(&'static str, Self)] =
         &[("chat", Self::Chat), ("verbatim", Self::Verbatim), ("off", Self::Off)];
     const HINT: &'static str = "use chat, verbatim or off";
+}
+
+impl Ways for IdentityHeaders {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("ignore", Self::Ignore), ("read", Self::Read), ("take", Self::Take)];
+    const HINT: &'static str = "use ignore, read or take";
 }
 
 impl Ways for Media {

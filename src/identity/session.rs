@@ -34,11 +34,12 @@ impl Session {
     }
 
     /// The id, or `None` for an empty one.
-    pub(crate) fn id(&self) -> Option<&str> {
+    pub fn id(&self) -> Option<&str> {
         Some(&*self.id).filter(|id| !id.is_empty())
     }
 
-    pub(crate) fn timeout_minutes(&self) -> Option<u32> {
+    /// The timeout in minutes, if it is set.
+    pub fn timeout_minutes(&self) -> Option<u32> {
         self.timeout
     }
 }

@@ -29,7 +29,24 @@ impl Tags {
         self
     }
 
-    pub(crate) fn pairs(&self) -> &BTreeMap<String, String> {
-        &self.0
+    /// The value of a tag.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Names and values, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds others, which replace those of the same name.
+    pub(super) fn and(mut self, others: Self) -> Self {
+        Arc::make_mut(&mut self.0).extend(Arc::unwrap_or_clone(others.0));
+        self
     }
 }

@@ -87,9 +87,24 @@ impl User {
         self.set(|fields| fields.gender = gender.into())
     }
 
+    /// The application's own id, or `None` for an empty one.
+    pub fn id(&self) -> Option<&str> {
+        Some(&*self.0.user_id).filter(|id| !id.is_empty())
+    }
+
+    /// The e-mail address, or `None` for an empty one.
+    pub fn address(&self) -> Option<&str> {
+        Some(&*self.0.email).filter(|address| !address.is_empty())
+    }
+
+    /// Whether the user is logged in, if that was said.
+    pub fn is_authenticated(&self) -> Option<bool> {
+        self.0.is_authenticated
+    }
+
     /// Whether Reconify can tell this user from others.
     pub(crate) fn is_known(&self) -> bool {
-        !(self.0.user_id.is_empty() && self.0.email.is_empty())
+        self.id().or(self.address()).is_some()
     }
 
     fn set(mut self, change: impl FnOnce(&mut Fields)) -> Self {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind as ErrorKind};
-use crate::identity::{Session, Tags, User};
+use crate::identity::{Identity, Session, User};
 use crate::outcome::Outcome;
 use crate::stats::Losses;
 
@@ -33,8 +33,7 @@ pub struct Interaction {
     pub(crate) kind: InteractionKind,
     pub(crate) request: Box<RawValue>,
     pub(crate) response: Box<RawValue>,
-    pub(crate) user: Option<User>,
-    pub(crate) session: Option<Session>,
+    pub(crate) identity: Identity,
     pub(crate) requested: SystemTime,
     pub(crate) responded: SystemTime,
     pub(crate) outcome: Outcome,
@@ -63,7 +62,6 @@ pub(crate) struct Details {
     pub(crate) first_token: Option<Duration>,
     pub(crate) duration: Duration,
     pub(crate) losses: Losses,
-    pub(crate) tags: Option<Tags>,
 }
 
 /// The type that an interaction is reported with. Reconify's own modules send the first four (Node module 3.1.0).
@@ -110,8 +108,7 @@ impl Interaction {
             kind,
             request: serde_json::value::to_raw_value(request).map_err(|error| raw("request", error))?,
             response: serde_json::value::to_raw_value(response).map_err(|error| raw("response", error))?,
-            user: None,
-            session: None,
+            identity: Identity::default(),
             requested: now,
             responded: now,
             outcome: Outcome::Answered,
@@ -128,14 +125,14 @@ impl Interaction {
     /// Sets the user.
     #[must_use]
     pub fn user(mut self, user: User) -> Self {
-        self.user = Some(user);
+        self.identity.user = Some(user);
         self
     }
 
     /// Sets the session.
     #[must_use]
     pub fn session(mut self, session: Session) -> Self {
-        self.session = Some(session);
+        self.identity.session = Some(session);
         self
     }
 
@@ -155,8 +152,7 @@ impl fmt::Debug for Interaction {
         f.debug_struct("Interaction")
             .field("kind", &self.kind)
             .field("outcome", &self.outcome)
-            .field("user", &self.user)
-            .field("session", &self.session)
+            .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use crate::capture::{Capture, ResponseBody};
+use crate::capture::{Capture, ResponseBody, within};
 
 pin_project! {
     /// The response of a [`Reconify`](crate::Reconify) service, to be.
@@ -35,7 +35,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let polled = this.inner.poll(cx);
+        let marks_task = this.capture.as_ref().is_some_and(Capture::marks_task);
+        let polled = within(marks_task, || this.inner.poll(cx));
         // The inner service has done what it can for now: whoever waits, waits for something slower than this.
         if let Some(capture) = this.capture {
             capture.announce();

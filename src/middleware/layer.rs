@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use tower::{BoxError, Layer, Service};
 
-use super::service::{Reconify, Tracker};
+use super::service::Reconify;
+use super::tracker::Tracker;
 use crate::config::Config;
 use crate::delivery::HttpTransport;
 use crate::endpoint::Endpoints;

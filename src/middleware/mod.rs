@@ -3,6 +3,7 @@
 mod future;
 mod layer;
 mod service;
+mod tracker;
 
 pub use self::future::ResponseFuture;
 pub use self::layer::ReconifyLayer;

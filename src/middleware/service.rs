@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -7,9 +6,8 @@ use http_body::Body;
 use tower::Service;
 
 use super::future::ResponseFuture;
-use crate::capture::{Capture, RequestBody, ResponseBody, Tap};
-use crate::endpoint::Endpoints;
-use crate::queue::Intake;
+use super::tracker::{Asked, Tracker};
+use crate::capture::{Capture, RequestBody, ResponseBody, within};
 
 /// A service that passes every request to an inner one and reports the interactions with a model among them.
 ///
@@ -22,13 +20,6 @@ use crate::queue::Intake;
 pub struct Reconify<S> {
     inner: S,
     tracker: Option<Tracker>,
-}
-
-/// What a service needs to recognise and capture exchanges.
-#[derive(Clone, Debug)]
-pub(super) struct Tracker {
-    pub(super) intake: Intake,
-    pub(super) endpoints: Arc<Endpoints>,
 }
 
 impl<S> Reconify<S> {
@@ -67,16 +58,19 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (parts, body) = request.into_parts();
-        let (capture, tap) = self.tracker.as_ref().and_then(|tracker| tracker.begin(&parts)).unzip();
+        let (mut parts, body) = request.into_parts();
+        let begun = self.tracker.as_ref().and_then(|tracker| {
+            tracker.begin(Asked {
+                method: &parts.method,
+                path: parts.uri.path(),
+                headers: &mut parts.headers,
+                extensions: &mut parts.extensions,
+                is_leaving: false,
+            })
+        });
+        let (capture, tap) = begun.unzip();
         let request = Request::from_parts(parts, RequestBody::new(body, tap));
-        ResponseFuture::new(self.inner.call(request), capture)
-    }
-}
-
-impl Tracker {
-    fn begin(&self, request: &http::request::Parts) -> Option<(Capture, Tap)> {
-        let endpoint = self.endpoints.of(&request.method, request.uri.path())?;
-        Capture::begin(&self.intake, endpoint, request)
+        let marks_task = capture.as_ref().is_some_and(Capture::marks_task);
+        ResponseFuture::new(within(marks_task, || self.inner.call(request)), capture)
     }
 }

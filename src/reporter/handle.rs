@@ -43,7 +43,7 @@ impl Reporter {
         S::Error: Into<BoxError>,
     {
         let budget = Arc::new(Budget::new(config.limits));
-        let (intake, outlet) = queue::channel(Arc::clone(&budget), config.reporting.metadata);
+        let (intake, outlet) = queue::channel(Arc::clone(&budget), config.capturing);
         let (commands, inbox) = mpsc::unbounded_channel();
         let reporting = config.reporting;
         let started = thread::Builder::new().name("reconify".to_owned()).spawn(move || {

@@ -42,6 +42,9 @@ pub(crate) fn translate(
         limit: exchange.admission.budget().body_limit(),
         is_translated: reporting.responses == Responses::Chat,
     };
+    if exchange.is_withheld {
+        return Err(Settlement::Withheld(WithholdReason::OptedOut));
+    }
     let with_failures = reporting.failures;
     let request = mem::take(&mut exchange.request);
     let answer = mem::replace(&mut exchange.answer, Answer::None);
@@ -54,7 +57,6 @@ pub(crate) fn translate(
     let mut details = Details {
         endpoint: Some(exchange.endpoint),
         duration: exchange.finished.saturating_duration_since(exchange.started),
-        tags: exchange.tags.take(),
         ..Details::default()
     };
     let (response, outcome) = match answer {
@@ -103,8 +105,7 @@ pub(crate) fn translate(
         },
         request: asked,
         response: answered,
-        user: exchange.user.take(),
-        session: exchange.session.take(),
+        identity: mem::take(&mut exchange.identity),
         requested: clock.at(exchange.started),
         responded: clock.at(exchange.finished),
         outcome,

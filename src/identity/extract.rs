@@ -1,0 +1,85 @@
+//! Extractors: what middleware found out, for handlers and further middleware.
+
+use std::convert::Infallible;
+use std::fmt;
+
+use axum_core::body::Body;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+
+use super::{Identity, IdentitySlot, Session, User};
+
+/// The rejection of the extractors [`User`] and [`Session`]: nothing in front of the handler has attached one.
+///
+/// It answers with `500 Internal Server Error`, since that is a mistake in the application, as axum's `Extension` does. Where
+/// it may be missing, take an `Option` of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MissingIdentity(&'static str);
+
+impl fmt::Display for MissingIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no {} is attached to the request: add the identify layer around this route", self.0)
+    }
+}
+
+impl std::error::Error for MissingIdentity {}
+
+impl IntoResponse for MissingIdentity {
+    fn into_response(self) -> Response<Body> {
+        (StatusCode::INTERNAL_SERVER_ERROR, self.to_string()).into_response()
+    }
+}
+
+/// The user that was attached to the request.
+impl<S: Sync> FromRequestParts<S> for User {
+    type Rejection = MissingIdentity;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingIdentity> {
+        parts.extensions.get().cloned().ok_or(MissingIdentity("user"))
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for User {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get().cloned())
+    }
+}
+
+/// The session that was attached to the request.
+impl<S: Sync> FromRequestParts<S> for Session {
+    type Rejection = MissingIdentity;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingIdentity> {
+        parts.extensions.get().cloned().ok_or(MissingIdentity("session"))
+    }
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for Session {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get().cloned())
+    }
+}
+
+/// All that was attached to the request; empty if nothing was.
+impl<S: Sync> FromRequestParts<S> for Identity {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions))
+    }
+}
+
+/// The slot of a captured request; on other requests one that does nothing.
+impl<S: Sync> FromRequestParts<S> for IdentitySlot {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
+}

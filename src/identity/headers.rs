@@ -1,0 +1,99 @@
+//! Identity from headers, for callers that are trusted and can set nothing else.
+
+use http::HeaderMap;
+
+use super::{Identity, Session, Tags, User};
+
+const USER_ID: &str = "x-reconify-user-id";
+const USER_EMAIL: &str = "x-reconify-user-email";
+const SESSION: &str = "x-reconify-session";
+const SESSION_TIMEOUT: &str = "x-reconify-session-timeout";
+const TAG: &str = "x-reconify-tag-";
+const ALL: &str = "x-reconify-";
+
+/// Longer values, and further tags, are left out: what they hold lives outside of the budget.
+const MOST_BYTES: usize = 1_024;
+const MOST_TAGS: usize = 32;
+
+/// What the headers say. A value that is not UTF-8, or empty, says nothing.
+pub(crate) fn read(headers: &HeaderMap) -> Identity {
+    let (user, email) = (text(headers, USER_ID), text(headers, USER_EMAIL));
+    let user = match (user, email) {
+        (Some(id), Some(email)) => Some(User::new(id).email(email)),
+        (Some(id), None) => Some(User::new(id)),
+        (None, email) => email.map(User::with_email),
+    };
+    let timeout = text(headers, SESSION_TIMEOUT).and_then(|minutes| minutes.trim().parse().ok());
+    let session = match (text(headers, SESSION), timeout) {
+        (None, None) => None,
+        (id, minutes) => Some(Session::new(id.unwrap_or_default()).timeout(minutes.unwrap_or_default())),
+    };
+    let named = headers.keys().filter_map(|name| Some((name, name.as_str().strip_prefix(TAG)?)));
+    let tags = named.filter_map(|(name, tag)| Some((tag, text(headers, name.as_str())?))).take(MOST_TAGS);
+    let tags = tags.fold(Tags::new(), |tags, (name, value)| tags.with(name, value));
+    Identity { user, session, tags: Some(tags).filter(|tags| !tags.is_empty()) }
+}
+
+/// Takes the headers out, so that whoever is asked does not learn who asks.
+pub(crate) fn remove(headers: &mut HeaderMap) {
+    let is_ours = |name: &http::HeaderName| name.as_str().starts_with(ALL);
+    let names: Vec<_> = headers.keys().filter(|name| is_ours(name)).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let value = headers.get(name)?.as_bytes();
+    str::from_utf8(value).ok().filter(|text| !text.is_empty() && text.len() <= MOST_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn every_header_says_what_its_name_says() {
+        let headers = headers(&[
+            (USER_ID, "user-42"),
+            (USER_EMAIL, "jürgen@example.com"),
+            (SESSION, "s"),
+            (SESSION_TIMEOUT, "30"),
+            ("x-reconify-tag-plan", "free"),
+            ("x-reconify-other", "x"),
+        ]);
+        let expected =
+            Identity::from((User::new("user-42").email("jürgen@example.com"), Session::new("s").timeout(30)));
+        assert_eq!(read(&headers), expected.with_tags(Tags::new().with("plan", "free")));
+    }
+
+    #[test]
+    fn what_says_nothing_is_left_out() {
+        assert!(read(&HeaderMap::new()).is_empty());
+        let long = "x".repeat(MOST_BYTES + 1);
+        let nothing = headers(&[(USER_ID, ""), (SESSION, &long), (SESSION_TIMEOUT, "soon")]);
+        assert!(read(&nothing).is_empty());
+        let mut other = HeaderMap::new();
+        other.insert(USER_ID, HeaderValue::from_bytes(b"\xff").unwrap());
+        assert!(read(&other).is_empty());
+        let by_address = headers(&[(USER_EMAIL, "a@b"), (SESSION_TIMEOUT, "5")]);
+        assert_eq!(read(&by_address), Identity::from((User::with_email("a@b"), Session::new("").timeout(5))));
+    }
+
+    #[test]
+    fn all_of_them_are_removed_and_nothing_else() {
+        let mut headers =
+            headers(&[(USER_ID, "a"), ("x-reconify-tag-a", "b"), ("x-reconify-new", "c"), ("x-other", "d")]);
+        remove(&mut headers);
+        assert_eq!(headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-other"]);
+    }
+}

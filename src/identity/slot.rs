@@ -1,0 +1,119 @@
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use super::{Identity, Session, Tags, User, task};
+
+/// Says who is asking after the layer has let a request pass: from inside a handler, after checks of its own, until the
+/// response has ended.
+///
+/// The layer puts one into the extensions of every request that it captures. With the feature `axum` it is an extractor
+/// that never rejects: on other routes, or without a layer, it does nothing. Clones mean the same request.
+///
+/// The last writer wins, over the extensions of the request too: a user replaces a user, a session a session, a tag one
+/// of the same name. Calls to OpenAI that are made afterwards in the scope of the [identity
+/// layer](crate::identify) have it too.
+///
+/// ```
+/// use axum::{Router, routing::post};
+/// use tower_reconify::{IdentitySlot, Session, User};
+///
+/// async fn chat(slot: IdentitySlot, body: String) -> String {
+///     // Who it is becomes known only here:
+///     slot.set_user(User::new("user-42"));
+///     slot.set_session(Session::new("conversation-7"));
+///     slot.tag("plan", "free");
+///     format!("an answer to {body}")
+/// }
+/// let app: Router = Router::new().route("/v1/chat/completions", post(chat));
+/// ```
+#[derive(Clone, Default)]
+pub struct IdentitySlot(Place);
+
+#[derive(Clone, Default)]
+enum Place {
+    /// No exchange is recorded.
+    #[default]
+    Nowhere,
+    /// It is known that the exchange is not to be reported.
+    Withheld,
+    Exchange(Weak<dyn Attributed>),
+}
+
+/// An exchange to which it can still be said whose it is.
+pub(crate) trait Attributed: Send + Sync {
+    fn change(self: Arc<Self>, change: Change);
+}
+
+/// What is said of an exchange while it is under way.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Identity(Identity),
+    DoNotReport,
+    OmitContent,
+}
+
+impl IdentitySlot {
+    pub(crate) fn of(exchange: Weak<dyn Attributed>) -> Self {
+        Self(Place::Exchange(exchange))
+    }
+
+    /// What stands in a request that is not to be reported.
+    pub(crate) fn withheld() -> Self {
+        Self(Place::Withheld)
+    }
+
+    /// Whether the request that it stands in is accounted for: an outer layer records it, or has withheld it.
+    pub(crate) fn is_taken(&self) -> bool {
+        match &self.0 {
+            Place::Nowhere => false,
+            Place::Withheld => true,
+            Place::Exchange(exchange) => exchange.strong_count() > 0,
+        }
+    }
+
+    /// Sets the user.
+    pub fn set_user(&self, user: User) {
+        self.set(user);
+    }
+
+    /// Sets the session.
+    pub fn set_session(&self, session: Session) {
+        self.set(session);
+    }
+
+    /// Adds a tag.
+    pub fn tag(&self, name: impl Into<String>, value: impl Into<String>) {
+        self.set(Tags::new().with(name, value));
+    }
+
+    /// Sets all that is known of an identity: a user, a session, tags, or several of them.
+    pub fn set(&self, identity: impl Into<Identity>) {
+        let identity = identity.into();
+        task::change(&identity);
+        self.change(Change::Identity(identity));
+    }
+
+    /// Leaves the request out of all reports: it is counted as withheld.
+    pub fn do_not_report(&self) {
+        self.change(Change::DoNotReport);
+    }
+
+    /// Leaves the content of the request and its answer out of the report, as [`OmitContent`](crate::OmitContent) does.
+    pub fn omit_content(&self) {
+        self.change(Change::OmitContent);
+    }
+
+    fn change(&self, change: Change) {
+        if let Place::Exchange(exchange) = &self.0
+            && let Some(exchange) = exchange.upgrade()
+        {
+            exchange.change(change);
+        }
+    }
+}
+
+impl fmt::Debug for IdentitySlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentitySlot").field("is_taken", &self.is_taken()).finish_non_exhaustive()
+    }
+}
