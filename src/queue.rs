@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use crossbeam_queue::SegQueue;
 use tokio::sync::{Notify, mpsc};
 
-use crate::budget::Budget;
+use crate::budget::{Admission, Budget};
 use crate::config::Capturing;
 use crate::exchange::Exchange;
+use crate::interaction::Interaction;
 
 /// The callers' end. While a clone of it lives, the worker lives.
 #[derive(Clone, Debug)]
@@ -30,10 +31,18 @@ pub(crate) struct Outlet {
     pub(crate) abandoned: mpsc::Receiver<Infallible>,
 }
 
-/// Exchanges that were handed over. It has no bound of its own: only what the budget admitted gets here.
+/// One thing that was handed over.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Exchange(Exchange),
+    /// Reported by hand.
+    Interaction(Admission, Box<Interaction>),
+}
+
+/// What was handed over. It has no bound of its own: only what the budget admitted gets here.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    exchanges: SegQueue<Exchange>,
+    items: SegQueue<Item>,
     bell: Bell,
     stopped: AtomicBool,
 }
@@ -47,11 +56,8 @@ struct Bell {
 
 /// The two ends of a hand-over.
 pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Intake, Outlet) {
-    let queue = Arc::new(Queue {
-        exchanges: SegQueue::new(),
-        bell: Bell::default(),
-        stopped: AtomicBool::new(false),
-    });
+    let queue =
+        Arc::new(Queue { items: SegQueue::new(), bell: Bell::default(), stopped: AtomicBool::new(false) });
     let (alive, abandoned) = mpsc::channel(1);
     let intake = Intake { budget: Arc::clone(&budget), queue: Arc::clone(&queue), capturing, _alive: alive };
     (intake, Outlet { budget, queue, abandoned })
@@ -72,10 +78,10 @@ impl Intake {
         self.queue.bell.ring();
     }
 
-    /// Hands an exchange over.
-    pub(crate) fn push(&self, exchange: Exchange) {
-        self.queue.exchanges.push(exchange);
-        // A worker drains once more after it has stopped: either it sees this exchange, or it is seen here that nobody
+    /// Hands something over.
+    pub(crate) fn push(&self, item: Item) {
+        self.queue.items.push(item);
+        // A worker drains once more after it has stopped: either it sees this, or it is seen here that nobody
         // will.
         if self.queue.stopped.load(SeqCst) {
             self.queue.drain();
@@ -109,12 +115,12 @@ fn stop(budget: &Budget, queue: &Queue) {
 }
 
 impl Queue {
-    pub(crate) fn pop(&self) -> Option<Exchange> {
-        self.exchanges.pop()
+    pub(crate) fn pop(&self) -> Option<Item> {
+        self.items.pop()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.exchanges.len()
+        self.items.len()
     }
 
     fn drain(&self) {

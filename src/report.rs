@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::config::Reporting;
 use crate::endpoint::Endpoint;
 use crate::identity::{Tags, User};
-use crate::interaction::{Image, Interaction, InteractionKind};
+use crate::interaction::{Body, Image, Interaction, InteractionKind};
 use crate::outcome::Outcome;
 
 /// The version of Reconify's REST API that the reports are written for.
@@ -58,8 +58,8 @@ struct Payload<'a> {
     #[serde(rename = "sessionTimeout")]
     session_timeout: Option<u32>,
     user: UserObject<'a>,
-    request: &'a RawValue,
-    response: &'a RawValue,
+    request: &'a Body,
+    response: &'a Body,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<Metadata<'a>>,
 }
@@ -102,7 +102,7 @@ enum UserObject<'a> {
 
 impl Report {
     /// Writes an interaction down.
-    pub(crate) fn new(interaction: &Interaction, reporting: Reporting) -> serde_json::Result<Self> {
+    pub(crate) fn new(interaction: &Interaction, reporting: &Reporting) -> serde_json::Result<Self> {
         let id = Uuid::new_v4();
         let session = interaction.identity.session();
         let reconify = Envelope::of(type_of(interaction.kind));
@@ -126,8 +126,7 @@ impl Report {
             response: &interaction.response,
             metadata: reporting.metadata.then(|| Metadata::of(id, interaction)),
         };
-        let mut json =
-            Vec::with_capacity(512 + interaction.request.get().len() + interaction.response.get().len());
+        let mut json = Vec::with_capacity(512 + interaction.request.len() + interaction.response.len());
         serde_json::to_writer(&mut json, &payload)?;
         Ok(Self { id, json: json.into(), keys_at, is_upload: false })
     }

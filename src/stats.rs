@@ -53,6 +53,8 @@ pub(crate) struct Losses {
     pub(crate) is_undecodable: bool,
     /// Events of it that could not be read.
     pub(crate) skipped: u64,
+    /// Hooks that panicked over it.
+    pub(crate) hook_panics: u64,
 }
 
 impl Losses {
@@ -62,6 +64,7 @@ impl Losses {
             is_truncated: self.is_truncated || other.is_truncated,
             is_undecodable: self.is_undecodable || other.is_undecodable,
             skipped: self.skipped + other.skipped,
+            hook_panics: self.hook_panics + other.hook_panics,
         }
     }
 }
@@ -112,6 +115,9 @@ pub struct Stats {
     pub undecodable: u64,
     /// Events of streams that could not be read, and are missing in their reports.
     pub skipped_events: u64,
+    /// Hooks that panicked: [`before_send`](crate::ConfigBuilder::before_send), whose report then went without content, or
+    /// [`session_from`](crate::ConfigBuilder::session_from), whose report then had no session.
+    pub hook_panics: u64,
     /// Bytes of recorded bodies and reports that are held now.
     pub bytes_held: u64,
     dropped: [u64; DropReason::ALL.len()],
@@ -180,6 +186,7 @@ pub(crate) struct Counters {
     truncated: AtomicU64,
     undecodable: AtomicU64,
     skipped_events: AtomicU64,
+    hook_panics: AtomicU64,
     dropped: [AtomicU64; DropReason::ALL.len()],
     withheld: [AtomicU64; WithholdReason::ALL.len()],
 }
@@ -198,6 +205,7 @@ impl Counters {
         self.truncated.fetch_add(losses.is_truncated.into(), Relaxed);
         self.undecodable.fetch_add(losses.is_undecodable.into(), Relaxed);
         self.skipped_events.fetch_add(losses.skipped, Relaxed);
+        self.hook_panics.fetch_add(losses.hook_panics, Relaxed);
     }
 
     pub(crate) fn settle(&self, settlement: Settlement) {
@@ -221,6 +229,7 @@ impl Counters {
             truncated: self.truncated.load(Relaxed),
             undecodable: self.undecodable.load(Relaxed),
             skipped_events: self.skipped_events.load(Relaxed),
+            hook_panics: self.hook_panics.load(Relaxed),
             dropped: self.dropped.each_ref().map(|counter| counter.load(SeqCst)),
             withheld: self.withheld.each_ref().map(|counter| counter.load(SeqCst)),
             ..Stats::default()

@@ -12,7 +12,7 @@ use crate::config::{Capturing, IdentityHeaders};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Exchange, Head, Message};
 use crate::identity::{Attributed, Change, DoNotReport, Identity, IdentitySlot, OmitContent, read_headers};
-use crate::queue::Intake;
+use crate::queue::{Intake, Item};
 use crate::stats::WithholdReason;
 
 /// One exchange in flight, held by its request body and by whatever stands for its response: the future, then the
@@ -192,7 +192,7 @@ impl InFlight {
         if let Answer::Response(response) = &answer {
             admission.own(response.message.body.charged);
         }
-        intake.push(Exchange {
+        intake.push(Item::Exchange(Exchange {
             admission,
             endpoint,
             identity,
@@ -202,7 +202,7 @@ impl InFlight {
             finished,
             request,
             answer,
-        });
+        }));
         // A call that was never polled has not woken the worker. Nobody waits for the end of such a one.
         if !is_announced.into_inner() {
             intake.announce();

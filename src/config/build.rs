@@ -1,5 +1,7 @@
 //! From settings to a configuration: everything is checked here.
 
+use std::sync::Arc;
+
 use super::builder::ConfigBuilder;
 use super::{Capturing, Config, DEFAULT_ENDPOINT, Destination, Limits, Reporting, Responses, target};
 use crate::endpoint::{Endpoint, Endpoints, Route};
@@ -49,14 +51,16 @@ impl ConfigBuilder {
         let metadata = self.metadata.flag()?;
         Ok(Config {
             destination: Some(Destination { app_key, api_key, endpoint, upload_endpoint }),
-            reporting: Reporting {
+            reporting: Arc::new(Reporting {
                 session_timeout: self.session_timeout.minutes()?,
                 failures: self.report_failures.flag()?,
                 metadata,
                 responses,
                 media: self.media.choice()?,
                 images: track_images,
-            },
+                sample: self.sample.part()?,
+                hooks: self.hooks,
+            }),
             capturing: Capturing {
                 metadata,
                 identity_headers: self.identity_headers.choice()?,

@@ -1,5 +1,6 @@
 use super::env;
-use super::setting::{Captured, Choice, Flag, Number, Setting};
+use super::hooks::Hooks;
+use super::setting::{Captured, Choice, Flag, Number, Part, Setting};
 use super::{
     DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS, IdentityHeaders, Media, Responses,
 };
@@ -21,6 +22,8 @@ pub struct ConfigBuilder {
     pub(super) media: Setting<Choice<Media>>,
     pub(super) identity_headers: Setting<Choice<IdentityHeaders>>,
     pub(super) outermost_only: Setting<Flag>,
+    pub(super) sample: Setting<Part>,
+    pub(super) hooks: Hooks,
     pub(super) track_images: Setting<Flag>,
     pub(super) capture: Setting<Captured>,
     pub(super) allow_http: Setting<Flag>,
@@ -45,6 +48,8 @@ impl ConfigBuilder {
             media: Setting { name: "media", value: None },
             identity_headers: Setting { name: "identity_headers", value: None },
             outermost_only: Setting { name: "outermost_only", value: None },
+            sample: Setting { name: "sample", value: None },
+            hooks: Hooks::default(),
             track_images: Setting { name: "track_images", value: None },
             capture: Setting { name: "capture", value: None },
             allow_http: Setting { name: "allow_http", value: None },

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::builder::ConfigBuilder;
-use super::setting::{Captured, Choice, Flag, Number, Setting};
+use super::setting::{Captured, Choice, Flag, Number, Part, Setting};
 
 pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> ConfigBuilder {
     let key = |name| Setting { name, value: variable(name).map(text) };
@@ -28,6 +28,8 @@ pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> Confi
     builder.media = Setting { name, value: value.map(Choice::Text) };
     let Setting { name, value } = optional("RECONIFY_IDENTITY_HEADERS");
     builder.identity_headers = Setting { name, value: value.map(Choice::Text) };
+    let Setting { name, value } = optional("RECONIFY_SAMPLE");
+    builder.sample = Setting { name, value: value.map(Part::Text) };
     builder.outermost_only = flag("RECONIFY_OUTERMOST_ONLY");
     builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
     builder.disabled = flag("RECONIFY_DISABLED");

@@ -3,15 +3,18 @@
 mod build;
 mod builder;
 mod env;
+mod hooks;
 mod setting;
 mod target;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
 
 pub use self::builder::ConfigBuilder;
+use self::hooks::Hooks;
 pub(crate) use self::target::is_this_machine;
 #[cfg(doc)]
 use crate::endpoint::Endpoint;
@@ -49,7 +52,7 @@ pub(crate) const MAX_DELIVERIES: usize = 32;
 pub struct Config {
     /// `None` for a disabled layer.
     pub(crate) destination: Option<Destination>,
-    pub(crate) reporting: Reporting,
+    pub(crate) reporting: Arc<Reporting>,
     pub(crate) capturing: Capturing,
     pub(crate) endpoints: Endpoints,
     pub(crate) limits: Limits,
@@ -73,7 +76,7 @@ impl std::fmt::Debug for Destination {
 }
 
 /// What a report holds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reporting {
     /// The timeout of sessions that have none of their own, in minutes.
     pub(crate) session_timeout: Option<u32>,
@@ -85,6 +88,24 @@ pub(crate) struct Reporting {
     pub(crate) media: Media,
     /// Images are reported.
     pub(crate) images: bool,
+    /// The part of the sessions that is reported, from 0 to 1.
+    pub(crate) sample: f64,
+    pub(crate) hooks: Hooks,
+}
+
+impl Default for Reporting {
+    fn default() -> Self {
+        Self {
+            session_timeout: None,
+            failures: false,
+            metadata: false,
+            responses: Responses::default(),
+            media: Media::default(),
+            images: true,
+            sample: 1.0,
+            hooks: Hooks::default(),
+        }
+    }
 }
 
 /// What becomes of the Responses API, for which Reconify documents no type.
@@ -162,6 +183,7 @@ impl Config {
     /// | `RECONIFY_METADATA` | `1`: reports have a `metadata` object | `0` |
     /// | `RECONIFY_IDENTITY_HEADERS` | `x-reconify-user-id` and its like: `ignore`, `read` or `take` ([`IdentityHeaders`]) | `ignore` |
     /// | `RECONIFY_OUTERMOST_ONLY` | `1`: calls made while a captured request is handled are not reported | `0` |
+    /// | `RECONIFY_SAMPLE` | the part of the sessions that is reported, from 0 to 1 | `1` |
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
     /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; nothing else is read then | `0` |
     ///
@@ -195,7 +217,7 @@ impl Config {
         let limits = Limits { items: 0, bytes: 0, body_bytes: 0 };
         Self {
             destination: None,
-            reporting: Reporting::default(),
+            reporting: Arc::new(Reporting::default()),
             capturing: Capturing::default(),
             endpoints: Endpoints::default(),
             limits,

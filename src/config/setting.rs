@@ -18,6 +18,13 @@ pub(super) enum Number {
     Text(String),
 }
 
+/// A part of a whole from code, or text from a variable that should be one.
+#[derive(Clone)]
+pub(super) enum Part {
+    Value(f64),
+    Text(String),
+}
+
 /// A switch from code, or text from a variable that should be one.
 #[derive(Clone)]
 pub(super) enum Flag {
@@ -147,6 +154,24 @@ impl Setting<Number> {
             }
             .into()),
         }
+    }
+}
+
+impl Setting<Part> {
+    pub(super) fn part(&self) -> Result<f64, Error> {
+        let (part, text) = match &self.value {
+            None => return Ok(1.0),
+            Some(Part::Value(part)) => (Some(*part), part.to_string()),
+            Some(Part::Text(text)) => (text.trim().parse().ok(), format!("{text:?}")),
+        };
+        part.filter(|part| (0.0..=1.0).contains(part)).ok_or_else(|| {
+            Error::from(Kind::Invalid {
+                setting: self.name.into(),
+                value: text,
+                problem: "which is no part of a whole".into(),
+                hint: "use a number from 0 to 1, such as 0.1 for a tenth",
+            })
+        })
     }
 }
 

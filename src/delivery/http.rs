@@ -193,7 +193,7 @@ mod tests {
         let mut transport = HttpTransport::new(config.destination.clone().unwrap());
         let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
         let started = tokio::time::Instant::now();
-        let result = transport.call(Report::new(&interaction, config.reporting).unwrap()).await;
+        let result = transport.call(Report::new(&interaction, &config.reporting).unwrap()).await;
         assert!(result.unwrap_err().is_retryable());
         let took = started.elapsed();
         assert!(took >= CONNECT_TIMEOUT && took <= ATTEMPT_TIMEOUT + Duration::from_millis(1), "{took:?}");

@@ -1,13 +1,19 @@
 //! One interaction with a model, as it is reported.
 
+mod body;
+mod omitted;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use serde_json::value::RawValue;
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
+pub(crate) use self::body::Body;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind as ErrorKind};
-use crate::identity::{Identity, Session, User};
+use crate::identity::{Identity, Session, Tags, User};
 use crate::outcome::Outcome;
 use crate::stats::Losses;
 
@@ -31,8 +37,8 @@ use crate::stats::Losses;
 #[derive(Clone)]
 pub struct Interaction {
     pub(crate) kind: InteractionKind,
-    pub(crate) request: Box<RawValue>,
-    pub(crate) response: Box<RawValue>,
+    pub(crate) request: Body,
+    pub(crate) response: Body,
     pub(crate) identity: Identity,
     pub(crate) requested: SystemTime,
     pub(crate) responded: SystemTime,
@@ -106,8 +112,8 @@ impl Interaction {
         let raw = |part, source| Error::from(ErrorKind::Json { part, source });
         Ok(Self {
             kind,
-            request: serde_json::value::to_raw_value(request).map_err(|error| raw("request", error))?,
-            response: serde_json::value::to_raw_value(response).map_err(|error| raw("response", error))?,
+            request: to_raw_value(request).map_err(|error| raw("request", error))?.into(),
+            response: to_raw_value(response).map_err(|error| raw("response", error))?.into(),
             identity: Identity::default(),
             requested: now,
             responded: now,
@@ -115,6 +121,68 @@ impl Interaction {
             details: Details::default(),
             images: Vec::new(),
         })
+    }
+
+    /// Adds a tag, which is reported in the metadata; it replaces one of the same name.
+    #[must_use]
+    pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.identity.change(Tags::new().with(name, value).into());
+        self
+    }
+
+    /// Its type.
+    pub fn kind(&self) -> InteractionKind {
+        self.kind
+    }
+
+    /// The endpoint that was called; `None` for what was made by hand.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        self.details.endpoint
+    }
+
+    /// Who asked, and in which session.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The request as JSON text.
+    pub fn request(&self) -> Cow<'_, str> {
+        self.request.text()
+    }
+
+    /// The response as JSON text.
+    pub fn response(&self) -> Cow<'_, str> {
+        self.response.text()
+    }
+
+    /// The request as a tree, to be changed. It is parsed when this is first called, and then no longer letter by letter
+    /// what was sent: numbers are those that a [`Value`] holds, of fields given twice one is left, and fields are in
+    /// alphabetical order. A request that no tree can hold (a number beyond `f64`, more than 127 levels) becomes what
+    /// [`omit_content`](Self::omit_content) leaves of it, so that nothing escapes a hook.
+    pub fn request_mut(&mut self) -> &mut Value {
+        let kind = self.kind;
+        self.request.tree_or(|text| omitted::request(kind, text))
+    }
+
+    /// The response as a tree, to be changed; see [`request_mut`](Self::request_mut).
+    pub fn response_mut(&mut self) -> &mut Value {
+        let kind = self.kind;
+        self.response.tree_or(|text| omitted::response(kind, text))
+    }
+
+    /// Leaves the content out: of request and response remain ids, model and usage, and the lengths as
+    /// `{"omitted":{"bytes":…}}`. Images are not uploaded.
+    pub fn omit_content(&mut self) {
+        self.request = omitted::request(self.kind, &self.request.text()).into();
+        self.response = omitted::response(self.kind, &self.response.text()).into();
+        self.images.clear();
+    }
+
+    /// The same, so that it can be kept while a hook has it.
+    pub(crate) fn share(&mut self) -> Self {
+        self.request.share();
+        self.response.share();
+        self.clone()
     }
 
     /// How the exchange ended; [`Outcome::Answered`] for what was made by hand.

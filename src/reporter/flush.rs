@@ -84,14 +84,12 @@ pub(super) enum Reply {
 }
 
 impl Flush {
-    /// A job was begun: taken from the queue, or reported by hand.
-    pub(super) fn started(&mut self, job: u64, is_from_queue: bool) {
-        if self.is_last() || is_from_queue && self.queued > 0 {
+    /// A job was taken from the queue.
+    pub(super) fn started(&mut self, job: u64) {
+        if self.is_last() || self.queued > 0 {
             self.jobs.insert(job);
         }
-        if is_from_queue {
-            self.queued = self.queued.saturating_sub(1);
-        }
+        self.queued = self.queued.saturating_sub(1);
     }
 
     pub(super) fn settled(&mut self, job: u64, settlement: Settlement) {

@@ -11,7 +11,7 @@ use super::worker::{Command, Worker};
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::interaction::Interaction;
-use crate::queue::{self, Intake};
+use crate::queue::{self, Intake, Item};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement, Stats};
 
@@ -80,11 +80,11 @@ impl Reporter {
         let Some(mut admission) = link.intake.budget().admit() else {
             return;
         };
-        let bytes = interaction.request.get().len() + interaction.response.get().len();
+        let bytes = interaction.request.len() + interaction.response.len();
         if admission.budget().charge(bytes) {
             admission.own(bytes);
-            // A worker that is gone drops it, as a shut-down one should.
-            let _ = link.commands.send(Command::Report(admission, Box::new(interaction)));
+            link.intake.push(Item::Interaction(admission, Box::new(interaction)));
+            link.intake.announce();
         } else {
             admission.settle(Settlement::Dropped(DropReason::TooManyBytes));
         }

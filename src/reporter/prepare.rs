@@ -6,11 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::budget::Admission;
 use crate::config::Reporting;
 use crate::delivery::Retry;
-use crate::exchange::{Answer, Exchange, Message};
+use crate::exchange::{Answer, Message};
 use crate::interaction::Interaction;
+use crate::queue::Item;
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
-use crate::translation::{Clock, translate};
+use crate::translation::{Clock, apply_hooks, translate};
 
 /// A report on its way, and its place in the budget.
 #[derive(Debug)]
@@ -38,38 +39,41 @@ impl Job {
 /// and the worker has deadlines to keep.
 const LARGE: usize = 64 * 1024;
 
-/// Whether reading an exchange may take long. Of an encoded body nobody knows how long it is: 181 bytes of brotli have
-/// been seen to become 16 MiB.
-pub(super) fn is_heavy(exchange: &Exchange) -> bool {
+/// Whether a report may take long to make: the application's hooks may. Of an encoded body nobody knows how long it is: 181
+/// bytes of brotli have been seen to become 16 MiB.
+pub(super) fn is_heavy(item: &Item, reporting: &Reporting) -> bool {
+    let Item::Exchange(exchange) = item else { return !reporting.hooks.is_empty() };
     let is_heavy = |message: &Message| message.body.charged > LARGE || !message.head.codings.is_empty();
-    is_heavy(&exchange.request)
+    !reporting.hooks.is_empty()
+        || is_heavy(&exchange.request)
         || matches!(&exchange.answer, Answer::Response(response) if is_heavy(&response.message))
 }
 
-/// Makes a report of an exchange; says how it was settled, if there is none to make.
-pub(super) fn exchange(id: u64, mut exchange: Exchange, reporting: Reporting) -> Result<Job, Settlement> {
-    let report = guarded(|| {
-        let interaction = translate(&mut exchange, Clock::now(), reporting)?;
-        exchange.admission.budget().counters().lose(interaction.details.losses);
-        write(&interaction, reporting)
-    });
-    job(id, exchange.admission, report)
-}
-
-/// Makes a report of what was reported by hand.
-pub(super) fn interaction(
-    id: u64,
-    admission: Admission,
-    interaction: &Interaction,
-    reporting: Reporting,
-) -> Result<Job, Settlement> {
-    job(id, admission, guarded(|| write(interaction, reporting)))
+/// Makes a report of what was handed over; says how it was settled, if there is none to make.
+pub(super) fn job(id: u64, item: Item, reporting: &Reporting) -> Result<Job, Settlement> {
+    match item {
+        Item::Exchange(mut exchange) => {
+            let written = guarded(|| {
+                let interaction = translate(&mut exchange, Clock::now(), reporting)?;
+                write(interaction, &exchange.admission, reporting)
+            });
+            job_of(id, exchange.admission, written)
+        }
+        Item::Interaction(admission, interaction) => {
+            let written = guarded(|| write(*interaction, &admission, reporting));
+            job_of(id, admission, written)
+        }
+    }
 }
 
 /// A report and its images.
 type Written = (Report, Vec<Report>);
 
-fn job(id: u64, mut admission: Admission, written: Result<Written, Settlement>) -> Result<Job, Settlement> {
+fn job_of(
+    id: u64,
+    mut admission: Admission,
+    written: Result<Written, Settlement>,
+) -> Result<Job, Settlement> {
     let settlement = match written {
         Ok((report, uploads)) => {
             let (uploads, retry) = (uploads.into(), Retry::default());
@@ -86,7 +90,13 @@ fn job(id: u64, mut admission: Admission, written: Result<Written, Settlement>) 
     Err(settlement)
 }
 
-fn write(interaction: &Interaction, reporting: Reporting) -> Result<Written, Settlement> {
+fn write(
+    interaction: Interaction,
+    admission: &Admission,
+    reporting: &Reporting,
+) -> Result<Written, Settlement> {
+    let interaction = &apply_hooks(interaction, reporting)?;
+    admission.budget().counters().lose(interaction.details.losses);
     // Serialising raw JSON into memory fails in no way that is known.
     let written =
         Report::new(interaction, reporting).and_then(|report| Ok((report, Report::uploads(interaction)?)));

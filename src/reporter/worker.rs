@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -12,11 +13,9 @@ use tower::{BoxError, Service};
 use super::deliveries::Deliveries;
 use super::flush::{Flush, FlushReport, Reply, ShutdownReport};
 use super::prepare::{self, Job};
-use crate::budget::{Admission, Budget};
+use crate::budget::Budget;
 use crate::config::Reporting;
-use crate::exchange::Exchange;
-use crate::interaction::Interaction;
-use crate::queue::{Outlet, Queue};
+use crate::queue::{Item, Outlet, Queue};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
 
@@ -42,7 +41,6 @@ pub(super) type Deadline = Option<std::time::Instant>;
 
 /// What a [`Reporter`](super::Reporter) asks of the worker.
 pub(super) enum Command {
-    Report(Admission, Box<Interaction>),
     Flush(Deadline, oneshot::Sender<FlushReport>),
     Shutdown(Deadline, oneshot::Sender<ShutdownReport>),
 }
@@ -50,7 +48,7 @@ pub(super) enum Command {
 pub(super) struct Worker<S> {
     outlet: Outlet,
     inbox: mpsc::UnboundedReceiver<Command>,
-    reporting: Reporting,
+    reporting: Arc<Reporting>,
     deliveries: Deliveries<S>,
     /// Exchanges that are being read elsewhere.
     heavy: JoinSet<(u64, Result<Job, Settlement>)>,
@@ -81,7 +79,7 @@ where
         outlet: Outlet,
         inbox: mpsc::UnboundedReceiver<Command>,
         transport: S,
-        reporting: Reporting,
+        reporting: Arc<Reporting>,
     ) -> Self {
         Self {
             outlet,
@@ -144,11 +142,6 @@ where
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Report(admission, interaction) => {
-                let id = self.begin_job(false);
-                let result = prepare::interaction(id, admission, &interaction, self.reporting);
-                self.take(id, result);
-            }
             Command::Flush(deadline, reply) => self.begin_flush(deadline, Reply::Flush(reply)),
             Command::Shutdown(deadline, reply) => self.begin_flush(deadline, Reply::Shutdown(reply)),
         }
@@ -166,20 +159,20 @@ where
     fn take_exchanges(&mut self) {
         let turn = Instant::now();
         while self.has_room() && turn.elapsed() < TURN {
-            let Some(exchange) = self.outlet.queue.pop() else { return };
+            let Some(item) = self.outlet.queue.pop() else { return };
             self.vain_looks = 0;
-            let (id, reporting) = (self.begin_job(true), self.reporting);
-            if prepare::is_heavy(&exchange) {
-                self.read_elsewhere(id, exchange);
+            let id = self.begin_job();
+            if prepare::is_heavy(&item, &self.reporting) {
+                self.prepare_elsewhere(id, item);
             } else {
-                self.take(id, prepare::exchange(id, exchange, reporting));
+                self.take(id, prepare::job(id, item, &self.reporting));
             }
         }
     }
 
-    fn read_elsewhere(&mut self, id: u64, exchange: Exchange) {
-        let reporting = self.reporting;
-        let read = move || (id, prepare::exchange(id, exchange, reporting));
+    fn prepare_elsewhere(&mut self, id: u64, item: Item) {
+        let reporting = Arc::clone(&self.reporting);
+        let read = move || (id, prepare::job(id, item, &reporting));
         // It panics where the system gives no thread: the exchange is lost then, and counted as it is dropped.
         match catch_unwind(AssertUnwindSafe(|| self.heavy.spawn_blocking(read))) {
             Ok(_) => drop(self.reading.insert(id)),
@@ -187,10 +180,10 @@ where
         }
     }
 
-    fn begin_job(&mut self, is_from_queue: bool) -> u64 {
+    fn begin_job(&mut self) -> u64 {
         self.next_job += 1;
         let id = self.next_job;
-        self.flushes.iter_mut().for_each(|flush| flush.started(id, is_from_queue));
+        self.flushes.iter_mut().for_each(|flush| flush.started(id));
         id
     }
 

@@ -199,7 +199,8 @@ impl Text {
         let decoded = decode(kept, &head.codings, limit);
         let is_undecodable = decoded.is_none();
         let Decoded { body: bytes, is_cut } = decoded.unwrap_or_default();
-        let losses = Losses { is_truncated: is_incomplete || is_cut, is_undecodable, skipped: 0 };
+        let is_truncated = is_incomplete || is_cut;
+        let losses = Losses { is_truncated, is_undecodable, ..Losses::default() };
         Self { head, bytes, passed, limit, marks, losses }
     }
 

@@ -8,6 +8,7 @@ mod content;
 mod decode;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod hooks;
 mod images;
 mod json;
 mod media;
@@ -19,4 +20,5 @@ mod stream;
 mod tool_calls;
 mod translate;
 
+pub(crate) use self::hooks::apply as apply_hooks;
 pub(crate) use self::translate::{Clock, translate};

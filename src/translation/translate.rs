@@ -35,7 +35,7 @@ impl Clock {
 pub(crate) fn translate(
     exchange: &mut Exchange,
     clock: Clock,
-    reporting: Reporting,
+    reporting: &Reporting,
 ) -> Result<Interaction, Settlement> {
     let reading = Reading {
         endpoint: exchange.endpoint,
@@ -88,7 +88,7 @@ pub(crate) fn translate(
         Media::Keep => (request.json, detach_images(exchange.endpoint, response.json, reporting, today)),
     };
     details.losses = request.losses.and(response.losses);
-    Ok(Interaction {
+    let mut interaction = Interaction {
         kind: match exchange.endpoint {
             Endpoint::Chat => InteractionKind::Chat,
             Endpoint::Completion => InteractionKind::Completion,
@@ -103,22 +103,26 @@ pub(crate) fn translate(
             Endpoint::Transcription => InteractionKind::Transcription,
             Endpoint::Translation => InteractionKind::Translation,
         },
-        request: asked,
-        response: answered,
+        request: asked.into(),
+        response: answered.into(),
         identity: mem::take(&mut exchange.identity),
         requested: clock.at(exchange.started),
         responded: clock.at(exchange.finished),
         outcome,
         details,
         images,
-    })
+    };
+    if exchange.omits_content {
+        interaction.omit_content();
+    }
+    Ok(interaction)
 }
 
 /// Takes the images out of an answer that are sent by themselves.
 fn detach_images(
     endpoint: Endpoint,
     answer: Box<RawValue>,
-    reporting: Reporting,
+    reporting: &Reporting,
     today: SystemTime,
 ) -> (Box<RawValue>, Vec<Image>) {
     match endpoint {

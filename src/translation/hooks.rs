@@ -1,0 +1,97 @@
+//! What the application has to say to an interaction before it is reported.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use uuid::Uuid;
+
+use crate::config::Reporting;
+use crate::identity::{Identity, Session};
+use crate::interaction::Interaction;
+use crate::stats::{Settlement, WithholdReason};
+
+/// Derives the session, chooses the sample, and asks the hook.
+pub(crate) fn apply(interaction: Interaction, reporting: &Reporting) -> Result<Interaction, Settlement> {
+    let interaction = with_session(interaction, reporting);
+    if !is_in_sample(&interaction.identity, reporting.sample) {
+        return Err(Settlement::Withheld(WithholdReason::SampledOut));
+    }
+    before_send(interaction, reporting).ok_or(Settlement::Withheld(WithholdReason::Hook))
+}
+
+fn with_session(mut interaction: Interaction, reporting: &Reporting) -> Interaction {
+    let has_session = interaction.identity.session().is_some_and(|session| session.id().is_some());
+    if let Some(hook) = reporting.hooks.session.as_ref().filter(|_| !has_session) {
+        match catch_unwind(AssertUnwindSafe(|| hook(&interaction))) {
+            Ok(id) => {
+                let timeout = interaction.identity.session().and_then(Session::timeout_minutes);
+                let session = id.map(|id| Session::new(id).timeout(timeout.unwrap_or_default()));
+                interaction.identity.session = session.or(interaction.identity.session.take());
+            }
+            Err(_) => interaction.details.losses.hook_panics += 1,
+        }
+    }
+    interaction
+}
+
+/// Whether this is among those that are reported: all of a session are, or none; without a session all of a user.
+fn is_in_sample(identity: &Identity, rate: f64) -> bool {
+    if rate >= 1.0 {
+        return true;
+    }
+    let session = identity.session().and_then(Session::id);
+    let user = || identity.user().and_then(|user| user.id().or(user.address()));
+    session.or_else(user).map_or_else(fastrand::f64, place) < rate
+}
+
+/// A number from 0 to 1 that is the same for the same text in every process and version: that of its UUID of version 5
+/// (RFC 9562), which is made by SHA-1.
+fn place(text: &str) -> f64 {
+    let (high, _) = Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).as_u64_pair();
+    // The version is in the lower bits. Of the upper 48 a float holds all.
+    (high >> 16) as f64 / (1_u64 << 48) as f64
+}
+
+/// A hook that panics loses the content, so that nothing leaves that it should have taken out.
+fn before_send(mut interaction: Interaction, reporting: &Reporting) -> Option<Interaction> {
+    let Some(hook) = &reporting.hooks.before_send else { return Some(interaction) };
+    let mut kept = interaction.share();
+    catch_unwind(AssertUnwindSafe(|| hook(interaction))).unwrap_or_else(|_| {
+        kept.details.losses.hook_panics += 1;
+        kept.omit_content();
+        Some(kept)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::identity::User;
+
+    #[test]
+    fn the_place_of_a_session_never_changes() {
+        assert_eq!(format!("{:.6}", place("conversation-7")), "0.606096");
+    }
+
+    #[test]
+    fn as_many_are_kept_as_the_rate_says() {
+        for rate in [0.0, 0.1, 0.5, 1.0] {
+            let kept =
+                (0..20_000).filter(|id| is_in_sample(&Session::new(id.to_string()).into(), rate)).count();
+            assert!((kept as f64 / 20_000.0 - rate).abs() < 0.02, "{kept} of 20000 at {rate}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_session_is_kept_or_left_out_as_a_whole(id in ".{1,40}", user in ".{1,40}", rate in 0.0..1.0) {
+            let alone = is_in_sample(&Session::new(&*id).into(), rate);
+            let with_user = Identity::from((User::new(&*user), Session::new(&*id)));
+            prop_assert_eq!(alone, is_in_sample(&with_user, rate));
+            prop_assert!(!alone || is_in_sample(&with_user, 1.0), "a higher rate keeps what a lower one kept");
+            let of_user = is_in_sample(&User::new(&*user).into(), rate);
+            prop_assert_eq!(of_user, is_in_sample(&Identity::from((User::new(&*user), Session::new(""))), rate));
+        }
+    }
+}
