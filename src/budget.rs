@@ -109,11 +109,11 @@ impl Admission {
         self.bytes += charged;
     }
 
-    /// Corrects the charge to what is held now, if there is room. A report is always a little larger than what it was
-    /// made from, by its envelope: that much is granted, or a full budget could never be emptied.
-    pub(crate) fn recharge(&mut self, held: usize) -> bool {
+    /// Corrects the charge to what is held now, in so many reports, if there is room. A report is always a little larger
+    /// than what it was made from, by its envelope: that much is granted, or a full budget could never be emptied.
+    pub(crate) fn recharge(&mut self, held: usize, reports: usize) -> bool {
         let growth = held.saturating_sub(self.bytes);
-        if growth <= ENVELOPE {
+        if growth <= ENVELOPE * reports {
             self.budget.bytes.fetch_add(growth, Relaxed);
         } else if !self.budget.charge(growth) {
             return false;
@@ -167,10 +167,10 @@ mod tests {
         let mut admission = budget.admit().unwrap();
         assert!(budget.charge(10) && !budget.charge(1));
         admission.own(10);
-        assert!(admission.recharge(4));
+        assert!(admission.recharge(4, 1));
         assert_eq!(budget.stats().bytes_held, 4);
-        assert!(admission.recharge(4 + ENVELOPE), "an envelope is granted");
-        assert!(!admission.recharge(5 + 2 * ENVELOPE), "what a body grew by when it was decoded is not");
+        assert!(admission.recharge(4 + ENVELOPE, 1), "an envelope is granted");
+        assert!(!admission.recharge(5 + 2 * ENVELOPE, 1), "what a body grew by when it was decoded is not");
         assert_eq!(budget.stats().bytes_held, 4 + ENVELOPE as u64);
         drop(admission);
         assert_eq!(budget.stats().bytes_held, 0);

@@ -108,7 +108,8 @@ pub struct Stats {
     /// Further attempts to deliver a report, after its first.
     pub retried: u64,
     /// Reports whose request or response was longer than
-    /// [`max_body_bytes`](crate::ConfigBuilder::max_body_bytes), and stands there in part or by its length.
+    /// [`max_body_bytes`](crate::ConfigBuilder::max_body_bytes), and stands there in part or by its length; those of the
+    /// Responses API too that had more than 10,000 items.
     pub truncated: u64,
     /// Reports whose request or response had a `content-encoding` that could not be undone, and stands there by its
     /// length.

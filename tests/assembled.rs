@@ -103,6 +103,22 @@ async fn a_named_call_under_a_used_index_is_a_call_of_its_own() {
 }
 
 #[tokio::test]
+async fn pieces_of_calls_that_share_an_index_are_told_by_their_ids() {
+    let piece = |id: &str, function: &str| {
+        format!(r#"{{"tool_calls":[{{"index":0,"id":"{id}","function":{{{function}}}}}]}}"#)
+    };
+    let pieces = [
+        piece("a", r#""name":"f","arguments":"""#),
+        piece("b", r#""name":"g","arguments":"""#),
+        piece("a", r#""arguments":"{1}""#),
+        piece("b", r#""arguments":"{2}""#),
+    ];
+    let message = message(&pieces.each_ref().map(String::as_str)).await;
+    let arguments = |call: usize| &message["tool_calls"][call]["function"]["arguments"];
+    assert_eq!((arguments(0), arguments(1)), (&json!("{1}"), &json!("{2}")));
+}
+
+#[tokio::test]
 async fn an_id_that_changes_from_piece_to_piece_does_not_split_a_call() {
     let message = message(&[
         r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{"}}]}"#,

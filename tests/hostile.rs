@@ -112,3 +112,29 @@ async fn millions_of_choices_or_calls_are_not_held() {
     assert_eq!(response["choices"].as_array().unwrap().len(), 1_024);
     assert_eq!(response["choices"][0]["message"]["tool_calls"].as_array().unwrap().len(), 4_096);
 }
+
+#[tokio::test]
+async fn what_is_too_much_to_be_meant_is_counted() {
+    let mut observed = observed();
+    let fields: String = (0..250_001).map(|field| format!(r#""{field}":0,"#)).collect();
+    let elements = "{},".repeat(250_001);
+    let choices: Vec<String> = (0..1_100).map(|index| format!(r#"{{"index":{index}}}"#)).collect();
+    for (event, skipped) in [
+        (format!(r#"{{{fields}"choices":[]}}"#), 1),
+        (format!(r#"{{"choices":[{elements}{{}}]}}"#), 1),
+        (format!(r#"{{"choices":[{}]}}"#, choices.join(",")), 76),
+    ] {
+        let before = observed.layer.reporter().stats().skipped_events;
+        exchange(&observed, chat(), events(&[&event])).await;
+        assert!(observed.report().await["response"]["choices"].is_array());
+        assert_eq!(observed.layer.reporter().stats().skipped_events - before, skipped);
+    }
+}
+
+#[tokio::test]
+async fn events_of_nothing_keep_a_connection_alive_and_no_more() {
+    let mut observed = observed();
+    exchange(&observed, chat(), events(&["", &delta(r#"{"content":"a"}"#), "", "[DONE]"])).await;
+    assert_eq!(observed.report().await["response"]["choices"][0]["message"]["content"], "a");
+    assert_eq!(observed.layer.reporter().stats().skipped_events, 0);
+}

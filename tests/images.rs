@@ -181,6 +181,21 @@ async fn a_stream_of_images_is_its_final_event() {
 }
 
 #[tokio::test]
+async fn streams_of_compatible_servers_are_kept_too() {
+    let mut observed = observed();
+    for (event, data) in [
+        (r#"{"created":1,"data":[{"url":"https://x/y.png"}]}"#, json!([{"url": "https://x/y.png"}])),
+        (
+            r#"{"type":"image_generation.completed","url":"https://x/y.png"}"#,
+            json!([{"url": "https://x/y.png"}]),
+        ),
+    ] {
+        exchange(&observed, asked(), events(&[event, "[DONE]"])).await;
+        assert_eq!(observed.report().await["response"]["data"], data);
+    }
+}
+
+#[tokio::test]
 async fn a_form_is_reported_by_its_fields_and_its_files_by_name_type_and_size() {
     let mut observed = observed();
     let form = "--B\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\na cät\r\n\

@@ -13,7 +13,7 @@ mod support;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{Observed, events, exchange, field, observed, observed_with, post};
-use tower_reconify::{Config, Endpoint, Media, Responses};
+use tower_reconify::{Config, Endpoint, Interaction, InteractionKind, Media, Responses};
 
 /// Five bytes.
 const HELLO: &str = "aGVsbG8=";
@@ -166,4 +166,69 @@ async fn media_are_kept_by_default() {
     );
     exchange(&observed, post("/v1/chat/completions", asked.clone()), support::json("{}")).await;
     assert_eq!(field(&observed.report_text().await, "request"), asked);
+}
+
+/// Fields of a request or an answer, and what stands there when media are left out.
+#[tokio::test]
+async fn media_are_told_from_texts_and_links() {
+    let mut observed = eliding();
+    let long = "QUJD".repeat(100);
+    for (field, elided) in [
+        (json!({"text": "data:image/png;base64,aGVsbG8="}), None),
+        (json!({"content": "data:image/png;base64,aGVsbG8= is what my browser shows. Why?"}), None),
+        (json!({"input": "data:text/plain;base64,aGVsbG8="}), None),
+        (json!({"x": "data: my encodings are utf8;base64, which is longer?"}), None),
+        (json!({"token": "data:;base64,"}), None),
+        (json!({"file_data": "https://example.com/paper.pdf"}), None),
+        (json!({"audio": {"data": "The sensor data of today"}}), None),
+        (json!({"audio": {"voice": "alloy", "format": "wav"}}), None),
+        (json!({"audio": "alloy"}), None),
+        (json!({"metadata": {"result": "ok", "data": "ok"}}), None),
+        (json!({"audio": long}), Some(json!({"audio": "audio, 300 bytes"}))),
+        (json!({"url": "DATA:image/png;BASE64,aGVsbG8="}), Some(json!({"url": "image/png, 5 bytes"}))),
+        (
+            json!({"url": "data:application/pdf;name=a,b.pdf;base64,aGVsbG8="}),
+            Some(json!({"url": "application/pdf, 5 bytes"})),
+        ),
+        (
+            json!({"source": {"type": "base64", "media_type": "image/gif", "data": HELLO}}),
+            Some(
+                json!({"source": {"type": "base64", "media_type": "image/gif", "data": "image/gif, 5 bytes"}}),
+            ),
+        ),
+        (
+            json!({"inline_data": {"data": HELLO, "mime_type": "image/gif"}}),
+            Some(json!({"inline_data": {"data": "image/gif, 5 bytes", "mime_type": "image/gif"}})),
+        ),
+        (json!({"b64_json": "QQ==QQ=="}), Some(json!({"b64_json": "image, 2 bytes"}))),
+        (
+            json!({"type": "image_generation_call", "result": "data:image/webp;base64,aGVsbG8="}),
+            Some(json!({"type": "image_generation_call", "result": "image, 5 bytes"})),
+        ),
+    ] {
+        exchange(&observed, post("/v1/chat/completions", field.to_string()), support::json("{}")).await;
+        let request = observed.report().await["request"].take();
+        assert_eq!(request, elided.unwrap_or(field));
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_escaped_the_length_is_that_of_the_data() {
+    let mut observed = eliding();
+    for (data, bytes) in
+        [(r"QQ\u003d\u003d", 1), (r"\u002B\u002b\u002B\u002B", 3), (r"aGVs\u000abG8=", 5), (r"\/\/\/\/", 3)]
+    {
+        let asked = format!(r#"{{"url":"data:image/svg\u002Bxml;base64,{data}"}}"#);
+        exchange(&observed, post("/v1/chat/completions", asked), support::json("{}")).await;
+        assert_eq!(observed.report().await["request"]["url"], format!("image/svg+xml, {bytes} bytes"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_reported_by_hand_has_no_media_either() {
+    let mut observed = eliding();
+    let asked = json!({"messages": [{"image_url": {"url": "data:image/png;base64,aGVsbG8="}}]});
+    observed.layer.reporter().report(Interaction::new(InteractionKind::Chat, &asked, &json!({})).unwrap());
+    let report = observed.report().await;
+    assert_eq!(report["request"]["messages"][0]["image_url"]["url"], "image/png, 5 bytes");
 }

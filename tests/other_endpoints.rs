@@ -104,3 +104,35 @@ async fn a_list_of_endpoints_replaces_the_default() {
     exchange(&observed, post("/v1/embeddings", "{}"), support::json("{}")).await;
     assert_eq!(observed.settle().await.1.captured, 1);
 }
+
+#[tokio::test]
+async fn transcriptions_of_compatible_servers_are_kept_too() {
+    let mut observed = asked();
+    let path = "/v1/audio/transcriptions";
+    for stream in [
+        vec![
+            r#"{"object":"transcription.chunk","choices":[{"delta":{"content":"Hel"}}]}"#,
+            r#"{"choices":[{"delta":{"content":"lo"}}]}"#,
+            "[DONE]",
+        ],
+        vec![
+            r#"{"type":"transcription.text.delta","text":"Hel"}"#,
+            r#"{"type":"transcription.text.delta","text":"lo"}"#,
+        ],
+        vec![r#"{"text":"Hello"}"#, "[DONE]"],
+    ] {
+        exchange(&observed, post(path, "{}"), events(&stream)).await;
+        assert_eq!(observed.report().await["response"]["text"], "Hello");
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_begins_like_a_stream_is_none() {
+    let mut observed = asked();
+    let text = Response::builder()
+        .header("content-type", "text/plain")
+        .body(Body::from("data: the new oil"))
+        .unwrap();
+    exchange(&observed, post("/v1/audio/transcriptions", "{}"), text).await;
+    assert_eq!(observed.report().await["response"], json!({"contentType": "text/plain", "bytes": 17}));
+}

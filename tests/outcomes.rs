@@ -128,6 +128,17 @@ async fn a_refusal_without_an_error_in_it_gets_one() {
 }
 
 #[tokio::test]
+async fn a_refusal_in_the_shape_of_a_compatible_server_stays_as_it_was() {
+    for body in
+        [r#"{"object":"error","message":"bad"}"#, r#"[{"error":{"code":400}}]"#, r#"{"detail":[{"loc":[]}]}"#]
+    {
+        let mut observed = observed();
+        exchange(&observed, chat(), refusal(400, body)).await;
+        assert_eq!(observed.report().await["response"], serde_json::from_str::<Value>(body).unwrap());
+    }
+}
+
+#[tokio::test]
 async fn a_failure_is_reported_as_an_error() {
     let mut observed = observed();
     let failing =

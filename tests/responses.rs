@@ -248,6 +248,63 @@ async fn it_can_be_reported_verbatim_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn what_is_said_without_pieces_is_kept_when_the_stream_is_left() {
+    let done = |kind: &str, key: &str, said: &str| json!({"type": format!("response.{kind}.done"), "output_index": 0, "content_index": 0, key: said});
+    let response = assembled(&[done("output_text", "text", "Hello")]).await;
+    assert_eq!(response["choices"][0]["message"]["content"], "Hello");
+    let call = json!({"type": "response.output_item.added", "output_index": 0,
+        "item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": ""}});
+    let response = assembled(&[call, done("function_call_arguments", "arguments", "{}")]).await;
+    assert_eq!(response["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"], "{}");
+}
+
+#[tokio::test]
+async fn annotations_and_previews_are_kept_when_the_stream_is_left() {
+    let response = assembled(&[
+        json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "Hello"}),
+        json!({"type": "response.output_text.annotation.added", "output_index": 0, "content_index": 0, "annotation": {"type": "url_citation"}}),
+        json!({"type": "response.output_item.added", "output_index": 1, "item": {"type": "image_generation_call", "id": "ig"}}),
+        json!({"type": "response.image_generation_call.partial_image", "output_index": 1, "partial_image_b64": "aGVsbG8="}),
+    ])
+    .await;
+    let message = &response["choices"][0]["message"];
+    assert_eq!(
+        (&message["content"], &message["annotations"]),
+        (&json!("Hello"), &json!([{"type": "url_citation"}]))
+    );
+    let name = message["tool_calls"][0]["image_generation_call"]["result"].as_str().unwrap();
+    assert!(name.ends_with("-0.png"), "it is uploaded: {name}");
+}
+
+#[tokio::test]
+async fn what_compatible_servers_say_otherwise_is_kept() {
+    let mut observed = observed();
+    let answer = json!({"object": "response", "status": "completed", "output": [
+        {"type": "message", "content": "Hello"},
+        {"type": "message", "content": [{"type": "output_image", "image_url": "https://x/y.png"}]}]});
+    let asked = json!({"input": ["a", "b"], "messages": [{"role": "user", "content": "c"}]});
+    let report = report_of(&mut observed, &asked, support::json(answer.to_string())).await;
+    let message = &report["response"]["choices"][0]["message"];
+    assert_eq!(
+        (&message["content"], &message["items"][0]["image_url"]),
+        (&json!("Hello"), &json!("https://x/y.png"))
+    );
+    let said: Vec<&Value> =
+        report["request"]["messages"].as_array().unwrap().iter().map(|message| &message["content"]).collect();
+    assert_eq!(said, ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn every_logprob_of_a_long_answer_is_kept() {
+    let mut observed = observed();
+    let logprobs = vec![json!({"token": "x"}); 20_001];
+    let answer = json!({"object": "response", "output": [
+        {"type": "message", "content": [{"type": "output_text", "text": "x", "logprobs": logprobs}]}]});
+    let report = report_of(&mut observed, &json!({"input": "hi"}), support::json(answer.to_string())).await;
+    assert_eq!(report["response"]["choices"][0]["logprobs"]["content"].as_array().unwrap().len(), 20_001);
+}
+
+#[tokio::test]
 async fn more_items_than_any_conversation_has_are_reported_by_their_length() {
     for items in [20_000, 300_000] {
         let mut observed = observed();

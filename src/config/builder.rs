@@ -164,7 +164,7 @@ impl ConfigBuilder {
     /// Whether generated images are reported. Default: on, as in the vendor's modules. Images that are answered as data
     /// are taken out of the report, and posted one by one to [`upload_endpoint`](Self::upload_endpoint).
     /// Without, interactions with images only are not captured, and type and length stand for the images of the
-    /// Responses API.
+    /// Responses API's answers.
     #[must_use]
     pub fn track_images(mut self, track: bool) -> Self {
         self.track_images = Setting { name: "track_images", value: Some(Flag::Value(track)) };

@@ -70,8 +70,8 @@ impl ConfigBuilder {
     ///
     /// It runs on threads of the reporter, up to two at once, never on the caller's task. JSON is parsed only for a hook
     /// that asks for a tree. If it panics, the report goes without content ([`Interaction::omit_content`]), and
-    /// [`Stats::hook_panics`](crate::Stats::hook_panics) counts it. What has an answer of image data has lost that already:
-    /// the images follow as uploads, unless [`media`](Self::media) leaves them out or the hook omits the content.
+    /// [`Stats::hook_panics`](crate::Stats::hook_panics) counts it. An answer with image data has lost that already: the
+    /// images follow as uploads, unless [`media`](Self::media) leaves them out or the hook omits the content.
     ///
     /// ```
     /// use tower_reconify::Config;

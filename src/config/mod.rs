@@ -131,6 +131,11 @@ pub enum Media {
     Keep,
     /// Type and length stand in their place, as in `"image/png, 51200 bytes"`; nothing is uploaded. The type is `image`,
     /// `audio` or `file` where the JSON does not say more.
+    ///
+    /// Found are `data:` URLs with base64, and base64 under `b64_json`, `partial_image_b64`, `file_data`, under `data` of
+    /// `audio`, `input_audio`, `inline_data` and of objects of type `base64`, and under `result` of an
+    /// `image_generation_call`. Texts (`content`, `text`, `input`, `prompt`, `arguments` and their like) stay as they are.
+    /// What is reported by hand is treated alike.
     Elide,
 }
 

@@ -33,6 +33,13 @@ impl Body {
         self.text.raw().get().len()
     }
 
+    /// Changes the text, before there is a tree.
+    pub(crate) fn change(&mut self, change: impl FnOnce(Box<RawValue>) -> Box<RawValue>) {
+        if let Text::Own(raw) = &mut self.text {
+            *raw = change(std::mem::take(raw));
+        }
+    }
+
     /// Makes copies cheap.
     pub(super) fn share(&mut self) {
         if let Text::Own(raw) = &mut self.text {

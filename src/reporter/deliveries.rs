@@ -208,7 +208,7 @@ where
         job.report = upload;
         job.retry = Retry::default();
         // What was sent is held no longer. It only ever gets less.
-        job.admission.recharge(job.held());
+        job.recharge();
         self.fresh.push_front(job);
     }
 

@@ -10,7 +10,7 @@ use crate::exchange::{Answer, Message};
 use crate::interaction::Interaction;
 use crate::queue::Item;
 use crate::report::Report;
-use crate::stats::{DropReason, Settlement};
+use crate::stats::{DropReason, Losses, Settlement};
 use crate::translation::{Clock, apply_hooks, translate};
 
 /// A report on its way, and its place in the budget.
@@ -29,9 +29,10 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// The bytes of its parts.
-    pub(super) fn held(&self) -> usize {
-        self.report.len() + self.uploads.iter().map(Report::len).sum::<usize>()
+    /// Charges for what is left of its parts, if there is room.
+    pub(super) fn recharge(&mut self) -> bool {
+        let held = self.report.len() + self.uploads.iter().map(Report::len).sum::<usize>();
+        self.admission.recharge(held, 1 + self.uploads.len())
     }
 }
 
@@ -55,19 +56,19 @@ pub(super) fn job(id: u64, item: Item, reporting: &Reporting) -> Result<Job, Set
         Item::Exchange(mut exchange) => {
             let written = guarded(|| {
                 let interaction = translate(&mut exchange, Clock::now(), reporting)?;
-                write(interaction, &exchange.admission, reporting)
+                write(interaction, reporting)
             });
             job_of(id, exchange.admission, written)
         }
         Item::Interaction(admission, interaction) => {
-            let written = guarded(|| write(*interaction, &admission, reporting));
+            let written = guarded(|| write(*interaction, reporting));
             job_of(id, admission, written)
         }
     }
 }
 
-/// A report and its images.
-type Written = (Report, Vec<Report>);
+/// A report, its images, and what is missing in it.
+type Written = (Report, Vec<Report>, Losses);
 
 fn job_of(
     id: u64,
@@ -75,10 +76,11 @@ fn job_of(
     written: Result<Written, Settlement>,
 ) -> Result<Job, Settlement> {
     let settlement = match written {
-        Ok((report, uploads)) => {
+        Ok((report, uploads, losses)) => {
             let (uploads, retry) = (uploads.into(), Retry::default());
             let mut job = Job { id, admission, report, uploads, failed: None, retry, is_held: false };
-            if job.admission.recharge(job.held()) {
+            if job.recharge() {
+                job.admission.budget().counters().lose(losses);
                 return Ok(job);
             }
             admission = job.admission;
@@ -90,16 +92,12 @@ fn job_of(
     Err(settlement)
 }
 
-fn write(
-    interaction: Interaction,
-    admission: &Admission,
-    reporting: &Reporting,
-) -> Result<Written, Settlement> {
+fn write(interaction: Interaction, reporting: &Reporting) -> Result<Written, Settlement> {
     let interaction = &apply_hooks(interaction, reporting)?;
-    admission.budget().counters().lose(interaction.details.losses);
     // Serialising raw JSON into memory fails in no way that is known.
-    let written =
-        Report::new(interaction, reporting).and_then(|report| Ok((report, Report::uploads(interaction)?)));
+    let losses = interaction.details.losses;
+    let written = Report::new(interaction, reporting)
+        .and_then(|report| Ok((report, Report::uploads(interaction)?, losses)));
     written.map_err(|_| Settlement::Dropped(DropReason::Panicked))
 }
 

@@ -31,16 +31,19 @@ impl<'a> Assembly<'a> {
 
     /// Takes in one event.
     pub(super) fn add(&mut self, name: &'a [u8], data: &'a [u8]) {
+        // Some servers keep connections alive with events of nothing.
+        if data.is_empty() {
+            return;
+        }
         if data.trim_ascii() == b"[DONE]" {
             self.progress.is_done = true;
             return;
         }
         self.progress.chunks += 1;
-        let Some(raw) = json::parse(data).filter(|raw| raw.get().starts_with('{')) else {
+        let Some(chunk) = json::parse(data).and_then(|raw| Chunk::of(name, raw)) else {
             self.progress.skipped += 1;
             return;
         };
-        let chunk = Chunk::of(name, raw);
         self.progress.has_error |= chunk.error().is_some();
         match &mut self.parts {
             Parts::Chunks(chunks) => chunks.add(chunk, &mut self.progress),

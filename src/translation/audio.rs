@@ -1,3 +1,7 @@
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
 use super::chunk::{Chunk, Progress};
 use super::json::{self, Fields, Node};
 use super::media;
@@ -34,9 +38,13 @@ impl<'a> Assembly<'a> {
         } else if let Some(sound) = event.get("audio").and_then(json::text) {
             progress.has_token = true;
             self.sound += media::decoded_length(sound);
-        } else if let Some(delta) = event.get("delta").and_then(json::text) {
+        } else if let Some(delta) = text_of(&event) {
             progress.has_token = true;
             self.text.push_str(delta);
+        } else if event.get("type").is_none() && event.get("choices").is_none() {
+            // Some servers send the whole answer as one event.
+            progress.has_token = true;
+            self.top.extend(Fields::of(event.fields));
         }
     }
 
@@ -57,4 +65,20 @@ impl<'a> Assembly<'a> {
         }
         self.top.to_json()
     }
+}
+
+/// The text that an event adds: as OpenAI sends it, as Mistral does (`text` in an event of a delta), or as vLLM does (the
+/// chunk of a chat).
+fn text_of<'a>(event: &Chunk<'a>) -> Option<&'a str> {
+    let text = event.get("delta").or_else(|| event.get("text").filter(|_| event.kind().ends_with(b".delta")));
+    let chat = || {
+        let choice = json::array(event.get("choices")?)?.first().copied().and_then(json::object)?;
+        let delta = json::object(field(&choice, "delta")?)?;
+        field(&delta, "content")
+    };
+    text.or_else(chat).and_then(json::text)
+}
+
+fn field<'a>(fields: &[(Cow<'a, str>, &'a RawValue)], name: &str) -> Option<&'a RawValue> {
+    fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
 }

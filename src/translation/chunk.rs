@@ -10,7 +10,6 @@ pub(super) struct Chunk<'a> {
     /// What the event calls itself; often nothing.
     name: &'a [u8],
     pub(super) raw: &'a RawValue,
-    /// Its fields; none, if it is no object.
     pub(super) fields: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
@@ -23,15 +22,16 @@ pub(super) struct Progress {
     pub(super) has_error: bool,
     /// Events that were no end.
     pub(super) chunks: u64,
-    /// Events among them that could not be read.
+    /// Events among them, and choices in them, that could not be read.
     pub(super) skipped: u64,
     /// Whether there was a text, tool call, refusal or reasoning yet.
     pub(super) has_token: bool,
 }
 
 impl<'a> Chunk<'a> {
-    pub(super) fn of(name: &'a [u8], raw: &'a RawValue) -> Self {
-        Self { name, raw, fields: json::object(raw).unwrap_or_default() }
+    /// `None` for what is no object.
+    pub(super) fn of(name: &'a [u8], raw: &'a RawValue) -> Option<Self> {
+        Some(Self { name, raw, fields: json::object(raw)? })
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {

@@ -35,6 +35,8 @@ pub(super) struct Content {
     /// What else there is to say of an event stream.
     pub(super) stream: Option<Stream>,
     pub(super) losses: Losses,
+    /// It crossed the wire, or was made of what did.
+    pub(super) is_sent: bool,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +93,7 @@ pub(super) fn of_response(reading: &Reading, message: Message) -> Content {
     let is_json = matches!(text.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
     let says_events =
         text.head.media_type == MediaType::EventStream && !is_json && !text.losses.is_undecodable;
-    if looks_like_events(&text.bytes) || says_events {
+    if says_events || looks_like_events(&text.bytes) {
         return streamed(reading, &text);
     }
     let content = unstreamed(&text, reading.expected());
@@ -137,8 +139,12 @@ fn streamed(reading: &Reading, text: &Text) -> Content {
     let stream =
         Stream { is_done, has_error, chunks, first_token: first_token.and_then(|end| text.moment(end)) };
     let losses = Losses { skipped, ..text.losses };
-    let content =
-        Content { stream: Some(stream), losses, ..Content::of_text(assembly.finish(reading.endpoint)) };
+    let content = Content {
+        stream: Some(stream),
+        losses,
+        is_sent: true,
+        ..Content::of_text(assembly.finish(reading.endpoint))
+    };
     reading.translated(content, responses::answer)
 }
 
@@ -159,7 +165,7 @@ impl Reading {
         }
         let Some(Chat { json, is_truncated }) = chat_of(&content.json) else { return content };
         let losses = content.losses.and(Losses { is_truncated, ..Losses::default() });
-        Content { losses, stream: content.stream, ..Content::of_text(json) }
+        Content { losses, stream: content.stream, is_sent: content.is_sent, ..Content::of_text(json) }
     }
 }
 
@@ -176,7 +182,7 @@ fn unstreamed(text: &Text, expected: Expected) -> Content {
     if !text.losses.is_truncated
         && let Some(raw) = json::parse(&text.bytes)
     {
-        return Content { json: raw.to_owned(), stream: None, losses: text.losses };
+        return Content { json: raw.to_owned(), stream: None, losses: text.losses, is_sent: true };
     }
     let mut fields = Fields::default();
     if text.losses.is_truncated {
@@ -219,9 +225,11 @@ impl Text {
 }
 
 impl Content {
-    /// Whether it has an error as a field.
-    pub(super) fn has_error_field(&self) -> bool {
-        json::object(&self.json).is_some_and(|fields| fields.iter().any(|(key, _)| key == "error"))
+    /// Whether it has fields that were sent: an error, if the status says so. Compatible servers have many shapes for one.
+    pub(super) fn says_something(&self) -> bool {
+        let has_fields = |raw: &RawValue| json::object(raw).is_some_and(|fields| !fields.is_empty());
+        let first = json::array(&self.json).and_then(|elements| elements.first().copied());
+        self.is_sent && first.map_or_else(|| has_fields(&self.json), has_fields)
     }
 
     fn unstreamed(mut fields: Fields<'_>, expected: Expected) -> Self {
@@ -234,6 +242,6 @@ impl Content {
     /// Text that was put together here is valid JSON; null stands where that should ever prove wrong.
     fn of_text(text: String) -> Self {
         let json = RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        Self { json, stream: None, losses: Losses::default() }
+        Self { json, stream: None, losses: Losses::default(), is_sent: false }
     }
 }

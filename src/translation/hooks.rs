@@ -4,13 +4,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use uuid::Uuid;
 
-use crate::config::Reporting;
+use super::media;
+use crate::config::{Media, Reporting};
 use crate::identity::{Identity, Session};
 use crate::interaction::Interaction;
 use crate::stats::{Settlement, WithholdReason};
 
-/// Derives the session, chooses the sample, and asks the hook.
-pub(crate) fn apply(interaction: Interaction, reporting: &Reporting) -> Result<Interaction, Settlement> {
+/// Leaves media out, derives the session, chooses the sample, and asks the hook.
+pub(crate) fn apply(mut interaction: Interaction, reporting: &Reporting) -> Result<Interaction, Settlement> {
+    if reporting.media == Media::Elide {
+        interaction.request.change(media::elide);
+        interaction.response.change(media::elide);
+    }
     let interaction = with_session(interaction, reporting);
     if !is_in_sample(&interaction.identity, reporting.sample) {
         return Err(Settlement::Withheld(WithholdReason::SampledOut));

@@ -69,8 +69,10 @@ pub(super) fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<R
     let places = media::find(text).into_iter().filter(|medium| medium.is_generated).take(MOST_IMAGES);
     let places = places.enumerate().filter_map(|(index, medium)| {
         let filename = filename(uuid, created, index);
-        let element = format!(r#"{{"b64_json":{}}}"#, text.get(medium.place.clone())?);
-        images.push(Image { filename: filename.clone(), element: RawValue::from_string(element).ok()? });
+        let mut element = Fields::default();
+        element.set("b64_json", Node::string(&medium.data(text)));
+        let element = RawValue::from_string(element.to_json()).ok()?;
+        images.push(Image { filename: filename.clone(), element });
         Some((medium.place, filename))
     });
     match media::replace(text, places).and_then(|text| RawValue::from_string(text).ok()) {
@@ -123,6 +125,15 @@ impl<'a> Assembly<'a> {
         } else if kind.ends_with(b".partial_image") {
             progress.has_token = true;
             self.partial = image(&event.fields);
+        } else if let Some(elements) = event.get("data").and_then(json::array) {
+            // Some servers send the whole answer as one event.
+            progress.has_token = true;
+            self.images.extend(elements.into_iter().map(Node::Raw));
+            for (key, raw) in event.fields {
+                if key != "data" {
+                    self.top.set(key, Node::Raw(raw));
+                }
+            }
         }
     }
 
@@ -148,5 +159,5 @@ fn image<'a>(event: &[(Cow<'a, str>, &'a RawValue)]) -> Option<Node<'a>> {
             element.set(key.clone(), Node::Raw(raw));
         }
     }
-    element.contains("b64_json").then_some(Node::Object(element))
+    (element.contains("b64_json") || element.contains("url")).then_some(Node::Object(element))
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr2, memmem};
+use memchr::{memchr, memchr2, memmem};
 use serde_json::value::RawValue;
 
 use super::json;
@@ -16,6 +16,16 @@ pub(super) struct Medium<'a> {
     kind: Cow<'a, str>,
     /// It was made by a tool of the Responses API.
     pub(super) is_generated: bool,
+}
+
+impl Medium<'_> {
+    /// The base64 itself.
+    pub(super) fn data<'t>(&self, json: &'t str) -> Cow<'t, str> {
+        match unescaped(json.get(self.place.clone()).unwrap_or_default()) {
+            Cow::Borrowed(text) => data_of(text).into(),
+            Cow::Owned(text) => data_of(&text).to_owned().into(),
+        }
+    }
 }
 
 /// The type that an image made through the Responses API comes with.
@@ -45,7 +55,7 @@ pub(super) fn may_have_generated(json: &RawValue) -> bool {
 fn elide_those(json: Box<RawValue>, is_meant: impl Fn(&Medium<'_>) -> bool) -> Box<RawValue> {
     let text = json.get();
     let places = find(text).into_iter().filter(is_meant).map(|medium| {
-        let bytes = decoded_length(text.get(medium.place.clone()).unwrap_or_default());
+        let bytes = decoded_length(&medium.data(text));
         (medium.place, format!("{}, {bytes} bytes", medium.kind))
     });
     let elided = replace(text, places);
@@ -66,14 +76,10 @@ pub(super) fn replace(json: &str, places: impl Iterator<Item = (Range<usize>, St
     Some(text)
 }
 
-/// How many bytes base64 stands for. Escaped line ends and slashes in it are told from data.
+/// How many bytes base64 stands for: of several texts, each with its padding, those of all.
 pub(super) fn decoded_length(base64: &str) -> u64 {
-    let data = base64.rsplit_once("base64,").map_or(base64, |(_, data)| data);
-    let is_data = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
-    let digits = data.bytes().filter(is_data).count();
-    let line_ends = memmem::find_iter(data.as_bytes(), b"\\n").count()
-        + memmem::find_iter(data.as_bytes(), b"\\r").count();
-    (digits.saturating_sub(line_ends) * 3 / 4) as u64
+    let digits = |text: &str| text.bytes().filter(|byte| !byte.is_ascii_whitespace()).count() as u64;
+    base64.split('=').map(|text| digits(text) * 3 / 4).sum()
 }
 
 /// All base64 data of a valid JSON text, in order.
@@ -101,12 +107,12 @@ struct Level<'a> {
     /// The key that was read last.
     key: &'a str,
     awaits_key: bool,
-    /// Its `type` and `format`.
+    /// Its `type`, `format`, and `media_type` or `mime_type`.
     kind: &'a str,
     format: &'a str,
-    /// Strings under `result` and `data`, of which `type`, `format` and the object's own name say what they are.
-    result: Option<Range<usize>>,
-    data: Option<Range<usize>>,
+    media_type: &'a str,
+    /// Base64 under `result` and `data`, of which `type`, `format` and the object's own name say what it is.
+    open: Vec<(&'a str, Range<usize>)>,
 }
 
 impl<'a> Search<'a> {
@@ -153,13 +159,27 @@ impl<'a> Search<'a> {
             self.too_deep -= 1;
             return;
         }
-        let Some(Level { name, kind, format, result, data, .. }) = self.levels.pop() else { return };
-        if let Some(place) = result.filter(|_| kind == GENERATED) {
-            self.found.push(Medium { place, kind: "image".into(), is_generated: true });
+        let Some(Level { name, kind, format, media_type, open, .. }) = self.levels.pop() else { return };
+        for (key, place) in open {
+            let is_generated = key == "result" && kind == GENERATED;
+            let kind = match (key, name) {
+                ("result", _) if kind == GENERATED => "image".into(),
+                ("data", "audio" | "input_audio") if format.is_empty() => "audio".into(),
+                ("data", "audio" | "input_audio") => format!("audio/{format}").into(),
+                ("data", "inline_data" | "inlineData") => typed(media_type).replace("\\/", "/").into(),
+                ("data", _) if kind == "base64" => typed(media_type).replace("\\/", "/").into(),
+                _ => match kind_of_url(&unescaped(self.json.get(place.clone()).unwrap_or_default())) {
+                    Some(kind) => typed(kind).into_owned().into(),
+                    None => continue,
+                },
+            };
+            self.add(Medium { place, kind, is_generated });
         }
-        if let Some(place) = data.filter(|_| matches!(name, "audio" | "input_audio")) {
-            let kind = if format.is_empty() { "audio".into() } else { format!("audio/{format}").into() };
-            self.found.push(Medium { place, kind, is_generated: false });
+    }
+
+    fn add(&mut self, medium: Medium<'a>) {
+        if self.found.len() < MOST_MEDIA {
+            self.found.push(medium);
         }
     }
 
@@ -173,22 +193,90 @@ impl<'a> Search<'a> {
             return;
         }
         let key = if level.is_object { level.key } else { level.name };
-        let kind = match key {
-            _ if inside.is_empty() => return,
-            _ if inside.starts_with("data:") => match data_url(inside) {
-                Some(kind) => kind,
-                None => return,
-            },
-            "b64_json" | "partial_image_b64" => "image".into(),
-            "file_data" => "file".into(),
-            "type" => return level.kind = inside,
-            "format" => return level.format = inside,
-            "result" => return level.result = Some(place),
-            "data" => return level.data = Some(place),
-            _ => return,
+        match key {
+            "type" => level.kind = inside,
+            "format" => level.format = inside,
+            "media_type" | "mime_type" | "mimeType" => level.media_type = inside,
+            _ => {}
+        }
+        // Texts that people and models say stay letter by letter, whatever they look like.
+        if inside.is_empty() || TEXTS.contains(&key) {
+            return;
+        }
+        let may_be = inside.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+            || FIELDS.contains(&key)
+            || key == "audio" && inside.len() >= LONG;
+        if !may_be {
+            return;
+        }
+        let said = unescaped(json.get(place.clone()).unwrap_or_default());
+        let (url_kind, data) = (kind_of_url(&said), data_of(&said));
+        if !is_base64(data) {
+            return;
+        }
+        let kind = match (url_kind, key) {
+            (_, "result" | "data") if url_kind.is_none() || key == "result" => {
+                return level.open.push((key, place));
+            }
+            (Some(kind), _) => typed(kind).into_owned().into(),
+            (None, "file_data") => "file".into(),
+            (None, "audio") => "audio".into(),
+            (None, _) => "image".into(),
         };
-        self.found.push(Medium { place, kind, is_generated: false });
+        self.add(Medium { place, kind, is_generated: false });
     }
+}
+
+/// Keys under which base64 stands without a `data:` URL around it.
+const FIELDS: [&str; 5] = ["b64_json", "partial_image_b64", "file_data", "result", "data"];
+
+/// Keys of texts.
+const TEXTS: [&str; 8] =
+    ["text", "content", "input", "prompt", "instructions", "token", "arguments", "refusal"];
+
+/// A word under `audio` may be the name of a voice. Sound is longer.
+const LONG: usize = 256;
+
+/// More than any request or answer has.
+const MOST_MEDIA: usize = 10_000;
+
+/// The text of a string, whatever in it is escaped.
+fn unescaped(string: &str) -> Cow<'_, str> {
+    let inside = string.get(1..string.len().saturating_sub(1)).unwrap_or_default();
+    if memchr(b'\\', inside.as_bytes()).is_none() {
+        return inside.into();
+    }
+    serde_json::from_str::<String>(string).map_or(inside.into(), Into::into)
+}
+
+/// Where the data of a `data:` URL begins (RFC 2397); a parameter before it may hold commas.
+fn end_of_head(url: &str) -> Option<usize> {
+    const MARK: &str = ";base64,";
+    let head = url.as_bytes().get(..url.len().min(1_000))?;
+    head.windows(MARK.len()).position(|window| window.eq_ignore_ascii_case(MARK.as_bytes()))
+}
+
+/// The media type of a `data:` URL with base64, empty if it names none.
+fn kind_of_url(text: &str) -> Option<&str> {
+    let end = end_of_head(text)
+        .filter(|_| text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")))?;
+    text.get(5..end)?.split(';').next()
+}
+
+/// What is behind the head of a `data:` URL; all of any other text.
+fn data_of(text: &str) -> &str {
+    let start = kind_of_url(text).and(end_of_head(text)).map_or(0, |end| end + ";base64,".len());
+    text.get(start..).unwrap_or_default()
+}
+
+fn is_base64(text: &str) -> bool {
+    let is_digit =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
+    !text.is_empty() && text.bytes().all(|byte| is_digit(byte) || matches!(byte, b'\n' | b'\r'))
+}
+
+fn typed(kind: &str) -> Cow<'_, str> {
+    if kind.is_empty() { "file".into() } else { kind.into() }
 }
 
 /// Behind the quote that ends a string.
@@ -202,16 +290,4 @@ fn end_of_string(json: &str, mut at: usize) -> usize {
         at += 2;
     }
     bytes.len()
-}
-
-/// The media type of a `data:` URL with base64.
-fn data_url(text: &str) -> Option<Cow<'_, str>> {
-    let (head, _) = text.strip_prefix("data:")?.split_once(',')?;
-    let kind = head.strip_suffix(";base64")?;
-    let kind = kind.split(';').next().unwrap_or_default();
-    Some(match kind {
-        "" => "file".into(),
-        // Some encoders escape slashes.
-        kind => kind.replace("\\/", "/").into(),
-    })
 }

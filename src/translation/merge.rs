@@ -133,10 +133,15 @@ fn extend<'a>(
     }
     if let Node::Array(known) = slot {
         for item in items {
-            add(known, item);
+            if known.len() < MOST_PARTS {
+                add(known, item);
+            }
         }
     }
 }
+
+/// More parts than any message has. Further ones are passed over: an attack could make millions.
+const MOST_PARTS: usize = 100_000;
 
 /// What a value contributes to a list that follows it: its elements, or the text before the first of them.
 fn elements<'a>(slot: &mut Node<'a>) -> Vec<Node<'a>> {

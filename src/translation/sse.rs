@@ -77,7 +77,11 @@ impl<'a> Iterator for Events<'a> {
 /// Whether bytes begin as an event stream does, whatever their content type says.
 pub(super) fn looks_like_events(bytes: &[u8]) -> bool {
     let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
-    [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| start.starts_with(field))
+    let has_field =
+        [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| start.starts_with(field));
+    // A text may begin like that, too.
+    let is_json = |event: Event<'_>| matches!(event.data.trim_ascii_start(), [b'{', ..] | b"[DONE]");
+    has_field && Events::new(bytes).find(|event| !event.data.is_empty()).is_none_or(is_json)
 }
 
 /// The value of a line, if the line is that field. One space after the colon is not part of it.
@@ -132,10 +136,10 @@ mod tests {
 
     #[test]
     fn a_stream_is_known_by_its_beginning() {
-        for stream in ["data: x", "\n\nevent: x", ": x", "\u{feff}id:1"] {
+        for stream in ["data: {", "\n\nevent: x", ": x\n\ndata: [DONE]", "\u{feff}id:1\ndata:{}"] {
             assert!(looks_like_events(stream.as_bytes()), "{stream}");
         }
-        for other in ["", "{\"data:\":1}", "hello", "database: x"] {
+        for other in ["", "{\"data:\":1}", "hello", "database: x", "data: the new oil"] {
             assert!(!looks_like_events(other.as_bytes()), "{other}");
         }
     }

@@ -37,7 +37,9 @@ impl<'a> Assembly<'a> {
         for (key, raw) in chunk.fields {
             match &*key {
                 "choices" => {
-                    let choices = json::array(raw).into_iter().flatten();
+                    let choices = json::array(raw);
+                    progress.skipped += u64::from(choices.is_none() && raw.get().starts_with('['));
+                    let choices = choices.into_iter().flatten();
                     choices.for_each(|choice| self.add_choice(choice, progress));
                 }
                 "error" => {}
@@ -54,6 +56,7 @@ impl<'a> Assembly<'a> {
         let index = fields.iter().find(|(key, _)| key == "index").map_or("0", |(_, raw)| raw.get());
         let index = if index == "null" { "0" } else { index };
         if self.choices.len() >= MOST_CHOICES && !self.choices.contains_key(index) {
+            progress.skipped += 1;
             return;
         }
         let choice = self.choices.entry(index.into()).or_default();

@@ -59,6 +59,8 @@ impl<'a> ToolCalls<'a> {
         let id = value("id").and_then(json::text).filter(|id| !id.is_empty());
         let place = |place| self.places.get(&place).copied();
         let known = match (index, id) {
+            // Where every call has the index 0, further pieces are told by their ids.
+            (Some(index), Some(id)) if self.has(id, index) => place(Place::Id(id)),
             (Some(index), id) => place(Place::Index(index)).filter(|place| {
                 let other_id = id.is_some() && self.calls.get(*place).and_then(Call::id) != id;
                 !(other_id && self.calls.get(*place).is_some_and(Call::is_named) && has_name(piece))
@@ -81,6 +83,13 @@ impl<'a> ToolCalls<'a> {
             self.places.insert(Place::Id(id), place);
         }
         self.calls.get_mut(place)
+    }
+
+    /// Whether there is a call that had this id and this index.
+    fn has(&self, id: &'a str, index: &str) -> bool {
+        let place = self.places.get(&Place::Id(id));
+        let call = place.and_then(|place| self.calls.get(*place));
+        call.is_some_and(|call| call.index == index.parse().ok() && call.id() == Some(id))
     }
 
     pub(super) fn finish(mut self) -> Option<Node<'a>> {

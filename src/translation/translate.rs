@@ -83,9 +83,9 @@ pub(crate) fn translate(
     }
     let request = content::of_request(&reading, request);
     let today = clock.at(exchange.started);
-    let (asked, (answered, images)) = match reporting.media {
-        Media::Elide => (media::elide(request.json), (media::elide(response.json), Vec::new())),
-        Media::Keep => (request.json, detach_images(exchange.endpoint, response.json, reporting, today)),
+    let (answered, images) = match reporting.media {
+        Media::Elide => (response.json, Vec::new()),
+        Media::Keep => detach_images(exchange.endpoint, response.json, reporting, today),
     };
     details.losses = request.losses.and(response.losses);
     let mut interaction = Interaction {
@@ -103,7 +103,7 @@ pub(crate) fn translate(
             Endpoint::Transcription => InteractionKind::Transcription,
             Endpoint::Translation => InteractionKind::Translation,
         },
-        request: asked.into(),
+        request: request.json.into(),
         response: answered.into(),
         identity: mem::take(&mut exchange.identity),
         requested: clock.at(exchange.started),
@@ -141,11 +141,12 @@ fn read(reading: &Reading, status: StatusCode, message: Message) -> (Content, Ou
         let outcome = outcome(response.stream.as_ref(), is_complete, ended);
         return (response, outcome);
     }
-    if response.has_error_field() {
+    if response.says_something() {
         return (response, Outcome::Refused);
     }
     let message = format!("The service answered with status {}.", status.as_u16());
-    (content::of_error(reading, "refused", &message), Outcome::Refused)
+    let error = content::of_error(reading, "refused", &message);
+    (Content { losses: response.losses, ..error }, Outcome::Refused)
 }
 
 /// Clients stop reading a stream at its `[DONE]`: such an answer is whole, however its body ended.

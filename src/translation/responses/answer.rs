@@ -2,7 +2,7 @@ use serde_json::value::RawValue;
 
 use super::super::json::{self, Fields, Node};
 use super::item::Item;
-use super::{Chat, MOST_ITEMS, has_too_many};
+use super::{Chat, has_too_many};
 
 /// What an output adds up to, in the shape of a chat's message.
 #[derive(Default)]
@@ -61,6 +61,7 @@ impl<'a> Message<'a> {
             "message" => {
                 let parts = item.get("content").and_then(json::array).unwrap_or_default();
                 parts.into_iter().filter_map(Item::of).for_each(|part| self.add_part(&part));
+                push(&mut self.content, item.text("content"), "");
             }
             "reasoning" => {
                 for parts in ["summary", "content"] {
@@ -93,10 +94,11 @@ impl<'a> Message<'a> {
     fn add_part(&mut self, part: &Item<'a>) {
         let list = |name| {
             let items = part.get(name).and_then(json::array).unwrap_or_default();
-            items.into_iter().take(MOST_ITEMS).map(Node::Raw)
+            items.into_iter().map(Node::Raw)
         };
         match part.kind() {
             "refusal" => push(&mut self.refusal, part.text("refusal"), ""),
+            _ if part.get("text").is_none() => self.others.push(Node::Raw(part.raw)),
             _ => {
                 push(&mut self.content, part.text("text"), "");
                 self.annotations.extend(list("annotations"));

@@ -23,10 +23,20 @@ struct Item<'a> {
     added: Option<&'a RawValue>,
     /// As it was when it was done.
     done: Option<&'a RawValue>,
-    /// The texts of its parts so far, escaped, by the kind of part and its index.
-    parts: BTreeMap<(Part, u64), String>,
+    /// Its parts so far, by the kind of part and its index.
+    parts: BTreeMap<(Part, u64), Content<'a>>,
     /// The arguments of a call so far, escaped.
     arguments: String,
+    /// The latest preview of an image.
+    partial_image: Option<&'a RawValue>,
+}
+
+/// One part of an item.
+#[derive(Debug, Default)]
+struct Content<'a> {
+    /// Escaped.
+    text: String,
+    annotations: Vec<Node<'a>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,16 +50,18 @@ enum Part {
 impl<'a> Assembly<'a> {
     /// Takes in one event.
     pub(in super::super) fn add(&mut self, event: &Chunk<'a>, progress: &mut Progress) {
-        // An attack could make hundreds of thousands of items, which would be left out in the end.
-        if number(event, "output_index") > MOST_ITEMS as u64
-            || number(event, "content_index") > MOST_ITEMS as u64
-        {
-            return;
-        }
         let delta = event.get("delta").filter(|delta| !json::is_blank(delta));
         progress.has_token |= delta.is_some();
         if let Some(error) = event.error() {
             self.error = Some(Node::Raw(error));
+        }
+        // An attack could make hundreds of thousands of items, which would be left out in the end.
+        if ["output_index", "content_index", "summary_index"]
+            .iter()
+            .any(|index| number(event, index) > MOST_ITEMS as u64)
+        {
+            progress.skipped += 1;
+            return;
         }
         if let Some(response) = event.get("response") {
             self.response = Some(response);
@@ -77,6 +89,28 @@ impl<'a> Assembly<'a> {
             | "response.code_interpreter_call_code.delta" => {
                 let text = delta.and_then(json::text).unwrap_or_default();
                 self.item(event).arguments.push_str(text);
+            }
+            // They say all of what was said in pieces. Some servers send no pieces.
+            "response.output_text.done" => self.set(event, Part::Text, "content_index", "text"),
+            "response.refusal.done" => self.set(event, Part::Refusal, "content_index", "refusal"),
+            "response.reasoning_text.done" => self.set(event, Part::Reasoning, "content_index", "text"),
+            "response.reasoning_summary_text.done" => {
+                self.set(event, Part::Summary, "summary_index", "text");
+            }
+            "response.function_call_arguments.done" | "response.mcp_call_arguments.done" => {
+                self.item(event).set_arguments(event.get("arguments"));
+            }
+            "response.custom_tool_call_input.done" => self.item(event).set_arguments(event.get("input")),
+            "response.code_interpreter_call_code.done" => {
+                self.item(event).set_arguments(event.get("code"));
+            }
+            "response.output_text.annotation.added" => {
+                let annotation = event.get("annotation").map(Node::Raw);
+                self.part(event, Part::Text, "content_index").annotations.extend(annotation);
+            }
+            "response.image_generation_call.partial_image" => {
+                progress.has_token = true;
+                self.item(event).partial_image = event.get("partial_image_b64");
             }
             _ => {}
         }
@@ -116,7 +150,17 @@ impl<'a> Assembly<'a> {
 
     fn grow(&mut self, event: &Chunk<'a>, part: Part, index: &str, delta: Option<&'a RawValue>) {
         let text = delta.and_then(json::text).unwrap_or_default();
-        self.item(event).parts.entry((part, number(event, index))).or_default().push_str(text);
+        self.part(event, part, index).text.push_str(text);
+    }
+
+    fn set(&mut self, event: &Chunk<'a>, part: Part, index: &str, key: &str) {
+        if let Some(text) = event.get(key).and_then(json::text) {
+            text.clone_into(&mut self.part(event, part, index).text);
+        }
+    }
+
+    fn part(&mut self, event: &Chunk<'a>, part: Part, index: &str) -> &mut Content<'a> {
+        self.item(event).parts.entry((part, number(event, index))).or_default()
     }
 }
 
@@ -128,7 +172,7 @@ impl<'a> Item<'a> {
         }
         let mut item = Fields::of(self.added.and_then(json::object).unwrap_or_default());
         let (mut content, mut summary) = (Vec::new(), Vec::new());
-        for ((part, _), text) in self.parts {
+        for ((part, _), said) in self.parts {
             let (kind, key) = match part {
                 Part::Text => ("output_text", "text"),
                 Part::Refusal => ("refusal", "refusal"),
@@ -137,7 +181,10 @@ impl<'a> Item<'a> {
             };
             let mut fields = Fields::default();
             fields.set("type", Node::string(kind));
-            fields.set(key, Node::Text(text));
+            fields.set(key, Node::Text(said.text));
+            if !said.annotations.is_empty() {
+                fields.set("annotations", Node::Array(said.annotations));
+            }
             if part == Part::Summary { &mut summary } else { &mut content }.push(Node::Object(fields));
         }
         if !item.contains("type") {
@@ -154,7 +201,16 @@ impl<'a> Item<'a> {
             let key = ["input", "code"].into_iter().find(|key| item.contains(key)).unwrap_or("arguments");
             item.set(key, Node::Text(self.arguments));
         }
+        if let Some(image) = self.partial_image {
+            item.set("result", Node::Raw(image));
+        }
         Node::Object(item)
+    }
+
+    fn set_arguments(&mut self, arguments: Option<&'a RawValue>) {
+        if let Some(arguments) = arguments.and_then(json::text) {
+            arguments.clone_into(&mut self.arguments);
+        }
     }
 }
 

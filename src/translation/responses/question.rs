@@ -19,12 +19,17 @@ pub(in super::super) fn question(raw: &RawValue) -> Option<Chat> {
     if let Some(input) = get("input").filter(|raw| !json::is_null(raw)) {
         add(&mut messages, input, "user");
     }
-    let mut messages = Some(Node::Array(messages.into_iter().map(Node::Object).collect()));
-    for (key, raw) in fields {
-        match &*key {
+    let messages = messages.into_iter().map(Node::Object);
+    let others = get("messages").filter(|_| get("input").is_some()).and_then(json::array);
+    let others = others.into_iter().flatten().map(Node::Raw);
+    let mut messages = Some(Node::Array(messages.chain(others).collect()));
+    for (key, raw) in &fields {
+        match &**key {
             "instructions" => {}
+            // No field of the Responses API: what it holds goes where the input goes.
+            "messages" if get("input").is_some() => {}
             "input" => chat.set("messages", messages.take().unwrap_or(Node::Array(Vec::new()))),
-            _ => chat.set(key, Node::Raw(raw)),
+            _ => chat.set(key.clone(), Node::Raw(raw)),
         }
     }
     if let Some(messages) = messages {
@@ -42,6 +47,10 @@ fn add<'a>(messages: &mut Vec<Fields<'a>>, raw: &'a RawValue, role: &str) {
     let mut calls = Vec::new();
     for raw in items {
         let Some(item) = Item::of(raw) else {
+            if json::text(raw).is_some() {
+                flush(messages, &mut calls);
+                messages.push(message(Node::string(role), Node::Raw(raw)));
+            }
             continue;
         };
         if let Some(call) = item.tool_call() {
