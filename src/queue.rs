@@ -33,6 +33,10 @@ pub(crate) struct Outlet {
 
 /// One thing that was handed over.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the usual one is large; a box would cost the caller an allocation"
+)]
 pub(crate) enum Item {
     Exchange(Exchange),
     /// Reported by hand.
