@@ -127,7 +127,7 @@ pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope
 #[cfg(feature = "axum")]
 pub use self::identity::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::interaction::{Interaction, InteractionKind};
-pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
+pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFuture};
 pub use self::outcome::Outcome;
 pub use self::report::Report;
 pub use self::reporter::{FlushReport, Reporter, ShutdownReport};

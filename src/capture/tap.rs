@@ -71,6 +71,14 @@ impl Tap {
         *tap = None;
     }
 
+    /// Records a body that is at hand as a whole.
+    pub(crate) fn record_whole(mut self, body: &Bytes) {
+        if let Some(budget) = self.guard.budget() {
+            self.recorder.record(body, budget);
+        }
+        self.ended = Ended::Complete;
+    }
+
     /// Whether what makes the body is to be known as a part of handling the exchange.
     pub(super) fn marks_task(&self) -> bool {
         self.marks_task

@@ -87,6 +87,11 @@ impl ReconifyLayer {
         Self { reporter: Reporter::start(config, transport), endpoints }
     }
 
+    pub(super) fn tracker(&self) -> Option<Tracker> {
+        let intake = self.reporter.intake()?.clone();
+        Some(Tracker { intake, endpoints: Arc::clone(&self.endpoints) })
+    }
+
     /// The reporter that all clones of this layer share.
     pub fn reporter(&self) -> Reporter {
         self.reporter.clone()
@@ -97,11 +102,7 @@ impl<S> Layer<S> for ReconifyLayer {
     type Service = Reconify<S>;
 
     fn layer(&self, inner: S) -> Reconify<S> {
-        let tracker = self
-            .reporter
-            .intake()
-            .map(|intake| Tracker { intake: intake.clone(), endpoints: Arc::clone(&self.endpoints) });
-        Reconify::new(inner, tracker)
+        Reconify::new(inner, self.tracker())
     }
 }
 

@@ -2,9 +2,13 @@
 
 mod future;
 mod layer;
+mod reqwest;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_middleware;
 mod service;
 mod tracker;
 
 pub use self::future::ResponseFuture;
 pub use self::layer::ReconifyLayer;
+pub use self::reqwest::ReqwestFuture;
 pub use self::service::Reconify;

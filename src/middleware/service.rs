@@ -6,7 +6,7 @@ use http_body::Body;
 use tower::Service;
 
 use super::future::ResponseFuture;
-use super::tracker::{Asked, Tracker};
+use super::tracker::Tracker;
 use crate::capture::{Capture, RequestBody, ResponseBody, within};
 
 /// A service that passes every request to an inner one and reports the interactions with a model among them.
@@ -18,8 +18,8 @@ use crate::capture::{Capture, RequestBody, ResponseBody, within};
 /// The data of both bodies is [`Bytes`], as it is with Axum, hyper, reqwest and `http-body-util`.
 #[derive(Clone, Debug)]
 pub struct Reconify<S> {
-    inner: S,
-    tracker: Option<Tracker>,
+    pub(super) inner: S,
+    pub(super) tracker: Option<Tracker>,
 }
 
 impl<S> Reconify<S> {
@@ -60,13 +60,8 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let begun = self.tracker.as_ref().and_then(|tracker| {
-            tracker.begin(Asked {
-                method: &parts.method,
-                path: parts.uri.path(),
-                headers: &mut parts.headers,
-                extensions: &mut parts.extensions,
-                is_leaving: false,
-            })
+            let endpoint = tracker.endpoint(&parts.method, parts.uri.path());
+            tracker.begin(endpoint, &mut parts.headers, &mut parts.extensions, false)
         });
         let (capture, tap) = begun.unzip();
         let request = Request::from_parts(parts, RequestBody::new(body, tap));

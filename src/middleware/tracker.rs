@@ -4,7 +4,7 @@ use http::{Extensions, HeaderMap, Method};
 
 use crate::capture::{Capture, Tap};
 use crate::config::IdentityHeaders;
-use crate::endpoint::Endpoints;
+use crate::endpoint::{Endpoint, Endpoints};
 use crate::identity::remove_headers;
 use crate::queue::Intake;
 
@@ -15,21 +15,20 @@ pub(super) struct Tracker {
     pub(super) endpoints: Arc<Endpoints>,
 }
 
-/// A request, as far as it decides whether and how it is captured.
-pub(super) struct Asked<'a> {
-    pub(super) method: &'a Method,
-    pub(super) path: &'a str,
-    pub(super) headers: &'a mut HeaderMap,
-    pub(super) extensions: &'a mut Extensions,
-    /// It leaves the process: nobody behind this layer may learn who is asking.
-    pub(super) is_leaving: bool,
-}
-
 impl Tracker {
-    /// Begins to record a request, if it is one to be captured.
-    pub(super) fn begin(&self, asked: Asked<'_>) -> Option<(Capture, Tap)> {
-        let Asked { method, path, headers, extensions, is_leaving } = asked;
-        let endpoint = self.endpoints.of(method, path);
+    /// The endpoint that is called, if it is one to be captured.
+    pub(super) fn endpoint(&self, method: &Method, path: &str) -> Option<Endpoint> {
+        self.endpoints.of(method, path)
+    }
+
+    /// Begins to record a request. If `is_leaving`, nobody behind this layer may learn from its headers who is asking.
+    pub(super) fn begin(
+        &self,
+        endpoint: Option<Endpoint>,
+        headers: &mut HeaderMap,
+        extensions: &mut Extensions,
+        is_leaving: bool,
+    ) -> Option<(Capture, Tap)> {
         let begun = endpoint.and_then(|endpoint| Capture::begin(&self.intake, endpoint, headers, extensions));
         match self.intake.capturing().identity_headers {
             IdentityHeaders::Ignore => {}

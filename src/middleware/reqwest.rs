@@ -1,0 +1,131 @@
+//! Around a reqwest client: the layer on the way out.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use http::Extensions;
+use http_body::Body as _;
+use pin_project_lite::pin_project;
+use reqwest::{Body, Request, Response, ResponseBuilderExt};
+use tower::Service;
+
+use super::service::Reconify;
+use super::tracker::Tracker;
+use crate::capture::{Capture, RequestBody, ResponseBody, Tap, within};
+
+/// Calls that a reqwest client makes are captured as they pass: `ServiceBuilder::new().layer(layer).service(client)`.
+///
+/// A buffered request body stays as it is, so that redirects with 307 and 308 and retries go on working; it is recorded
+/// without a copy. The response keeps status, URL, version, remote address and streaming. Extensions of a reqwest request
+/// are out of reach: who is asking comes from the [scope](crate::Identity::scope) of the call, or from
+/// [headers](crate::ConfigBuilder::identity_headers), which do not leave.
+impl<S> Service<Request> for Reconify<S>
+where
+    S: Service<Request, Response = Response>,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = ReqwestFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let capture =
+            self.tracker.as_ref().and_then(|tracker| begin(tracker, &mut request, &mut Extensions::new()));
+        let marks_task = capture.as_ref().is_some_and(Capture::marks_task);
+        ReqwestFuture::new(within(marks_task, || self.inner.call(request)), capture)
+    }
+}
+
+/// Begins to record a request.
+pub(super) fn begin(
+    tracker: &Tracker,
+    request: &mut Request,
+    extensions: &mut Extensions,
+) -> Option<Capture> {
+    let endpoint = tracker.endpoint(request.method(), request.url().path());
+    let (capture, tap) = tracker.begin(endpoint, request.headers_mut(), extensions, true)?;
+    record(request.body_mut(), tap);
+    Some(capture)
+}
+
+/// Records a body that is at hand; one that is not is recorded as it passes.
+fn record(body: &mut Option<Body>, tap: Tap) {
+    let Some(whole) = body.take() else {
+        // Without a body there is nothing to wait for.
+        tap.record_whole(&Bytes::new());
+        return;
+    };
+    *body = Some(if whole.as_bytes().is_some() {
+        let bytes = bytes_of(whole);
+        tap.record_whole(&bytes);
+        Body::from(bytes)
+    } else {
+        Body::wrap(RequestBody::new(whole, Some(tap)))
+    });
+}
+
+/// What a buffered body holds: it is one frame, and reading it never has to wait.
+fn bytes_of(mut body: Body) -> Bytes {
+    match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        _ => Bytes::new(),
+    }
+}
+
+pin_project! {
+    /// The response of a reqwest client behind a layer, to be.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ReqwestFuture<F> {
+        #[pin]
+        inner: F,
+        capture: Option<Capture>,
+    }
+}
+
+impl<F> ReqwestFuture<F> {
+    pub(super) fn new(inner: F, capture: Option<Capture>) -> Self {
+        Self { inner, capture }
+    }
+}
+
+impl<F, E> Future for ReqwestFuture<F>
+where
+    F: Future<Output = Result<Response, E>>,
+{
+    type Output = Result<Response, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let marks_task = this.capture.as_ref().is_some_and(Capture::marks_task);
+        let polled = within(marks_task, || this.inner.poll(cx));
+        if let Some(capture) = this.capture {
+            capture.announce();
+        }
+        let result = ready!(polled);
+        Poll::Ready(match (result, this.capture.take()) {
+            (Ok(response), Some(capture)) => Ok(respond(response, capture)),
+            (Err(error), Some(capture)) => {
+                capture.fail();
+                Err(error)
+            }
+            (result, None) => result,
+        })
+    }
+}
+
+/// The response with its body recorded. Its URL would be lost on the way: reqwest keeps it beside the parts.
+fn respond(response: Response, capture: Capture) -> Response {
+    let url = response.url().clone();
+    let (mut parts, body) = http::Response::from(response).into_parts();
+    let tap = capture.respond(parts.status, &parts.headers);
+    if let Ok(with_url) = http::Response::builder().url(url).body(()) {
+        parts.extensions.extend(with_url.into_parts().0.extensions);
+    }
+    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, Some(tap)))).into()
+}

@@ -1,0 +1,37 @@
+use http::Extensions;
+use reqwest::{Request, Response};
+use reqwest_middleware::{Middleware, Next, Result};
+
+use super::layer::ReconifyLayer;
+use super::reqwest::{ReqwestFuture, begin};
+
+/// A layer is a middleware for `reqwest_middleware::ClientBuilder::with`, and with that for whatever takes such a client.
+///
+/// It treats requests and responses as it does around a plain reqwest client. Who is asking comes from the extensions of the
+/// request (`RequestBuilder::with_extension`), else from the [scope](crate::Identity::scope) of the call or from
+/// [headers](crate::ConfigBuilder::identity_headers). Added before a retry middleware it reports one interaction, with
+/// the last answer; after it, one an attempt.
+///
+/// ```
+/// use reqwest_middleware::ClientBuilder;
+/// use tower_reconify::{Config, ReconifyLayer, User};
+///
+/// let reconify = ReconifyLayer::new(Config::builder("app-key", "api-key").build()?);
+/// let client = ClientBuilder::new(reqwest::Client::new()).with(reconify.clone()).build();
+/// let request = client
+///     .post("https://api.openai.com/v1/chat/completions")
+///     .with_extension(User::new("user-42"));
+/// # Ok::<_, tower_reconify::Error>(())
+/// ```
+#[async_trait::async_trait]
+impl Middleware for ReconifyLayer {
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let capture = self.tracker().and_then(|tracker| begin(&tracker, &mut request, extensions));
+        ReqwestFuture::new(next.run(request, extensions), capture).await
+    }
+}
