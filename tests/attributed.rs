@@ -10,16 +10,8 @@
 
 mod support;
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::Request;
-use axum::http::header::CONTENT_TYPE;
-use axum::middleware::{Next, from_fn};
-use axum::routing::post;
-use http_body_util::BodyExt;
 use serde_json::json;
 use support::{ANSWER, chat, exchange, observed, observed_with};
-use tower::ServiceExt;
 use tower_reconify::{Config, Endpoint, Session, User};
 
 #[tokio::test]
@@ -69,47 +61,4 @@ async fn a_route_of_another_name_can_be_declared() {
     let mut observed = observed_with(config);
     exchange(&observed, support::post("/api/ask", support::CHAT), support::json(ANSWER)).await;
     assert_eq!(observed.report().await["reconify"]["type"], "chat");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn thousands_of_concurrent_requests_keep_their_users() {
-    const REQUESTS: usize = 4_000;
-    let mut observed = observed();
-    let identify = from_fn(async |mut request: Request, next: Next| {
-        let user = request.headers()["x-user"].to_str().unwrap().to_owned();
-        request.extensions_mut().insert(User::new(&*user));
-        request.extensions_mut().insert(Session::new(format!("session of {user}")));
-        next.run(request).await
-    });
-    let answer = post(async |body: Bytes| {
-        // Gives way, so that exchanges overlap in every order.
-        for _ in 0..body.len() % 5 {
-            tokio::task::yield_now().await;
-        }
-        ([(CONTENT_TYPE, "application/json")], body)
-    });
-    let app: Router =
-        Router::new().route("/v1/completions", answer).layer(observed.layer.clone()).layer(identify);
-    let requests = (0..REQUESTS).map(|i| {
-        let app = app.clone();
-        tokio::spawn(async move {
-            let body = json!({"prompt": format!("{i:0width$}", width = i % 40)}).to_string();
-            let request = Request::post("/v1/completions")
-                .header("x-user", i.to_string())
-                .body(Body::from(body))
-                .unwrap();
-            app.oneshot(request).await.unwrap().into_body().collect().await.unwrap();
-        })
-    });
-    for request in requests.collect::<Vec<_>>() {
-        request.await.unwrap();
-    }
-    let (reports, stats) = observed.settle().await;
-    assert_eq!((reports.len(), stats.delivered), (REQUESTS, REQUESTS as u64));
-    for report in reports {
-        let user = report["user"]["userId"].as_str().unwrap();
-        assert_eq!(report["session"], format!("session of {user}"));
-        assert_eq!(report["request"], report["response"]);
-        assert_eq!(report["request"]["prompt"].as_str().unwrap().parse::<u32>().unwrap().to_string(), user);
-    }
 }
