@@ -29,30 +29,72 @@
 //!
 //! # Who is asking
 //!
-//! [`User`] and [`Session`] are taken from the request's extensions when the service is called; any middleware that runs
-//! before the layer can put them there. Headers mean nothing by themselves: whoever sends a request could forge them.
+//! A [`User`], a [`Session`] and [`Tags`] belong to a request. They are looked for in its extensions, where any middleware can
+//! put them; [`identify`] puts them there with an extractor of the application; an [`IdentitySlot`] takes them from inside a
+//! handler, until the response has ended. What is said last wins.
 //!
 //! ```
-//! use axum::extract::Request;
-//! use axum::middleware::{Next, from_fn};
-//! use axum::response::Response;
+//! use axum::extract::FromRequestParts;
+//! use axum::http::{StatusCode, request::Parts};
 //! use axum::{Router, routing::post};
-//! use tower_reconify::{Config, ReconifyLayer, Session, User};
+//! use tower_reconify::{Config, Identity, ReconifyLayer, User, identify};
 //!
-//! async fn identify(mut request: Request, next: Next) -> Response {
-//!     // From what the application has verified: its session cookie, its token.
-//!     request.extensions_mut().insert(User::new("user-42").authenticated(true));
-//!     request.extensions_mut().insert(Session::new("conversation-7"));
-//!     next.run(request).await
+//! struct Claims { subject: String } // the application's own extractor
+//! # impl<S: Sync> FromRequestParts<S> for Claims {
+//! #     type Rejection = StatusCode;
+//! #     async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+//! #         Ok(Self { subject: "user-42".into() })
+//! #     }
+//! # }
+//!
+//! impl From<Claims> for Identity {
+//!     fn from(claims: Claims) -> Self {
+//!         User::new(claims.subject).authenticated(true).into()
+//!     }
 //! }
 //!
 //! let reconify = ReconifyLayer::new(Config::builder("app-key", "api-key").build()?);
 //! let app: Router = Router::new()
 //!     .route("/v1/chat/completions", post(async || "an answer"))
 //!     .layer(reconify)
-//!     .layer(from_fn(identify)); // added last, so it runs first
+//!     .layer(identify::<Claims>());
 //! # Ok::<_, tower_reconify::Error>(())
 //! ```
+//!
+//! A call to OpenAI that a handler makes through a layer on the way out has the identity of the request that is handled:
+//! `identify` opens a [scope](Identity::scope) for it, which also holds while the body of the response is streamed.
+//! [`Identity::current`] carries it into a spawned task. A user or session that the outgoing request carries itself comes
+//! first, and the session of one user never goes with another. Headers mean nothing unless a
+//! [setting](ConfigBuilder::identity_headers) says otherwise: whoever sends a request could forge them.
+//!
+//! What is not to be reported: a request with [`DoNotReport`] in its extensions, the content of one with [`OmitContent`],
+//! sessions that are not in the [sample](ConfigBuilder::sample), and what a [hook](ConfigBuilder::before_send) redacts or
+//! leaves out. All of it is counted as withheld.
+//!
+//! # On the way out
+//!
+//! A [`Reconify`] service takes `http::Request`s (hyper's clients, Axum, anything of tower's) and [`reqwest::Request`]s
+//! (reqwest, and whatever takes a service around it). With the feature `reqwest-middleware` a [`ReconifyLayer`] is a
+//! `reqwest_middleware::Middleware`.
+//!
+//! ```no_run
+//! use tower::{Service, ServiceBuilder};
+//! use tower_reconify::{Config, Identity, ReconifyLayer, User};
+//!
+//! # async fn ask(request: reqwest::Request) -> Result<(), Box<dyn std::error::Error>> {
+//! let reconify = ReconifyLayer::new(Config::from_env()?);
+//! let mut openai = ServiceBuilder::new().layer(reconify.clone()).service(reqwest::Client::new());
+//! let response = Identity::from(User::new("user-42")).scope(openai.call(request)).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where calls are retried, a layer outside of the retries reports one interaction, with the last answer; inside of them it
+//! reports one an attempt, the refused ones as [failures](ConfigBuilder::report_failures). Outside is what most want.
+//!
+//! A request that is passed on with its extensions from one layer to another is reported once, by the outer one. Calls
+//! that are made while a request is handled are exchanges of their own, unless only the
+//! [outermost](ConfigBuilder::outermost_only) are wanted.
 //!
 //! # What is reported
 //!
@@ -92,8 +134,10 @@
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
+//! | `axum` | yes | the layer [`identify`], and extractors of [`User`], [`Session`], [`Identity`] and [`IdentitySlot`] |
 //! | `decompression` | yes | decoding of encoded bodies; without it they are reported by type and length |
 //! | `rustls` | yes | `https` for the default transport; without it only an `http` collector, or [a transport of your own](ReconifyLayer::with_transport), can be reached |
+//! | `reqwest-middleware` | no | `reqwest_middleware::Middleware` for [`ReconifyLayer`] |
 //!
 //! # Limits
 //!
