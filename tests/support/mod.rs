@@ -11,6 +11,7 @@
 )]
 
 pub mod gateway;
+pub mod responses;
 
 use std::convert::Infallible;
 use std::time::Duration;
