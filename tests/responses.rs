@@ -12,8 +12,6 @@ mod support;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
-use futures_util::StreamExt;
-use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use support::responses::{answer, translated};
 use support::{Observed, exchange, observed, observed_with, post};
