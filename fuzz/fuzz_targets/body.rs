@@ -1,4 +1,4 @@
-//! The decoding of bodies, the assembly of streams, and every translation.
+//! Whole bodies of any endpoint, type and coding: decoded, put together, translated.
 
 #![no_main]
 

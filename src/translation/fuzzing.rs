@@ -1,12 +1,16 @@
-//! Doors for the fuzz targets, built only for them.
+//! Doors for the fuzz targets, built only for them. What must hold of whatever comes is asserted here.
+
+use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
+use serde_json::value::RawValue;
 
-use super::content::{self, Reading};
+use super::content::{self, Content, Reading};
 use super::sse::Events;
+use super::{decode as codings, images, json, multipart, responses};
 use crate::endpoint::Endpoint;
-use crate::exchange::{Head, Message, Recording};
+use crate::exchange::{Head, MediaType, Message, Recording};
 
 const LIMIT: usize = 1024 * 1024;
 
@@ -15,49 +19,209 @@ const CONTENT_TYPES: [&str; 4] =
 
 const CODINGS: [&str; 6] = ["gzip", "deflate", "br", "zstd", "gzip, br", "unknown"];
 
-/// Splits a stream into events: none may hold more than there was.
+/// Splits a stream into events.
 pub fn events(stream: &[u8]) {
     let mut events = Events::new(stream);
+    let (mut all, mut ends) = (Vec::new(), Vec::new());
     let mut left = events.left();
     while let Some(event) = events.next() {
         assert!(events.left() < left, "every event takes something");
         assert!(event.data.len() + event.name.len() <= left, "and holds no more than it took");
         left = events.left();
+        all.push(event);
+        ends.push(stream.len() - left);
+    }
+    // Events do not depend on what stands around them: behind one of them, a stream can be cut in two.
+    let middle = all.len() / 2;
+    let Some(end) = middle.checked_sub(1).and_then(|last| ends.get(last)) else { return };
+    let (before, after) = stream.split_at(*end);
+    assert!(Events::new(before).eq(all.drain(..middle)), "the beginning is as it was");
+    // A byte order mark means nothing at any other place than the beginning.
+    assert!(after.starts_with(b"\xef\xbb\xbf") || Events::new(after).eq(all), "the rest is as it was");
+}
+
+/// Undoes codings: the bytes, and whether there were more.
+pub fn decode(body: &[u8], names: &str, limit: usize) -> Option<(Vec<u8>, bool)> {
+    let decoded = codings::decode(Bytes::copy_from_slice(body), names, limit)?;
+    Some((decoded.body.to_vec(), decoded.is_cut))
+}
+
+/// Puts a stream together as an endpoint's answer, and gives the JSON that is reported; `None` if it is no stream.
+pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
+    let reading = Reading { endpoint, limit: LIMIT, is_translated: false };
+    let streamed = |reading: &Reading, body: &[u8], more| {
+        let mut message = message(b'1', b'-', body);
+        message.body.passed += more;
+        let answer = content::of_response(reading, message);
+        if answer.stream.is_some() {
+            check_stream(reading, &answer, body);
+        }
+        answer
+    };
+    let answer = streamed(&reading, stream, 0);
+    let progress = answer.stream.as_ref()?;
+
+    // That it said to be whole changes nothing else.
+    let done = streamed(&reading, &[stream, b"\n\ndata: [DONE]\n\n"].concat(), 0);
+    assert_eq!(done.json.get(), answer.json.get(), "the end is no part of an answer");
+    assert!(done.stream.is_some_and(|done| {
+        done.is_done && done.chunks == progress.chunks && done.has_error == progress.has_error
+    }));
+    // Nor does how its lines end, or what stands between its events.
+    let framed = streamed(&reading, &framed(stream), 0);
+    assert_eq!(framed.json.get(), answer.json.get(), "the framing is no part of an answer");
+    let framed = framed.stream.map(|framed| (framed.is_done, framed.chunks));
+    assert_eq!(framed, Some((progress.is_done, progress.chunks)));
+    // That it went on is said.
+    let truncated = streamed(&reading, stream, 1);
+    assert!(truncated.is_truncated && truncated.json.get().contains("\"truncated\""));
+
+    let translated = streamed(&Reading { is_translated: true, ..reading }, stream, 0);
+    match responses::answer(&answer.json).filter(|_| endpoint == Endpoint::Responses) {
+        Some(text) => assert_eq!(text, translated.json.get(), "a translation is JSON"),
+        None => assert_eq!(answer.json.get(), translated.json.get(), "only responses are translated"),
+    }
+    if endpoint.is_image() {
+        check_images(answer.json);
+    }
+    Some(translated.json.get().to_owned())
+}
+
+/// Reads a body as any endpoint's request and answer. The first three bytes choose endpoint (`0` to `:`), type (`0` to
+/// `3`) and coding (`0` to `5`); others stand for none.
+pub fn body(input: &[u8]) {
+    let [endpoint, content_type, coding, body @ ..] = input else { return };
+    let Some(endpoint) = choice(&Endpoint::ALL, *endpoint) else { return };
+    let message = || message(*content_type, *coding, body);
+    let Message { head, .. } = message();
+    let plain = codings::decode(Bytes::copy_from_slice(body), &head.codings, LIMIT);
+    let plain = plain.filter(|plain| !plain.is_cut);
+    let verbatim = plain.as_ref().and_then(|plain| json::parse(&plain.body)).map(RawValue::get);
+    let is_form = matches!((&head.media_type, &plain), (MediaType::Form(content_type), Some(plain))
+        if multipart::fields(content_type, &plain.body).is_some());
+    for is_translated in [true, false] {
+        let reading = Reading { endpoint, limit: LIMIT, is_translated };
+        let request = content::of_request(&reading, message());
+        assert!(request.stream.is_none(), "nobody asks in a stream");
+        check_body(&reading, &request, verbatim.filter(|_| !is_form), asked(&reading).filter(|_| !is_form));
+        let answer = content::of_response(&reading, message());
+        check_body(&reading, &answer, verbatim.filter(|_| answer.stream.is_none()), answered(&reading));
+        if endpoint.is_image() {
+            check_images(answer.json);
+        }
     }
 }
 
-/// Reads a body as any endpoint's request and answer. The first three bytes choose endpoint, type and coding.
-pub fn body(input: &[u8]) {
-    let [endpoint, content_type, coding, body @ ..] = input else { return };
-    let Some(endpoint) = Endpoint::ALL.into_iter().cycle().nth(usize::from(*endpoint)) else { return };
-    for is_translated in [true, false] {
-        let reading = Reading { endpoint, limit: LIMIT, is_translated };
-        let contents = [
-            content::of_request(&reading, message(*content_type, *coding, body)),
-            content::of_response(&reading, message(*content_type, *coding, body)),
-        ];
-        for content in contents {
-            assert!(
-                serde_json::from_str::<serde::de::IgnoredAny>(content.json.get()).is_ok(),
-                "a report is JSON"
-            );
-        }
-    }
+fn choice<T: Copy>(choices: &[T], byte: u8) -> Option<T> {
+    choices.get(usize::from(byte.checked_sub(b'0')?)).copied()
 }
 
 fn message(content_type: u8, coding: u8, body: &[u8]) -> Message {
     let mut headers = HeaderMap::new();
-    let mut set = |name, values: &[&'static str], choice: u8| {
-        if let Some(value) = values.get(usize::from(choice)) {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-    };
-    set(header::CONTENT_TYPE, &CONTENT_TYPES, content_type);
-    set(header::CONTENT_ENCODING, &CODINGS, coding);
+    if let Some(value) = choice(&CONTENT_TYPES, content_type) {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
+    }
+    if let Some(value) = choice(&CODINGS, coding) {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(value));
+    }
     let body = Recording {
         pieces: vec![Bytes::copy_from_slice(body)],
         passed: body.len() as u64,
         ..Recording::default()
     };
     Message { head: Head::of(&headers), body }
+}
+
+/// The same events in other lines.
+fn framed(stream: &[u8]) -> Vec<u8> {
+    let mut framed = b"\xef\xbb\xbf:\r\n".to_vec();
+    for event in Events::new(stream) {
+        framed.extend([b": ping\r\rid: 1\revent: ", event.name, b"\r\n"].concat());
+        for line in event.data.split(|byte| *byte == b'\n') {
+            framed.extend([b"data: ", line, b"\n"].concat());
+        }
+        framed.extend(b"\n\n\nevent: of nothing\n\n");
+    }
+    framed
+}
+
+/// What a console reaches for in a request, and how it begins.
+fn asked(reading: &Reading) -> Option<(&'static str, char)> {
+    match reading.endpoint {
+        Endpoint::Chat | Endpoint::Responses => Some(("messages", '[')),
+        Endpoint::Completion => Some(("prompt", '"')),
+        endpoint if endpoint.is_image() => Some(("prompt", '"')),
+        _ => None,
+    }
+}
+
+/// The same of an answer.
+fn answered(reading: &Reading) -> Option<(&'static str, char)> {
+    match reading.endpoint {
+        Endpoint::Responses if !reading.is_translated => None,
+        Endpoint::Chat | Endpoint::Completion | Endpoint::Responses => Some(("choices", '[')),
+        endpoint if endpoint.is_image() => Some(("data", '[')),
+        _ => None,
+    }
+}
+
+/// Asserts that what was JSON is as it was, or translated, and that whatever else it was has become an object.
+fn check_body(reading: &Reading, content: &Content, verbatim: Option<&str>, expected: Option<(&str, char)>) {
+    let Some(verbatim) = verbatim else { return check(content, expected) };
+    if reading.endpoint == Endpoint::Responses && reading.is_translated {
+        let raw = json::parse(verbatim.as_bytes()).expect("it was JSON before");
+        let translations = [responses::question(raw), responses::answer(raw)];
+        for text in translations.iter().flatten() {
+            assert!(json::parse(text.as_bytes()).is_some(), "a translation is JSON: {text}");
+        }
+        let is_translation = translations.iter().flatten().any(|text| text == content.json.get());
+        assert!(is_translation || content.json.get() == verbatim, "{verbatim} became {}", content.json);
+    } else {
+        assert_eq!(content.json.get(), verbatim, "what was JSON is as it was");
+    }
+}
+
+/// Asserts what must hold of every answer that came in a stream.
+fn check_stream(reading: &Reading, answer: &Content, stream: &[u8]) {
+    check(answer, answered(reading));
+    // A letter that is none becomes three bytes; the shortest tool calls and choices become ten times as long.
+    let most = 16 * String::from_utf8_lossy(stream).len() + 1_024;
+    assert!(answer.json.get().len() <= most, "a report is about as long as its stream: {}", answer.json);
+}
+
+/// Asserts that there is an object, with the field that a console reaches for. Null would stand where text that was
+/// put together is no JSON.
+fn check(content: &Content, expected: Option<(&str, char)>) {
+    let fields = json::object(&content.json).expect("a report is an object");
+    if let Some((name, start)) = expected {
+        let field = fields.iter().find(|(key, _)| key == name).expect("what a console reaches for is there");
+        assert!(field.1.get().starts_with(start), "{name} is as expected: {}", field.1);
+    }
+}
+
+/// Asserts that image data, and nothing else, leaves an answer.
+fn check_images(answer: Box<RawValue>) {
+    let data = |answer: &RawValue| -> Option<Vec<String>> {
+        let fields = json::object(answer)?;
+        let (_, data) = fields.into_iter().find(|(key, _)| key == "data")?;
+        Some(json::array(data)?.into_iter().map(|element| element.get().to_owned()).collect())
+    };
+    let Some(before) = data(&answer) else { return };
+    let (answer, images) = images::detach(answer, UNIX_EPOCH);
+    let after = data(&answer).expect("it is still there");
+    assert_eq!(before.len(), after.len());
+    let mut images = images.into_iter();
+    for (before, after) in before.iter().zip(&after) {
+        if before != after {
+            let image = images.next().expect("what is missing is an image");
+            assert_eq!(image.element.get(), before);
+            assert_eq!(*after, format!("\"{}\"", image.filename));
+        }
+    }
+    assert!(images.next().is_none(), "every image leaves its name");
+    let has_image = |element: &String| {
+        let raw = json::parse(element.as_bytes()).and_then(json::object).unwrap_or_default();
+        raw.iter().any(|(key, raw)| key == "b64_json" && !json::is_blank(raw))
+    };
+    assert!(after.len() > 128 || !after.iter().any(has_image), "no image stays: {answer}");
 }

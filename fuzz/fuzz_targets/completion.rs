@@ -1,0 +1,10 @@
+//! Streamed completions: raw, built in the shape of real chunks, and scripted with a known outcome.
+
+#![no_main]
+
+use tower_reconify::Endpoint;
+use tower_reconify_fuzz::{script, shapes, streams};
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    streams::run(Endpoint::Completion, &shapes::CHUNK, script::completion, input);
+});

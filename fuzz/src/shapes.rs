@@ -1,0 +1,293 @@
+//! The shapes of the events of real streams, and JSON of these shapes.
+
+use arbitrary::{Result, Unstructured};
+
+/// What a value usually is.
+pub enum Shape {
+    Text,
+    Number,
+    /// A small number, so that events meet at the same one.
+    Index,
+    /// One of these.
+    Word(&'static [&'static str]),
+    List(&'static Shape),
+    /// Some of these fields, in this order.
+    Object(&'static [(&'static str, Shape)]),
+    Either(&'static [Shape]),
+}
+
+use Shape::{Either, Index, List, Number, Object, Text, Word};
+
+/// A chunk of a chat or of a completion.
+pub static CHUNK: Shape = Object(&[
+    ("id", Text),
+    ("object", Word(&["chat.completion.chunk", "text_completion"])),
+    ("created", Number),
+    ("model", Text),
+    ("choices", List(&CHOICE)),
+    ("usage", Object(&[("prompt_tokens", Number), ("completion_tokens", Number)])),
+    ("error", ERROR),
+    ("system_fingerprint", Text),
+    ("obfuscation", Text),
+]);
+
+static CHOICE: Shape = Object(&[
+    ("index", Index),
+    ("delta", DELTA),
+    ("message", DELTA),
+    ("text", Text),
+    (
+        "logprobs",
+        Object(&[("content", List(&LOGPROB)), ("refusal", List(&LOGPROB)), ("tokens", List(&Text))]),
+    ),
+    ("finish_reason", Word(&["stop", "length", "tool_calls", ""])),
+    ("content_filter_results", Object(&[("hate", Text)])),
+]);
+
+static LOGPROB: Shape = Object(&[("token", Text), ("logprob", Number)]);
+
+const ERROR: Shape = Either(&[Object(&[("message", Text), ("type", Text), ("code", Number)]), Text]);
+
+const DELTA: Shape = Object(&[
+    ("role", Word(&["assistant", "user", ""])),
+    ("content", Either(&[Text, List(&PART)])),
+    ("refusal", Text),
+    ("reasoning_content", Text),
+    ("thinking", Either(&[Text, List(&PART)])),
+    ("tool_calls", List(&CALL)),
+    ("function_call", FUNCTION),
+    ("audio", Object(&[("id", Text), ("data", Text), ("transcript", Text), ("expires_at", Number)])),
+    ("annotations", List(&Text)),
+]);
+
+static PART: Shape = Object(&[
+    ("type", Word(&["text", "thinking", "image_url"])),
+    ("text", Text),
+    ("thinking", Either(&[Text, List(&INNER_PART)])),
+]);
+
+static INNER_PART: Shape =
+    Object(&[("type", Word(&["text", "thinking"])), ("text", Text), ("thinking", List(&LEAF_PART))]);
+
+static LEAF_PART: Shape =
+    Object(&[("type", Word(&["text", "thinking"])), ("text", Text), ("thinking", List(&Text))]);
+
+static CALL: Shape = Object(&[
+    ("index", Index),
+    ("id", Word(&["call_a", "call_b", ""])),
+    ("type", Word(&["function", "custom"])),
+    ("function", FUNCTION),
+    ("custom", Object(&[("name", Word(&["f", "g"])), ("input", Text)])),
+]);
+
+const FUNCTION: Shape = Object(&[("name", Word(&["f", "g", ""])), ("arguments", Text)]);
+
+/// An event of the Responses API.
+pub static RESPONSES_EVENT: Shape = Object(&[
+    (
+        "type",
+        Word(&[
+            "response.output_text.delta",
+            "response.output_item.added",
+            "response.output_item.done",
+            "response.refusal.delta",
+            "response.reasoning_text.delta",
+            "response.reasoning_summary_text.delta",
+            "response.function_call_arguments.delta",
+            "response.custom_tool_call_input.delta",
+            "response.code_interpreter_call_code.delta",
+            "response.created",
+            "response.completed",
+            "response.incomplete",
+            "response.failed",
+            "error",
+        ]),
+    ),
+    ("output_index", Index),
+    ("content_index", Index),
+    ("summary_index", Index),
+    ("delta", Text),
+    ("item", ITEM),
+    ("response", RESPONSE),
+    ("error", ERROR),
+]);
+
+const RESPONSE: Shape = Object(&[
+    ("id", Text),
+    ("object", Word(&["response"])),
+    ("created_at", Number),
+    ("status", Word(&["completed", "incomplete", "failed", "in_progress"])),
+    ("error", ERROR),
+    ("incomplete_details", Object(&[("reason", Word(&["max_output_tokens", "content_filter"]))])),
+    ("instructions", Text),
+    ("output", List(&ITEM)),
+    ("usage", Object(&[("input_tokens", Number), ("output_tokens", Number), ("total_tokens", Number)])),
+]);
+
+const ITEM: Shape = Object(&[
+    (
+        "type",
+        Word(&["message", "reasoning", "function_call", "custom_tool_call", "web_search_call", "compaction"]),
+    ),
+    ("id", Text),
+    ("call_id", Text),
+    ("role", Word(&["assistant"])),
+    ("name", Text),
+    ("arguments", Text),
+    ("input", Text),
+    ("code", Text),
+    ("content", List(&CONTENT)),
+    ("summary", List(&CONTENT)),
+]);
+
+static CONTENT: Shape = Object(&[
+    ("type", Word(&["output_text", "refusal", "summary_text", "reasoning_text"])),
+    ("text", Text),
+    ("refusal", Text),
+    ("annotations", List(&Text)),
+    ("logprobs", List(&LOGPROB)),
+]);
+
+/// An event of a stream of images.
+pub static IMAGE_EVENT: Shape = Object(&[
+    (
+        "type",
+        Word(&[
+            "image_generation.partial_image",
+            "image_generation.completed",
+            "image_edit.completed",
+            "error",
+        ]),
+    ),
+    ("b64_json", Text),
+    ("url", Text),
+    ("revised_prompt", Text),
+    ("created_at", Number),
+    ("partial_image_index", Index),
+    ("size", Text),
+    ("data", List(&Text)),
+    ("usage", Object(&[("total_tokens", Number)])),
+    ("error", ERROR),
+]);
+
+/// An event of a stream of a transcription or of speech.
+pub static AUDIO_EVENT: Shape = Object(&[
+    (
+        "type",
+        Word(&["transcript.text.delta", "transcript.text.done", "speech.audio.delta", "speech.audio.done"]),
+    ),
+    ("delta", Text),
+    ("text", Text),
+    ("audio", Text),
+    ("logprobs", List(&LOGPROB)),
+    ("usage", Object(&[("total_tokens", Number)])),
+    ("error", ERROR),
+]);
+
+/// Nothing real is as deep as this.
+const MOST_DEPTH: u32 = 12;
+
+/// Names that mean something somewhere, for where they do not belong.
+const NAMES: [&str; 12] = [
+    "choices",
+    "delta",
+    "message",
+    "index",
+    "type",
+    "content",
+    "tool_calls",
+    "error",
+    "response",
+    "output",
+    "data",
+    "truncated",
+];
+
+/// Pieces of texts, escaped: the halves of a surrogate pair may meet, or not.
+const PIECES: [&str; 10] =
+    ["a", "", "Grüße", "🌍", "\\ud83c", "\\udf0d", "\\n", "\\\"", "{\\\"", "iVBORw0KGgo="];
+
+impl Shape {
+    /// Appends JSON of this shape, or now and then of none.
+    pub fn write(&self, bytes: &mut Unstructured<'_>, out: &mut String, depth: u32) -> Result<()> {
+        if depth > MOST_DEPTH || bytes.ratio(1, 32)? {
+            return odd(bytes, out, depth);
+        }
+        match self {
+            Text => text(bytes, out)?,
+            Number => out.push_str(bytes.choose(&["0", "1", "1e999", "-1.50", "18446744073709551616"])?),
+            Index => out.push_str(bytes.choose(&["0", "1", "2", "7"])?),
+            Word(words) => out.extend(["\"", bytes.choose(words)?, "\""]),
+            Either(shapes) => bytes.choose(shapes)?.write(bytes, out, depth + 1)?,
+            List(shape) => {
+                let length = bytes.int_in_range(0..=3)?;
+                list(length, out, |out| shape.write(bytes, out, depth + 1))?;
+            }
+            Object(fields) => {
+                out.push('{');
+                let start = out.len();
+                for (name, shape) in *fields {
+                    // Seldom a name stands there twice.
+                    for _ in 0..*bytes.choose(&[0, 1, 0, 1, 1, 0, 1, 2])? {
+                        comma(start, out);
+                        out.extend(["\"", *name, "\":"]);
+                        shape.write(bytes, out, depth + 1)?;
+                    }
+                }
+                out.push('}');
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value that is not what it should be.
+fn odd(bytes: &mut Unstructured<'_>, out: &mut String, depth: u32) -> Result<()> {
+    match bytes.int_in_range(0..=7)? {
+        3 => text(bytes, out)?,
+        4 => out.push_str("true"),
+        5 => out.push_str("-0.0"),
+        6 if depth < MOST_DEPTH => {
+            let length = bytes.int_in_range(0..=4)?;
+            list(length, out, |out| odd(bytes, out, depth + 1))?;
+        }
+        7 if depth < MOST_DEPTH => {
+            out.push('{');
+            let start = out.len();
+            for _ in 0..bytes.int_in_range(0..=4)? {
+                comma(start, out);
+                out.extend(["\"", *bytes.choose(&NAMES)?, "\":"]);
+                odd(bytes, out, depth + 1)?;
+            }
+            out.push('}');
+        }
+        _ => out.push_str("null"),
+    }
+    Ok(())
+}
+
+fn text(bytes: &mut Unstructured<'_>, out: &mut String) -> Result<()> {
+    out.push('"');
+    for _ in 0..bytes.int_in_range(0..=3)? {
+        out.push_str(bytes.choose(&PIECES)?);
+    }
+    out.push('"');
+    Ok(())
+}
+
+fn list(length: usize, out: &mut String, mut element: impl FnMut(&mut String) -> Result<()>) -> Result<()> {
+    out.push('[');
+    let start = out.len();
+    for _ in 0..length {
+        comma(start, out);
+        element(out)?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn comma(start: usize, out: &mut String) {
+    if out.len() > start {
+        out.push(',');
+    }
+}
