@@ -52,14 +52,11 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     let streamed = |reading: &Reading, body: &[u8], more| {
         let mut message = message(b'1', b'-', body);
         message.body.passed += more;
-        let answer = content::of_response(reading, message);
-        if answer.stream.is_some() {
-            check_stream(reading, &answer, body);
-        }
-        answer
+        content::of_response(reading, message)
     };
     let answer = streamed(&reading, stream, 0);
     let progress = answer.stream.as_ref()?;
+    check(&answer, answered(&reading));
 
     // That it said to be whole changes nothing else.
     let done = streamed(&reading, &[stream, b"\n\ndata: [DONE]\n\n"].concat(), 0);
@@ -75,11 +72,21 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     // That it went on is said.
     let truncated = streamed(&reading, stream, 1);
     assert!(truncated.is_truncated && truncated.json.get().contains("\"truncated\""));
+    check(&truncated, answered(&reading));
 
-    let translated = streamed(&Reading { is_translated: true, ..reading }, stream, 0);
+    let reading = Reading { is_translated: true, ..reading };
+    let translated = streamed(&reading, stream, 0);
     match responses::answer(&answer.json).filter(|_| endpoint == Endpoint::Responses) {
-        Some(text) => assert_eq!(text, translated.json.get(), "a translation is JSON"),
-        None => assert_eq!(answer.json.get(), translated.json.get(), "only responses are translated"),
+        Some(text) => {
+            assert_eq!(text, translated.json.get(), "a translation is JSON");
+            check(&translated, answered(&reading));
+        }
+        None => assert_eq!(answer.json.get(), translated.json.get(), "what is not translated is as it was"),
+    }
+    // A letter that is none becomes three bytes; the shortest tool calls and choices become ten times as long.
+    let most = 16 * String::from_utf8_lossy(stream).len() + 1_024;
+    for json in [&answer.json, &truncated.json, &translated.json] {
+        assert!(json.get().len() <= most, "a report is about as long as its stream: {json}");
     }
     if endpoint.is_image() {
         check_images(answer.json);
@@ -179,14 +186,6 @@ fn check_body(reading: &Reading, content: &Content, verbatim: Option<&str>, expe
     } else {
         assert_eq!(content.json.get(), verbatim, "what was JSON is as it was");
     }
-}
-
-/// Asserts what must hold of every answer that came in a stream.
-fn check_stream(reading: &Reading, answer: &Content, stream: &[u8]) {
-    check(answer, answered(reading));
-    // A letter that is none becomes three bytes; the shortest tool calls and choices become ten times as long.
-    let most = 16 * String::from_utf8_lossy(stream).len() + 1_024;
-    assert!(answer.json.get().len() <= most, "a report is about as long as its stream: {}", answer.json);
 }
 
 /// Asserts that there is an object, with the field that a console reaches for. Null would stand where text that was

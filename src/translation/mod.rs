@@ -16,6 +16,8 @@ mod merge;
 mod multipart;
 mod responses;
 mod sse;
+#[cfg(test)]
+mod sse_oracle;
 mod stream;
 mod tool_calls;
 mod translate;
