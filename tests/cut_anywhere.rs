@@ -16,7 +16,8 @@ use axum::body::{Body, Bytes};
 use axum::http::Response;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use support::{Observed, exchange, observed, post};
+use support::cuttings::{self, Cutting, Whole, assert_same_however_cut};
+use support::{Observed, exchange, observed, observed_with, post};
 use tokio::runtime::Runtime;
 
 fn chat() -> String {
@@ -54,12 +55,20 @@ fn responses() -> String {
     events.iter().map(|event| format!("event: x\ndata: {event}\n\n")).collect()
 }
 
-async fn reported(observed: &mut Observed, path: &str, frames: Vec<Bytes>, coding: Option<&str>) -> Value {
+fn images() -> String {
+    let image = |kind: &str, data: &str| json!({"type": format!("image_generation.{kind}"), "b64_json": data, "created_at": 1});
+    let events = [image("partial_image", "AAAA"), image("completed", "iVBORw0KGgo=")];
+    events.iter().map(|event| format!("data: {event}\r\r")).collect()
+}
+
+fn transcription() -> String {
+    let deltas = ["Gr", "ü", "ße 🌍"].map(|text| json!({"type": "transcript.text.delta", "delta": text}));
+    deltas.iter().map(|event| format!("data:{event}\n\n")).collect()
+}
+
+async fn reported(observed: &mut Observed, path: &str, frames: Vec<Bytes>) -> Value {
     let frames = futures_util::stream::iter(frames.into_iter().map(Ok::<_, Infallible>));
-    let mut response = Response::builder().header("content-type", "text/event-stream");
-    if let Some(coding) = coding {
-        response = response.header("content-encoding", coding);
-    }
+    let response = Response::builder().header("content-type", "text/event-stream");
     exchange(observed, post(path, "{}"), response.body(Body::from_stream(frames)).unwrap()).await;
     observed.report().await["response"].take()
 }
@@ -85,10 +94,10 @@ proptest! {
         Runtime::new().unwrap().block_on(async {
             let mut observed = observed();
             for (path, stream) in [("/v1/chat/completions", chat()), ("/v1/completions", completion()), ("/v1/responses", responses())] {
-                let whole = reported(&mut observed, path, vec![Bytes::from(stream.clone())], None).await;
+                let whole = reported(&mut observed, path, vec![Bytes::from(stream.clone())]).await;
                 assert!(whole["choices"][0].is_object());
                 let frames = cut(stream.as_bytes(), &places);
-                assert_eq!(reported(&mut observed, path, frames, None).await, whole, "{path}");
+                assert_eq!(reported(&mut observed, path, frames).await, whole, "{path}");
             }
         });
     }
@@ -110,7 +119,7 @@ proptest! {
                         _ => stream.insert(place, stream[place]),
                     }
                 }
-                let response = reported(&mut observed, path, vec![stream.into()], None).await;
+                let response = reported(&mut observed, path, vec![stream.into()]).await;
                 assert!(response.is_object() && response["choices"].is_array(), "{response}");
             }
         });
@@ -122,7 +131,7 @@ proptest! {
             let mut observed = observed();
             let stream: String = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
             for path in ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/images/generations"] {
-                let response = reported(&mut observed, path, vec![stream.clone().into()], None).await;
+                let response = reported(&mut observed, path, vec![stream.clone().into()]).await;
                 assert!(response.is_object(), "{response}");
             }
         });
@@ -195,26 +204,36 @@ fn odd_json() -> impl Strategy<Value = Value> {
     })
 }
 
-/// The same through a coding: what is cut there are the encoded bytes.
-#[cfg(feature = "decompression")]
 #[tokio::test]
-async fn an_encoded_stream_is_the_same_however_it_is_cut() {
-    use tokio::io::AsyncReadExt;
-
-    let mut observed = observed();
-    let mut encoded = Vec::new();
-    let stream = chat();
-    async_compression::tokio::bufread::GzipEncoder::new(stream.as_bytes())
-        .read_to_end(&mut encoded)
-        .await
-        .unwrap();
-    let whole = reported(&mut observed, "/v1/chat/completions", vec![Bytes::from(stream)], None).await;
-    for size in (1..=64).chain([128, 256, 512, 1024]) {
-        let frames = encoded.chunks(size).map(Bytes::copy_from_slice).collect();
-        assert_eq!(
-            reported(&mut observed, "/v1/chat/completions", frames, Some("gzip")).await,
-            whole,
-            "{size}"
-        );
+async fn bodies_of_all_kinds_are_the_same_in_frames_of_any_size() {
+    let mut random = cuttings::random();
+    let mut observed = observed_with(cuttings::config());
+    let json = |path, body: Value| Whole::answered(path, "application/json", body.to_string());
+    let events = |path, body: String| Whole::answered(path, "text/event-stream", body);
+    for whole in [
+        events("/v1/chat/completions", chat()),
+        events("/v1/completions", completion()),
+        events("/v1/responses", responses()),
+        events("/v1/images/generations", images()),
+        events("/v1/audio/transcriptions", transcription()),
+        json(
+            "/v1/chat/completions",
+            json!({"id": "c", "choices": [{"message": {"content": "Grüße 🌍".repeat(90)}}]}),
+        ),
+        json(
+            "/v1/images/generations",
+            json!({"created": 1, "data": [{"b64_json": "AAAA"}, {"b64_json": "BBBB"}]}),
+        ),
+    ] {
+        let cuttings: Vec<_> = Cutting::even(whole.response.len()).chain(Cutting::odd(&mut random)).collect();
+        let plain = assert_same_however_cut(&mut observed, &whole, &cuttings).await;
+        // Without decompression, an encoded body is told by its length.
+        if cfg!(feature = "decompression") {
+            for members in [1, 2, 7] {
+                let gzipped = whole.gzipped(members).await;
+                let told = assert_same_however_cut(&mut observed, &gzipped, &cuttings).await;
+                assert_eq!(told, plain, "in {members} members");
+            }
+        }
     }
 }

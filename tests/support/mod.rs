@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+pub mod cuttings;
 pub mod gateway;
 pub mod responses;
 
