@@ -1,5 +1,7 @@
 //! Doors for the fuzz targets, built only for them. What must hold of whatever comes is asserted here.
 
+#![allow(clippy::expect_used, reason = "a fuzz target fails by panicking")]
+
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
