@@ -76,13 +76,9 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     assert!(truncated.is_truncated && truncated.json.get().contains("\"truncated\""));
     check(&truncated, answered(&reading));
 
-    let reading = Reading { is_translated: true, ..reading };
-    let translated = streamed(&reading, stream, 0);
+    let translated = streamed(&Reading { is_translated: true, ..reading }, stream, 0);
     match responses::answer(&answer.json).filter(|_| endpoint == Endpoint::Responses) {
-        Some(text) => {
-            assert_eq!(text, translated.json.get(), "a translation is JSON");
-            check(&translated, answered(&reading));
-        }
+        Some(text) => assert_eq!(text, translated.json.get(), "a translation is JSON"),
         None => assert_eq!(answer.json.get(), translated.json.get(), "what is not translated is as it was"),
     }
     // A letter that is none becomes three bytes; the shortest tool calls and choices become ten times as long.
@@ -208,6 +204,10 @@ fn check_images(answer: Box<RawValue>) {
         Some(json::array(data)?.into_iter().map(|element| element.get().to_owned()).collect())
     };
     let Some(before) = data(&answer) else { return };
+    // Which of two lists of that name is meant, nobody knows.
+    if answer.get().matches("\"data\"").count() > 1 || answer.get().contains('\\') {
+        return;
+    }
     let (answer, images) = images::detach(answer, UNIX_EPOCH);
     let after = data(&answer).expect("it is still there");
     assert_eq!(before.len(), after.len());
