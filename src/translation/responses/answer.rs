@@ -2,7 +2,7 @@ use serde_json::value::RawValue;
 
 use super::super::json::{self, Fields, Node};
 use super::item::Item;
-use super::{Chat, has_too_many};
+use super::{Chat, has_too_many, set_once};
 
 /// What an output adds up to, in the shape of a chat's message.
 #[derive(Default)]
@@ -22,7 +22,8 @@ struct Message<'a> {
 /// names, everything else stays.
 pub(in super::super) fn answer(raw: &RawValue) -> Option<Chat> {
     let fields = json::object(raw)?;
-    let get = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+    // Of a field that is there twice the last one counts, as for most parsers.
+    let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
     // An error that stands for the whole answer has nothing to translate.
     if get("output").is_none() && get("object").and_then(json::text) != Some("response") {
         return None;
@@ -42,16 +43,16 @@ pub(in super::super) fn answer(raw: &RawValue) -> Option<Chat> {
         match &**key {
             "object" => chat.set("object", Node::string("chat.completion")),
             "created_at" => chat.set("created", Node::Raw(raw)),
-            "output" => chat.set("choices", choices.take().unwrap_or(Node::Array(Vec::new()))),
+            "output" => set_once(&mut chat, "choices", &mut choices),
+            // No field of the Responses API: it may not stand where the translated ones stand.
+            "choices" => {}
             "usage" => chat.set("usage", usage(raw)),
             // The request has them.
             "instructions" if !has_stored_prompt => {}
             _ => chat.set(key.clone(), Node::Raw(raw)),
         }
     }
-    if let Some(choices) = choices {
-        chat.set("choices", choices);
-    }
+    set_once(&mut chat, "choices", &mut choices);
     Some(Chat::whole(chat.to_json()))
 }
 

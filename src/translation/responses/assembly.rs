@@ -122,9 +122,8 @@ impl<'a> Assembly<'a> {
 
     /// The whole, as JSON text.
     pub(in super::super) fn finish(self) -> String {
-        let mut response = Fields::default();
+        let mut response = Fields::of(self.response.and_then(json::object).unwrap_or_default());
         response.set("object", Node::string("response"));
-        response.extend(Fields::of(self.response.and_then(json::object).unwrap_or_default()));
         let given = match response.get("output") {
             Some(Node::Raw(output)) => json::array(output).map_or(0, |items| items.len()),
             _ => 0,

@@ -11,7 +11,7 @@ pub(super) use self::question::question;
 
 use serde_json::value::RawValue;
 
-use super::json;
+use super::json::{self, Fields, Node};
 
 /// A request or an answer, as that of a chat.
 pub(super) struct Chat {
@@ -26,6 +26,13 @@ const MOST_ITEMS: usize = 10_000;
 
 fn has_too_many(list: &RawValue) -> bool {
     list.get().starts_with('[') && json::array(list).is_none_or(|items| items.len() > MOST_ITEMS)
+}
+
+/// Sets a field where it is first asked for.
+fn set_once<'a>(fields: &mut Fields<'a>, key: &'static str, value: &mut Option<Node<'a>>) {
+    if let Some(value) = value.take() {
+        fields.set(key, value);
+    }
 }
 
 impl Chat {

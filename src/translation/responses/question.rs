@@ -2,15 +2,16 @@ use serde_json::value::RawValue;
 
 use super::super::json::{self, Fields, Node};
 use super::item::{Item, content};
-use super::{Chat, has_too_many};
+use super::{Chat, has_too_many, set_once};
 
 /// A request to the Responses API as that of a chat: instructions and input become messages, everything else stays.
 pub(in super::super) fn question(raw: &RawValue) -> Option<Chat> {
     let mut chat = Fields::default();
     let mut messages = Vec::new();
     let fields = json::object(raw)?;
-    let get = |name| fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
-    if ["instructions", "input"].into_iter().filter_map(get).any(has_too_many) {
+    // Of a field that is there twice the last one counts, as for most parsers.
+    let get = |name| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
+    if ["instructions", "input", "messages"].into_iter().filter_map(get).any(has_too_many) {
         return Some(Chat::of_too_many(raw, "messages"));
     }
     if let Some(instructions) = get("instructions").filter(|raw| !json::is_null(raw)) {
@@ -20,21 +21,18 @@ pub(in super::super) fn question(raw: &RawValue) -> Option<Chat> {
         add(&mut messages, input, "user");
     }
     let messages = messages.into_iter().map(Node::Object);
-    let others = get("messages").filter(|_| get("input").is_some()).and_then(json::array);
+    let others = get("messages").and_then(json::array);
     let others = others.into_iter().flatten().map(Node::Raw);
     let mut messages = Some(Node::Array(messages.chain(others).collect()));
     for (key, raw) in &fields {
         match &**key {
             "instructions" => {}
-            // No field of the Responses API: what it holds goes where the input goes.
-            "messages" if get("input").is_some() => {}
-            "input" => chat.set("messages", messages.take().unwrap_or(Node::Array(Vec::new()))),
+            // `messages` is no field of the Responses API: what it holds goes where the input goes.
+            "input" | "messages" => set_once(&mut chat, "messages", &mut messages),
             _ => chat.set(key.clone(), Node::Raw(raw)),
         }
     }
-    if let Some(messages) = messages {
-        chat.set("messages", messages);
-    }
+    set_once(&mut chat, "messages", &mut messages);
     Some(Chat::whole(chat.to_json()))
 }
 
