@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::content::{self, Content, Reading};
 use super::sse::Events;
-use super::{decode as codings, images, json, multipart, responses};
+use super::{decode as codings, images, json, media, multipart, responses};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Head, MediaType, Message, Recording};
 
@@ -92,6 +92,17 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
         check_images(answer.json);
     }
     Some(translated.json.get().to_owned())
+}
+
+/// Leaves media out of a JSON text: what is left is JSON, not much longer, and has none to leave out.
+pub fn media(text: &[u8]) {
+    let Some(before) = json::parse(text) else { return };
+    let after = media::elide(before.to_owned());
+    assert!(json::parse(after.get().as_bytes()).is_some(), "what is left is JSON: {after}");
+    // The shortest places of data become as long as their description with a type of that length.
+    assert!(after.get().len() <= 16 * before.get().len() + 64, "it is not much longer: {after}");
+    let again = media::elide(after.clone());
+    assert_eq!(after.get(), again.get(), "a description is no data");
 }
 
 /// Reads a body as any endpoint's request and answer. The first three bytes choose endpoint (`0` to `:`), type (`0` to
