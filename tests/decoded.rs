@@ -148,6 +148,26 @@ async fn what_is_not_what_its_coding_says_is_reported_by_type_and_length_and_cou
 }
 
 #[tokio::test]
+async fn a_body_that_was_cut_is_no_undecodable_one_wherever_it_was_cut() {
+    let observed = observed();
+    let plain = ANSWER.as_bytes();
+    for (coding, whole) in [
+        ("gzip", gzip(plain).await),
+        ("deflate", read(ZlibEncoder::new(plain)).await),
+        ("deflate", read(DeflateEncoder::new(plain)).await),
+        ("br", read(BrotliEncoder::new(plain)).await),
+        ("zstd", read(ZstdEncoder::new(plain)).await),
+    ] {
+        for cut in 0..whole.len() {
+            exchange(&observed, chat(), encoded(coding, whole.slice(..cut))).await;
+        }
+    }
+    let mut observed = observed;
+    let stats = observed.settle().await.1;
+    assert!(stats.captured > 400 && stats.undecodable == 0, "{} of {}", stats.undecodable, stats.captured);
+}
+
+#[tokio::test]
 async fn a_bomb_is_cut_at_the_limit() {
     let bomb = gzip(&vec![b' '; 50 * 1024 * 1024]).await;
     let mut observed = observed_with(Config::builder("a", "b").max_body_bytes(1024 * 1024).build().unwrap());

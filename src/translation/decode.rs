@@ -77,27 +77,38 @@ mod streams {
 
         /// The bytes, up to the limit, and whether there were more. `None` if it is something else from the start.
         pub(super) fn undo(self, body: &[u8], limit: usize) -> Option<(Vec<u8>, bool)> {
+            // Which errors say that a body is not encoded so, and not just cut off.
+            let is_broken: fn(ErrorKind) -> bool = match self {
+                Self::Gzip | Self::Deflate => {
+                    |kind| matches!(kind, ErrorKind::InvalidData | ErrorKind::InvalidInput)
+                }
+                Self::Brotli | Self::Zstd => |kind| kind != ErrorKind::UnexpectedEof,
+            };
             match self {
                 Self::Gzip => {
                     let mut decoder = GzipDecoder::new(body);
                     decoder.multiple_members(true);
-                    read(pin!(decoder), limit)
+                    read(pin!(decoder), limit, is_broken)
                 }
                 // The coding is zlib's format by definition (RFC 9110, 8.4.1.2), and bare deflate from some servers.
-                Self::Deflate if is_zlib(body) => read(pin!(ZlibDecoder::new(body)), limit),
-                Self::Deflate => read(pin!(DeflateDecoder::new(body)), limit),
-                Self::Brotli => read(pin!(BrotliDecoder::new(body)), limit),
+                Self::Deflate if is_zlib(body) => read(pin!(ZlibDecoder::new(body)), limit, is_broken),
+                Self::Deflate => read(pin!(DeflateDecoder::new(body)), limit, is_broken),
+                Self::Brotli => read(pin!(BrotliDecoder::new(body)), limit, is_broken),
                 Self::Zstd => {
                     let mut decoder = ZstdDecoder::new(body);
                     decoder.multiple_members(true);
-                    read(pin!(decoder), limit)
+                    read(pin!(decoder), limit, is_broken)
                 }
             }
         }
     }
 
     /// Reads to the end, to the limit, or to the first error. `None` if that is all there is.
-    fn read(mut decoder: Pin<&mut impl AsyncRead>, limit: usize) -> Option<(Vec<u8>, bool)> {
+    fn read(
+        mut decoder: Pin<&mut impl AsyncRead>,
+        limit: usize,
+        is_broken: impl Fn(ErrorKind) -> bool,
+    ) -> Option<(Vec<u8>, bool)> {
         let mut whole = Vec::new();
         let mut block = [0; 8 * 1024];
         // The body is in memory: reading never has to wait.
@@ -108,7 +119,7 @@ mod streams {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
                     whole.extend_from_slice(buffer.filled())
                 }
-                Poll::Ready(Err(error)) if whole.is_empty() && error.kind() != ErrorKind::UnexpectedEof => {
+                Poll::Ready(Err(error)) if whole.is_empty() && is_broken(error.kind()) => {
                     return None;
                 }
                 _ => break,
@@ -121,7 +132,13 @@ mod streams {
 
     /// Whether the two bytes of zlib's header are there (RFC 1950, 2.2).
     fn is_zlib(body: &[u8]) -> bool {
-        matches!(body, [method, flags, ..]
-            if method & 0x0f == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0)
+        match body {
+            [method, flags, ..] => {
+                method & 0x0f == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0
+            }
+            // Cut off in the middle of it.
+            [method] => method & 0x0f == 8,
+            [] => false,
+        }
     }
 }
