@@ -1,0 +1,1 @@
+"""What the upstream answers, in the shapes that OpenAI sends."""
