@@ -112,7 +112,7 @@ def speech_that_is_played_as_it_comes_is_reported_by_type_and_length(stage):
     call.expect_report("speech", SPOKEN)
 
 
-def speech_as_events_is_reported_without_its_sound(stage):
+def speech_as_events_is_reported_by_its_usage_and_length(stage):
     sound = base64.b64encode(MP3[:720]).decode()
     usage = {"input_tokens": 14, "output_tokens": 101, "total_tokens": 115}
     events = [*({"type": "speech.audio.delta", "audio": sound} for _ in range(3))]
@@ -126,7 +126,7 @@ def speech_as_events_is_reported_without_its_sound(stage):
 
     call = stage.ask("speech-events", stream_answer(pieces), ask)
     call.expect("the events", [b"".join(pieces)], lambda outcome: outcome.results)
-    call.expect_report("speech", as_sent({"usage": usage}), chunks=len(events), has_token=False)
+    call.expect_report("speech", as_sent({"usage": usage, "bytes": 3 * 720}), chunks=len(events))
 
 
 SCENARIOS = (
@@ -136,5 +136,5 @@ SCENARIOS = (
     a_translation_is_reported_by_its_fields_and_file,
     speech_is_reported_by_type_and_length,
     speech_that_is_played_as_it_comes_is_reported_by_type_and_length,
-    speech_as_events_is_reported_without_its_sound,
+    speech_as_events_is_reported_by_its_usage_and_length,
 )
