@@ -10,6 +10,7 @@ mod identity;
 mod proxy;
 mod samples;
 mod settings;
+#[path = "../simulated/mod.rs"]
 mod simulated;
 
 use std::error::Error;

@@ -1,5 +1,5 @@
-//! A simulated OpenAI: chat and text completions, streamed and not, with the shapes of the real one's answers and
-//! errors. What it says is made up from the question.
+//! A simulated OpenAI: chat and text completions, streamed and not, and the Responses API, with the shapes of the real
+//! one's answers and errors. What it says is made up from the question.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +14,8 @@ use axum::routing::post;
 use futures_util::stream;
 use serde_json::{Value, json};
 
+use super::responses;
+
 const MODELS: [&str; 8] =
     ["gpt-3.5-turbo", "gpt-4", "gpt-5", "o1", "o3", "o4", "davinci-002", "text-davinci"];
 
@@ -24,6 +26,7 @@ pub(crate) async fn start() -> std::io::Result<SocketAddr> {
     let app = Router::new()
         .route("/v1/chat/completions", post(async |headers, body| answer(Kind::Chat, &headers, &body)))
         .route("/v1/completions", post(async |headers, body| answer(Kind::Completion, &headers, &body)))
+        .route("/v1/responses", post(async |headers, body| responses::answer(&headers, &body)))
         .fallback(async || error(StatusCode::NOT_FOUND, "There is nothing at this address.", Value::Null))
         .layer(DefaultBodyLimit::disable());
     super::serve(app).await
@@ -36,7 +39,8 @@ enum Kind {
 }
 
 fn answer(kind: Kind, headers: &HeaderMap, body: &Bytes) -> Response {
-    let request = match check(kind, headers, body) {
+    let wanted = if kind == Kind::Chat { "messages" } else { "prompt" };
+    let request = match check(wanted, headers, body) {
         Ok(request) => request,
         Err(refusal) => return *refusal,
     };
@@ -57,7 +61,8 @@ fn answer(kind: Kind, headers: &HeaderMap, body: &Bytes) -> Response {
     ([(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")], Body::from_stream(events)).into_response()
 }
 
-fn check(kind: Kind, headers: &HeaderMap, body: &Bytes) -> Result<Value, Box<Response>> {
+/// The request, if it has a key, a model and the field that is wanted.
+pub(super) fn check(wanted: &str, headers: &HeaderMap, body: &Bytes) -> Result<Value, Box<Response>> {
     let refuse = |status, message: &str, code| Box::new(error(status, message, code));
     if !headers.get(header::AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"Bearer ")) {
         return Err(refuse(StatusCode::UNAUTHORIZED, "No API key: send one as a bearer token.", Value::Null));
@@ -65,7 +70,6 @@ fn check(kind: Kind, headers: &HeaderMap, body: &Bytes) -> Result<Value, Box<Res
     let Ok(request) = serde_json::from_slice::<Value>(body) else {
         return Err(refuse(StatusCode::BAD_REQUEST, "The body is not valid JSON.", Value::Null));
     };
-    let wanted = if kind == Kind::Chat { "messages" } else { "prompt" };
     if request["model"].as_str().is_none() || request[wanted].is_null() {
         let message = format!("The parameters 'model' and '{wanted}' are required.");
         return Err(refuse(StatusCode::BAD_REQUEST, &message, "missing_required_parameter".into()));
@@ -78,7 +82,7 @@ fn check(kind: Kind, headers: &HeaderMap, body: &Bytes) -> Result<Value, Box<Res
     Ok(request)
 }
 
-fn error(status: StatusCode, message: &str, code: Value) -> Response {
+pub(super) fn error(status: StatusCode, message: &str, code: Value) -> Response {
     let error = json!({"message": message, "type": "invalid_request_error", "param": null, "code": code});
     (status, axum::Json(json!({"error": error}))).into_response()
 }
@@ -214,6 +218,6 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive([' ', ','])
 }
 
-fn words(text: &str) -> usize {
+pub(super) fn words(text: &str) -> usize {
     text.split_whitespace().count()
 }

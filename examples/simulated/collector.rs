@@ -38,7 +38,7 @@ async fn track(body: Bytes) -> (StatusCode, &'static str) {
     }
 }
 
-/// Type, user, session, model, tokens and first words of a report.
+/// Type, user, session, model and tokens of a report, and the first words of question and answer.
 fn describe(report: &Value) -> String {
     let text = |pointer: &str| report.pointer(pointer).and_then(Value::as_str).unwrap_or("-").to_owned();
     let user = match text("/user/userId") {
@@ -46,15 +46,20 @@ fn describe(report: &Value) -> String {
         id => id,
     };
     let tokens = report.pointer("/response/usage/total_tokens").map_or("-".to_owned(), Value::to_string);
-    let words = ["/response/choices/0/message/content", "/response/choices/0/text"]
-        .iter()
-        .find_map(|pointer| report.pointer(pointer)?.as_str())
-        .unwrap_or_default();
-    let words: String = words.chars().take(40).collect();
+    let last = report["request"]["messages"].as_array().and_then(|messages| messages.last());
+    let asked = last.map_or(&report["request"]["prompt"], |last| &last["content"]);
+    let choice = &report["response"]["choices"][0];
+    let answered = choice["message"]["content"].as_str().or(choice["text"].as_str());
     format!(
-        "type={} user={user} session={} model={} tokens={tokens} {words:?}",
+        "type={} user={user} session={} model={} tokens={tokens} asked={:?} answered={:?}",
         text("/reconify/type"),
         text("/session"),
         text("/request/model"),
+        beginning(asked.as_str().unwrap_or_default()),
+        beginning(answered.unwrap_or_default()),
     )
+}
+
+fn beginning(text: &str) -> String {
+    text.chars().take(60).collect()
 }
