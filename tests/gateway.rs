@@ -338,7 +338,7 @@ async fn wrong_settings_are_said_at_the_start() {
         (vec![("OPENAI_BASE_URL", "nonsense")], "OPENAI_BASE_URL is not"),
         (vec![("LISTEN_ADDR", "nowhere")], "LISTEN_ADDR is"),
     ] {
-        let output = support::gateway::run_to_its_end(&variables).await;
+        let output = support::example::run("gateway", &variables).await;
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && errors.contains(expected), "{expected}: {errors}");
     }

@@ -1,4 +1,4 @@
-//! The layout of the source: a stage imports only what stands before it.
+//! The layout of the source: a stage imports only what stands before it; the examples are listed, run and shown whole.
 
 #![allow(
     clippy::expect_used,
@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -127,11 +128,62 @@ fn files_stay_short() {
     }
 }
 
+/// The names of the examples: files of their own, and folders with a `main.rs`.
+fn examples() -> BTreeSet<String> {
+    let entries = fs::read_dir("examples").unwrap().map(|entry| entry.unwrap().path());
+    let is_example = |path: &PathBuf| path.is_file() || path.join("main.rs").exists();
+    entries.filter(is_example).map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+/// What follows a text, as far as it is a name, wherever that stands.
+fn names_after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = String> + use<'a> {
+    let name = |rest: &str| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    text.split(mark).skip(1).map(name)
+}
+
 #[test]
-fn the_readme_names_every_example_with_its_command() {
+fn the_readme_names_every_example_with_its_command_and_no_other() {
     let readme = fs::read_to_string("README.md").unwrap();
-    for entry in fs::read_dir("examples").unwrap() {
-        let name = entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned();
-        assert!(readme.contains(&format!("cargo run --example {name}")), "{name} is not in the README");
+    let (_, list) = readme.split_once("\n## Examples\n").unwrap();
+    let (list, _) = list.split_once("\n### ").unwrap();
+    assert_eq!(names_after(list, "| `cargo run --example ").collect::<BTreeSet<_>>(), examples());
+    let named: BTreeSet<_> = names_after(&readme, "cargo run --example ").collect();
+    assert!(named.is_subset(&examples()), "{named:?}");
+}
+
+#[test]
+fn every_example_is_run_by_a_test_and_says_its_command() {
+    let tests = sources("tests").iter().map(|file| fs::read_to_string(file).unwrap()).collect::<String>();
+    for name in examples() {
+        let is_run =
+            tests.contains(&format!("run(\"{name}\")")) || tests.contains(&format!("command(\"{name}\","));
+        assert!(is_run, "no test runs {name}");
+        let file = [format!("examples/{name}.rs"), format!("examples/{name}/main.rs")];
+        let text = file.iter().find_map(|file| fs::read_to_string(file).ok()).unwrap();
+        assert!(
+            names_after(&text, "//! cargo run --example ").any(|named| named == name),
+            "{name} says its command"
+        );
+    }
+}
+
+/// The table of the ways in: what is called how, by which lines, and in which example.
+#[test]
+fn the_lines_of_every_way_in_stand_in_its_example() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let (_, table) = readme.split_once("| how you call OpenAI | the lines you add |").unwrap();
+    let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() >= 5, "{rows:?}");
+    let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+        let [_, lines, _, example] = cells[..] else { panic!("{row} has other cells than the head") };
+        let file = example.split_once("](").and_then(|(_, rest)| rest.split_once(')')).unwrap().0;
+        let code = squeezed(&fs::read_to_string(file).unwrap());
+        let lines: Vec<&str> = lines.split('`').skip(1).step_by(2).collect();
+        assert!((1..=4).contains(&lines.len()), "{row}");
+        for line in lines {
+            assert!(code.contains(&squeezed(&line.replace("\\|", "|"))), "{line} is not in {file}");
+        }
     }
 }

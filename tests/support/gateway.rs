@@ -1,7 +1,6 @@
 //! The example gateway as a process, with the test as its OpenAI and its collector.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -11,10 +10,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdout};
 use tokio::sync::mpsc;
 
 use super::PATIENCE;
+use super::example::command;
 
 pub const APP_KEY: &str = "APP-of-the-test";
 pub const API_KEY: &str = "API-of-the-test";
@@ -31,7 +31,8 @@ pub struct Gateway {
 impl Gateway {
     /// Starts the example with these variables and none of the surrounding `RECONIFY_*`.
     pub async fn start(variables: &[(&str, String)]) -> Self {
-        let mut child = command(variables).stdout(Stdio::piped()).spawn().expect("the example starts");
+        let mut child =
+            command("gateway", variables).stdout(Stdio::piped()).spawn().expect("the example starts");
         let output = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut gateway = Self { address: ([0, 0, 0, 0], 0).into(), child, output, printed: Vec::new() };
         let line = gateway.line_with("listening on http://").await;
@@ -95,34 +96,6 @@ impl Gateway {
             tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("the gateway ends").unwrap();
         (status, counts)
     }
-}
-
-/// Runs the example with settings that it cannot start with.
-pub async fn run_to_its_end(variables: &[(&str, &str)]) -> std::process::Output {
-    let output = command(variables).stdout(Stdio::piped()).stderr(Stdio::piped()).output();
-    tokio::time::timeout(PATIENCE, output).await.expect("it ends by itself").unwrap()
-}
-
-/// The example, with these variables and none of the surrounding settings.
-fn command(variables: &[(&str, impl AsRef<std::ffi::OsStr>)]) -> Command {
-    let mut command = Command::new(example());
-    for (name, _) in std::env::vars_os() {
-        let is_setting = name.to_string_lossy().starts_with("RECONIFY_") || name == "OPENAI_BASE_URL";
-        if is_setting {
-            command.env_remove(name);
-        }
-    }
-    command.env("LISTEN_ADDR", "127.0.0.1:0").envs(variables.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    command
-}
-
-fn example() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
-    let example = folder.join(format!("gateway{}", std::env::consts::EXE_SUFFIX));
-    assert!(example.exists(), "{} is missing: run `cargo build --example gateway`", example.display());
-    example
 }
 
 /// A server of the test's, on a free port.

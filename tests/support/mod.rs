@@ -1,4 +1,5 @@
-//! What several test files need: a layer whose reports can be read, and a gateway process between servers of the test.
+//! What several test files need: a layer whose reports can be read, the examples as
+//! processes, and the gateway between servers of the test.
 
 #![allow(unreachable_pub, reason = "shared by the test files as a module of each")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
@@ -11,6 +12,7 @@
 )]
 
 pub mod cuttings;
+pub mod example;
 pub mod gateway;
 pub mod responses;
 
