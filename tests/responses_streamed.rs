@@ -164,14 +164,37 @@ async fn what_is_said_without_pieces_is_kept_when_the_stream_is_left() {
 }
 
 #[tokio::test]
-async fn annotations_and_previews_are_kept_when_the_stream_is_left() {
+async fn a_part_that_was_done_is_kept_as_it_was_then() {
+    let refused = assembled(&[
+        json!({"type": "response.refusal.delta", "output_index": 0, "content_index": 0, "delta": "No."}),
+        json!({"type": "response.content_part.done", "output_index": 0, "content_index": 0, "part": {"type": "refusal", "refusal": "No."}}),
+    ])
+    .await;
+    assert_eq!(refused["choices"][0]["message"]["refusal"], "No.", "once");
+    let part = json!({"type": "output_text", "text": "Hello", "annotations": [{"type": "url_citation"}]});
     let response = assembled(&[
-        json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "Hello"}),
+        json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "Hel"}),
+        json!({"type": "response.content_part.done", "output_index": 0, "content_index": 0, "part": part}),
+        json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 1, "delta": ", wor"}),
+    ])
+    .await;
+    let message = &response["choices"][0]["message"];
+    assert_eq!(
+        (&message["content"], &message["annotations"]),
+        (&json!("Hello, wor"), &json!([{"type": "url_citation"}]))
+    );
+}
+
+#[tokio::test]
+async fn annotations_logprobs_and_previews_are_kept_when_the_stream_is_left() {
+    let response = assembled(&[
+        json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "Hello", "logprobs": [{"token": "Hello"}]}),
         json!({"type": "response.output_text.annotation.added", "output_index": 0, "content_index": 0, "annotation": {"type": "url_citation"}}),
         json!({"type": "response.output_item.added", "output_index": 1, "item": {"type": "image_generation_call", "id": "ig"}}),
         json!({"type": "response.image_generation_call.partial_image", "output_index": 1, "partial_image_b64": "aGVsbG8="}),
     ])
     .await;
+    assert_eq!(response["choices"][0]["logprobs"]["content"], json!([{"token": "Hello"}]));
     let message = &response["choices"][0]["message"];
     assert_eq!(
         (&message["content"], &message["annotations"]),

@@ -37,6 +37,9 @@ struct Content<'a> {
     /// Escaped.
     text: String,
     annotations: Vec<Node<'a>>,
+    logprobs: Vec<Node<'a>>,
+    /// As it was when it was done.
+    done: Option<&'a RawValue>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +80,18 @@ impl<'a> Assembly<'a> {
                 progress.has_token = true;
                 self.item(event).done = event.get("item");
             }
-            "response.output_text.delta" => self.grow(event, Part::Text, "content_index", delta),
+            "response.output_text.delta" => {
+                let logprobs = event.get("logprobs").and_then(json::array).unwrap_or_default();
+                let part = self.part(event, Part::Text, "content_index");
+                part.logprobs.extend(logprobs.into_iter().map(Node::Raw));
+                self.grow(event, Part::Text, "content_index", delta);
+            }
+            "response.content_part.done" => {
+                let index = number(event, "content_index");
+                // It stands for all that was said in pieces.
+                self.item(event).parts.retain(|(part, at), _| *part == Part::Summary || *at != index);
+                self.part(event, Part::Text, "content_index").done = event.get("part");
+            }
             "response.refusal.delta" => self.grow(event, Part::Refusal, "content_index", delta),
             "response.reasoning_text.delta" => self.grow(event, Part::Reasoning, "content_index", delta),
             "response.reasoning_summary_text.delta" => {
@@ -172,6 +186,10 @@ impl<'a> Item<'a> {
         let mut item = Fields::of(self.added.and_then(json::object).unwrap_or_default());
         let (mut content, mut summary) = (Vec::new(), Vec::new());
         for ((part, _), said) in self.parts {
+            if let Some(done) = said.done {
+                content.push(Node::Raw(done));
+                continue;
+            }
             let (kind, key) = match part {
                 Part::Text => ("output_text", "text"),
                 Part::Refusal => ("refusal", "refusal"),
@@ -183,6 +201,9 @@ impl<'a> Item<'a> {
             fields.set(key, Node::Text(said.text));
             if !said.annotations.is_empty() {
                 fields.set("annotations", Node::Array(said.annotations));
+            }
+            if !said.logprobs.is_empty() {
+                fields.set("logprobs", Node::Array(said.logprobs));
             }
             if part == Part::Summary { &mut summary } else { &mut content }.push(Node::Object(fields));
         }
