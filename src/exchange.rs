@@ -16,10 +16,6 @@ pub(crate) struct Exchange {
     pub(crate) admission: Admission,
     pub(crate) endpoint: Endpoint,
     pub(crate) identity: Identity,
-    /// Only what is known beside the content may be reported.
-    pub(crate) omits_content: bool,
-    /// It may not be reported.
-    pub(crate) is_withheld: bool,
     /// When the request entered the layer.
     pub(crate) started: Instant,
     /// When the last byte of the response left it, or when it was known that none would.

@@ -149,6 +149,32 @@ async fn a_hook_that_panics_loses_the_content_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn lengths_are_those_of_what_was_left_out_however_often_it_is() {
+    let mut observed = hooked(|mut interaction| {
+        interaction.omit_content();
+        interaction.omit_content();
+        panic!("on purpose");
+    });
+    let request = asked_with(|extensions| {
+        extensions.insert(OmitContent);
+    });
+    exchange(&observed, request, support::json(ANSWER)).await;
+    let report = observed.report().await;
+    assert_eq!(report["request"]["omitted"]["bytes"], CHAT.len());
+    assert_eq!(report["response"]["omitted"]["bytes"], ANSWER.len());
+}
+
+#[tokio::test]
+async fn what_is_left_without_content_holds_none_in_the_fields_that_stay() {
+    let mut observed = observed();
+    let mut request =
+        post("/v1/chat/completions", r#"{"model":["secret"],"id":{"x":"secret"},"messages":[]}"#);
+    request.extensions_mut().insert(OmitContent);
+    exchange(&observed, request, support::json(ANSWER)).await;
+    assert!(!observed.report_text().await.contains("secret"));
+}
+
+#[tokio::test]
 async fn what_no_tree_can_hold_does_not_escape_a_hook() {
     let mut observed = hooked(|mut interaction| {
         interaction.request_mut();

@@ -29,6 +29,8 @@ pin_project! {
         #[pin]
         inner: B,
         tap: Option<Tap>,
+        // What makes the body is a part of handling the exchange, and to be known as that.
+        marks_task: bool,
     }
 }
 
@@ -42,11 +44,11 @@ impl<B: Body<Data = Bytes>> RequestBody<B> {
 }
 
 impl<B: Body<Data = Bytes>> ResponseBody<B> {
-    pub(crate) fn new(inner: B, mut tap: Option<Tap>) -> Self {
+    pub(crate) fn new(inner: B, mut tap: Option<Tap>, marks_task: bool) -> Self {
         if let Some(tap) = &mut tap {
             tap.look_for_end(&inner);
         }
-        Self { inner, tap }
+        Self { inner, tap, marks_task }
     }
 }
 
@@ -59,7 +61,7 @@ impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        poll_recorded(this.inner, this.tap, cx)
+        poll_recorded(this.inner, this.tap, cx, |inner, cx| inner.poll_frame(cx))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -80,7 +82,8 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        poll_recorded(this.inner, this.tap, cx)
+        let marks_task = *this.marks_task;
+        poll_recorded(this.inner, this.tap, cx, |inner, cx| within(marks_task, || inner.poll_frame(cx)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -96,9 +99,9 @@ fn poll_recorded<B: Body<Data = Bytes>>(
     mut inner: Pin<&mut B>,
     tap: &mut Option<Tap>,
     cx: &mut Context<'_>,
+    poll: impl FnOnce(Pin<&mut B>, &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>>,
 ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-    let marks_task = tap.as_ref().is_some_and(Tap::marks_task);
-    let polled = within(marks_task, || inner.as_mut().poll_frame(cx));
+    let polled = poll(inner.as_mut(), cx);
     if tap.is_some() {
         Tap::observe(tap, &*inner, &polled);
     }

@@ -1,6 +1,6 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use http::{Extensions, HeaderMap, StatusCode};
@@ -11,7 +11,7 @@ use crate::budget::{Admission, Budget};
 use crate::config::{Capturing, IdentityHeaders};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Exchange, Head, Message};
-use crate::identity::{Attributed, Change, DoNotReport, Identity, IdentitySlot, OmitContent, read_headers};
+use crate::identity::{Attributed, Identity, IdentitySlot, Omission, read_headers};
 use crate::queue::{Intake, Item};
 use crate::stats::WithholdReason;
 
@@ -24,8 +24,7 @@ struct InFlight {
     admission: Admission,
     endpoint: Endpoint,
     identity: Identity,
-    omits_content: bool,
-    /// What the application says meanwhile. Locked by the application's calls only: it has ended when it is read.
+    /// What is said meanwhile. Locked by the first poll and by the application's calls, and never by the worker.
     later: Mutex<Later>,
     started: Instant,
     request: OnceLock<Message>,
@@ -37,9 +36,10 @@ struct InFlight {
 /// What is said of an exchange while it is under way.
 #[derive(Default)]
 struct Later {
-    identity: Identity,
-    omits_content: bool,
-    is_withheld: bool,
+    /// By the scope in which the exchange is first polled.
+    around: Identity,
+    /// By the application.
+    said: Identity,
 }
 
 /// The response's side of an exchange, until there is a response.
@@ -58,19 +58,31 @@ impl Capture {
         extensions: &mut Extensions,
     ) -> Option<(Self, Tap)> {
         let capturing = intake.capturing();
-        if extensions.get().is_some_and(IdentitySlot::is_taken) || capturing.outermost_only && is_within() {
+        if let Some(slot) = extensions.get::<IdentitySlot>().filter(|slot| slot.is_taken()) {
+            // The outer layer has not seen what was asked for since.
+            let omission = Identity::of(extensions).omission;
+            slot.set(Identity { omission, ..Identity::default() });
             return None;
         }
-        if extensions.get::<DoNotReport>().is_some() {
-            intake.budget().withhold(WithholdReason::OptedOut);
-            extensions.insert(IdentitySlot::withheld());
+        if capturing.outermost_only && is_within() {
             return None;
         }
+        let identity = identity_of(extensions, headers, capturing);
+        let admission = match identity.omission {
+            Omission::Everything => {
+                intake.budget().withhold(WithholdReason::OptedOut);
+                None
+            }
+            Omission::Content | Omission::Nothing => intake.budget().admit(),
+        };
+        let Some(admission) = admission else {
+            extensions.insert(IdentitySlot::settled());
+            return None;
+        };
         let in_flight = Arc::new(InFlight {
-            admission: intake.budget().admit()?,
+            admission,
             endpoint,
-            identity: identity_of(extensions, headers, capturing),
-            omits_content: extensions.get::<OmitContent>().is_some(),
+            identity,
             later: Mutex::default(),
             started: Instant::now(),
             request: OnceLock::new(),
@@ -86,17 +98,17 @@ impl Capture {
         Some((Self { guard }, tap))
     }
 
-    /// Whether what handles the exchange is to be known as such.
-    pub(crate) fn marks_task(&self) -> bool {
-        self.guard.0.as_ref().is_some_and(|in_flight| in_flight.intake.capturing().outermost_only)
-    }
-
     /// Sees to it that the worker is awake when the exchange ends.
     pub(crate) fn announce(&self) {
-        if let Some(in_flight) = &self.guard.0 {
-            in_flight.is_announced.store(true, Relaxed);
-            in_flight.intake.announce();
+        let Some(in_flight) = &self.guard.0 else { return };
+        if !in_flight.is_announced.swap(true, Relaxed) {
+            // `scope(service.call(request))` makes the call before it opens the scope.
+            let around = Identity::current();
+            if !around.is_empty() {
+                in_flight.later().around = around;
+            }
         }
+        in_flight.intake.announce();
     }
 
     /// There is a response, whose body is to be recorded.
@@ -118,18 +130,15 @@ fn identity_of(extensions: &Extensions, headers: &HeaderMap, capturing: Capturin
     if capturing.identity_headers != IdentityHeaders::Ignore {
         identity = identity.or(read_headers(headers));
     }
-    if identity.is_complete() { identity } else { identity.or(Identity::current()) }
+    identity.or(Identity::current())
 }
 
 impl Attributed for InFlight {
-    fn change(self: Arc<Self>, change: Change) {
+    fn change(self: Arc<Self>, later: Identity) {
+        // It may be the last to hold the exchange.
         let guard = Guard(Some(self));
-        let Some(in_flight) = &guard.0 else { return };
-        let mut later = in_flight.later.lock().unwrap_or_else(PoisonError::into_inner);
-        match change {
-            Change::Identity(identity) => later.identity.change(identity),
-            Change::OmitContent => later.omits_content = true,
-            Change::DoNotReport => later.is_withheld = true,
+        if let Some(in_flight) = &guard.0 {
+            in_flight.later().said.change(later);
         }
     }
 }
@@ -171,21 +180,16 @@ impl Drop for Guard {
 }
 
 impl InFlight {
+    fn later(&self) -> MutexGuard<'_, Later> {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn hand_over(self) {
-        let Self {
-            mut admission,
-            endpoint,
-            mut identity,
-            omits_content,
-            later,
-            started,
-            request,
-            answer,
-            is_announced,
-            intake,
-        } = self;
-        let later = later.into_inner().unwrap_or_else(PoisonError::into_inner);
-        identity.change(later.identity);
+        let Self { mut admission, endpoint, identity, later, started, request, answer, is_announced, intake } =
+            self;
+        let Later { around, said } = later.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut identity = identity.or(around);
+        identity.change(said);
         let request = request.into_inner().unwrap_or_default();
         let (answer, finished) = answer.into_inner().unwrap_or_else(|| (Answer::None, Instant::now()));
         admission.own(request.body.charged);
@@ -196,8 +200,6 @@ impl InFlight {
             admission,
             endpoint,
             identity,
-            omits_content: omits_content || later.omits_content,
-            is_withheld: later.is_withheld,
             started,
             finished,
             request,

@@ -17,7 +17,6 @@ pub(crate) struct Tap {
     ended: Ended,
     head: Head,
     side: Side,
-    marks_task: bool,
     // Dropped last: it may hand the exchange over.
     guard: Guard,
 }
@@ -30,8 +29,7 @@ enum Side {
 
 impl Tap {
     pub(super) fn on_request(head: Head, guard: Guard) -> Self {
-        let recorder = Recorder::default();
-        Self { recorder, ended: Ended::default(), head, side: Side::Request, marks_task: false, guard }
+        Self { recorder: Recorder::default(), ended: Ended::default(), head, side: Side::Request, guard }
     }
 
     pub(super) fn on_response(
@@ -44,8 +42,7 @@ impl Tap {
         let request_id =
             capturing.metadata.then(|| headers.get("x-request-id")?.to_str().ok().map(Box::from)).flatten();
         let side = Side::Response { status, request_id };
-        let marks_task = capturing.outermost_only;
-        Self { recorder, ended: Ended::default(), head: Head::of(headers), side, marks_task, guard }
+        Self { recorder, ended: Ended::default(), head: Head::of(headers), side, guard }
     }
 
     /// Takes note of what polling `body` gave. The end of the body takes the tap.
@@ -77,11 +74,6 @@ impl Tap {
             self.recorder.record(body, budget);
         }
         self.ended = Ended::Complete;
-    }
-
-    /// Whether what makes the body is to be known as a part of handling the exchange.
-    pub(super) fn marks_task(&self) -> bool {
-        self.marks_task
     }
 
     /// A body may be known to be at its end without ever being polled to it: servers stop at the last byte.

@@ -16,7 +16,10 @@ impl ConfigBuilder {
     /// user-info or query of a URL, is in the error's text.
     pub fn build(self) -> Result<Config, Error> {
         if self.disabled.flag()? {
-            return Ok(Config::disabled());
+            // Even then nobody behind the layer may learn who is asking.
+            let identity_headers = self.identity_headers.choice().unwrap_or_default();
+            let capturing = Capturing { identity_headers, ..Capturing::default() };
+            return Ok(Config { capturing, ..Config::disabled() });
         }
         let app_key = self.app_key.key("the application's key from the Reconify console")?;
         let api_key = self.api_key.key("the API key from the Reconify console")?;

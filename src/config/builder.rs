@@ -205,7 +205,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// Passes everything through and captures nothing; all other settings are then ignored. Default: off.
+    /// Passes everything through and captures nothing; all other settings are then ignored, but for
+    /// [`identity_headers`](Self::identity_headers), which are taken out all the same. Default: off.
     #[must_use]
     pub fn disabled(mut self, disabled: bool) -> Self {
         self.disabled = Setting { name: "disabled", value: Some(Flag::Value(disabled)) };

@@ -80,6 +80,7 @@ impl<S: Sync> FromRequestParts<S> for IdentitySlot {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().cloned().unwrap_or_default())
+        let slot: Self = parts.extensions.get().cloned().unwrap_or_default();
+        Ok(slot.in_this_scope())
     }
 }

@@ -14,6 +14,7 @@ const ALL: &str = "x-reconify-";
 /// Longer values, and further tags, are left out: what they hold lives outside of the budget.
 const MOST_BYTES: usize = 1_024;
 const MOST_TAGS: usize = 32;
+const MOST_NAME_BYTES: usize = 64;
 
 /// What the headers say. A value that is not UTF-8, or empty, says nothing.
 pub(crate) fn read(headers: &HeaderMap) -> Identity {
@@ -29,9 +30,10 @@ pub(crate) fn read(headers: &HeaderMap) -> Identity {
         (id, minutes) => Some(Session::new(id.unwrap_or_default()).timeout(minutes.unwrap_or_default())),
     };
     let named = headers.keys().filter_map(|name| Some((name, name.as_str().strip_prefix(TAG)?)));
+    let named = named.filter(|(_, tag)| (1..=MOST_NAME_BYTES).contains(&tag.len()));
     let tags = named.filter_map(|(name, tag)| Some((tag, text(headers, name.as_str())?))).take(MOST_TAGS);
     let tags = tags.fold(Tags::new(), |tags, (name, value)| tags.with(name, value));
-    Identity { user, session, tags: Some(tags).filter(|tags| !tags.is_empty()) }
+    Identity { user, session, tags: Some(tags).filter(|tags| !tags.is_empty()), ..Identity::default() }
 }
 
 /// Takes the headers out, so that whoever is asked does not learn who asks.
@@ -80,7 +82,7 @@ mod tests {
     fn what_says_nothing_is_left_out() {
         assert!(read(&HeaderMap::new()).is_empty());
         let long = "x".repeat(MOST_BYTES + 1);
-        let nothing = headers(&[(USER_ID, ""), (SESSION, &long), (SESSION_TIMEOUT, "soon")]);
+        let nothing = headers(&[(USER_ID, ""), (SESSION, &long), (SESSION_TIMEOUT, "soon"), (TAG, "x")]);
         assert!(read(&nothing).is_empty());
         let mut other = HeaderMap::new();
         other.insert(USER_ID, HeaderValue::from_bytes(b"\xff").unwrap());

@@ -14,6 +14,7 @@ use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
+use super::task::{Scope, ScopeId};
 use super::{Identity, IdentitySlot};
 
 /// A layer that runs an extractor of the application, and attaches the identity that it yields to the request.
@@ -145,15 +146,13 @@ where
                 slot.set(identity.clone());
             }
             // Scopes may be nested: what an outer one knows holds where this one knows nothing.
-            let mut identity = identity.or(Identity::current());
-            let called = identity.enter(|| inner.call(Request::from_parts(parts, body)));
-            let mut scope = pin!(identity.scope(called));
+            let (mut identity, id) =
+                (Identity::of(&parts.extensions).or(Identity::current()), ScopeId::new());
+            let called = identity.enter(id, || inner.call(Request::from_parts(parts, body)));
+            let mut scope = pin!(Scope::with(identity, id, called));
             let response = scope.as_mut().await?.into_response();
             let identity = scope.as_mut().identity();
-            if identity.is_empty() {
-                return Ok(response);
-            }
-            Ok(response.map(|body| Body::new(ScopedBody { inner: body, identity })))
+            Ok(response.map(|body| Body::new(ScopedBody { inner: body, identity, id })))
         })
     }
 }
@@ -188,6 +187,7 @@ pin_project! {
         #[pin]
         inner: Body,
         identity: Identity,
+        id: ScopeId,
     }
 }
 
@@ -200,7 +200,7 @@ impl http_body::Body for ScopedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum_core::Error>>> {
         let this = self.project();
-        this.identity.enter(|| this.inner.poll_frame(cx))
+        this.identity.enter(*this.id, || this.inner.poll_frame(cx))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -19,10 +19,11 @@ pub use self::extract::MissingIdentity;
 pub(crate) use self::headers::{read as read_headers, remove as remove_headers};
 #[cfg(feature = "axum")]
 pub use self::layer::{Identify, IdentifyLayer, identify};
+pub(crate) use self::omit::Omission;
 pub use self::omit::{DoNotReport, OmitContent};
 pub use self::session::Session;
+pub(crate) use self::slot::Attributed;
 pub use self::slot::IdentitySlot;
-pub(crate) use self::slot::{Attributed, Change};
 pub use self::tags::Tags;
 pub use self::task::Scope;
 pub use self::user::User;
@@ -53,6 +54,7 @@ pub struct Identity {
     pub(crate) user: Option<User>,
     pub(crate) session: Option<Session>,
     pub(crate) tags: Option<Tags>,
+    pub(crate) omission: Omission,
 }
 
 impl Identity {
@@ -82,6 +84,20 @@ impl Identity {
         self
     }
 
+    /// Leaves whatever is done in its name out of all reports, as [`DoNotReport`] does for a request.
+    #[must_use]
+    pub fn do_not_report(mut self) -> Self {
+        self.omission = Omission::Everything;
+        self
+    }
+
+    /// Leaves the content of whatever is done in its name out of the reports, as [`OmitContent`] does for a request.
+    #[must_use]
+    pub fn omit_content(mut self) -> Self {
+        self.omission = self.omission.max(Omission::Content);
+        self
+    }
+
     /// The user, if there is one.
     pub fn user(&self) -> Option<&User> {
         self.user.as_ref()
@@ -97,17 +113,28 @@ impl Identity {
         self.tags.as_ref()
     }
 
-    /// Whether nothing is known.
+    /// Whether nothing is known, and nothing asked for.
     pub fn is_empty(&self) -> bool {
-        self.user.is_none() && self.session.is_none() && self.tags.is_none()
+        *self == Self::default()
     }
 
-    /// Puts what is known into the extensions of a request, where the layer looks for it; the rest stays as it is there.
+    /// Puts what is known into the extensions of a request, where the layer looks for it. What it does not say stays as it is
+    /// there, but for the session of another user.
     pub fn attach(self, extensions: &mut Extensions) {
-        let Self { user, session, tags } = self;
+        let mut all = Self::of(extensions);
+        all.change(self);
+        let Self { user, session, tags, omission } = all;
         user.map(|user| extensions.insert(user));
-        session.map(|session| extensions.insert(session));
         tags.map(|tags| extensions.insert(tags));
+        match session {
+            Some(session) => drop(extensions.insert(session)),
+            None => drop(extensions.remove::<Session>()),
+        }
+        match omission {
+            Omission::Nothing => {}
+            Omission::Content => drop(extensions.insert(OmitContent)),
+            Omission::Everything => drop(extensions.insert(DoNotReport)),
+        }
     }
 
     /// What the extensions of a request hold.
@@ -119,33 +146,41 @@ impl Identity {
             user: extensions.get().cloned(),
             session: extensions.get().cloned(),
             tags: extensions.get().cloned(),
+            omission: Omission::of(extensions),
         }
     }
 
-    /// Fills what is missing from a source that has less to say. The session of one user never goes with another.
+    /// Fills what is missing from a source that has less to say. Neither session nor tags of one user ever go with another.
     pub(crate) fn or(self, other: Self) -> Self {
-        let is_same_user = self.user.is_none() || self.user == other.user;
+        let user = self.user.filter(User::is_known);
+        let is_same_user = user.is_none() || other.user.is_none() || user == other.user;
+        let (session, tags) = if is_same_user { (other.session, other.tags) } else { (None, None) };
+        let has_id = self.session.as_ref().is_some_and(|session| session.id().is_some());
         Self {
-            session: self.session.or(other.session.filter(|_| is_same_user)),
-            user: self.user.or(other.user),
-            tags: self.tags.or(other.tags),
+            user: user.or(other.user),
+            session: if has_id { self.session } else { session.or(self.session) },
+            tags: match (tags, self.tags) {
+                (Some(other), Some(own)) => Some(other.and(own)),
+                (other, own) => own.or(other),
+            },
+            omission: self.omission.max(other.omission),
         }
     }
 
-    /// Whether another source has nothing to add.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.user.is_some() && self.session.is_some()
-    }
-
-    /// Takes over what is said later. A tag replaces one of the same name.
+    /// Takes over what is said later. A tag replaces one of the same name; another user ends the session of the one before.
     pub(crate) fn change(&mut self, later: Self) {
-        let Self { user, session, tags } = later;
+        let Self { user, session, tags, omission } = later;
+        let is_other_user = user.is_some() && self.user.is_some() && user != self.user;
+        if is_other_user {
+            self.session = None;
+        }
         self.user = user.or(self.user.take());
         self.session = session.or(self.session.take());
         self.tags = match (self.tags.take(), tags) {
             (Some(tags), Some(later)) => Some(tags.and(later)),
             (tags, later) => later.or(tags),
         };
+        self.omission = self.omission.max(omission);
     }
 }
 

@@ -1,6 +1,9 @@
+use http::Extensions;
+
 /// Leaves a request out of all reports: it is counted as withheld, and nothing of it is recorded.
 ///
-/// Put it into the extensions of a request before the layer sees it; later,
+/// Put it into the extensions of a request before the layer sees it. Calls that are made while the request is handled in the
+/// scope of the [`identify`](crate::identify) layer are left out, too. Later,
 /// [`IdentitySlot::do_not_report`](crate::IdentitySlot::do_not_report) does the same.
 ///
 /// ```
@@ -25,3 +28,24 @@ pub struct DoNotReport;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OmitContent;
+
+/// How much of an exchange is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Omission {
+    #[default]
+    Nothing,
+    Content,
+    Everything,
+}
+
+impl Omission {
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        if extensions.get::<DoNotReport>().is_some() {
+            Self::Everything
+        } else if extensions.get::<OmitContent>().is_some() {
+            Self::Content
+        } else {
+            Self::Nothing
+        }
+    }
+}

@@ -1,7 +1,8 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use super::{Identity, Session, Tags, User, task};
+use super::task::{self, ScopeId};
+use super::{Identity, Session, Tags, User};
 
 /// Says who is asking after the layer has let a request pass: from inside a handler, after checks of its own, until the
 /// response has ended.
@@ -9,8 +10,8 @@ use super::{Identity, Session, Tags, User, task};
 /// The layer puts one into the extensions of every request that it captures. With the feature `axum` it is an extractor
 /// that never rejects: on other routes, or without a layer, it does nothing. Clones mean the same request.
 ///
-/// The last writer wins, over the extensions of the request too: a user replaces a user, a session a session, a tag one
-/// of the same name. Calls to OpenAI that are made afterwards in the scope of the [identity
+/// The last writer wins, over the extensions of the request too: a user replaces a user and ends the session of another,
+/// a session replaces a session, a tag one of the same name. Calls to OpenAI that are made afterwards in the scope of the [identity
 /// layer](crate::identify) have it too.
 ///
 /// ```
@@ -27,46 +28,48 @@ use super::{Identity, Session, Tags, User, task};
 /// let app: Router = Router::new().route("/v1/chat/completions", post(chat));
 /// ```
 #[derive(Clone, Default)]
-pub struct IdentitySlot(Place);
+pub struct IdentitySlot {
+    place: Place,
+    /// The scope that it was taken out in, by a handler: a slot that is used elsewhere says nothing about the task there.
+    scope: Option<ScopeId>,
+}
 
 #[derive(Clone, Default)]
 enum Place {
     /// No exchange is recorded.
     #[default]
     Nowhere,
-    /// It is known that the exchange is not to be reported.
-    Withheld,
+    /// The exchange is counted already: as withheld, or as dropped.
+    Settled,
     Exchange(Weak<dyn Attributed>),
 }
 
 /// An exchange to which it can still be said whose it is.
 pub(crate) trait Attributed: Send + Sync {
-    fn change(self: Arc<Self>, change: Change);
-}
-
-/// What is said of an exchange while it is under way.
-#[derive(Debug)]
-pub(crate) enum Change {
-    Identity(Identity),
-    DoNotReport,
-    OmitContent,
+    fn change(self: Arc<Self>, later: Identity);
 }
 
 impl IdentitySlot {
     pub(crate) fn of(exchange: Weak<dyn Attributed>) -> Self {
-        Self(Place::Exchange(exchange))
+        Self { place: Place::Exchange(exchange), scope: None }
     }
 
-    /// What stands in a request that is not to be reported.
-    pub(crate) fn withheld() -> Self {
-        Self(Place::Withheld)
+    /// What stands in a request that is counted already.
+    pub(crate) fn settled() -> Self {
+        Self { place: Place::Settled, scope: None }
     }
 
-    /// Whether the request that it stands in is accounted for: an outer layer records it, or has withheld it.
+    /// The slot as a handler gets it.
+    #[cfg(feature = "axum")]
+    pub(super) fn in_this_scope(self) -> Self {
+        Self { scope: task::id(), ..self }
+    }
+
+    /// Whether the request that it stands in is accounted for: an outer layer records it, or has counted it.
     pub(crate) fn is_taken(&self) -> bool {
-        match &self.0 {
+        match &self.place {
             Place::Nowhere => false,
-            Place::Withheld => true,
+            Place::Settled => true,
             Place::Exchange(exchange) => exchange.strong_count() > 0,
         }
     }
@@ -89,26 +92,24 @@ impl IdentitySlot {
     /// Sets all that is known of an identity: a user, a session, tags, or several of them.
     pub fn set(&self, identity: impl Into<Identity>) {
         let identity = identity.into();
-        task::change(&identity);
-        self.change(Change::Identity(identity));
+        if let Some(scope) = self.scope {
+            task::change(scope, &identity);
+        }
+        if let Place::Exchange(exchange) = &self.place
+            && let Some(exchange) = exchange.upgrade()
+        {
+            exchange.change(identity);
+        }
     }
 
     /// Leaves the request out of all reports: it is counted as withheld.
     pub fn do_not_report(&self) {
-        self.change(Change::DoNotReport);
+        self.set(Identity::new().do_not_report());
     }
 
     /// Leaves the content of the request and its answer out of the report, as [`OmitContent`](crate::OmitContent) does.
     pub fn omit_content(&self) {
-        self.change(Change::OmitContent);
-    }
-
-    fn change(&self, change: Change) {
-        if let Place::Exchange(exchange) = &self.0
-            && let Some(exchange) = exchange.upgrade()
-        {
-            exchange.change(change);
-        }
+        self.set(Identity::new().omit_content());
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
@@ -10,7 +11,18 @@ use pin_project_lite::pin_project;
 use super::Identity;
 
 tokio::task_local! {
-    static CURRENT: RefCell<Identity>;
+    static CURRENT: (ScopeId, RefCell<Identity>);
+}
+
+/// Tells scopes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ScopeId(u64);
+
+impl ScopeId {
+    pub(super) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Relaxed))
+    }
 }
 
 pin_project! {
@@ -21,6 +33,7 @@ pin_project! {
         #[pin]
         inner: F,
         identity: Identity,
+        id: ScopeId,
     }
 }
 
@@ -50,20 +63,20 @@ impl Identity {
     /// # }
     /// ```
     pub fn scope<F: Future>(self, future: F) -> Scope<F> {
-        Scope { inner: future, identity: self }
+        Scope { inner: future, identity: self, id: ScopeId::new() }
     }
 
     /// The identity in whose scope this is called; an empty one outside of any.
     pub fn current() -> Self {
-        CURRENT.try_with(|current| current.borrow().clone()).unwrap_or_default()
+        CURRENT.try_with(|(_, current)| current.borrow().clone()).unwrap_or_default()
     }
 
     /// Runs a function in the scope of this identity, which takes over what is said of it meanwhile.
-    pub(super) fn enter<T>(&mut self, function: impl FnOnce() -> T) -> T {
+    pub(super) fn enter<T>(&mut self, id: ScopeId, function: impl FnOnce() -> T) -> T {
         let mut after = Self::default();
-        let result = CURRENT.sync_scope(RefCell::new(std::mem::take(self)), || {
+        let result = CURRENT.sync_scope((id, RefCell::new(std::mem::take(self))), || {
             let result = function();
-            after = CURRENT.with(RefCell::take);
+            after = CURRENT.with(|(_, current)| current.take());
             result
         });
         *self = after;
@@ -72,6 +85,12 @@ impl Identity {
 }
 
 impl<F> Scope<F> {
+    /// The same in a scope that is known already.
+    #[cfg(feature = "axum")]
+    pub(super) fn with(identity: Identity, id: ScopeId, inner: F) -> Self {
+        Self { inner, identity, id }
+    }
+
     /// The identity, as it is now.
     #[cfg(feature = "axum")]
     pub(super) fn identity(self: Pin<&mut Self>) -> Identity {
@@ -84,11 +103,21 @@ impl<F: Future> Future for Scope<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        this.identity.enter(|| this.inner.poll(cx))
+        this.identity.enter(*this.id, || this.inner.poll(cx))
     }
 }
 
-/// Says something of the identity of this scope, if there is one.
-pub(super) fn change(identity: &Identity) {
-    let _ = CURRENT.try_with(|current| current.borrow_mut().change(identity.clone()));
+/// The scope that this is called in.
+#[cfg(feature = "axum")]
+pub(super) fn id() -> Option<ScopeId> {
+    CURRENT.try_with(|(id, _)| *id).ok()
+}
+
+/// Says something of the identity of this scope, if it is the one that is meant.
+pub(super) fn change(meant: ScopeId, identity: &Identity) {
+    let _ = CURRENT.try_with(|(id, current)| {
+        if *id == meant {
+            current.borrow_mut().change(identity.clone());
+        }
+    });
 }

@@ -3,13 +3,15 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// The request or the response of an interaction: text, and a tree once a hook has asked for one.
 #[derive(Clone)]
 pub(crate) struct Body {
     text: Text,
     tree: Option<Value>,
+    /// How long it was, if its content was left out.
+    whole_len: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -28,16 +30,29 @@ impl Body {
         }
     }
 
-    /// How long the JSON text is, or was before it became a tree.
+    /// How long the JSON text is.
     pub(crate) fn len(&self) -> usize {
-        self.text.raw().get().len()
+        self.text().len()
     }
 
-    /// Changes the text, before there is a tree.
+    /// How long the JSON text was before its content was left out.
+    pub(super) fn whole_len(&self) -> usize {
+        self.whole_len.unwrap_or_else(|| self.len())
+    }
+
+    /// Puts in its place what is left without the content.
+    pub(super) fn omit(&mut self, left: Box<RawValue>) {
+        *self = Self { whole_len: Some(self.whole_len()), ..left.into() };
+    }
+
+    /// Changes the text.
     pub(crate) fn change(&mut self, change: impl FnOnce(Box<RawValue>) -> Box<RawValue>) {
-        if let Text::Own(raw) = &mut self.text {
-            *raw = change(std::mem::take(raw));
-        }
+        let tree = self.tree.take().and_then(|tree| to_raw_value(&tree).ok());
+        let raw = tree.unwrap_or_else(|| match &mut self.text {
+            Text::Own(raw) => std::mem::take(raw),
+            Text::Shared(raw) => (**raw).to_owned(),
+        });
+        self.text = Text::Own(change(raw));
     }
 
     /// Makes copies cheap.
@@ -60,7 +75,7 @@ impl Body {
 
 impl From<Box<RawValue>> for Body {
     fn from(raw: Box<RawValue>) -> Self {
-        Self { text: Text::Own(raw), tree: None }
+        Self { text: Text::Own(raw), tree: None, whole_len: None }
     }
 }
 

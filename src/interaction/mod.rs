@@ -161,20 +161,21 @@ impl Interaction {
     /// [`omit_content`](Self::omit_content) leaves of it, so that nothing escapes a hook.
     pub fn request_mut(&mut self) -> &mut Value {
         let kind = self.kind;
-        self.request.tree_or(|text| omitted::request(kind, text))
+        self.request.tree_or(|text| omitted::request(kind, text, text.len()))
     }
 
     /// The response as a tree, to be changed; see [`request_mut`](Self::request_mut).
     pub fn response_mut(&mut self) -> &mut Value {
         let kind = self.kind;
-        self.response.tree_or(|text| omitted::response(kind, text))
+        self.response.tree_or(|text| omitted::response(kind, text, text.len()))
     }
 
     /// Leaves the content out: of request and response remain ids, model and usage, and the lengths as
     /// `{"omitted":{"bytes":…}}`. Images are not uploaded.
     pub fn omit_content(&mut self) {
-        self.request = omitted::request(self.kind, &self.request.text()).into();
-        self.response = omitted::response(self.kind, &self.response.text()).into();
+        let (request, response) = (&mut self.request, &mut self.response);
+        request.omit(omitted::request(self.kind, &request.text(), request.whole_len()));
+        response.omit(omitted::response(self.kind, &response.text(), response.whole_len()));
         self.images.clear();
     }
 

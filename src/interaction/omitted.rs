@@ -37,8 +37,8 @@ struct Omitted {
     bytes: usize,
 }
 
-pub(super) fn request(kind: InteractionKind, json: &str) -> Box<RawValue> {
-    let known = Known::of(json);
+pub(super) fn request(kind: InteractionKind, json: &str, bytes: usize) -> Box<RawValue> {
+    let known = Known::of(json, bytes);
     raw(&match kind {
         InteractionKind::Chat | InteractionKind::Assistant => Known { messages: Some([]), ..known },
         InteractionKind::Completion | InteractionKind::Image => Known { prompt: Some(""), ..known },
@@ -46,8 +46,8 @@ pub(super) fn request(kind: InteractionKind, json: &str) -> Box<RawValue> {
     })
 }
 
-pub(super) fn response(kind: InteractionKind, json: &str) -> Box<RawValue> {
-    let known = Known::of(json);
+pub(super) fn response(kind: InteractionKind, json: &str, bytes: usize) -> Box<RawValue> {
+    let known = Known::of(json, bytes);
     raw(&match kind {
         InteractionKind::Chat | InteractionKind::Assistant | InteractionKind::Completion => {
             Known { choices: Some([]), ..known }
@@ -58,9 +58,18 @@ pub(super) fn response(kind: InteractionKind, json: &str) -> Box<RawValue> {
 }
 
 impl<'a> Known<'a> {
-    fn of(json: &'a str) -> Self {
-        let known = serde_json::from_str(json).unwrap_or_default();
-        Self { omitted: Omitted { bytes: json.len() }, ..known }
+    fn of(json: &'a str, bytes: usize) -> Self {
+        let known: Self = serde_json::from_str(json).unwrap_or_default();
+        let scalar = |raw: Option<&'a RawValue>| raw.filter(|raw| !raw.get().starts_with(['{', '[']));
+        Self {
+            id: scalar(known.id),
+            object: scalar(known.object),
+            created: scalar(known.created),
+            model: scalar(known.model),
+            usage: known.usage,
+            omitted: Omitted { bytes },
+            ..Self::default()
+        }
     }
 }
 

@@ -17,12 +17,13 @@ pin_project! {
         #[pin]
         inner: F,
         capture: Option<Capture>,
+        marks_task: bool,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, capture: Option<Capture>) -> Self {
-        Self { inner, capture }
+    pub(super) fn new(inner: F, capture: Option<Capture>, marks_task: bool) -> Self {
+        Self { inner, capture, marks_task }
     }
 }
 
@@ -35,8 +36,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let marks_task = this.capture.as_ref().is_some_and(Capture::marks_task);
-        let polled = within(marks_task, || this.inner.poll(cx));
+        let polled = within(*this.marks_task, || this.inner.poll(cx));
         // The inner service has done what it can for now: whoever waits, waits for something slower than this.
         if let Some(capture) = this.capture {
             capture.announce();
@@ -45,7 +45,7 @@ where
             Ok(response) => {
                 let (parts, body) = response.into_parts();
                 let tap = this.capture.take().map(|capture| capture.respond(parts.status, &parts.headers));
-                Poll::Ready(Ok(Response::from_parts(parts, ResponseBody::new(body, tap))))
+                Poll::Ready(Ok(Response::from_parts(parts, ResponseBody::new(body, tap, *this.marks_task))))
             }
             Err(error) => {
                 if let Some(capture) = this.capture.take() {

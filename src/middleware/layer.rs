@@ -5,7 +5,7 @@ use tower::{BoxError, Layer, Service};
 
 use super::service::Reconify;
 use super::tracker::Tracker;
-use crate::config::Config;
+use crate::config::{Capturing, Config};
 use crate::delivery::HttpTransport;
 use crate::endpoint::Endpoints;
 use crate::report::Report;
@@ -32,6 +32,7 @@ use crate::reporter::Reporter;
 pub struct ReconifyLayer {
     reporter: Reporter,
     endpoints: Arc<Endpoints>,
+    capturing: Capturing,
 }
 
 impl ReconifyLayer {
@@ -42,7 +43,11 @@ impl ReconifyLayer {
                 let destination = destination.clone();
                 Self::start(config, || HttpTransport::new(destination))
             }
-            None => Self { reporter: Reporter::disabled(), endpoints: Arc::default() },
+            None => Self {
+                reporter: Reporter::disabled(),
+                endpoints: Arc::default(),
+                capturing: config.capturing,
+            },
         }
     }
 
@@ -84,12 +89,12 @@ impl ReconifyLayer {
         S::Error: Into<BoxError>,
     {
         let endpoints = Arc::new(config.endpoints.clone());
-        Self { reporter: Reporter::start(config, transport), endpoints }
+        let capturing = config.capturing;
+        Self { reporter: Reporter::start(config, transport), endpoints, capturing }
     }
 
-    pub(super) fn tracker(&self) -> Option<Tracker> {
-        let intake = self.reporter.intake()?.clone();
-        Some(Tracker { intake, endpoints: Arc::clone(&self.endpoints) })
+    pub(super) fn tracker(&self) -> Tracker {
+        Tracker::new(self.reporter.intake().cloned(), Arc::clone(&self.endpoints), self.capturing)
     }
 
     /// The reporter that all clones of this layer share.

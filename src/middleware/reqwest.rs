@@ -12,7 +12,7 @@ use reqwest::{Body, Request, Response, ResponseBuilderExt};
 use tower::Service;
 
 use super::service::Reconify;
-use super::tracker::Tracker;
+use super::tracker::{Begun, Tracker};
 use crate::capture::{Capture, RequestBody, ResponseBody, Tap, within};
 
 /// Calls that a reqwest client makes are captured as they pass: `ServiceBuilder::new().layer(layer).service(client)`.
@@ -34,23 +34,24 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let capture =
-            self.tracker.as_ref().and_then(|tracker| begin(tracker, &mut request, &mut Extensions::new()));
-        let marks_task = capture.as_ref().is_some_and(Capture::marks_task);
-        ReqwestFuture::new(within(marks_task, || self.inner.call(request)), capture)
+        let (capture, marks_task) = begin(&self.tracker, &mut request, &mut Extensions::new());
+        ReqwestFuture::new(within(marks_task, || self.inner.call(request)), capture, marks_task)
     }
 }
 
-/// Begins to record a request.
+/// Begins to record a request, and says whether what handles it is to be known as that.
 pub(super) fn begin(
     tracker: &Tracker,
     request: &mut Request,
     extensions: &mut Extensions,
-) -> Option<Capture> {
+) -> (Option<Capture>, bool) {
     let endpoint = tracker.endpoint(request.method(), request.url().path());
-    let (capture, tap) = tracker.begin(endpoint, request.headers_mut(), extensions, true)?;
-    record(request.body_mut(), tap);
-    Some(capture)
+    let Begun { recorded, marks_task } = tracker.begin(endpoint, request.headers_mut(), extensions, true);
+    let capture = recorded.map(|(capture, tap)| {
+        record(request.body_mut(), tap);
+        capture
+    });
+    (capture, marks_task)
 }
 
 /// Records a body that is at hand; one that is not is recorded as it passes.
@@ -85,12 +86,13 @@ pin_project! {
         #[pin]
         inner: F,
         capture: Option<Capture>,
+        marks_task: bool,
     }
 }
 
 impl<F> ReqwestFuture<F> {
-    pub(super) fn new(inner: F, capture: Option<Capture>) -> Self {
-        Self { inner, capture }
+    pub(super) fn new(inner: F, capture: Option<Capture>, marks_task: bool) -> Self {
+        Self { inner, capture, marks_task }
     }
 }
 
@@ -102,14 +104,13 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let marks_task = this.capture.as_ref().is_some_and(Capture::marks_task);
-        let polled = within(marks_task, || this.inner.poll(cx));
+        let polled = within(*this.marks_task, || this.inner.poll(cx));
         if let Some(capture) = this.capture {
             capture.announce();
         }
         let result = ready!(polled);
         Poll::Ready(match (result, this.capture.take()) {
-            (Ok(response), Some(capture)) => Ok(respond(response, capture)),
+            (Ok(response), Some(capture)) => Ok(respond(response, capture, *this.marks_task)),
             (Err(error), Some(capture)) => {
                 capture.fail();
                 Err(error)
@@ -120,12 +121,12 @@ where
 }
 
 /// The response with its body recorded. Its URL would be lost on the way: reqwest keeps it beside the parts.
-fn respond(response: Response, capture: Capture) -> Response {
+fn respond(response: Response, capture: Capture, marks_task: bool) -> Response {
     let url = response.url().clone();
     let (mut parts, body) = http::Response::from(response).into_parts();
     let tap = capture.respond(parts.status, &parts.headers);
     if let Ok(with_url) = http::Response::builder().url(url).body(()) {
         parts.extensions.extend(with_url.into_parts().0.extensions);
     }
-    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, Some(tap)))).into()
+    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, Some(tap), marks_task))).into()
 }

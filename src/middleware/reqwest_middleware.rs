@@ -4,6 +4,7 @@ use reqwest_middleware::{Middleware, Next, Result};
 
 use super::layer::ReconifyLayer;
 use super::reqwest::{ReqwestFuture, begin};
+use crate::identity::IdentitySlot;
 
 /// A layer is a middleware for `reqwest_middleware::ClientBuilder::with`, and with that for whatever takes such a client.
 ///
@@ -31,7 +32,13 @@ impl Middleware for ReconifyLayer {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let capture = self.tracker().and_then(|tracker| begin(&tracker, &mut request, extensions));
-        ReqwestFuture::new(next.run(request, extensions), capture).await
+        let (capture, marks_task) = begin(&self.tracker(), &mut request, extensions);
+        let is_recorded = capture.is_some();
+        let result = ReqwestFuture::new(next.run(request, extensions), capture, marks_task).await;
+        if is_recorded {
+            // A further attempt with these extensions is an exchange of its own.
+            extensions.remove::<IdentitySlot>();
+        }
+        result
     }
 }

@@ -6,8 +6,8 @@ use http_body::Body;
 use tower::Service;
 
 use super::future::ResponseFuture;
-use super::tracker::Tracker;
-use crate::capture::{Capture, RequestBody, ResponseBody, within};
+use super::tracker::{Begun, Tracker};
+use crate::capture::{RequestBody, ResponseBody, within};
 
 /// A service that passes every request to an inner one and reports the interactions with a model among them.
 ///
@@ -19,11 +19,11 @@ use crate::capture::{Capture, RequestBody, ResponseBody, within};
 #[derive(Clone, Debug)]
 pub struct Reconify<S> {
     pub(super) inner: S,
-    pub(super) tracker: Option<Tracker>,
+    pub(super) tracker: Tracker,
 }
 
 impl<S> Reconify<S> {
-    pub(super) fn new(inner: S, tracker: Option<Tracker>) -> Self {
+    pub(super) fn new(inner: S, tracker: Tracker) -> Self {
         Self { inner, tracker }
     }
 
@@ -59,13 +59,11 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        let begun = self.tracker.as_ref().and_then(|tracker| {
-            let endpoint = tracker.endpoint(&parts.method, parts.uri.path());
-            tracker.begin(endpoint, &mut parts.headers, &mut parts.extensions, false)
-        });
-        let (capture, tap) = begun.unzip();
+        let endpoint = self.tracker.endpoint(&parts.method, parts.uri.path());
+        let Begun { recorded, marks_task } =
+            self.tracker.begin(endpoint, &mut parts.headers, &mut parts.extensions, false);
+        let (capture, tap) = recorded.unzip();
         let request = Request::from_parts(parts, RequestBody::new(body, tap));
-        let marks_task = capture.as_ref().is_some_and(Capture::marks_task);
-        ResponseFuture::new(within(marks_task, || self.inner.call(request)), capture)
+        ResponseFuture::new(within(marks_task, || self.inner.call(request)), capture, marks_task)
     }
 }

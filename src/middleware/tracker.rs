@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::{Extensions, HeaderMap, Method};
 
 use crate::capture::{Capture, Tap};
-use crate::config::IdentityHeaders;
+use crate::config::{Capturing, IdentityHeaders};
 use crate::endpoint::{Endpoint, Endpoints};
 use crate::identity::remove_headers;
 use crate::queue::Intake;
@@ -11,11 +11,24 @@ use crate::queue::Intake;
 /// What a service needs to recognise and capture exchanges, whatever its requests are made of.
 #[derive(Clone, Debug)]
 pub(super) struct Tracker {
-    pub(super) intake: Intake,
-    pub(super) endpoints: Arc<Endpoints>,
+    /// `None` for a disabled layer.
+    intake: Option<Intake>,
+    endpoints: Arc<Endpoints>,
+    capturing: Capturing,
+}
+
+/// A request that may have begun to be recorded.
+pub(super) struct Begun {
+    pub(super) recorded: Option<(Capture, Tap)>,
+    /// What handles it is to be known as that.
+    pub(super) marks_task: bool,
 }
 
 impl Tracker {
+    pub(super) fn new(intake: Option<Intake>, endpoints: Arc<Endpoints>, capturing: Capturing) -> Self {
+        Self { intake, endpoints, capturing }
+    }
+
     /// The endpoint that is called, if it is one to be captured.
     pub(super) fn endpoint(&self, method: &Method, path: &str) -> Option<Endpoint> {
         self.endpoints.of(method, path)
@@ -28,13 +41,16 @@ impl Tracker {
         headers: &mut HeaderMap,
         extensions: &mut Extensions,
         is_leaving: bool,
-    ) -> Option<(Capture, Tap)> {
-        let begun = endpoint.and_then(|endpoint| Capture::begin(&self.intake, endpoint, headers, extensions));
-        match self.intake.capturing().identity_headers {
+    ) -> Begun {
+        let recorded = match (&self.intake, endpoint) {
+            (Some(intake), Some(endpoint)) => Capture::begin(intake, endpoint, headers, extensions),
+            _ => None,
+        };
+        match self.capturing.identity_headers {
             IdentityHeaders::Ignore => {}
             IdentityHeaders::Read if !is_leaving => {}
             IdentityHeaders::Read | IdentityHeaders::Take => remove_headers(headers),
         }
-        begun
+        Begun { recorded, marks_task: endpoint.is_some() && self.capturing.outermost_only }
     }
 }

@@ -9,6 +9,7 @@ use super::{images, media};
 use crate::config::{Media, Reporting, Responses};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Ended, Exchange, Message, Response};
+use crate::identity::Omission;
 use crate::interaction::{Details, Image, Interaction, InteractionKind};
 use crate::outcome::Outcome;
 use crate::stats::{DropReason, Settlement, WithholdReason};
@@ -42,7 +43,7 @@ pub(crate) fn translate(
         limit: exchange.admission.budget().body_limit(),
         is_translated: reporting.responses == Responses::Chat,
     };
-    if exchange.is_withheld {
+    if exchange.identity.omission == Omission::Everything {
         return Err(Settlement::Withheld(WithholdReason::OptedOut));
     }
     let with_failures = reporting.failures;
@@ -112,7 +113,7 @@ pub(crate) fn translate(
         details,
         images,
     };
-    if exchange.omits_content {
+    if interaction.identity.omission == Omission::Content {
         interaction.omit_content();
     }
     Ok(interaction)

@@ -169,7 +169,12 @@ fn names(report: &str) -> Vec<String> {
     }
     let report: Value = serde_json::from_str(report).unwrap();
     let names = match &report["upload"]["filename"] {
-        Value::Null => report["response"]["data"].as_array().cloned().unwrap_or_default(),
+        Value::Null => {
+            let list = |path: &str| report["response"].pointer(path).and_then(Value::as_array).cloned();
+            let calls = list("/choices/0/message/tool_calls").unwrap_or_default();
+            let results = calls.iter().map(|call| call["image_generation_call"]["result"].clone());
+            list("/data").unwrap_or_default().into_iter().chain(results).collect()
+        }
         name => vec![name.clone()],
     };
     names.iter().filter_map(Value::as_str).map(str::to_owned).collect()
