@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::Se
 use crate::config::Limits;
 use crate::stats::{Counters, DropReason, Settlement, Stats, WithholdReason};
 
-/// What a report may have more than the bodies that it was made from: an envelope with all fields of a user has less.
+/// What a report may have more than the bodies that it was made from: an envelope with all fields of a user has less,
+/// unless they, or tags, are longer than any name.
 const ENVELOPE: usize = 4 * 1024;
 
 /// How much may be held at once, and how much is.

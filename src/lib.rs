@@ -64,12 +64,14 @@
 //! A call to OpenAI that a handler makes through a layer on the way out has the identity of the request that is handled:
 //! `identify` opens a [scope](Identity::scope) for it, which also holds while the body of the response is streamed.
 //! [`Identity::current`] carries it into a spawned task. A user or session that the outgoing request carries itself comes
-//! first, and the session of one user never goes with another. Headers mean nothing unless a
+//! first; neither session nor tags of one user go with another. With `reqwest` requests only scope and headers count:
+//! nobody sees their extensions. Headers mean nothing unless a
 //! [setting](ConfigBuilder::identity_headers) says otherwise: whoever sends a request could forge them.
 //!
 //! What is not to be reported: a request with [`DoNotReport`] in its extensions, the content of one with [`OmitContent`],
 //! sessions that are not in the [sample](ConfigBuilder::sample), and what a [hook](ConfigBuilder::before_send) redacts or
-//! leaves out. All of it is counted as withheld.
+//! leaves out. What is not reported at all is counted as withheld. An [`Identity`] can ask for the same for all calls in its
+//! [scope](Identity::do_not_report).
 //!
 //! # On the way out
 //!

@@ -228,7 +228,11 @@ async fn whatever_is_escaped_the_length_is_that_of_the_data() {
 async fn what_is_reported_by_hand_has_no_media_either() {
     let mut observed = eliding();
     let asked = json!({"messages": [{"image_url": {"url": "data:image/png;base64,aGVsbG8="}}]});
-    observed.layer.reporter().report(Interaction::new(InteractionKind::Chat, &asked, &json!({})).unwrap());
-    let report = observed.report().await;
+    let mut interaction = Interaction::new(InteractionKind::Chat, &asked, &json!({})).unwrap();
+    observed.layer.reporter().report(interaction.clone());
+    interaction.request_mut()["seen"] = true.into();
+    observed.layer.reporter().report(interaction);
+    let [report, seen] = [observed.report().await, observed.report().await];
+    assert_eq!(seen["request"]["messages"], report["request"]["messages"], "of a tree, too");
     assert_eq!(report["request"]["messages"][0]["image_url"]["url"], "image/png, 5 bytes");
 }

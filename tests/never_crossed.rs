@@ -222,7 +222,7 @@ async fn what_is_left_out_takes_the_calls_that_are_made_meanwhile_with_it() {
         if is_scoped {
             app = app.layer(identify::<Carried>());
         }
-        call(app, asked_with(|extensions| drop(extensions.insert(DoNotReport)))).await;
+        call(app, asked_with(|extensions| _ = extensions.insert(DoNotReport))).await;
         let (reports, stats) = observed.settle().await;
         assert!(reports.is_empty(), "{reports:?}");
         assert_eq!(stats.captured, stats.withheld(WithholdReason::OptedOut));
@@ -255,8 +255,8 @@ async fn pass_on(outer: &ReconifyLayer, inner: &ReconifyLayer, change: fn(&mut E
 async fn what_a_gateway_asks_for_on_the_way_is_heard_by_the_layer_that_records() {
     let mut observed = observed();
     let layer = observed.layer.clone();
-    pass_on(&layer, &layer, |extensions| drop(extensions.insert(DoNotReport))).await;
-    pass_on(&layer, &layer, |extensions| drop(extensions.insert(OmitContent))).await;
+    pass_on(&layer, &layer, |extensions| _ = extensions.insert(DoNotReport)).await;
+    pass_on(&layer, &layer, |extensions| _ = extensions.insert(OmitContent)).await;
     let (reports, stats) = observed.settle().await;
     assert_eq!((stats.captured, stats.withheld(WithholdReason::OptedOut)), (2, 1));
     assert!(reports.len() == 1 && reports[0]["response"]["omitted"].is_object(), "{reports:?}");

@@ -360,3 +360,34 @@ async fn a_middleware_client_is_captured_with_the_identity_of_its_extensions() {
     assert_eq!(json!([report["user"]["userId"], report["session"]]), json!(["u", "s"]));
     assert_eq!(report["request"], serde_json::from_str::<Value>(CHAT).unwrap());
 }
+
+#[cfg(feature = "reqwest-middleware")]
+#[tokio::test]
+async fn an_attempt_with_the_same_extensions_is_an_exchange_of_its_own() {
+    /// Asks twice, and holds both answers.
+    struct Twice;
+
+    #[async_trait::async_trait]
+    impl reqwest_middleware::Middleware for Twice {
+        async fn handle(
+            &self,
+            request: reqwest::Request,
+            extensions: &mut axum::http::Extensions,
+            next: reqwest_middleware::Next<'_>,
+        ) -> reqwest_middleware::Result<reqwest::Response> {
+            let first = next.clone().run(request.try_clone().unwrap(), extensions).await?;
+            let second = next.run(request, extensions).await;
+            drop(first);
+            second
+        }
+    }
+
+    let mut observed = observed();
+    let address = openai().await;
+    let client =
+        reqwest_middleware::ClientBuilder::new(client()).with(Twice).with(observed.layer.clone()).build();
+    let response =
+        client.post(format!("http://{address}/v1/chat/completions")).body(CHAT).send().await.unwrap();
+    response.bytes().await.unwrap();
+    assert_eq!(observed.settle().await.1.captured, 2);
+}

@@ -4,12 +4,10 @@
 
 use std::convert::Infallible;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::middleware::Next;
-use axum::response::Response;
-use tower_reconify::{Session, User};
+use tower_reconify::{Identity, Session, User};
 
 pub(crate) const HEADERS: [&str; 3] = ["x-user-id", "x-user-email", "x-session-id"];
 
@@ -34,16 +32,11 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Attaches to a request what the extractor found.
-pub(crate) async fn identify(caller: Caller, mut request: Request, next: Next) -> Response {
-    let extensions = request.extensions_mut();
-    if let Some(user) = caller.user {
-        extensions.insert(user);
+impl From<Caller> for Identity {
+    fn from(Caller { user, session }: Caller) -> Self {
+        let user = Self::from(user);
+        session.map_or(user.clone(), |session| user.with_session(session))
     }
-    if let Some(session) = caller.session {
-        extensions.insert(session);
-    }
-    next.run(request).await
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

@@ -18,12 +18,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::from_fn;
 use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tower_reconify::{ReconifyLayer, Reporter};
+use tower_reconify::{ReconifyLayer, Reporter, identify};
 
 use crate::settings::Settings;
 
@@ -68,7 +67,7 @@ async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
         .with_state(proxy::Upstream::new(settings.upstream.clone())?)
         .layer(reconify.clone())
         // Added last, so it runs first: the layer finds the user in the request.
-        .layer(from_fn(identity::identify));
+        .layer(identify::<identity::Caller>());
 
     let listener = TcpListener::bind(&settings.listen).await.map_err(|error| {
         format!(

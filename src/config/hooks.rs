@@ -68,7 +68,8 @@ impl ConfigBuilder {
     /// Shows every interaction to a hook before it is reported: to redact, to tag, or to leave it out (`None`, counted as
     /// withheld).
     ///
-    /// It runs on threads of the reporter, up to two at once, never on the caller's task. JSON is parsed only for a hook
+    /// It runs on threads of the reporter, up to two at once, never on the caller's task. It must not wait for the reporter
+    /// (`flush`), which waits for it. JSON is parsed only for a hook
     /// that asks for a tree. If it panics, the report goes without content ([`Interaction::omit_content`]), and
     /// [`Stats::hook_panics`](crate::Stats::hook_panics) counts it. An answer with image data has lost that already: the
     /// images follow as uploads, unless [`media`](Self::media) leaves them out or the hook omits the content.

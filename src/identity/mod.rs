@@ -127,13 +127,13 @@ impl Identity {
         user.map(|user| extensions.insert(user));
         tags.map(|tags| extensions.insert(tags));
         match session {
-            Some(session) => drop(extensions.insert(session)),
-            None => drop(extensions.remove::<Session>()),
+            Some(session) => _ = extensions.insert(session),
+            None => _ = extensions.remove::<Session>(),
         }
         match omission {
             Omission::Nothing => {}
-            Omission::Content => drop(extensions.insert(OmitContent)),
-            Omission::Everything => drop(extensions.insert(DoNotReport)),
+            Omission::Content => _ = extensions.insert(OmitContent),
+            Omission::Everything => _ = extensions.insert(DoNotReport),
         }
     }
 

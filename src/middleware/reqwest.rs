@@ -18,8 +18,8 @@ use crate::capture::{Capture, RequestBody, ResponseBody, Tap, within};
 /// Calls that a reqwest client makes are captured as they pass: `ServiceBuilder::new().layer(layer).service(client)`.
 ///
 /// A buffered request body stays as it is, so that redirects with 307 and 308 and retries go on working; it is recorded
-/// without a copy. The response keeps status, URL, version, remote address and streaming. Extensions of a reqwest request
-/// are out of reach: who is asking comes from the [scope](crate::Identity::scope) of the call, or from
+/// without a copy. The response keeps status, URL, version, remote address and streaming. The extensions of a reqwest
+/// request are private: who is asking comes from the [scope](crate::Identity::scope) of the call, or from
 /// [headers](crate::ConfigBuilder::identity_headers), which do not leave.
 impl<S> Service<Request> for Reconify<S>
 where
