@@ -101,7 +101,9 @@ impl Capture {
     /// Sees to it that the worker is awake when the exchange ends.
     pub(crate) fn announce(&self) {
         let Some(in_flight) = &self.guard.0 else { return };
-        if !in_flight.is_announced.swap(true, Relaxed) {
+        // Only the response's side comes here: one task at a time.
+        if !in_flight.is_announced.load(Relaxed) {
+            in_flight.is_announced.store(true, Relaxed);
             // `scope(service.call(request))` makes the call before it opens the scope.
             let around = Identity::current();
             if !around.is_empty() {
