@@ -105,9 +105,12 @@ fn bad_gateway(error: OpenAIError) -> (StatusCode, String) {
     (StatusCode::BAD_GATEWAY, error.to_string())
 }
 
-/// The retries go by async-openai's errors; what the filter returns is boxed.
+/// The filter boxes every error; the retries, and whoever calls, go by async-openai's own.
 fn openai_error(error: BoxError) -> OpenAIError {
-    error.downcast::<reqwest::Error>().map_or_else(OpenAIError::from, |error| OpenAIError::Reqwest(*error))
+    error.downcast().map(|error| *error).unwrap_or_else(|error| match error.downcast() {
+        Ok(error) => OpenAIError::Reqwest(*error),
+        Err(error) => error.into(),
+    })
 }
 
 /// Who is logged in, by a token that here is just a name: a stand-in for what an application verifies.

@@ -63,8 +63,47 @@ fn client(server: SocketAddr) -> Client {
     Client::build(http(), config)
 }
 
+/// The filter boxes every error; the retries, and whoever calls, go by async-openai's own.
 fn openai_error(error: BoxError) -> OpenAIError {
-    error.downcast::<reqwest::Error>().map_or_else(OpenAIError::from, |error| OpenAIError::Reqwest(*error))
+    error.downcast().map(|error| *error).unwrap_or_else(|error| match error.downcast() {
+        Ok(error) => OpenAIError::Reqwest(*error),
+        Err(error) => error.into(),
+    })
+}
+
+/// With the layer inside of the retries, as in the example.
+fn inside(server: &Upstream, observed: &Observed) -> Client {
+    client(server.address).with_http_service(
+        ServiceBuilder::new()
+            .layer(OpenAIRetryLayer::new(1))
+            .map_err(openai_error)
+            .filter_async(|factory: HttpRequestFactory| async move { factory.build().await })
+            .layer(observed.layer.clone())
+            .service(http()),
+    )
+}
+
+/// With the layer outside of the retries, as in the README.
+fn outside(server: &Upstream, observed: &Observed) -> Client {
+    client(server.address).with_http_service(
+        ServiceBuilder::new()
+            .map_err(openai_error)
+            .filter_async(|factory: HttpRequestFactory| async move { factory.build().await })
+            .layer(observed.layer.clone())
+            .map_request(again)
+            .layer(OpenAIRetryLayer::new(1))
+            .service(ReqwestService::new(http())),
+    )
+}
+
+/// A factory of clones: the layer leaves a buffered body as it is, so that it can be cloned.
+fn again(request: reqwest::Request) -> HttpRequestFactory {
+    HttpRequestFactory::new(move || {
+        let clone = request.try_clone();
+        async {
+            clone.ok_or_else(|| OpenAIError::InvalidArgument("the body can be sent once only".to_owned()))
+        }
+    })
 }
 
 /// Asks one question, as a user, and returns what is reported of it.
@@ -89,14 +128,7 @@ async fn ask(client: Client, server: &Upstream, mut observed: Observed) -> (Vec<
 #[tokio::test]
 async fn inside_the_retries_every_attempt_is_an_interaction() {
     let (server, observed) = (flaky_server().await, observed());
-    let service = ServiceBuilder::new()
-        .layer(OpenAIRetryLayer::default())
-        .map_err(openai_error)
-        .filter_async(|factory: HttpRequestFactory| async move { factory.build().await })
-        .layer(observed.layer.clone())
-        .service(http());
-    let client = client(server.address).with_http_service(service);
-    let (reports, stats) = ask(client, &server, observed).await;
+    let (reports, stats) = ask(inside(&server, &observed), &server, observed).await;
     assert_eq!((reports.len(), stats.captured), (2, 2));
     // The retries drop the answer to the first attempt unread: its message never arrived.
     let is_refusal = |report: &&Value| report["response"]["error"]["type"] == "refused";
@@ -106,26 +138,28 @@ async fn inside_the_retries_every_attempt_is_an_interaction() {
 #[tokio::test]
 async fn outside_the_retries_a_call_is_one_interaction_with_the_last_answer() {
     let (server, observed) = (flaky_server().await, observed());
-    let service = ServiceBuilder::new()
-        .filter_async(|factory: HttpRequestFactory| async move { factory.build().await })
-        .layer(observed.layer.clone())
-        .map_request(again)
-        .layer(OpenAIRetryLayer::default())
-        .service(ReqwestService::new(http()));
-    let client = client(server.address).with_http_service(service);
-    let (reports, stats) = ask(client, &server, observed).await;
+    let (reports, stats) = ask(outside(&server, &observed), &server, observed).await;
     assert_eq!((reports.len(), stats.captured), (1, 1));
     assert_eq!(reports[0]["response"]["choices"][0]["message"]["content"], "Meow.");
 }
 
-/// A factory of clones: the layer leaves a buffered body as it is, so that it can be cloned.
-fn again(request: reqwest::Request) -> HttpRequestFactory {
-    HttpRequestFactory::new(move || {
-        let clone = request.try_clone();
-        async {
-            clone.ok_or_else(|| OpenAIError::InvalidArgument("the body can be sent once only".to_owned()))
-        }
+#[tokio::test]
+async fn what_openai_refuses_in_the_end_is_its_own_error_for_whoever_calls() {
+    let server = Upstream::start(|_, _| {
+        let mut refused = support::json(r#"{"error":{"message":"Slower.","type":"requests"}}"#);
+        *refused.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        refused.headers_mut().insert("retry-after", HeaderValue::from_static("0"));
+        refused
     })
+    .await;
+    for (client_of, attempts) in [(inside as fn(&Upstream, &Observed) -> Client, 2), (outside, 1)] {
+        let mut observed = observed();
+        let client = client_of(&server, &observed);
+        let error = client.responses().create(CreateResponse::default()).await.unwrap_err();
+        let OpenAIError::ApiError(error) = error else { panic!("{error:?}") };
+        assert_eq!((error.status_code.as_u16(), error.api_error.message.as_str()), (429, "Slower."));
+        assert_eq!(observed.settle().await.1.captured, attempts);
+    }
 }
 
 #[tokio::test]
