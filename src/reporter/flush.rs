@@ -22,6 +22,7 @@ pub struct FlushReport {
 }
 
 /// What a [`shutdown`](crate::Reporter::shutdown) waited for, and what became of it.
+/// [`Stats`](crate::Stats) has what was settled before, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
