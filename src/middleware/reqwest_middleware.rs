@@ -32,10 +32,10 @@ impl Middleware for ReconifyLayer {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
+        let is_passed_on = extensions.get::<IdentitySlot>().is_some();
         let (capture, marks_task) = begin(&self.tracker(), &mut request, extensions);
-        let is_recorded = capture.is_some();
         let result = ReqwestFuture::new(next.run(request, extensions), capture, marks_task).await;
-        if is_recorded {
+        if !is_passed_on {
             // A further attempt with these extensions is an exchange of its own.
             extensions.remove::<IdentitySlot>();
         }
