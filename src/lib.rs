@@ -126,11 +126,20 @@
 //! # When the collector does not answer
 //!
 //! Reports wait in a queue that is bounded in items and in bytes; beyond that the newest is dropped, never the exchange.
-//! Up to 32 are posted at once, each attempt with 3 s to connect and 10 s in all. Connection errors, 408, 425, 429 and 5xx
-//! are tried again, up to ten attempts in all, after pauses of 0.5 s doubling to 60 s (full jitter; a `Retry-After` is waited for, up to
-//! 300 s). Other statuses, and a success whose JSON says otherwise, are final. [`Reporter::stats`] accounts for every
-//! interaction. What is queued lives in memory: what is not delivered when the process ends is lost, so call
-//! [`Reporter::shutdown`].
+//! Up to 32 are posted at once, each attempt with 3 s to connect and 10 s in all.
+//!
+//! | what happens | what is done |
+//! | --- | --- |
+//! | connection error, timeout, 408, 425, 429, 5xx | the report is tried again after a pause of 0.5 s doubling to 60 s (drawn evenly from zero to that), with the same bytes and `idempotency-key`, up to [`max_attempts`](ConfigBuilder::max_attempts) |
+//! | the answer has a `Retry-After` (seconds or a date) | nothing at all is sent for so long, up to 300 s; it costs no attempt |
+//! | five different reports in a row fail | one probe at a time, with the same pauses, by another report each time; it costs no attempt. The first success ends it, and lets one more through with each further one |
+//! | 401, 403 | one probe after 5 s, doubling to 60 s; every report is kept. Once keys have been accepted it takes three reports in a row: a single one may be refused for what is in it, and is given up after its attempts |
+//! | any other status, redirects too, and a success whose JSON says otherwise | the report is rejected |
+//! | a report fails that is older than [`max_age`](ConfigBuilder::max_age) | it is given up |
+//!
+//! [`Reporter::stats`] accounts for every interaction; the log (`tracing`) has a warning when an episode begins, one when it
+//! ends, and one a minute at the most while reports are lost, with counts and never with content. What is queued lives in
+//! memory: what is not delivered when the process ends is lost, so call [`Reporter::shutdown`].
 //!
 //! # Features
 //!
@@ -177,7 +186,7 @@ pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFutur
 pub use self::outcome::Outcome;
 pub use self::report::Report;
 pub use self::reporter::{FlushReport, Reporter, ShutdownReport};
-pub use self::stats::{DropReason, Stats, WithholdReason};
+pub use self::stats::{DropReason, FailureClass, Stats, WithholdReason};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use self::translation::fuzzing;

@@ -158,10 +158,9 @@ async fn what_is_final_is_rejected_at_once() {
     for answer in [
         || status(400),
         || status(404),
-        || status(401),
         || Response::new(Body::from(r#"{"status":"error"}"#)),
         || Response::new(Body::from(r#"{"error":"unknown app"}"#)),
-    ] as [fn() -> _; 5]
+    ] as [fn() -> _; 4]
     {
         let mut collector = Collector::answering([answer]).await;
         let layer = collector.layer();
@@ -169,6 +168,31 @@ async fn what_is_final_is_rejected_at_once() {
         let stats = settled(&layer).await;
         assert_eq!((stats.rejected, stats.retried), (1, 0));
         collector.post().await;
+        assert!(!collector.has_more());
+    }
+}
+
+#[tokio::test]
+async fn keys_that_are_not_accepted_keep_the_reports_and_send_no_more() {
+    for code in [401, 403] {
+        let refused = [|| status(401), || status(403)][usize::from(code == 403)];
+        let mut collector = Collector::answering([refused as fn() -> _]).await;
+        let layer = collector.layer();
+        exchange(&layer).await;
+        collector.post().await;
+        let reporter = layer.reporter();
+        tokio::time::timeout(PATIENCE, async {
+            while reporter.stats().last_failure.is_none() {
+                reporter.flush(std::time::Duration::from_millis(20)).await;
+            }
+        })
+        .await
+        .expect("the answer is understood");
+        exchange(&layer).await;
+        reporter.flush(std::time::Duration::from_millis(100)).await;
+        let stats = reporter.stats();
+        assert_eq!(stats.last_failure, Some(tower_reconify::FailureClass::Unauthorized));
+        assert_eq!((stats.pending, stats.rejected), (2, 0));
         assert!(!collector.has_more());
     }
 }

@@ -28,7 +28,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ("middleware", &["capture", "config", "endpoint", "identity", "queue"]),
     ("translation", &["config", "endpoint", "exchange", "identity", "interaction", "outcome", "stats"]),
     ("report", &["config", "endpoint", "identity", "interaction", "outcome"]),
-    ("delivery", &["config", "report"]),
+    ("delivery", &["config", "report", "stats"]),
     (
         "reporter",
         &[

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::builder::ConfigBuilder;
-use super::{Capturing, Config, DEFAULT_ENDPOINT, Destination, Limits, Reporting, Responses, target};
+use super::{
+    Capturing, Config, DEFAULT_ENDPOINT, Destination, Limits, Patience, Reporting, Responses, target,
+};
 use crate::endpoint::{Endpoint, Endpoints, Route};
 use crate::error::{Error, Kind};
 
@@ -51,6 +53,8 @@ impl ConfigBuilder {
             bytes: at_least_one("max_bytes", self.max_bytes)?,
             body_bytes: at_least_one("max_body_bytes", self.max_body_bytes)?,
         };
+        let attempts = at_least_one("max_attempts", self.max_attempts)?;
+        let patience = Patience { attempts, age: self.max_age };
         let metadata = self.metadata.flag()?;
         Ok(Config {
             destination: Some(Destination { app_key, api_key, endpoint, upload_endpoint }),
@@ -71,6 +75,7 @@ impl ConfigBuilder {
             },
             endpoints: Endpoints { routes, known },
             limits,
+            patience,
         })
     }
 }
@@ -88,8 +93,8 @@ fn check_route(route: &Route) -> Result<(), Error> {
     .into())
 }
 
-fn at_least_one(setting: &'static str, value: usize) -> Result<usize, Error> {
-    if value > 0 {
+fn at_least_one<N: Default + PartialEq>(setting: &'static str, value: N) -> Result<N, Error> {
+    if value != N::default() {
         return Ok(value);
     }
     Err(Kind::Invalid {

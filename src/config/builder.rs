@@ -1,8 +1,11 @@
+use std::time::Duration;
+
 use super::env;
 use super::hooks::Hooks;
 use super::setting::{Captured, Choice, Flag, Number, Part, Setting};
 use super::{
-    DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS, IdentityHeaders, Media, Responses,
+    DEFAULT_MAX_AGE, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS,
+    IdentityHeaders, Media, Responses,
 };
 #[cfg(doc)]
 use crate::config::Config;
@@ -32,6 +35,8 @@ pub struct ConfigBuilder {
     pub(super) max_items: usize,
     pub(super) max_bytes: usize,
     pub(super) max_body_bytes: usize,
+    pub(super) max_attempts: u32,
+    pub(super) max_age: Duration,
 }
 
 impl ConfigBuilder {
@@ -58,6 +63,8 @@ impl ConfigBuilder {
             max_items: DEFAULT_MAX_ITEMS,
             max_bytes: DEFAULT_MAX_BYTES,
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
+            max_attempts: DEFAULT_MAX_ATTEMPTS,
+            max_age: DEFAULT_MAX_AGE,
         }
     }
 
@@ -218,31 +225,6 @@ impl ConfigBuilder {
     #[must_use]
     pub fn route(mut self, path: impl Into<String>, endpoint: Endpoint) -> Self {
         self.routes.push(Route { path: path.into(), endpoint });
-        self
-    }
-
-    /// How many exchanges may be on their way (being captured, queued, being delivered) at once. Beyond it the newest
-    /// is not recorded, and counted as dropped. Default: 10,000, ten seconds of 1,000 exchanges a second.
-    #[must_use]
-    pub fn max_items(mut self, items: usize) -> Self {
-        self.max_items = items;
-        self
-    }
-
-    /// How many bytes of recorded bodies and reports may be held at once. Beyond it the newest is dropped and counted.
-    /// Default: 64 MiB, about 16,000 exchanges of 4 KiB. What an envelope
-    /// adds to a report, up to 4 KiB, is granted.
-    #[must_use]
-    pub fn max_bytes(mut self, bytes: usize) -> Self {
-        self.max_bytes = bytes;
-        self
-    }
-
-    /// How many bytes of one body are kept. Default: 16 MiB, so that answers with several base64 images fit. A longer
-    /// event stream is reported up to this point; any other longer body is reported by its length only.
-    #[must_use]
-    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
-        self.max_body_bytes = bytes;
         self
     }
 }

@@ -1,5 +1,6 @@
 //! What can be set, with every default and its reason.
 
+mod bounds;
 mod build;
 mod builder;
 mod env;
@@ -33,6 +34,12 @@ const DEFAULT_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Four base64 images of the largest common size are 12 to 16 MiB.
 const DEFAULT_MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
+/// With the pauses between them six and a half minutes on average.
+const DEFAULT_MAX_ATTEMPTS: u32 = 20;
+
+/// A weekend.
+const DEFAULT_MAX_AGE: Duration = Duration::from_secs(72 * 60 * 60);
+
 /// A host that does not accept within three seconds is down or unreachable; a retry finds out sooner.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -56,6 +63,7 @@ pub struct Config {
     pub(crate) capturing: Capturing,
     pub(crate) endpoints: Endpoints,
     pub(crate) limits: Limits,
+    pub(crate) patience: Patience,
 }
 
 /// Where reports go, and with which keys.
@@ -170,6 +178,13 @@ pub(crate) struct Limits {
     pub(crate) body_bytes: usize,
 }
 
+/// How often and how long a report is tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    pub(crate) attempts: u32,
+    pub(crate) age: Duration,
+}
+
 impl Config {
     /// Settings from the environment.
     ///
@@ -226,6 +241,7 @@ impl Config {
             capturing: Capturing::default(),
             endpoints: Endpoints::default(),
             limits,
+            patience: Patience { attempts: 0, age: Duration::ZERO },
         }
     }
 

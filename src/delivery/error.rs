@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use tower::BoxError;
 
+use crate::stats::FailureClass;
+
 /// Why an attempt to deliver a report failed, and what that means for the next.
 ///
 /// A transport given to [`ReconifyLayer::with_transport`](crate::ReconifyLayer::with_transport) returns it to say so;
@@ -17,36 +19,31 @@ use tower::BoxError;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryError {
-    class: Class,
+    class: FailureClass,
     status: Option<u16>,
     retry_after: Option<Duration>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    Unavailable,
-    Rejected,
-    Unauthorized,
 }
 
 impl DeliveryError {
     /// The receiver could not be reached, did not answer in time, or said that it cannot take reports now. The report
     /// is tried again.
     pub fn unavailable() -> Self {
-        Self::new(Class::Unavailable)
+        Self::new(FailureClass::Unavailable)
     }
 
     /// The receiver refused this report for good. It is not tried again.
     pub fn rejected() -> Self {
-        Self::new(Class::Rejected)
+        Self::new(FailureClass::Rejected)
     }
 
-    /// The receiver does not accept the keys. The report is not tried again.
+    /// The receiver does not accept the keys. Nothing is sent but one report every 5 s, doubling to 60 s, until one is
+    /// taken. A report that alone is refused like this, while others are taken, is given up after its attempts.
     pub fn unauthorized() -> Self {
-        Self::new(Class::Unauthorized)
+        Self::new(FailureClass::Unauthorized)
     }
 
-    /// Sets how long the receiver asked to wait before the next attempt.
+    /// Sets how long the receiver asked to wait before the next attempt, of this and of all other reports. Up to 300 s
+    /// are granted. Such a failure costs the report no attempt.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
@@ -62,12 +59,17 @@ impl DeliveryError {
 
     /// Whether the report is tried again.
     pub fn is_retryable(&self) -> bool {
-        self.class == Class::Unavailable
+        self.class != FailureClass::Rejected
     }
 
     /// Whether the keys were not accepted.
     pub fn is_unauthorized(&self) -> bool {
-        self.class == Class::Unauthorized
+        self.class == FailureClass::Unauthorized
+    }
+
+    /// What kind of failure it is.
+    pub fn class(&self) -> FailureClass {
+        self.class
     }
 
     pub(crate) fn delay(&self) -> Option<Duration> {
@@ -79,7 +81,7 @@ impl DeliveryError {
         error.downcast().map_or_else(|_| Self::unavailable(), |error| *error)
     }
 
-    fn new(class: Class) -> Self {
+    fn new(class: FailureClass) -> Self {
         Self { class, status: None, retry_after: None }
     }
 }
@@ -87,9 +89,9 @@ impl DeliveryError {
 impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.class {
-            Class::Unavailable => "the collector could not take the report",
-            Class::Rejected => "the collector rejected the report",
-            Class::Unauthorized => "the collector did not accept the keys",
+            FailureClass::Unavailable => "the collector could not take the report",
+            FailureClass::Rejected => "the collector rejected the report",
+            FailureClass::Unauthorized => "the collector did not accept the keys",
         })?;
         match self.status {
             Some(status) => write!(f, " (status {status})"),

@@ -1,9 +1,11 @@
 //! How a report leaves the process.
 
+mod breaker;
 mod error;
 mod http;
 mod retry;
 
+pub(crate) use self::breaker::{Breaker, Permit};
 pub use self::error::DeliveryError;
 pub(crate) use self::http::HttpTransport;
-pub(crate) use self::retry::Retry;
+pub(crate) use self::retry::{Retry, Spent};

@@ -1,41 +1,76 @@
-//! When to try again: a value without clock or I/O.
+//! How often and how long one report is tried: a value without clock or I/O.
 
 use std::time::Duration;
 
-use super::error::DeliveryError;
+use tokio::time::Instant;
+
+use crate::config::Patience;
+use crate::stats::FailureClass;
 
 /// The first pause, at the most; the next ones double.
 const BASE: Duration = Duration::from_millis(500);
 
-/// The longest pause: an hour's outage costs a report about sixty attempts less than without it, a recovery a minute
-/// at the most.
+/// The longest pause: a report finds out about a recovery within a minute.
 const CAP: Duration = Duration::from_secs(60);
 
-/// The longest pause that a collector may ask for. More is taken for a mistake.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
-
-/// Attempts for one report: the pauses between them add up to a minute and a half on average, to three minutes at the
-/// most, and to more only if the collector asks for it.
-const ATTEMPTS: u32 = 10;
+/// Between attempts with keys that are not accepted; the next pauses double. Whoever mends them waits a minute at the most.
+const KEYS_BASE: Duration = Duration::from_secs(5);
 
 /// How often one report was tried.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Retry {
+    /// Those that count.
+    attempts: u32,
     failures: u32,
+    first: Option<Instant>,
+}
+
+/// Why a report is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spent {
+    Attempts,
+    Age,
 }
 
 impl Retry {
-    /// How long to wait after one more failure; `None` to give up. Pauses are drawn evenly from zero to their longest
-    /// (full jitter), so that many reports do not come back at once. `random` is in `0.0..1.0`.
-    pub(crate) fn after(&mut self, error: &DeliveryError, random: f64) -> Option<Duration> {
-        self.failures += 1;
-        if !error.is_retryable() || self.failures >= ATTEMPTS {
-            return None;
+    /// Notes an attempt. Returns whether it is a further one.
+    pub(crate) fn begin(&mut self, now: Instant) -> bool {
+        self.first.get_or_insert(now);
+        self.failures > 0
+    }
+
+    /// Notes that it failed. `costs` is whether it counts: it does not where the failure says nothing of this report.
+    /// `random` is in `0.0..1.0`. Returns the pause before the next attempt.
+    pub(crate) fn fail(
+        &mut self,
+        now: Instant,
+        class: FailureClass,
+        costs: bool,
+        random: f64,
+        patience: Patience,
+    ) -> Result<Duration, Spent> {
+        self.failures = self.failures.saturating_add(1);
+        self.attempts = self.attempts.saturating_add(costs.into());
+        let age = self.first.map(|first| now.saturating_duration_since(first)).unwrap_or_default();
+        if costs && self.attempts >= patience.attempts {
+            return Err(Spent::Attempts);
         }
-        let doublings = (self.failures - 1).min(16);
-        let longest = BASE.saturating_mul(1 << doublings).min(CAP);
-        let asked = error.delay().unwrap_or_default().min(LONGEST_RETRY_AFTER);
-        Some(longest.mul_f64(random.clamp(0.0, 1.0)).max(asked))
+        if age >= patience.age {
+            return Err(Spent::Age);
+        }
+        Ok(pause(class, self.failures, random))
+    }
+}
+
+/// How long to wait after so many failures, at least one. Pauses are drawn evenly from zero to their longest (full jitter),
+/// so that many reports do not come back at once; those for the sake of the keys are not, since one report waits for all.
+pub(crate) fn pause(class: FailureClass, failures: u32, random: f64) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    let part = if (0.0..=1.0).contains(&random) { random } else { 1.0 };
+    let longest = |base: Duration| base.saturating_mul(1 << doublings).min(CAP);
+    match class {
+        FailureClass::Unauthorized => longest(KEYS_BASE),
+        FailureClass::Unavailable | FailureClass::Rejected => longest(BASE).mul_f64(part),
     }
 }
 
@@ -43,35 +78,56 @@ impl Retry {
 mod tests {
     use super::*;
 
-    #[test]
-    fn pauses_double_up_to_a_minute_and_end_after_ten_attempts() {
+    const PATIENCE: Patience = Patience { attempts: 10, age: Duration::from_secs(1_000) };
+
+    fn pauses(class: FailureClass, costs: bool, random: f64, patience: Patience) -> Vec<u128> {
+        let mut now = Instant::now();
         let mut retry = Retry::default();
-        let error = DeliveryError::unavailable();
-        let pauses: Vec<_> =
-            std::iter::from_fn(|| retry.after(&error, 1.0)).map(|pause| pause.as_millis()).collect();
+        let next = || {
+            retry.begin(now);
+            let pause = retry.fail(now, class, costs, random, patience).ok()?;
+            now += pause;
+            Some(pause.as_millis())
+        };
+        std::iter::from_fn(next).take(100).collect()
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_minute_and_end_with_the_attempts() {
+        let pauses = pauses(FailureClass::Unavailable, true, 1.0, PATIENCE);
         assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
     }
 
     #[test]
     fn pauses_are_drawn_from_zero_to_their_longest() {
-        let pause = |random| Retry::default().after(&DeliveryError::unavailable(), random).unwrap();
-        assert_eq!(pause(0.0), Duration::ZERO);
-        assert_eq!(pause(0.5), Duration::from_millis(250));
+        assert_eq!(pauses(FailureClass::Unavailable, true, 0.5, PATIENCE)[..3], [250, 500, 1_000]);
+        assert_eq!(pauses(FailureClass::Unavailable, true, 0.0, PATIENCE), [0; 9]);
     }
 
     #[test]
-    fn what_the_collector_asks_for_is_the_shortest_pause_up_to_five_minutes() {
-        let pause = |seconds| {
-            let error = DeliveryError::unavailable().retry_after(Duration::from_secs(seconds));
-            Retry::default().after(&error, 0.0).unwrap()
-        };
-        assert_eq!(pause(7), Duration::from_secs(7));
-        assert_eq!(pause(1_000_000_000), Duration::from_secs(300));
+    fn keys_that_are_not_accepted_are_tried_every_five_seconds_doubling_to_a_minute() {
+        let pauses = pauses(FailureClass::Unauthorized, true, 0.3, PATIENCE);
+        assert_eq!(pauses[..6], [5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
     }
 
     #[test]
-    fn a_rejected_report_is_not_tried_again() {
-        assert_eq!(Retry::default().after(&DeliveryError::rejected(), 0.5), None);
-        assert_eq!(Retry::default().after(&DeliveryError::unauthorized(), 0.5), None);
+    fn failures_that_do_not_count_end_with_the_age() {
+        let pauses = pauses(FailureClass::Unavailable, false, 1.0, PATIENCE);
+        // 63.5 s up to the eighth attempt, then one a minute, until a thousand seconds are over.
+        assert_eq!(pauses.len(), 7 + 16);
+        let mut retry = Retry::default();
+        let now = Instant::now();
+        retry.begin(now);
+        let later = now + PATIENCE.age;
+        assert_eq!(retry.fail(later, FailureClass::Unavailable, false, 0.0, PATIENCE), Err(Spent::Age));
+    }
+
+    #[test]
+    fn no_number_of_failures_overflows() {
+        let mut retry = Retry { attempts: u32::MAX, failures: u32::MAX, first: None };
+        let now = Instant::now();
+        let patience = Patience { attempts: u32::MAX, age: Duration::MAX };
+        let ended = retry.fail(now, FailureClass::Unavailable, false, f64::NAN, patience);
+        assert!(ended.is_ok_and(|pause| pause <= CAP));
     }
 }

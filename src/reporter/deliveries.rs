@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
@@ -8,30 +8,38 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tower::{BoxError, Service};
 
-use super::prepare::Job;
+use super::job::Job;
 use super::warnings::Warnings;
-use crate::config::MAX_DELIVERIES;
-use crate::delivery::{DeliveryError, Retry};
+use crate::config::{MAX_DELIVERIES, Patience};
+use crate::delivery::{Breaker, DeliveryError, Permit, Spent};
 use crate::report::Report;
-use crate::stats::{DropReason, Settlement};
+use crate::stats::{DropReason, FailureClass, Settlement};
+
+/// Between two attempts for one report, however the pause is drawn.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// Reports that are being delivered, or wait for it.
 pub(super) struct Deliveries<S> {
     transport: S,
-    fresh: VecDeque<Job>,
-    /// Reports that failed, by the moment of their next attempt.
-    waiting: BTreeMap<(Instant, u64), Job>,
-    running: JoinSet<Attempt>,
-    /// The jobs of the running tasks: a task that panics takes its own with it.
-    ids: HashMap<Id, u64>,
+    patience: Patience,
+    /// A number from 0 to 1, other than the last.
+    random: fn() -> f64,
+    breaker: Breaker,
+    jobs: HashMap<u64, Job>,
+    /// Those that were never tried, or whose next part is due.
+    fresh: VecDeque<u64>,
+    /// Those that failed, by the moment of their next attempt.
+    waiting: BTreeSet<(Instant, u64)>,
+    running: JoinSet<Result<(), DeliveryError>>,
+    /// The jobs of the running tasks.
+    tasks: HashMap<Id, u64>,
+    /// Attempts so far.
+    turns: u64,
     /// The transport is not ready, and will wake the worker when it is.
     is_blocked: bool,
     settled: Vec<(u64, Settlement)>,
     warnings: Warnings,
 }
-
-/// A report, and how an attempt to deliver it ended.
-type Attempt = (Job, Result<(), DeliveryError>);
 
 impl<S> Deliveries<S>
 where
@@ -39,13 +47,18 @@ where
     S::Future: Send + 'static,
     S::Error: Into<BoxError>,
 {
-    pub(super) fn new(transport: S) -> Self {
+    pub(super) fn new(transport: S, patience: Patience, random: fn() -> f64) -> Self {
         Self {
             transport,
+            patience,
+            random,
+            breaker: Breaker::new(),
+            jobs: HashMap::new(),
             fresh: VecDeque::new(),
-            waiting: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             running: JoinSet::new(),
-            ids: HashMap::new(),
+            tasks: HashMap::new(),
+            turns: 0,
             is_blocked: false,
             settled: Vec::new(),
             warnings: Warnings::default(),
@@ -54,13 +67,12 @@ where
 
     /// Reports that are not settled.
     pub(super) fn len(&self) -> usize {
-        self.fresh.len() + self.waiting.len() + self.running.len()
+        self.jobs.len()
     }
 
     /// The ids of the reports that are not settled.
     pub(super) fn jobs(&self) -> impl Iterator<Item = u64> + '_ {
-        let waiting = self.waiting.keys().map(|(_, id)| *id);
-        self.fresh.iter().map(|job| job.id).chain(waiting).chain(self.ids.values().copied())
+        self.jobs.keys().copied()
     }
 
     /// How many more reports can be on their way at once. Those that wait for another attempt are not: one that
@@ -70,7 +82,8 @@ where
     }
 
     pub(super) fn push(&mut self, job: Job) {
-        self.fresh.push_back(job);
+        self.fresh.push_back(job.id);
+        self.jobs.insert(job.id, job);
     }
 
     /// What was settled since this was last called.
@@ -81,42 +94,57 @@ where
     /// Starts as many deliveries as there is room for, and as the transport is ready for.
     pub(super) async fn start(&mut self) {
         self.is_blocked = false;
-        while self.running.len() < MAX_DELIVERIES {
-            let Some(job) = self.next_due() else { return };
+        loop {
+            let permit = self.breaker.permit(Instant::now(), self.running.len());
+            let Some(id) = self.next(permit) else { return };
             match poll_fn(|cx| Poll::Ready(guarded(|| self.transport.poll_ready(cx)))).await {
-                Some(Poll::Ready(Ok(()))) => self.call(job),
+                Some(Poll::Ready(Ok(()))) => self.call(id),
                 Some(Poll::Pending) => {
-                    self.fresh.push_front(job);
+                    self.fresh.push_front(id);
                     self.is_blocked = true;
                     return;
                 }
-                Some(Poll::Ready(Err(_))) => self.settle(job, Settlement::Dropped(DropReason::Undelivered)),
-                None => self.settle(job, Settlement::Dropped(DropReason::Panicked)),
+                Some(Poll::Ready(Err(_))) => self.settle(id, Settlement::Dropped(DropReason::Undelivered)),
+                None => self.settle(id, Settlement::Dropped(DropReason::Panicked)),
             }
         }
     }
 
-    fn next_due(&mut self) -> Option<Job> {
-        match self.waiting.first_entry() {
-            Some(entry) if entry.key().0 <= Instant::now() => Some(entry.remove()),
-            _ => self.fresh.pop_front(),
+    /// The report that is to be tried now, if one is. Those that came last are probes first: while the collector is down,
+    /// every report gets its turn.
+    fn next(&mut self, permit: Permit) -> Option<u64> {
+        let due = match permit {
+            Permit::Attempt => self.waiting.first().copied().filter(|(due, _)| *due <= Instant::now()),
+            Permit::Probe if self.fresh.is_empty() => {
+                let turn = |(_, id): &&(Instant, u64)| self.jobs.get(id).map(|job| job.turn);
+                self.waiting.iter().min_by_key(turn).copied()
+            }
+            Permit::Probe => None,
+            Permit::At(_) | Permit::Full => return None,
+        };
+        match due {
+            Some(entry) => self.waiting.take(&entry).map(|(_, id)| id),
+            None => self.fresh.pop_front(),
         }
     }
 
-    fn call(&mut self, job: Job) {
-        let Some(delivery) = guarded(|| self.transport.call(job.report.clone())) else {
-            self.settle(job, Settlement::Dropped(DropReason::Panicked));
-            return;
+    fn call(&mut self, id: u64) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        if job.retry.begin(Instant::now()) {
+            job.admission.budget().counters().retry();
+        }
+        self.turns += 1;
+        job.turn = self.turns;
+        let report = job.report.clone();
+        let Some(delivery) = guarded(|| self.transport.call(report)) else {
+            return self.settle(id, Settlement::Dropped(DropReason::Panicked));
         };
-        let id = job.id;
+        self.breaker.began(id);
         let task = self.running.spawn(async move {
-            let result = match delivery.await {
-                Ok(_) => Ok(()),
-                Err(error) => Err(DeliveryError::of(error.into())),
-            };
-            (job, result)
+            let delivered = delivery.await.map_err(|error| DeliveryError::of(error.into()));
+            delivered.map(drop)
         });
-        self.ids.insert(task.id(), id);
+        self.tasks.insert(task.id(), id);
     }
 
     /// Waits until there is something for [`start`](Self::start) to do, or something settled.
@@ -125,8 +153,7 @@ where
     ///
     /// Nothing is lost: what is taken from the running tasks is dealt with before this returns.
     pub(super) async fn progress(&mut self) {
-        let due =
-            self.waiting.keys().next().map(|(due, _)| *due).filter(|_| self.running.len() < MAX_DELIVERIES);
+        let due = self.due();
         tokio::select! {
             Some(joined) = self.running.join_next_with_id() => self.finish(joined),
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
@@ -135,14 +162,23 @@ where
         }
     }
 
-    /// Tries at once what waits for another attempt, but for what the collector has asked to wait with: there may be no
-    /// later.
+    /// When the next report can be tried, as far as that depends on time.
+    fn due(&self) -> Option<Instant> {
+        if self.is_blocked {
+            return None;
+        }
+        match self.breaker.permit(Instant::now(), self.running.len()) {
+            Permit::At(moment) => Some(moment).filter(|_| !self.fresh.is_empty() || !self.waiting.is_empty()),
+            Permit::Attempt => self.waiting.first().map(|(due, _)| *due),
+            Permit::Probe | Permit::Full => None,
+        }
+    }
+
+    /// Tries at once what waits for another attempt, unless the collector has asked to wait: there may be no later.
     pub(super) fn hurry(&mut self) {
         let now = Instant::now();
-        for ((due, id), job) in std::mem::take(&mut self.waiting) {
-            let due = if job.is_held { due } else { now };
-            self.waiting.insert((due, id), job);
-        }
+        self.breaker.hurry(now);
+        self.waiting = self.waiting.iter().map(|(_, id)| (now, *id)).collect();
     }
 
     /// Deals with the attempts that have ended, without waiting for any.
@@ -157,64 +193,73 @@ where
         self.running.shutdown().await;
     }
 
-    fn finish(&mut self, joined: Result<(Id, Attempt), JoinError>) {
-        let (task, job, result) = match joined {
-            Ok((task, (job, result))) => (task, job, result),
-            Err(error) => {
-                // The job was dropped as the task unwound, and counted.
-                let id = self.ids.remove(&error.id());
-                self.settled.extend(id.map(|id| (id, Settlement::Dropped(DropReason::Panicked))));
-                return;
-            }
+    /// How many attempts are under way.
+    pub(super) fn in_flight(&self) -> usize {
+        self.running.len()
+    }
+
+    fn finish(&mut self, joined: Result<(Id, Result<(), DeliveryError>), JoinError>) {
+        let (task, result) = match joined {
+            Ok((task, result)) => (task, Some(result)),
+            Err(error) => (error.id(), None),
         };
-        self.ids.remove(&task);
+        let Some(id) = self.tasks.remove(&task) else { return };
         match result {
-            Ok(()) => {
+            Some(Ok(())) => {
+                self.breaker.succeeded();
                 self.warnings.delivered();
-                self.go_on(job);
+                self.go_on(id);
             }
-            Err(error) => self.fail(job, &error),
+            Some(Err(error)) => self.fail(id, &error),
+            None => {
+                self.breaker.lost(Instant::now(), id, (self.random)());
+                self.settle(id, Settlement::Dropped(DropReason::Panicked));
+            }
         }
     }
 
-    fn fail(&mut self, mut job: Job, error: &DeliveryError) {
-        self.warnings.failed(error);
-        match job.retry.after(error, fastrand::f64()) {
-            Some(pause) => {
-                job.admission.budget().counters().retry();
-                job.is_held = error.delay().is_some();
-                let due = Instant::now() + pause.max(Duration::from_millis(1));
-                self.waiting.insert((due, job.id), job);
-            }
-            None => {
-                let failed = match error.is_retryable() {
-                    true => Settlement::Dropped(DropReason::Undelivered),
-                    false => Settlement::Rejected,
-                };
-                let is_upload = job.report.is_image_upload();
-                let failed = *job.failed.get_or_insert(failed);
-                // Images go with their interaction, and without each other.
-                if is_upload { self.go_on(job) } else { self.settle(job, failed) }
-            }
+    fn fail(&mut self, id: u64, error: &DeliveryError) {
+        let (now, class) = (Instant::now(), error.class());
+        let costs = self.breaker.failed(now, id, error, (self.random)());
+        self.warnings.failed(error, self.breaker.doubts_keys(), self.jobs.len());
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.admission.budget().counters().fail(class);
+        if class == FailureClass::Rejected {
+            return self.give_up(id, Settlement::Rejected);
         }
+        match job.retry.fail(now, class, costs, (self.random)(), self.patience) {
+            Ok(pause) => drop(self.waiting.insert((now + pause.max(SHORTEST_PAUSE), id))),
+            Err(Spent::Attempts) if class == FailureClass::Unauthorized => {
+                self.give_up(id, Settlement::Rejected);
+            }
+            Err(Spent::Attempts) => self.give_up(id, Settlement::Dropped(DropReason::Undelivered)),
+            Err(Spent::Age) => self.give_up(id, Settlement::Dropped(DropReason::Expired)),
+        }
+    }
+
+    /// Gives up one part of a report. Images go with their interaction, and without each other.
+    fn give_up(&mut self, id: u64, settlement: Settlement) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let failed = *job.failed.get_or_insert(settlement);
+        if job.report.is_image_upload() { self.go_on(id) } else { self.settle(id, failed) }
     }
 
     /// Goes on with the next image of an interaction, if there is one.
-    fn go_on(&mut self, mut job: Job) {
-        let Some(upload) = job.uploads.pop_front() else {
+    fn go_on(&mut self, id: u64) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        if job.next_part() {
+            self.fresh.push_front(id);
+        } else {
             let settlement = job.failed.unwrap_or(Settlement::Delivered);
-            return self.settle(job, settlement);
-        };
-        job.report = upload;
-        job.retry = Retry::default();
-        // What was sent is held no longer. It only ever gets less.
-        job.recharge();
-        self.fresh.push_front(job);
+            self.settle(id, settlement);
+        }
     }
 
-    fn settle(&mut self, job: Job, settlement: Settlement) {
-        self.settled.push((job.id, settlement));
-        job.admission.settle(settlement);
+    fn settle(&mut self, id: u64, settlement: Settlement) {
+        if let Some(job) = self.jobs.remove(&id) {
+            self.settled.push((id, settlement));
+            job.admission.settle(settlement);
+        }
     }
 }
 

@@ -45,11 +45,11 @@ impl Reporter {
         let budget = Arc::new(Budget::new(config.limits));
         let (intake, outlet) = queue::channel(Arc::clone(&budget), config.capturing);
         let (commands, inbox) = mpsc::unbounded_channel();
-        let reporting = config.reporting;
+        let (reporting, patience) = (config.reporting, config.patience);
         let started = thread::Builder::new().name("reconify".to_owned()).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime.block_on(async {
-                    Worker::new(outlet, inbox, transport(), reporting).run().await;
+                    Worker::new(outlet, inbox, transport(), reporting, patience, fastrand::f64).run().await;
                 }),
                 Err(error) => {
                     drop(outlet);
@@ -61,6 +61,10 @@ impl Reporter {
             intake.stop();
             tracing::error!(%error, "the reporter has no thread: nothing will be reported");
         }
+        Self::linked(intake, commands)
+    }
+
+    pub(super) fn linked(intake: Intake, commands: mpsc::UnboundedSender<Command>) -> Self {
         Self { link: Some(Link { intake, commands }) }
     }
 

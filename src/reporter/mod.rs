@@ -3,9 +3,17 @@
 mod deliveries;
 mod flush;
 mod handle;
+mod job;
 mod prepare;
 mod warnings;
 mod worker;
+
+#[cfg(test)]
+mod accounts;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod simulated;
 
 pub use self::flush::{FlushReport, ShutdownReport};
 pub use self::handle::Reporter;

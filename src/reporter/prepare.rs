@@ -1,40 +1,16 @@
 //! From what was captured to a report, with nothing that can stop the worker.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::job::Job;
 use crate::budget::Admission;
 use crate::config::Reporting;
-use crate::delivery::Retry;
 use crate::exchange::{Answer, Message};
 use crate::interaction::Interaction;
 use crate::queue::Item;
 use crate::report::Report;
 use crate::stats::{DropReason, Losses, Settlement};
 use crate::translation::{Clock, apply_hooks, translate};
-
-/// A report on its way, and its place in the budget.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) id: u64,
-    pub(super) admission: Admission,
-    pub(super) report: Report,
-    /// Images that follow the report.
-    pub(super) uploads: VecDeque<Report>,
-    /// How the first of its parts ended that was not delivered.
-    pub(super) failed: Option<Settlement>,
-    pub(super) retry: Retry,
-    /// The collector has said how long to wait with it.
-    pub(super) is_held: bool,
-}
-
-impl Job {
-    /// Charges for what is left of its parts, if there is room.
-    pub(super) fn recharge(&mut self) -> bool {
-        let held = self.report.len() + self.uploads.iter().map(Report::len).sum::<usize>();
-        self.admission.recharge(held, 1 + self.uploads.len())
-    }
-}
 
 /// Bodies of more than this are read on a thread of their own: that takes milliseconds, up to seconds for hostile ones,
 /// and the worker has deadlines to keep.
@@ -77,8 +53,7 @@ fn job_of(
 ) -> Result<Job, Settlement> {
     let settlement = match written {
         Ok((report, uploads, losses)) => {
-            let (uploads, retry) = (uploads.into(), Retry::default());
-            let mut job = Job { id, admission, report, uploads, failed: None, retry, is_held: false };
+            let mut job = Job::new(id, admission, report, uploads.into());
             if job.recharge() {
                 job.admission.budget().counters().lose(losses);
                 return Ok(job);

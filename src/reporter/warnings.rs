@@ -1,35 +1,75 @@
+//! What the log hears: once an episode, with counts, and nothing of content, keys or answers.
+
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::delivery::DeliveryError;
+use crate::stats::Stats;
 
 /// The shortest time between two warnings of one kind.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// What the log hears of deliveries: once an episode, never once a report, and nothing of their content.
+/// So many failures with no success between make an episode. A single one is a report's own.
+const EPISODE: u64 = 2;
+
+/// Times in which reports are not delivered.
 #[derive(Debug, Default)]
 pub(super) struct Warnings {
-    is_failing: bool,
-    failing: Option<Instant>,
-    rejecting: Option<Instant>,
+    /// When the first of the failures came that no success has followed.
+    since: Option<Instant>,
+    failures: u64,
+    is_told: bool,
+    are_keys_told: bool,
+    told: Option<Instant>,
 }
 
 impl Warnings {
     pub(super) fn delivered(&mut self) {
-        if std::mem::take(&mut self.is_failing) {
-            tracing::info!("reports are delivered again");
+        let (failures, since) = (std::mem::take(&mut self.failures), self.since.take());
+        self.are_keys_told = false;
+        if std::mem::take(&mut self.is_told) {
+            let seconds = since.map(|since| since.elapsed().as_secs());
+            tracing::info!(failures, seconds, "reports are delivered again");
         }
     }
 
-    pub(super) fn failed(&mut self, error: &DeliveryError) {
-        if error.is_retryable() {
-            if !self.is_failing && is_due(&mut self.failing) {
-                self.is_failing = true;
-                tracing::warn!(%error, "reports wait to be delivered");
-            }
-        } else if is_due(&mut self.rejecting) {
-            tracing::warn!(%error, "reports are lost");
+    pub(super) fn failed(&mut self, error: &DeliveryError, are_keys_doubted: bool, waiting: usize) {
+        self.since.get_or_insert_with(Instant::now);
+        self.failures += 1;
+        if are_keys_doubted && !std::mem::replace(&mut self.are_keys_told, true) {
+            self.is_told = true;
+            tracing::warn!(%error, waiting, "reports wait until the keys are accepted");
+        } else if self.failures >= EPISODE && !self.is_told && is_due(&mut self.told) {
+            self.is_told = true;
+            tracing::warn!(%error, waiting, "reports wait to be delivered");
+        }
+    }
+}
+
+/// Reports that nobody will see.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    /// What was lost when it was last told.
+    known: u64,
+    told: Option<Instant>,
+}
+
+impl Losses {
+    /// Tells what was lost, if it is time.
+    pub(super) fn look(&mut self, stats: impl FnOnce() -> Stats) {
+        if self.told.is_none_or(|told| told.elapsed() >= QUIET) {
+            self.tell(&stats());
+        }
+    }
+
+    /// Tells what was lost since the last time.
+    pub(super) fn tell(&mut self, stats: &Stats) {
+        let all = stats.rejected + stats.dropped_total();
+        let lost = all - self.known;
+        if lost > 0 {
+            (self.known, self.told) = (all, Some(Instant::now()));
+            tracing::warn!(lost, last_failure = ?stats.last_failure, %stats, "reports were lost");
         }
     }
 }

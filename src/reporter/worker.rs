@@ -12,9 +12,11 @@ use tower::{BoxError, Service};
 
 use super::deliveries::Deliveries;
 use super::flush::{Flush, FlushReport, Reply, ShutdownReport};
-use super::prepare::{self, Job};
+use super::job::Job;
+use super::prepare;
+use super::warnings::Losses;
 use crate::budget::Budget;
-use crate::config::Reporting;
+use crate::config::{Patience, Reporting};
 use crate::queue::{Item, Outlet, Queue};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
@@ -58,6 +60,7 @@ pub(super) struct Worker<S> {
     /// Looks at the queue that found nothing, since the last that did.
     vain_looks: u32,
     is_abandoned: bool,
+    losses: Losses,
 }
 
 enum Event {
@@ -80,18 +83,21 @@ where
         inbox: mpsc::UnboundedReceiver<Command>,
         transport: S,
         reporting: Arc<Reporting>,
+        patience: Patience,
+        random: fn() -> f64,
     ) -> Self {
         Self {
             outlet,
             inbox,
             reporting,
-            deliveries: Deliveries::new(transport),
+            deliveries: Deliveries::new(transport, patience, random),
             heavy: JoinSet::new(),
             reading: HashSet::new(),
             flushes: Vec::new(),
             next_job: 0,
             vain_looks: 0,
             is_abandoned: false,
+            losses: Losses::default(),
         }
     }
 
@@ -100,6 +106,7 @@ where
         loop {
             self.take_exchanges();
             self.deliveries.start().await;
+            self.note();
             if self.answer_flushes() {
                 return self.end().await;
             }
@@ -145,6 +152,12 @@ where
             Command::Flush(deadline, reply) => self.begin_flush(deadline, Reply::Flush(reply)),
             Command::Shutdown(deadline, reply) => self.begin_flush(deadline, Reply::Shutdown(reply)),
         }
+    }
+
+    /// Notes what is seen from outside.
+    fn note(&mut self) {
+        self.outlet.budget.counters().set_in_flight(self.deliveries.in_flight());
+        self.losses.look(|| self.outlet.budget.stats());
     }
 
     /// Interactions that the worker holds.
@@ -243,6 +256,8 @@ where
         let in_flight = self.outlet.budget.items().saturating_sub(self.known() + queued);
         self.deliveries.abort().await;
         self.outlet.stop();
+        self.outlet.budget.counters().set_in_flight(0);
+        self.losses.tell(&self.outlet.budget.stats());
         for mut flush in self.flushes {
             // What was handed over meanwhile and not taken is lost too.
             if flush.is_last() {

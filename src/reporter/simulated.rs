@@ -1,0 +1,122 @@
+//! The worker as a function: on a paused clock, with a transport of the test's.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tower::{Service, ServiceExt, service_fn};
+use uuid::Uuid;
+
+use super::flush::{FlushReport, ShutdownReport};
+use super::handle::Reporter;
+use super::worker::{Command, Worker};
+use crate::budget::Budget;
+use crate::config::{Config, ConfigBuilder};
+use crate::delivery::DeliveryError;
+use crate::interaction::{Interaction, InteractionKind};
+use crate::queue::{self, Intake};
+use crate::report::Report;
+use crate::stats::Stats;
+
+pub(super) struct Simulated {
+    pub(super) reporter: Reporter,
+    pub(super) intake: Intake,
+    pub(super) worker: JoinHandle<()>,
+    commands: mpsc::UnboundedSender<Command>,
+    next: std::sync::atomic::AtomicU64,
+}
+
+/// One attempt, as the collector saw it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    /// The number that the report was made with.
+    pub(super) number: u64,
+    pub(super) id: Uuid,
+    pub(super) at: Instant,
+}
+
+/// What the collector has seen.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen(Arc<Mutex<Vec<Attempt>>>);
+
+pub(super) fn builder() -> ConfigBuilder {
+    Config::builder("app", "key").endpoint("http://127.0.0.1:9/track")
+}
+
+pub(super) fn start<S>(config: ConfigBuilder, transport: S, random: fn() -> f64) -> Simulated
+where
+    S: Service<Report> + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<tower::BoxError>,
+{
+    let config = config.build().unwrap();
+    let (intake, outlet) = queue::channel(Arc::new(Budget::new(config.limits)), config.capturing);
+    let (commands, inbox) = mpsc::unbounded_channel();
+    let worker = Worker::new(outlet, inbox, transport, config.reporting, config.patience, random);
+    let worker = tokio::spawn(worker.run());
+    let reporter = Reporter::linked(intake.clone(), commands.clone());
+    Simulated { reporter, intake, worker, commands, next: Default::default() }
+}
+
+/// A worker whose reports go to a collector that answers as told, and at once.
+pub(super) fn answering(
+    config: ConfigBuilder,
+    random: fn() -> f64,
+    mut answer: impl FnMut(Attempt) -> Result<(), DeliveryError> + Send + 'static,
+) -> (Simulated, Seen) {
+    let seen = Seen::default();
+    let noted = seen.clone();
+    let transport = service_fn(move |report: Report| {
+        let attempt = Attempt { number: number(&report), id: report.id(), at: Instant::now() };
+        noted.0.lock().unwrap().push(attempt);
+        std::future::ready(answer(attempt))
+    });
+    (start(config, transport.boxed(), random), seen)
+}
+
+/// The number that a report was made with.
+pub(super) fn number(report: &Report) -> u64 {
+    let report: serde_json::Value = serde_json::from_str(report.json()).unwrap();
+    report["request"].as_u64().unwrap()
+}
+
+impl Simulated {
+    /// Hands over one more report, with the next number.
+    pub(super) fn report(&self) {
+        let number = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.reporter.report(Interaction::new(InteractionKind::Chat, &number, &"answer").unwrap());
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.reporter.stats()
+    }
+
+    pub(super) async fn flush(&self, deadline: Duration) -> FlushReport {
+        self.ask(|reply| Command::Flush(Some((Instant::now() + deadline).into_std()), reply)).await
+    }
+
+    pub(super) async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        self.intake.budget().close();
+        self.ask(|reply| Command::Shutdown(Some((Instant::now() + deadline).into_std()), reply)).await
+    }
+
+    async fn ask<R>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command) -> R {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).unwrap_or_else(|_| panic!("the worker lives"));
+        answer.await.unwrap()
+    }
+}
+
+impl Seen {
+    pub(super) fn all(&self) -> Vec<Attempt> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The moments of the attempts, in milliseconds since the first.
+    pub(super) fn milliseconds(&self) -> Vec<u128> {
+        let all = self.all();
+        all.iter().map(|attempt| (attempt.at - all[0].at).as_millis()).collect()
+    }
+}

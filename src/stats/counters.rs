@@ -1,0 +1,128 @@
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+
+use super::Stats;
+use super::reasons::{DropReason, FailureClass, Losses, Settlement, WithholdReason};
+
+/// The counters behind [`Stats`]. An interaction is counted as captured before anything else happens to it.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    captured: AtomicU64,
+    delivered: AtomicU64,
+    rejected: AtomicU64,
+    retried: AtomicU64,
+    truncated: AtomicU64,
+    undecodable: AtomicU64,
+    skipped_events: AtomicU64,
+    hook_panics: AtomicU64,
+    in_flight: AtomicU64,
+    /// The [`FailureClass`] of the last failure and one; zero before the first.
+    last_failure: AtomicU8,
+    dropped: [AtomicU64; DropReason::ALL.len()],
+    withheld: [AtomicU64; WithholdReason::ALL.len()],
+}
+
+impl Counters {
+    pub(crate) fn capture(&self) {
+        self.captured.fetch_add(1, SeqCst);
+    }
+
+    pub(crate) fn retry(&self) {
+        self.retried.fetch_add(1, Relaxed);
+    }
+
+    /// Says how many attempts are under way.
+    pub(crate) fn set_in_flight(&self, attempts: usize) {
+        self.in_flight.store(attempts as u64, Relaxed);
+    }
+
+    pub(crate) fn fail(&self, class: FailureClass) {
+        self.last_failure.store(class as u8 + 1, Relaxed);
+    }
+
+    /// Counts what is missing in one report.
+    pub(crate) fn lose(&self, losses: Losses) {
+        self.truncated.fetch_add(losses.is_truncated.into(), Relaxed);
+        self.undecodable.fetch_add(losses.is_undecodable.into(), Relaxed);
+        self.skipped_events.fetch_add(losses.skipped, Relaxed);
+        self.hook_panics.fetch_add(losses.hook_panics, Relaxed);
+    }
+
+    pub(crate) fn settle(&self, settlement: Settlement) {
+        let counter = match settlement {
+            Settlement::Delivered => Some(&self.delivered),
+            Settlement::Rejected => Some(&self.rejected),
+            Settlement::Dropped(reason) => self.dropped.get(reason as usize),
+            Settlement::Withheld(reason) => self.withheld.get(reason as usize),
+        };
+        if let Some(counter) = counter {
+            counter.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// Reads what is settled before what was captured, so that the first never exceeds the second.
+    pub(crate) fn snapshot(&self, pending: impl FnOnce() -> (u64, u64)) -> Stats {
+        let mut stats = Stats {
+            delivered: self.delivered.load(SeqCst),
+            rejected: self.rejected.load(SeqCst),
+            retried: self.retried.load(Relaxed),
+            truncated: self.truncated.load(Relaxed),
+            undecodable: self.undecodable.load(Relaxed),
+            skipped_events: self.skipped_events.load(Relaxed),
+            hook_panics: self.hook_panics.load(Relaxed),
+            in_flight: self.in_flight.load(Relaxed),
+            last_failure: class_of(self.last_failure.load(Relaxed)),
+            dropped: self.dropped.each_ref().map(|counter| counter.load(SeqCst)),
+            withheld: self.withheld.each_ref().map(|counter| counter.load(SeqCst)),
+            ..Stats::default()
+        };
+        (stats.pending, stats.bytes_held) = pending();
+        stats.captured = self.captured.load(SeqCst);
+        stats
+    }
+}
+
+fn class_of(stored: u8) -> Option<FailureClass> {
+    let classes = [FailureClass::Unavailable, FailureClass::Rejected, FailureClass::Unauthorized];
+    classes.into_iter().find(|class| *class as u8 + 1 == stored)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_counter_of_its_own() {
+        let counters = Counters::default();
+        for reason in DropReason::ALL {
+            counters.settle(Settlement::Dropped(reason));
+        }
+        for reason in WithholdReason::ALL {
+            counters.settle(Settlement::Withheld(reason));
+        }
+        let stats = counters.snapshot(|| (0, 0));
+        assert!(DropReason::ALL.iter().all(|reason| stats.dropped(*reason) == 1));
+        assert!(WithholdReason::ALL.iter().all(|reason| stats.withheld(*reason) == 1));
+        assert_eq!(stats.settled(), 11);
+    }
+
+    #[test]
+    fn the_last_failure_is_kept() {
+        let counters = Counters::default();
+        assert_eq!(counters.snapshot(|| (0, 0)).last_failure, None);
+        for class in [FailureClass::Unavailable, FailureClass::Rejected, FailureClass::Unauthorized] {
+            counters.fail(class);
+            assert_eq!(counters.snapshot(|| (0, 0)).last_failure, Some(class));
+        }
+    }
+
+    #[test]
+    fn the_line_names_the_reasons_that_occurred() {
+        let counters = Counters::default();
+        counters.capture();
+        counters.settle(Settlement::Dropped(DropReason::Shutdown));
+        assert_eq!(
+            counters.snapshot(|| (0, 0)).to_string(),
+            "1 captured = 0 delivered + 0 rejected + 1 dropped (Shutdown 1) + 0 withheld + 0 pending"
+        );
+    }
+}
