@@ -176,6 +176,9 @@ mod translation;
 pub use self::capture::{RequestBody, ResponseBody};
 pub use self::config::{Config, ConfigBuilder, IdentityHeaders, Media, Responses};
 pub use self::delivery::DeliveryError;
+#[cfg(all(fuzzing, feature = "spool"))]
+#[doc(hidden)]
+pub use self::delivery::fuzzing as spool_fuzzing;
 pub use self::endpoint::Endpoint;
 pub use self::error::Error;
 pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope, Session, Tags, User};

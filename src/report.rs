@@ -181,6 +181,21 @@ impl Report {
         let at = self.keys_at.min(self.json.len());
         (self.json.slice(..at), self.json.slice(at..))
     }
+
+    /// Where in the payload the keys go.
+    #[cfg(feature = "spool")]
+    pub(crate) fn keys_at(&self) -> usize {
+        self.keys_at
+    }
+
+    /// Puts a stored report together again, if it is one: keys must never go elsewhere than where they belong.
+    #[cfg(feature = "spool")]
+    pub(crate) fn restore(id: Uuid, json: Bytes, keys_at: usize, is_upload: bool) -> Option<Self> {
+        let is_report = str::from_utf8(&json).is_ok()
+            && json.starts_with(br#"{"reconify":{"#)
+            && json.get(keys_at) == Some(&b'}');
+        is_report.then_some(Self { id, json, keys_at, is_upload })
+    }
 }
 
 /// Shows id and size, and nothing of the content.

@@ -4,8 +4,12 @@ mod breaker;
 mod error;
 mod http;
 mod retry;
+#[cfg(feature = "spool")]
+mod spool;
 
 pub(crate) use self::breaker::{Breaker, Permit};
 pub use self::error::DeliveryError;
 pub(crate) use self::http::HttpTransport;
 pub(crate) use self::retry::{Retry, Spent};
+#[cfg(all(fuzzing, feature = "spool"))]
+pub use self::spool::fuzzing;

@@ -1,0 +1,119 @@
+//! Appending items, segment after segment.
+
+use std::io;
+
+use super::disk::Disk;
+use super::record::Item;
+use super::writer::{Failed, Torn, Writer};
+use super::{Segment, SegmentId, Spool, State, next, segment};
+
+/// What [`Spool::append`] did.
+#[derive(Debug, Default)]
+pub(crate) struct Appended {
+    /// In which segment each of the first items is on disk. As many as there are here are safe; the others are not.
+    pub(crate) durable: Vec<SegmentId>,
+    /// Why there are others. No other item was looked at after the one that failed.
+    pub(crate) stopped: Option<Stopped>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// The cap is reached.
+    Full,
+    /// The first of the others is too large for the cap, or for any record; it never can be stored.
+    Unfit,
+    Failed(io::Error),
+}
+
+impl<D: Disk> Spool<D> {
+    /// Writes items in order, and acknowledges them once they are synced. After an error, what is not acknowledged is still the
+    /// caller's; whatever comes later can be appended as if nothing had been.
+    pub(crate) fn append<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) -> Appended {
+        let mut appended = Appended::default();
+        let mut record = Vec::new();
+        let mut used = self.bytes();
+        for item in items {
+            record.clear();
+            let put = match item.encode(&mut record) {
+                Ok(()) => self.put(&record, &mut used, &mut appended.durable),
+                Err(_) => Err(Stopped::Unfit),
+            };
+            if let Err(stopped) = put {
+                appended.stopped = Some(stopped);
+                break;
+            }
+        }
+        if let Err(error) = self.commit(&mut appended.durable) {
+            appended.stopped = Some(Stopped::Failed(error));
+        }
+        appended
+    }
+
+    fn put(&mut self, record: &[u8], used: &mut u64, durable: &mut Vec<SegmentId>) -> Result<(), Stopped> {
+        let length = record.len() as u64;
+        let has_room =
+            |writer: &Writer<_>| writer.written.saturating_add(length) <= self.settings.segment_bytes;
+        let is_new = !self.writer.as_ref().is_some_and(has_room);
+        let cost = if is_new { length + segment::HEADER as u64 } else { length };
+        if length + segment::HEADER as u64 > self.settings.max_bytes {
+            return Err(Stopped::Unfit);
+        }
+        if used.saturating_add(cost) > self.settings.max_bytes {
+            return Err(Stopped::Full);
+        }
+        if is_new {
+            self.commit(durable).map_err(Stopped::Failed)?;
+            self.writer = None;
+        }
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => {
+                let begun = Writer::begin(&self.disk, &self.folder, || next(&mut self.last));
+                self.writer.insert(begun.map_err(Stopped::Failed)?)
+            }
+        };
+        if let Err(torn) = writer.push(&self.disk, record) {
+            return Err(Stopped::Failed(self.recover(torn, durable)));
+        }
+        *used += cost;
+        Ok(())
+    }
+
+    /// After a write that failed: what was written before counts, if it can be synced.
+    fn recover(&mut self, torn: Torn, durable: &mut Vec<SegmentId>) -> io::Error {
+        let Some(writer) = &mut self.writer else { return torn.error };
+        if writer.written == 0 {
+            let failed = writer.give_up(&self.disk, torn.error);
+            return self.abandon(failed);
+        }
+        let committed = self.commit(durable);
+        if !torn.is_undone {
+            self.writer = None;
+        }
+        committed.err().unwrap_or(torn.error)
+    }
+
+    fn commit(&mut self, durable: &mut Vec<SegmentId>) -> io::Result<()> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        match writer.commit(&self.disk, &self.folder, durable) {
+            Ok(()) => {
+                let segment = self.segments.entry(writer.number).or_insert(Segment::new(0, false));
+                segment.bytes = writer.written;
+                Ok(())
+            }
+            Err(failed) => Err(self.abandon(failed)),
+        }
+    }
+
+    /// Nobody appends to the segment any more. A file without anything that was acknowledged is to be removed.
+    fn abandon(&mut self, Failed { error, durable, is_left }: Failed) -> io::Error {
+        let Some(Writer { number, written, .. }) = self.writer.take() else { return error };
+        if is_left {
+            let segment = Segment { state: State::Settled, ..Segment::new(written, false) };
+            self.segments.insert(number, segment);
+        } else if let Some(segment) = self.segments.get_mut(&number) {
+            segment.bytes = durable;
+        }
+        error
+    }
+}

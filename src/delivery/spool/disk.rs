@@ -1,0 +1,157 @@
+//! What the spool needs of a file system.
+
+use std::fmt::Debug;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A file system. Tests put a simulated one in the place of the real one.
+pub(crate) trait Disk: Debug {
+    /// A file that is appended to.
+    type File: Debug;
+    /// Held until it is dropped, or the process ends.
+    type Lock: Debug;
+
+    /// Makes one folder, for nobody else to look into.
+    fn create_folder(&self, path: &Path) -> io::Result<()>;
+    /// Everything in a folder; symbolic links are not followed.
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
+    /// Makes a file, which must not exist, for nobody else to read.
+    fn create(&self, path: &Path) -> io::Result<Self::File>;
+    fn append(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
+    fn truncate(&self, file: &mut Self::File, length: u64) -> io::Result<()>;
+    fn sync(&self, file: &mut Self::File) -> io::Result<()>;
+    /// Makes sure that what happened to the names in a folder is on disk.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Reads a file, no more of it than so many bytes.
+    fn read(&self, path: &Path, at_most: u64) -> io::Result<Vec<u8>>;
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder, if it is empty.
+    fn remove_folder(&self, path: &Path) -> io::Result<()>;
+    /// Locks a file, which must be new, or must exist. `None` if it is locked by somebody else.
+    fn lock(&self, path: &Path, is_new: bool) -> io::Result<Option<Self::Lock>>;
+}
+
+/// What a folder says of something in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) bytes: u64,
+    pub(crate) modified: SystemTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    File,
+    Folder,
+    /// A symbolic link, a socket and the like.
+    Other,
+}
+
+/// The file system of this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RealDisk;
+
+impl Disk for RealDisk {
+    type File = File;
+    type Lock = File;
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
+        let mut builder = DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            match read_entry(&entry?) {
+                Ok(Some(entry)) => entries.push(entry),
+                Ok(None) => {}
+                // Removed in the meantime.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(entries)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<File> {
+        private(OpenOptions::new().write(true).create_new(true)).open(path)
+    }
+
+    fn append(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        file.write_all(bytes)
+    }
+
+    fn truncate(&self, file: &mut File, length: u64) -> io::Result<()> {
+        file.set_len(length)?;
+        file.seek(SeekFrom::Start(length)).map(|_| ())
+    }
+
+    fn sync(&self, file: &mut File) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        if cfg!(not(unix)) {
+            return Ok(()); // There a folder cannot be opened.
+        }
+        match File::open(folder)?.sync_all() {
+            // Nor do all file systems know what that would be.
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+            synced => synced,
+        }
+    }
+
+    fn read(&self, path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(at_most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir(path)
+    }
+
+    fn lock(&self, path: &Path, is_new: bool) -> io::Result<Option<File>> {
+        let file = private(OpenOptions::new().read(true).write(true).create_new(is_new)).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// `None` for names that cannot be ours.
+fn read_entry(entry: &fs::DirEntry) -> io::Result<Option<Entry>> {
+    let Ok(name) = entry.file_name().into_string() else { return Ok(None) };
+    let metadata = entry.metadata()?;
+    let kind = match metadata.file_type() {
+        kind if kind.is_file() => Kind::File,
+        kind if kind.is_dir() => Kind::Folder,
+        _ => Kind::Other,
+    };
+    let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
+    Ok(Some(Entry { name, kind, bytes: metadata.len(), modified }))
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}

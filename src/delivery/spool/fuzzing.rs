@@ -1,0 +1,71 @@
+//! A door for the fuzz target, built only for it. What must hold of whatever stands in a segment is asserted here.
+
+#![allow(clippy::expect_used, reason = "a fuzz target fails by panicking")]
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::record::Item;
+use super::segment::{self, Decoded};
+use crate::report::Report;
+
+/// Reads anything as a segment, and finds the records that are put between parts of it. The parts are separated by lines.
+pub fn segment(input: &[u8]) {
+    check(input);
+    let headed = [&segment::header(), input].concat();
+    check(&headed);
+    let checksummed = checksummed(input);
+    check(&checksummed);
+
+    let mut mixed = segment::header();
+    let mut expected = Vec::new();
+    for (number, part) in checksummed.split(|byte| *byte == b'\n').enumerate() {
+        mixed.extend_from_slice(part);
+        let item = item(number as u64, part.len());
+        item.encode(&mut mixed).expect("it fits");
+        expected.push(written(&item));
+    }
+    let found: Vec<_> = segment::decode(&mixed).items.iter().map(written).collect();
+    let mut found = found.iter();
+    assert!(expected.iter().all(|item| found.any(|other| other == item)), "every record is found, in order");
+}
+
+/// What is read is not more than there was, and can be written and read again.
+fn check(bytes: &[u8]) {
+    let Decoded { items, corrupt } = segment::decode(bytes);
+    assert!(items.len() + usize::try_from(corrupt).expect("small") <= bytes.len() / 8 + 2, "all take space");
+    let mut again = segment::header();
+    for item in &items {
+        item.encode(&mut again).expect("what was read can be written");
+    }
+    assert!(again.len() <= bytes.len() + segment::HEADER);
+    let decoded = segment::decode(&again);
+    assert_eq!(decoded.corrupt, 0, "what was written can be read");
+    assert!(decoded.items.iter().map(written).eq(items.iter().map(written)), "and is the same");
+}
+
+/// The lines as payloads of records with right checksums, as no mutation would find them.
+fn checksummed(input: &[u8]) -> Vec<u8> {
+    let mut segment = segment::header();
+    for payload in input.split(|byte| *byte == b'\n') {
+        segment.extend_from_slice(super::record::MARKER);
+        let length = u32::try_from(payload.len()).expect("an input is small").to_le_bytes();
+        segment.extend_from_slice(&length);
+        segment.extend_from_slice(&super::record::checksum(length, payload).to_le_bytes());
+        segment.extend_from_slice(payload);
+    }
+    segment
+}
+
+fn item(number: u64, length: usize) -> Item {
+    let json = format!(r#"{{"reconify":{{}},"filler":"{}"}}"#, "x".repeat(length % 32));
+    let report = |id| Report::restore(Uuid::from_u128(id), Bytes::from(json.clone()), 13, id > 0);
+    let reports = (0..=number.into()).take(3).map(|id| report(id).expect("it is one")).collect();
+    Item { created_ms: number, flags: 1, reports }
+}
+
+fn written(item: &Item) -> Vec<u8> {
+    let mut record = Vec::new();
+    item.encode(&mut record).expect("it fits");
+    record
+}

@@ -1,0 +1,74 @@
+//! Loading segments, the oldest first.
+
+use std::io::{self, ErrorKind};
+
+use super::disk::Disk;
+use super::record::{self, Item};
+use super::segment::{self, Decoded};
+use super::{SegmentId, Spool, State};
+
+/// How many segments that cannot be read are passed over in one call.
+const MOST_UNREADABLE: usize = 8;
+
+/// What was in a segment.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) segment: SegmentId,
+    pub(crate) items: Vec<Item>,
+    /// How many records, or ranges in the place of records, could not be read.
+    pub(crate) corrupt: u64,
+    /// It comes from a dead process: this one has never counted its items.
+    pub(crate) is_foreign: bool,
+}
+
+impl<D: Disk> Spool<D> {
+    /// Reads the oldest segment that is not out. `None` if there is none; an error if one cannot be read now: it is passed
+    /// over until the others have had their turn. An item may come back that had been removed, or never acknowledged:
+    /// `docs/SPOOL.md` says when.
+    pub(crate) fn load_oldest(&mut self) -> io::Result<Option<Loaded>> {
+        let (mut failures, mut failure) = (0, None);
+        while failures < MOST_UNREADABLE {
+            let Some(number) = self.oldest(State::Waiting) else { break };
+            match self.load(number) {
+                // Nothing in it was ever acknowledged.
+                Ok(Decoded { items, corrupt: 0 }) if items.is_empty() => {
+                    let _ = self.settle(number);
+                }
+                Ok(decoded) => return Ok(self.hand_out(number, decoded)),
+                Err(error) => {
+                    self.set(number, State::Unreadable);
+                    (failures, failure) = (failures + 1, Some(error));
+                }
+            }
+        }
+        if self.oldest(State::Waiting).is_none() {
+            while let Some(number) = self.oldest(State::Unreadable) {
+                self.set(number, State::Waiting);
+            }
+        }
+        failure.map_or(Ok(None), Err)
+    }
+
+    fn load(&mut self, number: u64) -> io::Result<Decoded> {
+        self.seal(number);
+        // A file that is longer than any can be is no segment.
+        let most = self.settings.segment_bytes.max((segment::HEADER + record::LARGEST) as u64);
+        let unreadable = Decoded { items: Vec::new(), corrupt: 1 };
+        if self.segments.get(&number).is_some_and(|segment| segment.bytes > most) {
+            return Ok(unreadable);
+        }
+        match self.disk.read(&self.folder.segment(number), most.saturating_add(1)) {
+            Ok(bytes) if bytes.len() as u64 > most => Ok(unreadable),
+            Ok(bytes) => Ok(segment::decode(&bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(unreadable),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn hand_out(&mut self, number: u64, Decoded { items, corrupt }: Decoded) -> Option<Loaded> {
+        let segment = self.segments.get_mut(&number)?;
+        segment.state = State::Out;
+        segment.is_corrupt = corrupt > 0;
+        Some(Loaded { segment: SegmentId(number), items, corrupt, is_foreign: segment.is_foreign })
+    }
+}

@@ -1,0 +1,256 @@
+//! Reports on disk: the format, and what is promised, is in `docs/SPOOL.md`.
+
+#![cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the worker does not use it yet"))]
+
+mod append;
+mod aside;
+mod disk;
+mod folder;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod load;
+mod record;
+mod segment;
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+pub(crate) use self::append::{Appended, Stopped};
+use self::aside::Aside;
+pub(crate) use self::disk::{Disk, RealDisk};
+use self::folder::Folder;
+pub(crate) use self::folder::app_folder;
+pub(crate) use self::load::Loaded;
+pub(crate) use self::record::Item;
+use self::writer::Writer;
+
+/// How long a segment becomes, if not by a single record.
+pub(crate) const SEGMENT_BYTES: u64 = 1024 * 1024;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) folder: PathBuf,
+    /// Whose reports: [`app_folder`].
+    pub(crate) app: Uuid,
+    /// How much this process may put on disk.
+    pub(crate) max_bytes: u64,
+    /// [`SEGMENT_BYTES`].
+    pub(crate) segment_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SegmentId(u64);
+
+/// What [`Spool::adopt`] found.
+#[derive(Debug, Default)]
+pub(crate) struct Adopted {
+    /// Folders of dead processes.
+    pub(crate) folders: usize,
+    pub(crate) segments: usize,
+    /// Folders are left to look at in this round.
+    pub(crate) has_more: bool,
+    /// Why a folder could not be adopted; the next round tries it again.
+    pub(crate) error: Option<io::Error>,
+}
+
+/// The reports of one process on disk, and those that it adopted. Every call blocks.
+#[derive(Debug)]
+pub(crate) struct Spool<D: Disk> {
+    disk: D,
+    settings: Settings,
+    folder: Folder<D>,
+    segments: BTreeMap<u64, Segment>,
+    writer: Option<Writer<D::File>>,
+    last: u64,
+    aside: Aside,
+    /// The folder up to which this round of adoption has come.
+    adopted: Option<String>,
+    /// Segments were removed, and the folder not synced.
+    is_dirty: bool,
+}
+
+#[derive(Debug)]
+struct Segment {
+    bytes: u64,
+    is_foreign: bool,
+    is_corrupt: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Waiting,
+    /// Passed over until the others have had their turn.
+    Unreadable,
+    /// In the memory of whoever asked for it.
+    Out,
+    /// To be removed.
+    Settled,
+}
+
+impl<D: Disk> Spool<D> {
+    /// Makes the folders and locks the own one.
+    pub(crate) fn open(disk: D, settings: Settings) -> io::Result<Self> {
+        let spool = std::path::absolute(&settings.folder)?;
+        let folder = Folder::open(&disk, &spool, settings.app)?;
+        let aside = Aside::open(&disk, &folder, settings.max_bytes);
+        Ok(Self {
+            disk,
+            settings,
+            folder,
+            segments: BTreeMap::new(),
+            writer: None,
+            last: 0,
+            aside,
+            adopted: None,
+            is_dirty: false,
+        })
+    }
+
+    /// Keeps a segment from being loaded: what is in it is in memory.
+    pub(crate) fn hold(&mut self, SegmentId(number): SegmentId) {
+        self.set(number, State::Out);
+    }
+
+    /// Lets a segment be loaded, again if it was before.
+    pub(crate) fn release(&mut self, SegmentId(number): SegmentId) {
+        self.set(number, State::Waiting);
+    }
+
+    /// Removes a segment, all items of which are settled, or sets it aside if it was corrupt. After an error it is not loaded
+    /// any more, and [`tidy`](Self::tidy) tries again.
+    pub(crate) fn remove(&mut self, SegmentId(number): SegmentId) -> io::Result<()> {
+        if !self.segments.contains_key(&number) {
+            return Ok(());
+        }
+        self.settle(number)?;
+        self.sync_removals()
+    }
+
+    /// Removes what could not be removed before.
+    pub(crate) fn tidy(&mut self) -> io::Result<()> {
+        while let Some(number) = self.oldest(State::Settled) {
+            self.settle(number)?;
+        }
+        self.sync_removals()
+    }
+
+    /// Looks at so many folders of other processes, and takes over the segments of those that are dead.
+    pub(crate) fn adopt(&mut self, at_most: usize) -> io::Result<Adopted> {
+        let mut adopted = Adopted::default();
+        let mut others = self.folder.others(&self.disk)?;
+        others.retain(|name| self.adopted.as_ref().is_none_or(|last| name > last));
+        adopted.has_more = others.len() > at_most;
+        for name in others.iter().take(at_most) {
+            self.adopted = Some(name.clone());
+            let before = self.segments.len();
+            let (last, segments) = (&mut self.last, &mut self.segments);
+            let result = self.folder.adopt(
+                &self.disk,
+                name,
+                || next(last),
+                |number, entry| {
+                    segments.insert(number, Segment::new(entry.bytes, true));
+                },
+            );
+            adopted.segments += self.segments.len() - before;
+            match result {
+                Ok(is_dead) => adopted.folders += usize::from(is_dead),
+                // Somebody else was faster.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    self.is_dirty = true;
+                    adopted.error = Some(error);
+                }
+            }
+        }
+        if !adopted.has_more {
+            self.adopted = None;
+        }
+        Ok(adopted)
+    }
+
+    /// How much of the cap is used.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.aside.bytes + self.segments.values().map(|segment| segment.bytes).sum::<u64>()
+    }
+
+    pub(crate) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Releases the folder, and removes it if it is empty. Dropping does the same.
+    pub(crate) fn close(self) {}
+
+    /// Nobody appends to it any more.
+    fn seal(&mut self, number: u64) {
+        self.writer.take_if(|writer| writer.number == number);
+    }
+
+    fn settle(&mut self, number: u64) -> io::Result<()> {
+        self.seal(number);
+        self.set(number, State::Settled);
+        let is_corrupt = self.segments.get(&number).is_some_and(|segment| segment.is_corrupt);
+        let removed = match is_corrupt {
+            true => self.aside.put(&self.disk, &self.folder, number),
+            false => self.disk.remove(&self.folder.segment(number)),
+        };
+        removed.or_else(|error| match error.kind() {
+            ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })?;
+        self.segments.remove(&number);
+        self.is_dirty = true;
+        Ok(())
+    }
+
+    fn sync_removals(&mut self) -> io::Result<()> {
+        if self.is_dirty {
+            self.disk.sync_folder(&self.folder.path)?;
+            self.is_dirty = false;
+        }
+        Ok(())
+    }
+
+    fn oldest(&self, state: State) -> Option<u64> {
+        self.segments.iter().find(|(_, segment)| segment.state == state).map(|(number, _)| *number)
+    }
+
+    fn set(&mut self, number: u64, state: State) {
+        if let Some(segment) =
+            self.segments.get_mut(&number).filter(|segment| segment.state != State::Settled)
+        {
+            segment.state = state;
+        }
+    }
+}
+
+impl<D: Disk> Drop for Spool<D> {
+    fn drop(&mut self) {
+        self.writer = None;
+        let _ = self.tidy();
+        if self.segments.is_empty() {
+            self.folder.remove(&self.disk);
+        }
+    }
+}
+
+impl Segment {
+    fn new(bytes: u64, is_foreign: bool) -> Self {
+        Self { bytes, is_foreign, is_corrupt: false, state: State::Waiting }
+    }
+}
+
+/// The next number, unless there is none.
+fn next(last: &mut u64) -> Option<u64> {
+    *last = last.checked_add(1)?;
+    Some(*last)
+}

@@ -1,0 +1,87 @@
+//! A segment as it is on disk: a header, and records. Whatever stands there, reading it ends, in time in proportion to it.
+
+use memchr::memmem;
+
+use super::record::{self, Item, MARKER, Region};
+
+const MAGIC: &[u8; 8] = b"\x89RCSPOOL";
+const VERSION: u32 = 1;
+
+/// Magic, version, checksum.
+pub(super) const HEADER: usize = 16;
+
+/// What is in a segment.
+#[derive(Debug, Default)]
+pub(super) struct Decoded {
+    pub(super) items: Vec<Item>,
+    /// How many ranges could not be read. A torn end is none.
+    pub(super) corrupt: u64,
+}
+
+enum Header<'a> {
+    Known(&'a [u8]),
+    OtherVersion,
+    /// Nothing but the beginning of one.
+    Torn,
+    Corrupt,
+}
+
+pub(super) fn header() -> Vec<u8> {
+    let mut header = MAGIC.to_vec();
+    header.extend_from_slice(&VERSION.to_le_bytes());
+    let sum = record::checksum(&header, &[]);
+    header.extend_from_slice(&sum.to_le_bytes());
+    header
+}
+
+/// Reads all that can be read. Records end where the next marker begins, so every byte belongs to one of them at most.
+pub(super) fn decode(segment: &[u8]) -> Decoded {
+    let mut decoded = Decoded::default();
+    let body = match read_header(segment) {
+        Header::Known(body) => body,
+        Header::Torn => return decoded,
+        Header::OtherVersion => return Decoded { corrupt: 1, ..decoded },
+        Header::Corrupt => segment,
+    };
+    let mut starts = memmem::find_iter(body, MARKER).peekable();
+    let before = starts.peek().map_or(body, |start| body.get(..*start).unwrap_or_default());
+    decoded.corrupt += u64::from(is_corrupt(before, starts.peek().is_none()));
+    while let Some(start) = starts.next() {
+        let end = starts.peek().copied();
+        let region = body.get(start..end.unwrap_or(body.len())).unwrap_or_default();
+        decoded.corrupt += match record::read(region) {
+            Region::Record(item, rest) => {
+                decoded.items.push(item);
+                u64::from(is_corrupt(rest, end.is_none()))
+            }
+            Region::Short => u64::from(end.is_some()),
+            Region::Corrupt => 1,
+        };
+    }
+    decoded
+}
+
+fn read_header(segment: &[u8]) -> Header<'_> {
+    let Some((head, body)) = segment.split_first_chunk::<HEADER>() else {
+        let is_torn = header().starts_with(segment) || is_zero(segment);
+        return if is_torn { Header::Torn } else { Header::Corrupt };
+    };
+    let (named, sum) = head.split_at(HEADER - 4);
+    if *head == *header() {
+        Header::Known(body)
+    } else if named.starts_with(MAGIC) && record::checksum(named, &[]).to_le_bytes() == *sum {
+        Header::OtherVersion
+    } else {
+        Header::Corrupt
+    }
+}
+
+/// Whether what stands between two records is more than the torn end of the last one.
+fn is_corrupt(gap: &[u8], is_last: bool) -> bool {
+    let is_torn = is_last && (is_zero(gap) || MARKER.starts_with(gap));
+    !gap.is_empty() && !is_torn
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}

@@ -1,0 +1,214 @@
+//! What is on the simulated disk, what processes see of it, and what they have not synced.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use fastrand::Rng;
+
+pub(super) struct State {
+    pub(super) random: Rng,
+    /// What processes see, and what is on disk.
+    pub(super) now: Names,
+    pub(super) durable: Names,
+    /// What happened to names and is not on disk, in order.
+    pub(super) pending: Vec<Change>,
+    pub(super) inodes: BTreeMap<u64, Inode>,
+    pub(super) next: u64,
+    pub(super) living: BTreeSet<u64>,
+    pub(super) faults: Faults,
+    pub(super) interruption: Option<Interruption>,
+}
+
+/// What happens in the midst of what a process does.
+pub(super) struct Interruption {
+    pub(super) process: u64,
+    /// Operations before it.
+    pub(super) left: u64,
+    pub(super) happen: Box<dyn FnOnce() + Send>,
+}
+
+type Names = BTreeMap<PathBuf, u64>;
+
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    Link(PathBuf, u64),
+    Unlink(PathBuf),
+    Rename(PathBuf, PathBuf),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Inode {
+    pub(super) is_folder: bool,
+    pub(super) data: Vec<u8>,
+    pub(super) synced: Vec<u8>,
+    /// A sync has failed: the system has forgotten what was to be written, and later ones do nothing and say that all is well.
+    pub(super) is_poisoned: bool,
+    pub(super) locked_by: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+pub(in super::super) struct Faults {
+    /// Operations until one fails.
+    pub(in super::super) fail_in: Option<u64>,
+    /// Operations until all fail.
+    pub(in super::super) dead_in: Option<u64>,
+    /// One in so many operations fails.
+    pub(in super::super) one_in: Option<u64>,
+    pub(in super::super) is_read_only: bool,
+    /// How much can be written.
+    pub(in super::super) space: Option<u64>,
+    /// Files that cannot be read.
+    pub(in super::super) unreadable: BTreeSet<PathBuf>,
+    pub(in super::super) operations: u64,
+}
+
+impl State {
+    pub(super) fn new(seed: u64) -> Self {
+        let root = Inode { is_folder: true, ..Inode::default() };
+        let names = Names::from([(PathBuf::from("/"), 0)]);
+        Self {
+            random: Rng::with_seed(seed),
+            now: names.clone(),
+            durable: names,
+            pending: Vec::new(),
+            inodes: BTreeMap::from([(0, root)]),
+            next: 1,
+            living: BTreeSet::from([0]),
+            faults: Faults::default(),
+            interruption: None,
+        }
+    }
+
+    /// Whether the operation that begins fails.
+    pub(super) fn fails(&mut self) -> bool {
+        let faults = &mut self.faults;
+        faults.operations += 1;
+        if let Some(left) = &mut faults.dead_in {
+            *left = left.saturating_sub(1);
+            return *left == 0;
+        }
+        match &mut faults.fail_in {
+            Some(0) => faults.fail_in.take().is_some(),
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => faults.one_in.is_some_and(|one| self.random.u64(0..one) == 0),
+        }
+    }
+
+    /// What is to happen before the operation that begins.
+    pub(super) fn interruption(&mut self, process: u64) -> Option<Interruption> {
+        let interruption = self.interruption.as_mut().filter(|it| it.process == process)?;
+        match interruption.left.checked_sub(1) {
+            Some(left) => interruption.left = left,
+            None => return self.interruption.take(),
+        }
+        None
+    }
+
+    /// The power fails.
+    pub(super) fn crash(&mut self) {
+        for process in std::mem::take(&mut self.living) {
+            self.release(process);
+        }
+        for change in std::mem::take(&mut self.pending) {
+            if self.random.bool() {
+                apply(&mut self.durable, &change);
+            }
+        }
+        self.now = self.durable.clone();
+        for inode in self.inodes.values_mut() {
+            inode.data = torn(inode, &mut self.random);
+            inode.synced = inode.data.clone();
+            inode.is_poisoned = false;
+        }
+    }
+
+    pub(super) fn sync_folder(&mut self, folder: &Path) -> io::Result<()> {
+        self.inode(folder)?;
+        let inside = |path: &Path| path.parent() == Some(folder);
+        for change in std::mem::take(&mut self.pending) {
+            let is_here = match &change {
+                Change::Link(path, _) | Change::Unlink(path) => inside(path),
+                Change::Rename(from, to) => inside(from) || inside(to),
+            };
+            match is_here {
+                true => apply(&mut self.durable, &change),
+                false => self.pending.push(change),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn inode(&self, path: &Path) -> io::Result<&Inode> {
+        let number = self.now.get(path).ok_or(ErrorKind::NotFound)?;
+        Ok(&self.inodes[number])
+    }
+
+    pub(super) fn make(&mut self, path: &Path, is_folder: bool) -> io::Result<u64> {
+        if self.now.contains_key(path) {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        self.inode(path.parent().unwrap())?;
+        self.next += 1;
+        let inode = Inode { is_folder, ..Inode::default() };
+        self.inodes.insert(self.next, inode);
+        self.change(Change::Link(path.to_owned(), self.next))?;
+        Ok(self.next)
+    }
+
+    pub(super) fn change(&mut self, change: Change) -> io::Result<()> {
+        if let Change::Unlink(path) | Change::Rename(path, _) = &change {
+            self.inode(path)?;
+        }
+        apply(&mut self.now, &change);
+        self.pending.push(change);
+        Ok(())
+    }
+
+    pub(super) fn release(&mut self, process: u64) {
+        for inode in self.inodes.values_mut() {
+            inode.locked_by.take_if(|by| *by == process);
+        }
+    }
+}
+
+/// Changes names, if that makes sense: what the change stands on may have been lost.
+fn apply(names: &mut Names, change: &Change) {
+    let has_parent =
+        |names: &Names, path: &Path| path.parent().is_some_and(|parent| names.contains_key(parent));
+    match change {
+        Change::Link(path, inode) if has_parent(names, path) => {
+            names.insert(path.clone(), *inode);
+        }
+        Change::Unlink(path) if is_empty(names, path) => {
+            names.remove(path);
+        }
+        Change::Rename(from, to) if has_parent(names, to) => {
+            if let Some(inode) = names.remove(from) {
+                names.insert(to.clone(), inode);
+            }
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn is_empty(names: &Names, folder: &Path) -> bool {
+    !names.keys().any(|path| path.parent() == Some(folder))
+}
+
+/// What is left of a file: what it had in common with what was synced, and of the rest a part, with holes in it.
+fn torn(inode: &Inode, random: &mut Rng) -> Vec<u8> {
+    let common = inode.data.iter().zip(&inode.synced).take_while(|(a, b)| a == b).count();
+    let rest = if random.bool() { &inode.data[common..] } else { &inode.synced[common..] };
+    let mut rest = rest[..random.usize(0..=rest.len())].to_vec();
+    if !rest.is_empty() && random.bool() {
+        let start = random.usize(0..rest.len());
+        let end = random.usize(start..=rest.len());
+        let garbage = random.bool();
+        rest[start..end].fill_with(|| if garbage { random.u8(..) } else { 0 });
+    }
+    [&inode.data[..common], &rest].concat()
+}
