@@ -46,6 +46,31 @@ impl Budget {
         None
     }
 
+    /// Takes a place for an interaction that comes back from disk, and its bytes, whether there is room or not: it is one
+    /// segment at a time, and who brings it looks at the room before.
+    #[cfg(feature = "spool")]
+    pub(crate) fn resume(self: &Arc<Self>, is_foreign: bool, bytes: usize) -> Admission {
+        self.items.fetch_add(1, SeqCst);
+        self.bytes.fetch_add(bytes, Relaxed);
+        self.counters.resume(is_foreign);
+        Admission { budget: Arc::clone(self), bytes, settlement: None }
+    }
+
+    /// Counts interactions that rested on disk and cannot be read again.
+    #[cfg(feature = "spool")]
+    pub(crate) fn lose_resting(&self, interactions: u64) {
+        for _ in 0..interactions {
+            self.counters.settle(Settlement::Dropped(DropReason::Unreadable));
+            self.counters.resume(false);
+        }
+    }
+
+    /// Whether more than half of it is taken.
+    #[cfg(feature = "spool")]
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.items() > self.limits.items / 2 || self.bytes.load(Relaxed) > self.limits.bytes / 2
+    }
+
     /// Counts an interaction that is left out from the start.
     pub(crate) fn withhold(&self, reason: WithholdReason) {
         self.counters.capture();

@@ -139,7 +139,13 @@
 //!
 //! [`Reporter::stats`] accounts for every interaction; the log (`tracing`) has a warning when an episode begins, one when it
 //! ends, and one a minute at the most while reports are lost, with counts and never with content. What is queued lives in
-//! memory: what is not delivered when the process ends is lost, so call [`Reporter::shutdown`].
+//! memory: what is not delivered when the process ends is lost, so call [`Reporter::shutdown`], and turn on the spool if
+//! that is not enough.
+//!
+//! With the feature `spool` and a folder (`ConfigBuilder::spool`, `RECONIFY_SPOOL`) reports go to disk while the collector takes
+//! none, beyond half of the budget, and in the second half of a shutdown; or all of them before they are first sent
+//! (`Spooling::Always`). They are then delivered by this process, or by the next one that uses the folder and the same app key, with
+//! the same ids. After a crash the reports of one segment, 1 MiB, may be sent a second time.
 //!
 //! # Features
 //!
@@ -148,6 +154,7 @@
 //! | `axum` | yes | the layer [`identify`], and extractors of [`User`], [`Session`], [`Identity`] and [`IdentitySlot`] |
 //! | `decompression` | yes | decoding of encoded bodies; without it they are reported by type and length |
 //! | `rustls` | yes | `https` for the default transport; without it only an `http` collector, or [a transport of your own](ReconifyLayer::with_transport), can be reached |
+//! | `spool` | no | reports survive the process, on disk: `ConfigBuilder::spool` |
 //! | `reqwest-middleware` | no | `reqwest_middleware::Middleware` for [`ReconifyLayer`] |
 //!
 //! # Limits
@@ -174,6 +181,8 @@ mod stats;
 mod translation;
 
 pub use self::capture::{RequestBody, ResponseBody};
+#[cfg(feature = "spool")]
+pub use self::config::Spooling;
 pub use self::config::{Config, ConfigBuilder, IdentityHeaders, Media, Responses};
 pub use self::delivery::DeliveryError;
 #[cfg(all(fuzzing, feature = "spool"))]

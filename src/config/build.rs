@@ -38,6 +38,15 @@ impl ConfigBuilder {
         for route in &self.routes {
             check_route(route)?;
         }
+        #[cfg(feature = "spool")]
+        let spool = self.checked_spool()?;
+        #[cfg(not(feature = "spool"))]
+        if let super::setting::Setting { name, value: Some(_) } = &self.spool {
+            let setting = (*name).into();
+            let problem = "which this build cannot use".into();
+            let hint = "build tower-reconify with the feature `spool`, or unset it";
+            return Err(Kind::Invalid { setting, value: "a folder".to_owned(), problem, hint }.into());
+        }
         let responses = self.responses.choice()?;
         let track_images = self.track_images.flag_or(true)?;
         let mut known = self.capture.endpoints()?;
@@ -76,6 +85,8 @@ impl ConfigBuilder {
             endpoints: Endpoints { routes, known },
             limits,
             patience,
+            #[cfg(feature = "spool")]
+            spool,
         })
     }
 }

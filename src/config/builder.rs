@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::time::Duration;
 
 use super::env;
@@ -37,6 +38,11 @@ pub struct ConfigBuilder {
     pub(super) max_body_bytes: usize,
     pub(super) max_attempts: u32,
     pub(super) max_age: Duration,
+    pub(super) spool: Setting<OsString>,
+    #[cfg(feature = "spool")]
+    pub(super) spooling: Setting<Choice<super::Spooling>>,
+    #[cfg(feature = "spool")]
+    pub(super) spool_max_bytes: u64,
 }
 
 impl ConfigBuilder {
@@ -65,6 +71,11 @@ impl ConfigBuilder {
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             max_attempts: DEFAULT_MAX_ATTEMPTS,
             max_age: DEFAULT_MAX_AGE,
+            spool: Setting { name: "spool", value: None },
+            #[cfg(feature = "spool")]
+            spooling: Setting { name: "spooling", value: None },
+            #[cfg(feature = "spool")]
+            spool_max_bytes: super::spool::DEFAULT_MAX_BYTES,
         }
     }
 

@@ -31,6 +31,13 @@ pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> Confi
     let Setting { name, value } = optional("RECONIFY_SAMPLE");
     builder.sample = Setting { name, value: value.map(Part::Text) };
     builder.outermost_only = flag("RECONIFY_OUTERMOST_ONLY");
+    let name = "RECONIFY_SPOOL";
+    builder.spool = Setting { name, value: variable(name).filter(|folder| !folder.is_empty()) };
+    #[cfg(feature = "spool")]
+    {
+        let Setting { name, value } = optional("RECONIFY_SPOOLING");
+        builder.spooling = Setting { name, value: value.map(Choice::Text) };
+    }
     builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
     builder.disabled = flag("RECONIFY_DISABLED");
     let Setting { name, value } = optional("RECONIFY_SESSION_TIMEOUT");
@@ -70,6 +77,24 @@ mod tests {
         assert_eq!(destination.endpoint.as_str(), "https://track.reconify.com/track");
         assert_eq!(destination.upload_endpoint.as_str(), "https://track.reconify.com/upload");
         assert_eq!(config.reporting.session_timeout, None);
+    }
+
+    #[test]
+    #[cfg(feature = "spool")]
+    fn a_spool_is_a_folder_and_a_word() {
+        let spool = ("RECONIFY_SPOOL", "/var/spool/reconify");
+        let config = config(&[KEYS[0], KEYS[1], spool, ("RECONIFY_SPOOLING", "Always")]).unwrap();
+        let spool = config.spool.unwrap();
+        assert_eq!(spool.folder, std::path::Path::new("/var/spool/reconify"));
+        assert_eq!(spool.spooling, crate::Spooling::Always);
+        assert!(error_with("RECONIFY_SPOOLING", "often").contains("use when-needed or always"));
+        assert!(error_with("RECONIFY_SPOOL", "a\0b").contains("no path"));
+    }
+
+    #[test]
+    #[cfg(not(feature = "spool"))]
+    fn a_spool_without_its_feature_is_an_error() {
+        assert!(error_with("RECONIFY_SPOOL", "/var/spool/reconify").contains("the feature `spool`"));
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod builder;
 mod env;
 mod hooks;
 mod setting;
+#[cfg(feature = "spool")]
+mod spool;
 mod target;
 
 use std::sync::Arc;
@@ -16,6 +18,10 @@ use url::Url;
 
 pub use self::builder::ConfigBuilder;
 use self::hooks::Hooks;
+#[cfg(feature = "spool")]
+pub(crate) use self::spool::Spool;
+#[cfg(feature = "spool")]
+pub use self::spool::Spooling;
 pub(crate) use self::target::is_this_machine;
 #[cfg(doc)]
 use crate::endpoint::Endpoint;
@@ -64,6 +70,8 @@ pub struct Config {
     pub(crate) endpoints: Endpoints,
     pub(crate) limits: Limits,
     pub(crate) patience: Patience,
+    #[cfg(feature = "spool")]
+    pub(crate) spool: Option<Spool>,
 }
 
 /// Where reports go, and with which keys.
@@ -204,6 +212,8 @@ impl Config {
     /// | `RECONIFY_IDENTITY_HEADERS` | `x-reconify-user-id` and its like: `ignore`, `read` or `take` ([`IdentityHeaders`]) | `ignore` |
     /// | `RECONIFY_OUTERMOST_ONLY` | `1`: calls made while a captured request is handled are not reported | `0` |
     /// | `RECONIFY_SAMPLE` | the part of the sessions that is reported, from 0 to 1 | `1` |
+    /// | `RECONIFY_SPOOL` | the folder for reports that cannot be delivered now (feature `spool`) | none |
+    /// | `RECONIFY_SPOOLING` | when they go there: `when-needed` or `always` (feature `spool`) | `when-needed` |
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
     /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; nothing else is read then | `0` |
     ///
@@ -242,6 +252,8 @@ impl Config {
             endpoints: Endpoints::default(),
             limits,
             patience: Patience { attempts: 0, age: Duration::ZERO },
+            #[cfg(feature = "spool")]
+            spool: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::error::DeliveryError;
 use super::retry::pause;
@@ -33,9 +34,9 @@ pub(crate) struct Breaker {
     hold: Option<Instant>,
     open: Option<Open>,
     /// The different reports that failed since the last success.
-    failed: Vec<u64>,
+    failed: Vec<Uuid>,
     /// The different reports that were refused for the keys since the last success.
-    refused: Vec<u64>,
+    refused: Vec<Uuid>,
     /// The keys have been accepted since they were last doubted.
     are_keys_proven: bool,
     is_hurried: bool,
@@ -47,7 +48,7 @@ struct Open {
     cause: FailureClass,
     failures: u32,
     next: Instant,
-    probe: Option<u64>,
+    probe: Option<Uuid>,
 }
 
 /// What may happen now.
@@ -89,12 +90,17 @@ impl Breaker {
         }
     }
 
+    /// Whether reports wait for more than their turn.
+    pub(crate) fn is_failing(&self, now: Instant) -> bool {
+        self.open.is_some() || self.hold.is_some_and(|hold| now < hold)
+    }
+
     /// Whether reports wait for keys that are accepted.
     pub(crate) fn doubts_keys(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.cause == FailureClass::Unauthorized)
     }
 
-    pub(crate) fn began(&mut self, report: u64) {
+    pub(crate) fn began(&mut self, report: Uuid) {
         if let Some(open) = &mut self.open {
             open.probe = Some(report);
         }
@@ -108,7 +114,7 @@ impl Breaker {
     }
 
     /// Notes that an attempt failed. Returns whether it is the report's fault, as far as can be told.
-    pub(crate) fn failed(&mut self, now: Instant, report: u64, error: &DeliveryError, random: f64) -> bool {
+    pub(crate) fn failed(&mut self, now: Instant, report: Uuid, error: &DeliveryError, random: f64) -> bool {
         let class = error.class();
         let is_probe = self.is_probe(report);
         if let Some(delay) = error.delay() {
@@ -139,7 +145,7 @@ impl Breaker {
     }
 
     /// Notes that an attempt ended without an answer: the transport panicked.
-    pub(crate) fn lost(&mut self, now: Instant, report: u64, random: f64) {
+    pub(crate) fn lost(&mut self, now: Instant, report: Uuid, random: f64) {
         if self.is_probe(report) {
             self.probe_failed(now, FailureClass::Unavailable, random);
         }
@@ -153,7 +159,7 @@ impl Breaker {
         }
     }
 
-    fn is_probe(&self, report: u64) -> bool {
+    fn is_probe(&self, report: Uuid) -> bool {
         self.open.as_ref().is_some_and(|open| open.probe == Some(report))
     }
 
@@ -172,7 +178,7 @@ impl Breaker {
     }
 }
 
-fn note(reports: &mut Vec<u64>, report: u64) {
+fn note(reports: &mut Vec<Uuid>, report: Uuid) {
     if reports.len() < OPENS_AFTER && !reports.contains(&report) {
         reports.push(report);
     }
@@ -182,12 +188,16 @@ fn note(reports: &mut Vec<u64>, report: u64) {
 mod tests {
     use super::*;
 
+    fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn failing(breaker: &mut Breaker, now: Instant, reports: impl IntoIterator<Item = u64>) {
+    fn failing(breaker: &mut Breaker, now: Instant, reports: impl IntoIterator<Item = u128>) {
         for report in reports {
-            breaker.began(report);
-            breaker.failed(now, report, &DeliveryError::unavailable(), 1.0);
+            breaker.began(id(report));
+            breaker.failed(now, id(report), &DeliveryError::unavailable(), 1.0);
         }
     }
 
@@ -212,9 +222,12 @@ mod tests {
             pauses.push((next - now).as_millis());
             now = next;
             assert_eq!(breaker.permit(now, 0), Permit::Probe);
-            breaker.began(report);
+            breaker.began(id(report));
             assert_eq!(breaker.permit(now, 1), Permit::Full);
-            assert!(!breaker.failed(now, report, &DeliveryError::unavailable(), 1.0), "it costs no attempt");
+            assert!(
+                !breaker.failed(now, id(report), &DeliveryError::unavailable(), 1.0),
+                "it costs no attempt"
+            );
         }
         assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
     }
@@ -236,7 +249,7 @@ mod tests {
         for (asked, held) in [(0, 0), (7, 7), (300, 300), (1_000_000_000, 300), (u64::MAX, 300)] {
             let (mut breaker, now) = (Breaker::new(), Instant::now());
             let error = DeliveryError::unavailable().retry_after(Duration::from_secs(asked));
-            assert!(!breaker.failed(now, 1, &error, 0.5), "it costs no attempt");
+            assert!(!breaker.failed(now, id(1), &error, 0.5), "it costs no attempt");
             let until = now + Duration::from_secs(held);
             let silent = if held > 0 { Permit::At(until) } else { Permit::Attempt };
             assert_eq!(breaker.permit(now, 0), silent);
@@ -244,7 +257,7 @@ mod tests {
             assert_eq!(breaker.permit(until, 1), Permit::Full, "one at first");
             // A shorter one that was under way does not shorten it, nor does a success.
             let shorter = DeliveryError::unavailable().retry_after(Duration::ZERO);
-            breaker.failed(now, 2, &shorter, 0.5);
+            breaker.failed(now, id(2), &shorter, 0.5);
             breaker.succeeded();
             assert_eq!(breaker.permit(now, 0), silent);
         }
@@ -253,12 +266,12 @@ mod tests {
     #[test]
     fn keys_that_are_not_accepted_leave_one_probe_every_five_seconds_doubling_to_a_minute() {
         let (mut breaker, mut now) = (Breaker::new(), Instant::now());
-        assert!(!breaker.failed(now, 1, &DeliveryError::unauthorized(), 0.1));
+        assert!(!breaker.failed(now, id(1), &DeliveryError::unauthorized(), 0.1));
         for seconds in [5, 10, 20, 40, 60, 60] {
             assert_eq!(breaker.permit(now, 0), Permit::At(now + seconds * SECOND));
             now += seconds * SECOND;
-            breaker.began(1);
-            breaker.failed(now, 1, &DeliveryError::unauthorized(), 0.1);
+            breaker.began(id(1));
+            breaker.failed(now, id(1), &DeliveryError::unauthorized(), 0.1);
         }
         breaker.succeeded();
         assert!(!breaker.doubts_keys());
@@ -270,11 +283,11 @@ mod tests {
         let (mut breaker, now) = (Breaker::new(), Instant::now());
         breaker.succeeded();
         for _ in 0..10 {
-            assert!(breaker.failed(now, 1, &DeliveryError::unauthorized(), 0.1), "it costs an attempt");
+            assert!(breaker.failed(now, id(1), &DeliveryError::unauthorized(), 0.1), "it costs an attempt");
         }
-        breaker.failed(now, 2, &DeliveryError::unauthorized(), 0.1);
+        breaker.failed(now, id(2), &DeliveryError::unauthorized(), 0.1);
         assert_eq!(breaker.permit(now, 0), Permit::Attempt);
-        breaker.failed(now, 3, &DeliveryError::unauthorized(), 0.1);
+        breaker.failed(now, id(3), &DeliveryError::unauthorized(), 0.1);
         assert_eq!(breaker.permit(now, 0), Permit::At(now + 5 * SECOND));
     }
 
@@ -282,11 +295,11 @@ mod tests {
     fn a_probe_that_is_rejected_or_lost_is_followed_by_another_after_a_pause() {
         let (mut breaker, now) = (Breaker::new(), Instant::now());
         failing(&mut breaker, now, 1..=5);
-        breaker.began(6);
-        breaker.failed(now, 6, &DeliveryError::rejected(), 1.0);
+        breaker.began(id(6));
+        breaker.failed(now, id(6), &DeliveryError::rejected(), 1.0);
         assert_eq!(breaker.permit(now, 0), Permit::At(now + SECOND));
-        breaker.began(7);
-        breaker.lost(now, 7, 1.0);
+        breaker.began(id(7));
+        breaker.lost(now, id(7), 1.0);
         assert_eq!(breaker.permit(now, 0), Permit::At(now + 2 * SECOND));
         breaker.hurry(now);
         assert_eq!(breaker.permit(now, 0), Permit::Probe);

@@ -23,6 +23,8 @@ pub(crate) struct Retry {
     attempts: u32,
     failures: u32,
     first: Option<Instant>,
+    /// How old it was already when it came from disk.
+    before: Duration,
 }
 
 /// Why a report is given up.
@@ -33,6 +35,18 @@ pub(crate) enum Spent {
 }
 
 impl Retry {
+    /// One that comes from disk.
+    #[cfg(feature = "spool")]
+    pub(crate) fn resumed(attempts: u32, age: Duration) -> Self {
+        Self { attempts, failures: attempts, first: None, before: age }
+    }
+
+    /// Attempts that count.
+    #[cfg(feature = "spool")]
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
     /// Notes an attempt. Returns whether it is a further one.
     pub(crate) fn begin(&mut self, now: Instant) -> bool {
         self.first.get_or_insert(now);
@@ -51,7 +65,8 @@ impl Retry {
     ) -> Result<Duration, Spent> {
         self.failures = self.failures.saturating_add(1);
         self.attempts = self.attempts.saturating_add(costs.into());
-        let age = self.first.map(|first| now.saturating_duration_since(first)).unwrap_or_default();
+        let tried = self.first.map(|first| now.saturating_duration_since(first)).unwrap_or_default();
+        let age = self.before.saturating_add(tried);
         if costs && self.attempts >= patience.attempts {
             return Err(Spent::Attempts);
         }
@@ -124,7 +139,7 @@ mod tests {
 
     #[test]
     fn no_number_of_failures_overflows() {
-        let mut retry = Retry { attempts: u32::MAX, failures: u32::MAX, first: None };
+        let mut retry = Retry { attempts: u32::MAX, failures: u32::MAX, first: None, before: Duration::MAX };
         let now = Instant::now();
         let patience = Patience { attempts: u32::MAX, age: Duration::MAX };
         let ended = retry.fail(now, FailureClass::Unavailable, false, f64::NAN, patience);

@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
@@ -8,7 +8,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tower::{BoxError, Service};
 
-use super::job::Job;
+use super::lineup::Lineup;
 use super::warnings::Warnings;
 use crate::config::{MAX_DELIVERIES, Patience};
 use crate::delivery::{Breaker, DeliveryError, Permit, Spent};
@@ -25,11 +25,7 @@ pub(super) struct Deliveries<S> {
     /// A number from 0 to 1, other than the last.
     random: fn() -> f64,
     breaker: Breaker,
-    jobs: HashMap<u64, Job>,
-    /// Those that were never tried, or whose next part is due.
-    fresh: VecDeque<u64>,
-    /// Those that failed, by the moment of their next attempt.
-    waiting: BTreeSet<(Instant, u64)>,
+    pub(super) lineup: Lineup,
     running: JoinSet<Result<(), DeliveryError>>,
     /// The jobs of the running tasks.
     tasks: HashMap<Id, u64>,
@@ -37,7 +33,6 @@ pub(super) struct Deliveries<S> {
     turns: u64,
     /// The transport is not ready, and will wake the worker when it is.
     is_blocked: bool,
-    settled: Vec<(u64, Settlement)>,
     warnings: Warnings,
 }
 
@@ -53,42 +48,24 @@ where
             patience,
             random,
             breaker: Breaker::new(),
-            jobs: HashMap::new(),
-            fresh: VecDeque::new(),
-            waiting: BTreeSet::new(),
+            lineup: Lineup::default(),
             running: JoinSet::new(),
             tasks: HashMap::new(),
             turns: 0,
             is_blocked: false,
-            settled: Vec::new(),
             warnings: Warnings::default(),
         }
     }
 
     /// Reports that are not settled.
     pub(super) fn len(&self) -> usize {
-        self.jobs.len()
-    }
-
-    /// The ids of the reports that are not settled.
-    pub(super) fn jobs(&self) -> impl Iterator<Item = u64> + '_ {
-        self.jobs.keys().copied()
+        self.lineup.len()
     }
 
     /// How many more reports can be on their way at once. Those that wait for another attempt are not: one that
     /// fails does not hold up the rest.
     pub(super) fn room(&self) -> usize {
-        MAX_DELIVERIES.saturating_sub(self.running.len() + self.fresh.len())
-    }
-
-    pub(super) fn push(&mut self, job: Job) {
-        self.fresh.push_back(job.id);
-        self.jobs.insert(job.id, job);
-    }
-
-    /// What was settled since this was last called.
-    pub(super) fn take_settled(&mut self) -> Vec<(u64, Settlement)> {
-        std::mem::take(&mut self.settled)
+        MAX_DELIVERIES.saturating_sub(self.running.len() + self.lineup.ready())
     }
 
     /// Starts as many deliveries as there is room for, and as the transport is ready for.
@@ -96,11 +73,11 @@ where
         self.is_blocked = false;
         loop {
             let permit = self.breaker.permit(Instant::now(), self.running.len());
-            let Some(id) = self.next(permit) else { return };
+            let Some(id) = self.lineup.next(permit) else { return };
             match poll_fn(|cx| Poll::Ready(guarded(|| self.transport.poll_ready(cx)))).await {
                 Some(Poll::Ready(Ok(()))) => self.call(id),
                 Some(Poll::Pending) => {
-                    self.fresh.push_front(id);
+                    self.lineup.again_first(id);
                     self.is_blocked = true;
                     return;
                 }
@@ -110,36 +87,18 @@ where
         }
     }
 
-    /// The report that is to be tried now, if one is. Those that came last are probes first: while the collector is down,
-    /// every report gets its turn.
-    fn next(&mut self, permit: Permit) -> Option<u64> {
-        let due = match permit {
-            Permit::Attempt => self.waiting.first().copied().filter(|(due, _)| *due <= Instant::now()),
-            Permit::Probe if self.fresh.is_empty() => {
-                let turn = |(_, id): &&(Instant, u64)| self.jobs.get(id).map(|job| job.turn);
-                self.waiting.iter().min_by_key(turn).copied()
-            }
-            Permit::Probe => None,
-            Permit::At(_) | Permit::Full => return None,
-        };
-        match due {
-            Some(entry) => self.waiting.take(&entry).map(|(_, id)| id),
-            None => self.fresh.pop_front(),
-        }
-    }
-
     fn call(&mut self, id: u64) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(job) = self.lineup.get(id) else { return };
         if job.retry.begin(Instant::now()) {
             job.admission.budget().counters().retry();
         }
         self.turns += 1;
         job.turn = self.turns;
-        let report = job.report.clone();
+        let (report, report_id) = (job.report.clone(), job.report.id());
         let Some(delivery) = guarded(|| self.transport.call(report)) else {
             return self.settle(id, Settlement::Dropped(DropReason::Panicked));
         };
-        self.breaker.began(id);
+        self.breaker.began(report_id);
         let task = self.running.spawn(async move {
             let delivered = delivery.await.map_err(|error| DeliveryError::of(error.into()));
             delivered.map(drop)
@@ -168,8 +127,8 @@ where
             return None;
         }
         match self.breaker.permit(Instant::now(), self.running.len()) {
-            Permit::At(moment) => Some(moment).filter(|_| !self.fresh.is_empty() || !self.waiting.is_empty()),
-            Permit::Attempt => self.waiting.first().map(|(due, _)| *due),
+            Permit::At(moment) => Some(moment).filter(|_| self.lineup.has_any()),
+            Permit::Attempt => self.lineup.due(),
             Permit::Probe | Permit::Full => None,
         }
     }
@@ -178,7 +137,7 @@ where
     pub(super) fn hurry(&mut self) {
         let now = Instant::now();
         self.breaker.hurry(now);
-        self.waiting = self.waiting.iter().map(|(_, id)| (now, *id)).collect();
+        self.lineup.hurry(now);
     }
 
     /// Deals with the attempts that have ended, without waiting for any.
@@ -188,9 +147,17 @@ where
         }
     }
 
-    /// Drops all reports that are not settled; returns when the running attempts are gone too.
-    pub(super) async fn abort(mut self) {
+    /// Breaks off the running attempts; returns when they are gone.
+    pub(super) async fn abort(&mut self) {
         self.running.shutdown().await;
+        for (_, id) in self.tasks.drain() {
+            self.lineup.again_first(id);
+        }
+    }
+
+    /// Whether the collector takes nothing, as far as is known.
+    pub(super) fn is_failing(&self) -> bool {
+        self.breaker.is_failing(Instant::now())
     }
 
     /// How many attempts are under way.
@@ -212,7 +179,9 @@ where
             }
             Some(Err(error)) => self.fail(id, &error),
             None => {
-                self.breaker.lost(Instant::now(), id, (self.random)());
+                if let Some(job) = self.lineup.get(id) {
+                    self.breaker.lost(Instant::now(), job.report.id(), (self.random)());
+                }
                 self.settle(id, Settlement::Dropped(DropReason::Panicked));
             }
         }
@@ -220,15 +189,16 @@ where
 
     fn fail(&mut self, id: u64, error: &DeliveryError) {
         let (now, class) = (Instant::now(), error.class());
-        let costs = self.breaker.failed(now, id, error, (self.random)());
-        self.warnings.failed(error, self.breaker.doubts_keys(), self.jobs.len());
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let waiting = self.lineup.len();
+        let Some(job) = self.lineup.get(id) else { return };
+        let costs = self.breaker.failed(now, job.report.id(), error, (self.random)());
+        self.warnings.failed(error, self.breaker.doubts_keys(), waiting);
         job.admission.budget().counters().fail(class);
         if class == FailureClass::Rejected {
             return self.give_up(id, Settlement::Rejected);
         }
         match job.retry.fail(now, class, costs, (self.random)(), self.patience) {
-            Ok(pause) => drop(self.waiting.insert((now + pause.max(SHORTEST_PAUSE), id))),
+            Ok(pause) => self.lineup.again_at(now + pause.max(SHORTEST_PAUSE), id),
             Err(Spent::Attempts) if class == FailureClass::Unauthorized => {
                 self.give_up(id, Settlement::Rejected);
             }
@@ -239,16 +209,16 @@ where
 
     /// Gives up one part of a report. Images go with their interaction, and without each other.
     fn give_up(&mut self, id: u64, settlement: Settlement) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(job) = self.lineup.get(id) else { return };
         let failed = *job.failed.get_or_insert(settlement);
         if job.report.is_image_upload() { self.go_on(id) } else { self.settle(id, failed) }
     }
 
     /// Goes on with the next image of an interaction, if there is one.
     fn go_on(&mut self, id: u64) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(job) = self.lineup.get(id) else { return };
         if job.next_part() {
-            self.fresh.push_front(id);
+            self.lineup.again_first(id);
         } else {
             let settlement = job.failed.unwrap_or(Settlement::Delivered);
             self.settle(id, settlement);
@@ -256,10 +226,7 @@ where
     }
 
     fn settle(&mut self, id: u64, settlement: Settlement) {
-        if let Some(job) = self.jobs.remove(&id) {
-            self.settled.push((id, settlement));
-            job.admission.settle(settlement);
-        }
+        self.lineup.settle(id, settlement);
     }
 }
 

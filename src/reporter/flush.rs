@@ -17,6 +17,8 @@ pub struct FlushReport {
     pub dropped: u64,
     /// Interactions that, by intent, were not sent.
     pub withheld: u64,
+    /// Reports that went to disk, and are delivered when the collector takes them, by this process or the next one.
+    pub spooled: u64,
     /// Interactions that are still on their way: the deadline came first.
     pub pending: u64,
 }
@@ -34,6 +36,8 @@ pub struct ShutdownReport {
     pub dropped: u64,
     /// Interactions that, by intent, were not sent.
     pub withheld: u64,
+    /// Reports that are on disk, those of before among them: the next process delivers them.
+    pub spooled: u64,
     /// Exchanges that had not ended: nobody will report them.
     pub in_flight: u64,
 }
@@ -50,6 +54,7 @@ impl FlushReport {
             Settlement::Rejected => self.rejected += 1,
             Settlement::Dropped(_) => self.dropped += 1,
             Settlement::Withheld(_) => self.withheld += 1,
+            Settlement::Spooled => self.spooled += 1,
         }
     }
 }
@@ -60,9 +65,9 @@ impl ShutdownReport {
         self.dropped == 0 && self.in_flight == 0
     }
 
-    pub(super) fn of(flushed: FlushReport, in_flight: u64) -> Self {
-        let FlushReport { delivered, rejected, dropped, withheld, pending } = flushed;
-        Self { delivered, rejected, dropped: dropped + pending, withheld, in_flight }
+    pub(super) fn of(flushed: FlushReport, spooled: u64, in_flight: u64) -> Self {
+        let FlushReport { delivered, rejected, dropped, withheld, pending, .. } = flushed;
+        Self { delivered, rejected, dropped: dropped + pending, withheld, spooled, in_flight }
     }
 }
 
@@ -74,6 +79,8 @@ pub(super) struct Flush {
     pub(super) jobs: HashSet<u64>,
     pub(super) report: FlushReport,
     pub(super) deadline: Option<Instant>,
+    /// Half of the time until then is over.
+    pub(super) half_time: Option<Instant>,
     pub(super) reply: Reply,
 }
 
@@ -104,18 +111,37 @@ impl Flush {
         !matches!(self.reply, Reply::Flush(_))
     }
 
-    pub(super) fn is_over(&self, now: Instant, is_queue_empty: bool) -> bool {
-        let is_complete = self.queued == 0 && self.jobs.is_empty() && (is_queue_empty || !self.is_last());
+    /// A job came back from disk.
+    pub(super) fn resumed(&mut self, job: u64) {
+        if self.is_last() {
+            self.jobs.insert(job);
+        }
+    }
+
+    /// Whether the worker has little time left: the second half of its last flush.
+    pub(super) fn is_ending(&self, now: Instant) -> bool {
+        self.is_last() && self.half_time.is_some_and(|half| half <= now)
+    }
+
+    /// When something is to be done for it.
+    pub(super) fn next_moment(&self) -> Option<Instant> {
+        let half = self.half_time.filter(|half| self.is_last() && *half > Instant::now());
+        half.or(self.deadline)
+    }
+
+    pub(super) fn is_over(&self, now: Instant, is_queue_empty: bool, has_more: bool) -> bool {
+        let is_rest_done = is_queue_empty && !has_more;
+        let is_complete = self.queued == 0 && self.jobs.is_empty() && (is_rest_done || !self.is_last());
         is_complete || self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Says what became of what it waited for. `in_flight` are exchanges that have not ended.
-    pub(super) fn answer(self, in_flight: u64) {
+    /// Says what became of what it waited for. `spooled` are all reports on disk, `in_flight` exchanges that have not ended.
+    pub(super) fn answer(self, spooled: u64, in_flight: u64) {
         let report = FlushReport { pending: (self.queued + self.jobs.len()) as u64, ..self.report };
         // Whoever asked may be gone: then nobody learns the result.
         match self.reply {
             Reply::Flush(reply) => drop(reply.send(report)),
-            Reply::Shutdown(reply) => drop(reply.send(ShutdownReport::of(report, in_flight))),
+            Reply::Shutdown(reply) => drop(reply.send(ShutdownReport::of(report, spooled, in_flight))),
             Reply::Abandoned => {}
         }
     }

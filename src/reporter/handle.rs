@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tower::{BoxError, Service};
 
 use super::flush::{FlushReport, ShutdownReport};
+use super::spooler::Spooler;
 use super::worker::{Command, Worker};
 use crate::budget::Budget;
 use crate::config::Config;
@@ -45,11 +46,14 @@ impl Reporter {
         let budget = Arc::new(Budget::new(config.limits));
         let (intake, outlet) = queue::channel(Arc::clone(&budget), config.capturing);
         let (commands, inbox) = mpsc::unbounded_channel();
+        let spooler = Spooler::of(&config);
         let (reporting, patience) = (config.reporting, config.patience);
         let started = thread::Builder::new().name("reconify".to_owned()).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime.block_on(async {
-                    Worker::new(outlet, inbox, transport(), reporting, patience, fastrand::f64).run().await;
+                    Worker::new(outlet, inbox, transport(), reporting, patience, spooler, fastrand::f64)
+                        .run()
+                        .await;
                 }),
                 Err(error) => {
                     drop(outlet);

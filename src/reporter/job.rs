@@ -1,7 +1,7 @@
 use std::collections::VecDeque;
 
 use crate::budget::Admission;
-use crate::delivery::Retry;
+use crate::delivery::{Retry, SegmentId};
 use crate::report::Report;
 use crate::stats::Settlement;
 
@@ -18,11 +18,26 @@ pub(super) struct Job {
     pub(super) retry: Retry,
     /// The number of its last attempt among those of all reports; zero before the first.
     pub(super) turn: u64,
+    /// Where on disk it is, too.
+    pub(super) segment: Option<SegmentId>,
+    #[cfg(feature = "spool")]
+    pub(super) spooled: super::spooler::Spooled,
 }
 
 impl Job {
     pub(super) fn new(id: u64, admission: Admission, report: Report, uploads: VecDeque<Report>) -> Self {
-        Self { id, admission, report, uploads, failed: None, retry: Retry::default(), turn: 0 }
+        Self {
+            id,
+            admission,
+            report,
+            uploads,
+            failed: None,
+            retry: Retry::default(),
+            turn: 0,
+            segment: None,
+            #[cfg(feature = "spool")]
+            spooled: super::spooler::Spooled::now(),
+        }
     }
 
     /// Goes on with the next image, if there is one.
@@ -35,9 +50,13 @@ impl Job {
         true
     }
 
+    /// The bytes of what is left of its parts.
+    pub(super) fn len(&self) -> usize {
+        self.report.len() + self.uploads.iter().map(Report::len).sum::<usize>()
+    }
+
     /// Charges for what is left of its parts, if there is room.
     pub(super) fn recharge(&mut self) -> bool {
-        let held = self.report.len() + self.uploads.iter().map(Report::len).sum::<usize>();
-        self.admission.recharge(held, 1 + self.uploads.len())
+        self.admission.recharge(self.len(), 1 + self.uploads.len())
     }
 }

@@ -1,10 +1,17 @@
 //! The worker that sends what was captured, and the handle to it.
 
 mod deliveries;
+mod ending;
 mod flush;
 mod handle;
 mod job;
+mod lineup;
 mod prepare;
+#[cfg(feature = "spool")]
+mod spooler;
+#[cfg(not(feature = "spool"))]
+#[path = "no_spooler.rs"]
+mod spooler;
 mod warnings;
 mod worker;
 

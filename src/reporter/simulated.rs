@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::flush::{FlushReport, ShutdownReport};
 use super::handle::Reporter;
+use super::spooler::Spooler;
 use super::worker::{Command, Worker};
 use crate::budget::Budget;
 use crate::config::{Config, ConfigBuilder};
@@ -54,7 +55,8 @@ where
     let config = config.build().unwrap();
     let (intake, outlet) = queue::channel(Arc::new(Budget::new(config.limits)), config.capturing);
     let (commands, inbox) = mpsc::unbounded_channel();
-    let worker = Worker::new(outlet, inbox, transport, config.reporting, config.patience, random);
+    let spooler = Spooler::of(&config);
+    let worker = Worker::new(outlet, inbox, transport, config.reporting, config.patience, spooler, random);
     let worker = tokio::spawn(worker.run());
     let reporter = Reporter::linked(intake.clone(), commands.clone());
     Simulated { reporter, intake, worker, commands, next: Default::default() }

@@ -14,6 +14,7 @@ use super::deliveries::Deliveries;
 use super::flush::{Flush, FlushReport, Reply, ShutdownReport};
 use super::job::Job;
 use super::prepare;
+use super::spooler::{Situation, Spooler};
 use super::warnings::Losses;
 use crate::budget::Budget;
 use crate::config::{Patience, Reporting};
@@ -48,19 +49,20 @@ pub(super) enum Command {
 }
 
 pub(super) struct Worker<S> {
-    outlet: Outlet,
-    inbox: mpsc::UnboundedReceiver<Command>,
+    pub(super) outlet: Outlet,
+    pub(super) inbox: mpsc::UnboundedReceiver<Command>,
     reporting: Arc<Reporting>,
-    deliveries: Deliveries<S>,
+    pub(super) deliveries: Deliveries<S>,
+    pub(super) spooler: Spooler,
     /// Exchanges that are being read elsewhere.
-    heavy: JoinSet<(u64, Result<Job, Settlement>)>,
-    reading: HashSet<u64>,
-    flushes: Vec<Flush>,
+    pub(super) heavy: JoinSet<(u64, Result<Job, Settlement>)>,
+    pub(super) reading: HashSet<u64>,
+    pub(super) flushes: Vec<Flush>,
     next_job: u64,
     /// Looks at the queue that found nothing, since the last that did.
     vain_looks: u32,
     is_abandoned: bool,
-    losses: Losses,
+    pub(super) losses: Losses,
 }
 
 enum Event {
@@ -84,6 +86,7 @@ where
         transport: S,
         reporting: Arc<Reporting>,
         patience: Patience,
+        spooler: Spooler,
         random: fn() -> f64,
     ) -> Self {
         Self {
@@ -91,6 +94,7 @@ where
             inbox,
             reporting,
             deliveries: Deliveries::new(transport, patience, random),
+            spooler,
             heavy: JoinSet::new(),
             reading: HashSet::new(),
             flushes: Vec::new(),
@@ -105,6 +109,7 @@ where
     pub(super) async fn run(mut self) {
         loop {
             self.take_exchanges();
+            self.spool(false);
             self.deliveries.start().await;
             self.note();
             if self.answer_flushes() {
@@ -133,13 +138,14 @@ where
         let has_room = self.has_room();
         let has_more = has_room && self.outlet.queue.len() > 0;
         let (known, look) = (self.known(), self.vain_looks);
-        let deadline = self.flushes.iter().filter_map(|flush| flush.deadline).min();
+        let deadline = self.flushes.iter().filter_map(Flush::next_moment).min();
         let Outlet { budget, queue, abandoned } = &mut self.outlet;
         tokio::select! {
             Some(command) = self.inbox.recv() => Event::Command(command),
             _ = abandoned.recv(), if !self.is_abandoned => Event::Abandoned,
             Some(Ok((id, result))) = self.heavy.join_next() => Event::Read(id, result),
             () = self.deliveries.progress() => Event::Progress,
+            () = self.spooler.progress() => Event::Progress,
             () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Event::Deadline,
             // Everybody else gets a turn before the rest of the queue does.
             () = tokio::task::yield_now(), if has_more => Event::Progress,
@@ -147,7 +153,20 @@ where
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    /// Has what has to be on disk written, and fetches what is there.
+    pub(super) fn spool(&mut self, is_over: bool) {
+        let now = Instant::now();
+        let situation = Situation {
+            is_failing: self.deliveries.is_failing(),
+            is_ending: self.flushes.iter().any(|flush| flush.is_ending(now)),
+            is_over,
+        };
+        let (next_job, flushes) = (&mut self.next_job, &mut self.flushes);
+        let next_id = || begin_job(next_job, flushes, false);
+        self.spooler.step(situation, &mut self.deliveries.lineup, &self.outlet.budget, next_id);
+    }
+
+    pub(super) fn obey(&mut self, command: Command) {
         match command {
             Command::Flush(deadline, reply) => self.begin_flush(deadline, Reply::Flush(reply)),
             Command::Shutdown(deadline, reply) => self.begin_flush(deadline, Reply::Shutdown(reply)),
@@ -161,15 +180,19 @@ where
     }
 
     /// Interactions that the worker holds.
-    fn known(&self) -> usize {
+    pub(super) fn known(&self) -> usize {
         self.deliveries.len() + self.heavy.len()
     }
 
     fn has_room(&self) -> bool {
-        self.heavy.len() < MAX_HEAVY.min(self.deliveries.room())
+        let room = match self.spooler.comes_first() {
+            true => self.spooler.room(&self.deliveries.lineup),
+            false => self.deliveries.room(),
+        };
+        self.heavy.len() < MAX_HEAVY.min(room)
     }
 
-    fn take_exchanges(&mut self) {
+    pub(super) fn take_exchanges(&mut self) {
         let turn = Instant::now();
         while self.has_room() && turn.elapsed() < TURN {
             let Some(item) = self.outlet.queue.pop() else { return };
@@ -194,25 +217,24 @@ where
     }
 
     fn begin_job(&mut self) -> u64 {
-        self.next_job += 1;
-        let id = self.next_job;
-        self.flushes.iter_mut().for_each(|flush| flush.started(id));
-        id
+        begin_job(&mut self.next_job, &mut self.flushes, true)
     }
 
-    fn take(&mut self, id: u64, result: Result<Job, Settlement>) {
+    pub(super) fn take(&mut self, id: u64, result: Result<Job, Settlement>) {
         match result {
-            Ok(job) => self.deliveries.push(job),
+            Ok(job) => self.spooler.push(job, &mut self.deliveries.lineup),
             Err(settlement) => self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement)),
         }
     }
 
     fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {
+        let (now, deadline) = (Instant::now(), deadline.map(Instant::from_std));
         let flush = Flush {
             queued: self.outlet.queue.len(),
-            jobs: self.deliveries.jobs().chain(self.reading.iter().copied()).collect(),
+            jobs: self.deliveries.lineup.ids().chain(self.reading.iter().copied()).collect(),
             report: FlushReport::default(),
-            deadline: deadline.map(Instant::from_std),
+            deadline,
+            half_time: deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2),
             reply,
         };
         if flush.is_last() {
@@ -225,47 +247,27 @@ where
     fn answer_flushes(&mut self) -> bool {
         self.account();
         let (now, is_queue_empty) = (Instant::now(), self.outlet.queue.len() == 0);
-        let is_over = |flush: &Flush| flush.is_over(now, is_queue_empty);
+        let has_more = self.spooler.has_more(&self.deliveries.lineup);
+        let is_over = |flush: &Flush| flush.is_over(now, is_queue_empty, has_more);
         if self.flushes.iter().any(|flush| flush.is_last() && is_over(flush)) {
             return true;
         }
-        self.flushes.extract_if(.., |flush| is_over(flush)).for_each(|flush| flush.answer(0));
+        self.flushes.extract_if(.., |flush| is_over(flush)).for_each(|flush| flush.answer(0, 0));
         false
     }
 
-    fn account(&mut self) {
-        for (id, settlement) in self.deliveries.take_settled() {
+    pub(super) fn account(&mut self) {
+        for (id, settlement) in self.deliveries.lineup.take_settled() {
             self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement));
         }
     }
+}
 
-    /// Drops what is left, and then answers whoever waits. The counts are exact when they have the answer, but for
-    /// exchanges that are still being read elsewhere: they are answered as dropped, and counted as that when they end.
-    async fn end(mut self) {
-        self.inbox.close();
-        while let Ok(command) = self.inbox.try_recv() {
-            self.obey(command);
-        }
-        while let Some(Ok((id, result))) = self.heavy.try_join_next() {
-            self.reading.remove(&id);
-            self.take(id, result);
-        }
-        self.deliveries.finish_ended();
-        self.account();
-        let queued = self.outlet.queue.len();
-        let in_flight = self.outlet.budget.items().saturating_sub(self.known() + queued);
-        self.deliveries.abort().await;
-        self.outlet.stop();
-        self.outlet.budget.counters().set_in_flight(0);
-        self.losses.tell(&self.outlet.budget.stats());
-        for mut flush in self.flushes {
-            // What was handed over meanwhile and not taken is lost too.
-            if flush.is_last() {
-                flush.queued = queued;
-            }
-            flush.answer(in_flight as u64);
-        }
-    }
+fn begin_job(next_job: &mut u64, flushes: &mut [Flush], is_new: bool) -> u64 {
+    *next_job += 1;
+    let id = *next_job;
+    flushes.iter_mut().for_each(|flush| if is_new { flush.started(id) } else { flush.resumed(id) });
+    id
 }
 
 /// Waits until it is time to look for ended exchanges.

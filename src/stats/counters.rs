@@ -15,6 +15,12 @@ pub(crate) struct Counters {
     skipped_events: AtomicU64,
     hook_panics: AtomicU64,
     in_flight: AtomicU64,
+    /// Reports that are on disk and not in memory.
+    resting: AtomicU64,
+    /// Reports that are on disk and in memory.
+    safe: AtomicU64,
+    recovered: AtomicU64,
+    spool_failures: AtomicU64,
     /// The [`FailureClass`] of the last failure and one; zero before the first.
     last_failure: AtomicU8,
     dropped: [AtomicU64; DropReason::ALL.len()],
@@ -35,6 +41,28 @@ impl Counters {
         self.in_flight.store(attempts as u64, Relaxed);
     }
 
+    #[cfg(feature = "spool")]
+    /// Takes an interaction that rested on disk for one that comes back. A foreign one is new here.
+    pub(crate) fn resume(&self, is_foreign: bool) {
+        if is_foreign {
+            self.captured.fetch_add(1, SeqCst);
+            self.recovered.fetch_add(1, Relaxed);
+        } else {
+            self.resting.fetch_sub(1, SeqCst);
+        }
+    }
+
+    #[cfg(feature = "spool")]
+    /// Says how many reports are both in memory and on disk.
+    pub(crate) fn set_safe(&self, reports: usize) {
+        self.safe.store(reports as u64, Relaxed);
+    }
+
+    #[cfg(feature = "spool")]
+    pub(crate) fn fail_to_spool(&self) {
+        self.spool_failures.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn fail(&self, class: FailureClass) {
         self.last_failure.store(class as u8 + 1, Relaxed);
     }
@@ -53,6 +81,7 @@ impl Counters {
             Settlement::Rejected => Some(&self.rejected),
             Settlement::Dropped(reason) => self.dropped.get(reason as usize),
             Settlement::Withheld(reason) => self.withheld.get(reason as usize),
+            Settlement::Spooled => Some(&self.resting),
         };
         if let Some(counter) = counter {
             counter.fetch_add(1, SeqCst);
@@ -73,9 +102,16 @@ impl Counters {
             last_failure: class_of(self.last_failure.load(Relaxed)),
             dropped: self.dropped.each_ref().map(|counter| counter.load(SeqCst)),
             withheld: self.withheld.each_ref().map(|counter| counter.load(SeqCst)),
+            recovered: self.recovered.load(Relaxed),
+            spool_failures: self.spool_failures.load(Relaxed),
             ..Stats::default()
         };
+        let resting = self.resting.load(SeqCst);
+        let safe = self.safe.load(Relaxed);
         (stats.pending, stats.bytes_held) = pending();
+        // The worker says so once in a turn: some may have been delivered since.
+        stats.spooled = resting + safe.min(stats.pending);
+        stats.pending += resting;
         stats.captured = self.captured.load(SeqCst);
         stats
     }
@@ -102,7 +138,7 @@ mod tests {
         let stats = counters.snapshot(|| (0, 0));
         assert!(DropReason::ALL.iter().all(|reason| stats.dropped(*reason) == 1));
         assert!(WithholdReason::ALL.iter().all(|reason| stats.withheld(*reason) == 1));
-        assert_eq!(stats.settled(), 11);
+        assert_eq!(stats.settled(), 12);
     }
 
     #[test]

@@ -26,13 +26,13 @@ pub(crate) use self::reasons::{Losses, Settlement};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Exchanges recognised by a layer, and interactions reported by hand.
+    /// Exchanges recognised by a layer, interactions reported by hand, and reports [recovered](Self::recovered).
     pub captured: u64,
     /// Reports that the collector took.
     pub delivered: u64,
     /// Reports that the collector answered, and refused for good.
     pub rejected: u64,
-    /// Interactions on their way: being captured, queued, or being delivered.
+    /// Interactions on their way: being captured, queued, being delivered, or on disk.
     pub pending: u64,
     /// Further attempts to deliver a report, after its first.
     pub retried: u64,
@@ -50,6 +50,13 @@ pub struct Stats {
     pub hook_panics: u64,
     /// Bytes of recorded bodies and reports that are held now.
     pub bytes_held: u64,
+    /// Reports that are on disk now, those that are in memory too among them. What a former process left is counted once
+    /// it has been read.
+    pub spooled: u64,
+    /// Reports that a former process left on disk, and that were read.
+    pub recovered: u64,
+    /// How often the disk failed, or was full: reports stayed in memory then, or could not be read yet.
+    pub spool_failures: u64,
     /// Reports that are being sent now, each by one attempt.
     pub in_flight: u64,
     /// How the last delivery failed that did; `None` before the first.

@@ -10,6 +10,8 @@ pub enum DropReason {
     Undelivered,
     /// It was tried for longer than [`max_age`](crate::ConfigBuilder::max_age).
     Expired,
+    /// It was on disk, and could not be read again.
+    Unreadable,
     /// The reporter was shut down, or everything that held it was gone, before it was delivered.
     Shutdown,
     /// Code that handled it panicked: the transport, or a defect of this crate.
@@ -51,6 +53,9 @@ pub(crate) enum Settlement {
     Rejected,
     Dropped(DropReason),
     Withheld(WithholdReason),
+    #[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "nothing goes to disk"))]
+    /// Not yet: it went to disk, and comes back from there.
+    Spooled,
 }
 
 /// What of a body could not be reported as it was.
@@ -80,11 +85,12 @@ impl Losses {
 
 impl DropReason {
     /// Every reason, in the order of their declaration.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::TooManyItems,
         Self::TooManyBytes,
         Self::Undelivered,
         Self::Expired,
+        Self::Unreadable,
         Self::Shutdown,
         Self::Panicked,
     ];

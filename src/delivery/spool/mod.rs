@@ -1,7 +1,5 @@
 //! Reports on disk: the format, and what is promised, is in `docs/SPOOL.md`.
 
-#![cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the worker does not use it yet"))]
-
 mod append;
 mod aside;
 mod disk;
@@ -120,6 +118,7 @@ impl<D: Disk> Spool<D> {
         self.set(number, State::Out);
     }
 
+    #[cfg(test)]
     /// Lets a segment be loaded, again if it was before.
     pub(crate) fn release(&mut self, SegmentId(number): SegmentId) {
         self.set(number, State::Waiting);
@@ -183,12 +182,19 @@ impl<D: Disk> Spool<D> {
         self.aside.bytes + self.segments.values().map(|segment| segment.bytes).sum::<u64>()
     }
 
+    #[cfg(test)]
     pub(crate) fn segments(&self) -> usize {
         self.segments.len()
     }
 
+    #[cfg(test)]
     /// Releases the folder, and removes it if it is empty. Dropping does the same.
     pub(crate) fn close(self) {}
+
+    /// What is appended from now on goes to another segment than this.
+    pub(crate) fn seal_segment(&mut self, SegmentId(number): SegmentId) {
+        self.seal(number);
+    }
 
     /// Nobody appends to it any more.
     fn seal(&mut self, number: u64) {

@@ -1,0 +1,88 @@
+//! The worker's last deeds.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+use tower::{BoxError, Service};
+
+use super::worker::Worker;
+use crate::report::Report;
+
+/// How long what is left is written to disk, beyond the deadline.
+const LAST_WRITES: Duration = Duration::from_millis(60);
+
+impl<S> Worker<S>
+where
+    S: Service<Report>,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+{
+    /// Saves what can be saved, drops what is left, and then answers whoever waits. The counts are exact when they have the
+    /// answer, but for exchanges that are still being read elsewhere: they are answered as dropped, and counted as that when
+    /// they end.
+    pub(super) async fn end(mut self) {
+        self.inbox.close();
+        while let Ok(command) = self.inbox.try_recv() {
+            self.obey(command);
+        }
+        while let Some(Ok((id, result))) = self.heavy.try_join_next() {
+            self.reading.remove(&id);
+            self.take(id, result);
+        }
+        self.deliveries.finish_ended();
+        self.account();
+        let in_flight = self.outlet.budget.items().saturating_sub(self.known() + self.outlet.queue.len());
+        self.deliveries.abort().await;
+        self.save(Instant::now() + LAST_WRITES).await;
+        self.account();
+        let queued = self.outlet.queue.len();
+        drop(self.deliveries);
+        self.outlet.stop();
+        let counters = self.outlet.budget.counters();
+        counters.set_in_flight(0);
+        let stats = self.outlet.budget.stats();
+        self.losses.tell(&stats);
+        for mut flush in self.flushes {
+            // What was handed over meanwhile and not taken is lost too.
+            if flush.is_last() {
+                flush.queued = queued;
+            }
+            flush.answer(stats.spooled, in_flight as u64);
+        }
+    }
+
+    /// Writes to disk what is not settled, if there is a spool.
+    async fn save(&mut self, until: Instant) {
+        while Instant::now() < until {
+            self.spool(true);
+            if self.spooler.comes_first() {
+                self.take_exchanges();
+                self.spool(true);
+            }
+            let reads = self.spooler.comes_first() && !self.heavy.is_empty();
+            let has_more = self.spooler.comes_first() && self.outlet.queue.len() > 0;
+            let writes = self.spooler.is_busy();
+            if !(reads || has_more || writes) {
+                break;
+            }
+            tokio::select! {
+                () = self.spooler.progress(), if writes => {}
+                Some(Ok((id, result))) = self.heavy.join_next(), if reads => {
+                    self.reading.remove(&id);
+                    self.take(id, result);
+                }
+                () = tokio::task::yield_now(), if has_more => {}
+                () = sleep_until(until) => {}
+            }
+        }
+        #[cfg(feature = "spool")]
+        {
+            self.deliveries.lineup.rest();
+            self.outlet.budget.counters().set_safe(0);
+        }
+        if let Some(closing) = self.spooler.close() {
+            // Whatever it takes, nobody waits for it.
+            drop(timeout_at(until, closing).await);
+        }
+    }
+}

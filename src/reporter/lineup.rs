@@ -1,0 +1,188 @@
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use tokio::time::Instant;
+
+use super::job::Job;
+use crate::delivery::Permit;
+#[cfg(feature = "spool")]
+use crate::delivery::SegmentId;
+use crate::stats::Settlement;
+
+/// The reports that are not settled, and whose turn it is.
+#[derive(Debug, Default)]
+pub(super) struct Lineup {
+    jobs: HashMap<u64, Job>,
+    /// Those that were never tried, or whose next part is due.
+    fresh: VecDeque<u64>,
+    /// Those that failed, by the moment of their next attempt.
+    waiting: BTreeSet<(Instant, u64)>,
+    /// Those that have to be on disk before they are tried.
+    #[cfg(feature = "spool")]
+    pub(super) unwritten: VecDeque<(u64, Option<Instant>)>,
+    /// How many are on disk, too.
+    on_disk: usize,
+    settled: Vec<(u64, Settlement)>,
+}
+
+impl Lineup {
+    pub(super) fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
+        self.jobs.keys().copied()
+    }
+
+    pub(super) fn get(&mut self, id: u64) -> Option<&mut Job> {
+        self.jobs.get_mut(&id)
+    }
+
+    /// Those that could be tried now and were not.
+    pub(super) fn ready(&self) -> usize {
+        self.fresh.len()
+    }
+
+    /// Whether any could be tried, now or later.
+    pub(super) fn has_any(&self) -> bool {
+        !self.fresh.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// When the first of those that failed is to be tried again.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.waiting.first().map(|(due, _)| *due)
+    }
+
+    pub(super) fn push(&mut self, job: Job) {
+        self.fresh.push_back(job.id);
+        self.insert(job);
+    }
+
+    fn insert(&mut self, job: Job) {
+        self.on_disk += usize::from(job.segment.is_some());
+        self.jobs.insert(job.id, job);
+    }
+
+    /// Lines one up that is there already: first in line, or for a later moment.
+    pub(super) fn again_first(&mut self, id: u64) {
+        self.fresh.push_front(id);
+    }
+
+    pub(super) fn again_at(&mut self, due: Instant, id: u64) {
+        self.waiting.insert((due, id));
+    }
+
+    /// Lines up now whatever waits for a later moment.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.waiting = self.waiting.iter().map(|(_, id)| (now, *id)).collect();
+    }
+
+    /// Takes the report that is to be tried now, if one is. Those that came last are probes first: while the collector is
+    /// down, every report gets its turn.
+    pub(super) fn next(&mut self, permit: Permit) -> Option<u64> {
+        let due = match permit {
+            Permit::Attempt => self.waiting.first().copied().filter(|(due, _)| *due <= Instant::now()),
+            Permit::Probe if self.fresh.is_empty() => {
+                let turn = |(_, id): &&(Instant, u64)| self.jobs.get(id).map(|job| job.turn);
+                self.waiting.iter().min_by_key(turn).copied()
+            }
+            Permit::Probe => None,
+            Permit::At(_) | Permit::Full => return None,
+        };
+        match due {
+            Some(entry) => self.waiting.take(&entry).map(|(_, id)| id),
+            None => self.fresh.pop_front(),
+        }
+    }
+
+    /// Settles one that is in no line any more.
+    pub(super) fn settle(&mut self, id: u64, settlement: Settlement) {
+        if let Some(job) = self.jobs.remove(&id) {
+            self.on_disk -= usize::from(job.segment.is_some());
+            self.settled.push((id, settlement));
+            job.admission.settle(settlement);
+        }
+    }
+
+    /// What was settled since this was last called.
+    pub(super) fn take_settled(&mut self) -> Vec<(u64, Settlement)> {
+        std::mem::take(&mut self.settled)
+    }
+}
+
+/// What the spool does with them.
+#[cfg(feature = "spool")]
+impl Lineup {
+    /// Reports that are on disk, too.
+    pub(super) fn on_disk(&self) -> usize {
+        self.on_disk
+    }
+
+    /// Adds one that has to be on disk before it is tried.
+    pub(super) fn push_unwritten(&mut self, job: Job) {
+        self.unwritten.push_back((job.id, None));
+        self.insert(job);
+    }
+
+    /// Takes those that satisfy `wanted` out of the line, and has them written.
+    pub(super) fn take(&mut self, wanted: impl Fn(&Job) -> bool) {
+        let Self { jobs, fresh, waiting, unwritten, .. } = self;
+        let is_wanted = |id: &u64| jobs.get(id).is_some_and(&wanted);
+        fresh.retain(|id| {
+            let is_wanted = is_wanted(id);
+            if is_wanted {
+                unwritten.push_back((*id, None));
+            }
+            !is_wanted
+        });
+        waiting.retain(|(due, id)| {
+            let is_wanted = is_wanted(id);
+            if is_wanted {
+                unwritten.push_back((*id, Some(*due)));
+            }
+            !is_wanted
+        });
+    }
+
+    /// Lines one up that was taken.
+    pub(super) fn again(&mut self, id: u64, due: Option<Instant>) {
+        match due {
+            Some(due) => self.again_at(due, id),
+            None => self.fresh.push_back(id),
+        }
+    }
+
+    /// Lines up those that are still to be written.
+    pub(super) fn give_up_writing(&mut self) {
+        for (id, due) in std::mem::take(&mut self.unwritten) {
+            self.again(id, due);
+        }
+    }
+
+    /// Notes where one is on disk.
+    pub(super) fn place(&mut self, id: u64, segment: SegmentId) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            self.on_disk += usize::from(job.segment.replace(segment).is_none());
+        }
+    }
+
+    /// Leaves those to the disk that are there.
+    pub(super) fn rest(&mut self) {
+        let on_disk = self.jobs.values().filter(|job| job.segment.is_some()).map(|job| job.id);
+        for id in on_disk.collect::<Vec<_>>() {
+            self.settle(id, Settlement::Spooled);
+        }
+    }
+
+    /// None is on disk any more, as far as this process is concerned.
+    pub(super) fn forget_segments(&mut self) {
+        self.jobs.values_mut().for_each(|job| job.segment = None);
+        self.on_disk = 0;
+    }
+
+    /// Whether those on disk all wait for another attempt, and are no more than so many.
+    pub(super) fn are_stragglers(&self, most: usize) -> bool {
+        let is_on_disk = |id: &u64| self.jobs.get(id).is_some_and(|job| job.segment.is_some());
+        (1..=most).contains(&self.on_disk)
+            && self.waiting.iter().filter(|(_, id)| is_on_disk(id)).count() == self.on_disk
+    }
+}

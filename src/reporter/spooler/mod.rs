@@ -1,0 +1,244 @@
+//! The spool as the worker uses it: what goes to disk when, and what comes back.
+//!
+//! Reports are on disk only, or also in memory, and then in one segment only, the head: the one whose reports are being
+//! sent. So a crash repeats one segment at the most.
+
+mod item;
+mod outcome;
+mod task;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+pub(super) use self::item::Spooled;
+use self::task::{Done, Running, Task};
+use super::job::Job;
+use super::lineup::Lineup;
+use crate::budget::Budget;
+use crate::config::{self, Config, Destination, Spooling};
+use crate::delivery::SegmentId;
+use crate::delivery::spool::{RealDisk, SEGMENT_BYTES, Settings, Spool, app_folder};
+
+/// How many reports, and bytes of them, are written in one go.
+const BATCH: usize = 512;
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// Between two looks for dead processes, while there is anything to do.
+const ADOPTION: Duration = Duration::from_secs(60);
+
+/// More stragglers than these are no stragglers: the head waits for them.
+const STRAGGLERS: usize = 64;
+
+pub(super) struct Spooler {
+    /// `None` if there is no spool.
+    settings: Option<Settings>,
+    is_always: bool,
+    state: State,
+    /// Those that are being written, and when they are to be tried again.
+    writing: Vec<(u64, Option<Instant>)>,
+    head: Option<SegmentId>,
+    /// How many reports of this process are on disk only.
+    resting: HashMap<SegmentId, u64>,
+    /// There are segments besides the head.
+    has_backlog: bool,
+    next_adoption: Instant,
+    failures: u32,
+    /// The disk failed, and is left alone until then.
+    pause: Option<Instant>,
+    situation: Situation,
+    /// More than half of the budget is taken.
+    is_tight: bool,
+}
+
+enum State {
+    Closed,
+    Idle(Spool<RealDisk>),
+    Busy(Running),
+    /// It panicked, or ended.
+    Ended(Option<(Option<Spool<RealDisk>>, Done)>),
+}
+
+/// What the worker knows of how things stand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Situation {
+    /// The collector takes nothing.
+    pub(super) is_failing: bool,
+    /// The worker ends soon.
+    pub(super) is_ending: bool,
+    /// It ends now: nothing is fetched any more.
+    pub(super) is_over: bool,
+}
+
+impl Spooler {
+    pub(super) fn of(config: &Config) -> Self {
+        let spool = config.spool.as_ref().zip(config.destination.as_ref());
+        let settings = |(spool, to): (&config::Spool, &Destination)| Settings {
+            folder: spool.folder.clone(),
+            app: app_folder(to.app_key.expose_secret()),
+            max_bytes: spool.max_bytes,
+            segment_bytes: SEGMENT_BYTES,
+        };
+        Self {
+            settings: spool.map(settings),
+            is_always: spool.is_some_and(|(spool, _)| spool.spooling == Spooling::Always),
+            state: State::Closed,
+            writing: Vec::new(),
+            head: None,
+            resting: HashMap::new(),
+            has_backlog: false,
+            next_adoption: Instant::now(),
+            failures: 0,
+            pause: None,
+            situation: Situation::default(),
+            is_tight: false,
+        }
+    }
+
+    /// Whether a report has to be on disk before it is tried.
+    pub(super) fn comes_first(&self) -> bool {
+        self.settings.is_some() && self.pause.is_none() && (self.is_always || self.is_pressing())
+    }
+
+    /// Lines a report up, to be written first if it has to be.
+    pub(super) fn push(&self, job: Job, lineup: &mut Lineup) {
+        if self.comes_first() { lineup.push_unwritten(job) } else { lineup.push(job) }
+    }
+
+    /// How many more reports it would take.
+    pub(super) fn room(&self, lineup: &Lineup) -> usize {
+        BATCH.saturating_sub(lineup.unwritten.len() + self.writing.len())
+    }
+
+    /// Whether there is more to be delivered from disk, and a chance to.
+    pub(super) fn has_more(&self, lineup: &Lineup) -> bool {
+        let can = self.pause.is_none() && !self.situation.is_failing;
+        can && self.settings.is_some()
+            && (self.has_backlog || !lineup.unwritten.is_empty() || !self.writing.is_empty())
+    }
+
+    /// Deals with what has ended, and begins what is to be done next. Returns the ids of reports that came back.
+    pub(super) fn step(
+        &mut self,
+        situation: Situation,
+        lineup: &mut Lineup,
+        budget: &Arc<Budget>,
+        next_id: impl FnMut() -> u64,
+    ) {
+        self.situation = situation;
+        self.is_tight = budget.is_half_full();
+        let Some(settings) = &self.settings else { return };
+        if self.pause.is_some_and(|until| until <= Instant::now()) {
+            self.pause = None;
+        }
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Ended(ended) => self.finish(ended, lineup, budget, next_id),
+            State::Closed if self.pause.is_none() && !situation.is_over => {
+                let settings = settings.clone();
+                self.begin(task::open(settings), lineup, budget);
+            }
+            state => self.state = state,
+        }
+        if self.pause.is_none()
+            && let State::Idle(_) = self.state
+            && let Some(task) = self.next(lineup)
+            && let State::Idle(spool) = std::mem::replace(&mut self.state, State::Closed)
+        {
+            self.begin(task::run(spool, task), lineup, budget);
+        }
+        budget.counters().set_safe(lineup.on_disk());
+    }
+
+    /// Waits until there is something for [`step`](Self::step) to do.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: what has ended is kept for `step`.
+    pub(super) async fn progress(&mut self) {
+        match (&mut self.state, self.pause) {
+            (State::Busy(running), _) => {
+                let ended = running.await.ok();
+                self.state = State::Ended(ended);
+            }
+            (State::Ended(_), _) => {}
+            (_, Some(until)) => sleep_until(until).await,
+            _ => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self.state, State::Busy(_) | State::Ended(_))
+    }
+
+    /// Releases the folder, and removes it if nothing is left in it.
+    pub(super) fn close(&mut self) -> Option<JoinHandle<()>> {
+        let state = std::mem::replace(&mut self.state, State::Closed);
+        self.settings.take()?;
+        task::spawn(|| drop(state))
+    }
+
+    /// Whether reports should not stay in memory only.
+    fn is_pressing(&self) -> bool {
+        let Situation { is_failing, is_ending, is_over } = self.situation;
+        is_failing || is_ending || is_over || self.is_tight
+    }
+
+    fn next(&mut self, lineup: &mut Lineup) -> Option<Task> {
+        if let Some(head) = self.head.take_if(|_| lineup.on_disk() == 0) {
+            return Some(Task::Remove(head));
+        }
+        let situation = self.situation;
+        let may_load = lineup.len() == 0 || !(situation.is_failing || self.is_tight);
+        if self.head.is_none() && self.has_backlog && may_load && !situation.is_over {
+            return Some(Task::Load);
+        }
+        if let Some(task) = self.write(lineup).or_else(|| self.carry_over(lineup)) {
+            return Some(task);
+        }
+        let is_due = self.next_adoption <= Instant::now() && !situation.is_ending && !situation.is_over;
+        is_due.then_some(Task::Adopt)
+    }
+
+    fn write(&mut self, lineup: &mut Lineup) -> Option<Task> {
+        let are_all_safe = lineup.len() <= lineup.on_disk() + lineup.unwritten.len();
+        if (self.is_pressing() || self.is_always) && !are_all_safe {
+            lineup.take(|job| job.segment.is_none() && !job.spooled.is_unfit);
+        }
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        while items.len() < BATCH && bytes < BATCH_BYTES {
+            let Some((id, due)) = lineup.unwritten.pop_front() else { break };
+            let Some(job) = lineup.get(id) else { continue };
+            bytes += job.len();
+            items.push(job.to_item());
+            self.writing.push((id, due));
+        }
+        (!items.is_empty()).then_some(Task::Write(items, None))
+    }
+
+    /// Writes the last reports of the head, which wait for another attempt, elsewhere: they do not hold up what comes after,
+    /// not even as probes.
+    fn carry_over(&mut self, lineup: &mut Lineup) -> Option<Task> {
+        let head = self.head?;
+        if !self.has_backlog || !lineup.are_stragglers(STRAGGLERS) {
+            return None;
+        }
+        lineup.take(|job| job.segment.is_some());
+        match self.write(lineup)? {
+            Task::Write(items, _) => Some(Task::Write(items, Some(head))),
+            other => Some(other),
+        }
+    }
+
+    fn begin(&mut self, running: Option<Running>, lineup: &mut Lineup, budget: &Arc<Budget>) {
+        match running {
+            Some(running) => self.state = State::Busy(running),
+            None => self.finish(None, lineup, budget, || 0),
+        }
+    }
+}

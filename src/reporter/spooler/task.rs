@@ -1,0 +1,61 @@
+//! What is done with the disk, one thing at a time, on a thread that may block.
+
+use std::io;
+
+use tokio::task::JoinHandle;
+
+use crate::delivery::SegmentId;
+use crate::delivery::spool::{Adopted, Appended, Item, Loaded, RealDisk, Settings, Spool};
+
+/// How many folders of other processes are looked at in one go.
+const FOLDERS: usize = 8;
+
+pub(super) enum Task {
+    /// Seals a segment first, if one is named: what is written goes to another one.
+    Write(Vec<Item>, Option<SegmentId>),
+    Load,
+    Remove(SegmentId),
+    Adopt,
+}
+
+/// How it ended.
+pub(super) enum Done {
+    Opened(io::Result<()>),
+    Written(Appended),
+    Loaded(io::Result<Option<Loaded>>),
+    Removed(io::Result<()>),
+    Adopted(io::Result<Adopted>),
+}
+
+/// The spool, if there is one then, and how it ended.
+pub(super) type Running = JoinHandle<(Option<Spool<RealDisk>>, Done)>;
+
+pub(super) fn open(settings: Settings) -> Option<Running> {
+    spawn(move || match Spool::open(RealDisk, settings) {
+        Ok(spool) => (Some(spool), Done::Opened(Ok(()))),
+        Err(error) => (None, Done::Opened(Err(error))),
+    })
+}
+
+pub(super) fn run(mut spool: Spool<RealDisk>, task: Task) -> Option<Running> {
+    spawn(move || {
+        let done = match task {
+            Task::Write(items, sealed) => {
+                if let Some(segment) = sealed {
+                    spool.seal_segment(segment);
+                }
+                Done::Written(spool.append(&items))
+            }
+            Task::Load => Done::Loaded(spool.load_oldest()),
+            Task::Remove(segment) => Done::Removed(spool.remove(segment)),
+            Task::Adopt => Done::Adopted(spool.tidy().and_then(|()| spool.adopt(FOLDERS))),
+        };
+        (Some(spool), done)
+    })
+}
+
+/// `None` where the system gives no thread.
+pub(super) fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<JoinHandle<T>> {
+    let spawn = std::panic::AssertUnwindSafe(|| tokio::task::spawn_blocking(work));
+    std::panic::catch_unwind(spawn).ok()
+}
