@@ -104,10 +104,12 @@ impl<D: Disk> Folder<D> {
             disk.rename(&dead.join(&entry.name), &self.segment(number))?;
             moved(number, entry);
         }
+        // The new names first: no file system may know that they went and not where to.
         if !segments.is_empty() {
             disk.sync_folder(&self.path)?;
-            disk.sync_folder(&dead)?;
         }
+        // Not only if there were any: whoever moved them before may not have come to that.
+        disk.sync_folder(&dead)?;
         if others == 0 {
             release(disk, &dead, Some(lock));
         }

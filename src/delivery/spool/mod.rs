@@ -165,10 +165,7 @@ impl<D: Disk> Spool<D> {
                 Ok(is_dead) => adopted.folders += usize::from(is_dead),
                 // Somebody else was faster.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => {
-                    self.is_dirty = true;
-                    adopted.error = Some(error);
-                }
+                Err(error) => adopted.error = Some(error),
             }
         }
         if !adopted.has_more {

@@ -209,11 +209,12 @@ impl Disk for SimulatedDisk {
     }
 
     fn lock(&self, path: &Path, is_new: bool) -> io::Result<Option<Lock>> {
-        let mut state = self.begin(true)?;
         let number = match is_new {
-            true => state.make(path, false)?,
-            false => *state.now.get(path).ok_or(ErrorKind::NotFound)?,
+            true => self.begin(true)?.make(path, false)?,
+            false => *self.begin(false)?.now.get(path).ok_or(ErrorKind::NotFound)?,
         };
+        // Between the two others can do something.
+        let mut state = self.begin(false)?;
         let inode = state.inodes.get_mut(&number).unwrap();
         if inode.locked_by.is_some() {
             return Ok(None);

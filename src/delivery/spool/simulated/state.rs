@@ -183,9 +183,8 @@ fn apply(names: &mut Names, change: &Change) {
         Change::Link(path, inode) if has_parent(names, path) => {
             names.insert(path.clone(), *inode);
         }
-        Change::Unlink(path) if is_empty(names, path) => {
-            names.remove(path);
-        }
+        // What a folder still had in it because the disk does not yet know that it was moved is lost.
+        Change::Unlink(path) => names.retain(|name, _| !name.starts_with(path)),
         Change::Rename(from, to) if has_parent(names, to) => {
             if let Some(inode) = names.remove(from) {
                 names.insert(to.clone(), inode);

@@ -120,6 +120,26 @@ fn an_error_anywhere_in_adoption_is_made_good_by_the_next_round() {
 }
 
 #[test]
+fn a_power_failure_after_a_round_with_an_error_loses_nothing() {
+    for (fail_in, seed) in (0..40).flat_map(|fail_in| (0..8).map(move |seed| (fail_in, seed))) {
+        let disk = SimulatedDisk::new(seed);
+        orphan(&disk, 0..10);
+        orphan(&disk, 10..20);
+        let mut spool = open(&disk);
+        disk.faults(|faults| faults.fail_in = Some(fail_in));
+        let _ = spool.adopt(10);
+        disk.faults(|faults| faults.fail_in = None);
+        adopt_all(&mut spool, 10);
+        disk.crash();
+        let mut next = open(&disk);
+        adopt_all(&mut next, 10);
+        let mut numbers = drain(&mut next);
+        numbers.sort_unstable();
+        assert_eq!(numbers, Vec::from_iter(0..20), "error {fail_in}");
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_adopted_holds_up_no_other() {
     let disk = SimulatedDisk::new(1);
     for orphans in 0..5 {

@@ -80,6 +80,22 @@ fn a_failed_write_that_is_undone_leaves_nothing() {
 }
 
 #[test]
+fn after_a_write_that_cannot_be_undone_the_segment_is_left_alone() {
+    for seed in 0..20 {
+        let disk = SimulatedDisk::new(seed);
+        let mut spool = open(&disk);
+        append(&mut spool, 0..1);
+        disk.faults(|faults| faults.one_in = Some(1));
+        assert!(spool.append(&items(1..2)).durable.is_empty());
+        disk.faults(|faults| faults.one_in = None);
+        append(&mut spool, 1..2);
+        assert_eq!(spool.segments(), 2);
+        // What is left of the write is a torn end, or all of it.
+        assert_eq!(distinct(&drain(&mut spool)), [0, 1]);
+    }
+}
+
+#[test]
 fn a_disk_that_fills_up_anywhere_keeps_what_fitted() {
     for space in 0..3_000 {
         let disk = SimulatedDisk::new(space);
@@ -134,6 +150,7 @@ fn a_read_only_disk_is_an_error_every_time_and_nothing_else() {
     }
     let loaded = spool.load_oldest().unwrap().unwrap();
     assert!(spool.remove(loaded.segment).is_err());
+    spool.release(loaded.segment);
     assert!(spool.load_oldest().unwrap().is_none(), "what is settled is not loaded again");
     assert!(spool.tidy().is_err());
     disk.faults(|faults| faults.is_read_only = false);
