@@ -130,12 +130,17 @@
 //!
 //! | what happens | what is done |
 //! | --- | --- |
-//! | connection error, timeout, 408, 425, 429, 5xx | the report is tried again after a pause of 0.5 s doubling to 60 s (drawn evenly from zero to that), with the same bytes and `idempotency-key`, up to [`max_attempts`](ConfigBuilder::max_attempts) |
+//! | connection error, timeout, 408, 425, 429, and 5xx but for 501 and 505 (those of proxies and CDNs, like 507 and 520 to 530, too) | the report is tried again after a pause of 0.5 s doubling to 60 s (drawn evenly from zero to that), with the same bytes and `idempotency-key`, up to [`max_attempts`](ConfigBuilder::max_attempts) |
 //! | the answer has a `Retry-After` (seconds or a date) | nothing at all is sent for so long, up to 300 s; it costs no attempt |
 //! | five different reports in a row fail | one probe at a time, with the same pauses, by another report each time; it costs no attempt. The first success ends it, and lets one more through with each further one |
 //! | 401, 403 | one probe after 5 s, doubling to 60 s; every report is kept. Once keys have been accepted it takes three reports in a row: a single one may be refused for what is in it, and is given up after its attempts |
-//! | any other status, redirects too, and a success whose JSON says otherwise | the report is rejected |
+//! | any other status, redirects too, and a success whose JSON says otherwise in its first 64 KiB | the report is rejected |
 //! | a report fails that is older than [`max_age`](ConfigBuilder::max_age) | it is given up |
+//!
+//! Redirects are not followed, unless by a [client of yours](ReconifyLayer::with_client), and neither keys nor reports ever go
+//! where they lead. Loopback addresses are reached without a proxy, others through that of the system
+//! (`HTTPS_PROXY`, `NO_PROXY`); for another one, a private certificate authority or mutual TLS there is
+//! [`ReconifyLayer::with_client`].
 //!
 //! [`Reporter::stats`] accounts for every interaction; the log (`tracing`) has a warning when an episode begins, one when it
 //! ends, and one a minute at the most while reports are lost, with counts and never with content. What is queued lives in

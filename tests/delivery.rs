@@ -198,25 +198,6 @@ async fn keys_that_are_not_accepted_keep_the_reports_and_send_no_more() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
-    let mut elsewhere = Collector::answering([ok as fn() -> _]).await;
-    static ELSEWHERE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    ELSEWHERE.set(format!("http://{}/track", elsewhere.address)).unwrap();
-    let redirect = || {
-        Response::builder()
-            .status(307)
-            .header("location", ELSEWHERE.get().unwrap())
-            .body(Body::empty())
-            .unwrap()
-    };
-    let collector = Collector::answering([redirect as fn() -> _]).await;
-    let layer = collector.layer();
-    exchange(&layer).await;
-    assert_eq!(settled(&layer).await.rejected, 1);
-    assert!(!elsewhere.has_more());
-}
-
-#[tokio::test]
 async fn a_success_that_says_nothing_or_never_ends_is_a_success() {
     let endless = || {
         let block = Bytes::from(vec![b' '; 16 * 1024]);

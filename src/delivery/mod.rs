@@ -1,5 +1,6 @@
 //! How a report leaves the process.
 
+mod answer;
 mod breaker;
 mod error;
 mod http;

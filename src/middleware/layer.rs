@@ -51,6 +51,44 @@ impl ReconifyLayer {
         }
     }
 
+    /// A layer that posts its reports through a client of the application's: with its proxies, certificates and identity.
+    ///
+    /// | what | whose it is |
+    /// | --- | --- |
+    /// | keys, `content-type`, `user-agent`, `idempotency-key` | the layer's, whatever the client's default headers are |
+    /// | 10 s for an attempt, from its beginning to the end of the answer | the layer's, whatever the client's timeout is |
+    /// | 64 KiB of an answer are read | the layer's |
+    /// | proxies, for addresses on this machine too | the client's |
+    /// | time to connect, TLS, DNS, pooled connections, further default headers | the client's |
+    /// | redirects | the client's |
+    ///
+    /// Better let it follow no redirects ([`Policy::none`](reqwest::redirect::Policy::none)). A client that follows them
+    /// asks the other address by `GET`, or not at all: neither keys nor report go there, since the body can be sent once
+    /// only; the endpoint's URL may, as `referer`. Whatever the other address answers, the report is rejected. A redirect to the very same address cannot be told from
+    /// an answer to the report.
+    ///
+    /// Give it a client of its own: connections are opened on the layer's thread, and end with it.
+    ///
+    /// ```
+    /// use tower_reconify::{Config, ReconifyLayer};
+    ///
+    /// # fn build() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = reqwest::Client::builder()
+    ///     .proxy(reqwest::Proxy::all("http://proxy.internal:3128")?)
+    ///     .redirect(reqwest::redirect::Policy::none())
+    ///     .build()?;
+    /// let layer = ReconifyLayer::with_client(Config::builder("app-key", "api-key").build()?, client);
+    /// # Ok(())
+    /// # }
+    /// # build().unwrap();
+    /// ```
+    pub fn with_client(config: Config, client: reqwest::Client) -> Self {
+        match config.destination.clone() {
+            Some(destination) => Self::start(config, || HttpTransport::with_client(destination, client)),
+            None => Self::new(config),
+        }
+    }
+
     /// A layer whose reports leave through a service of the application's: a broker, a file, a test.
     ///
     /// The configuration's keys and endpoints are then not used. An error that is, or whose box holds, a

@@ -15,6 +15,7 @@ pub mod cuttings;
 pub mod example;
 pub mod gateway;
 pub mod responses;
+pub mod scripted;
 
 use std::convert::Infallible;
 use std::time::Duration;

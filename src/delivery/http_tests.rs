@@ -1,0 +1,172 @@
+//! The limits of an attempt, on a paused clock.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::*;
+use crate::config::Config;
+use crate::interaction::{Interaction, InteractionKind};
+
+#[path = "../../tests/support/scripted.rs"]
+mod scripted;
+use scripted::{Scripted, Seen, Step};
+
+const TICK: Duration = Duration::from_millis(2);
+
+/// While this lives, the clock stands still: else it jumps to the next timeout while a socket is being waited for.
+struct Still(Option<std::sync::mpsc::Sender<()>>, tokio::task::JoinHandle<()>);
+
+impl Still {
+    fn new() -> Self {
+        let (sender, dropped) = std::sync::mpsc::channel::<()>();
+        // A clock does not jump while a blocking task runs.
+        Self(Some(sender), tokio::task::spawn_blocking(move || assert!(dropped.recv().is_err())))
+    }
+
+    async fn end(mut self) {
+        self.0 = None;
+        self.1.await.unwrap();
+    }
+}
+
+/// How it ended, and when; and the transport, which would close all connections as it goes.
+type Ended = (Result<(), DeliveryError>, Duration, HttpTransport);
+
+fn attempt(address: impl std::fmt::Display) -> impl Future<Output = Ended> {
+    attempt_through(address, HttpTransport::new)
+}
+
+fn attempt_through(
+    address: impl std::fmt::Display,
+    transport: impl FnOnce(Destination) -> HttpTransport,
+) -> impl Future<Output = Ended> {
+    let endpoint = format!("http://{address}/track");
+    let config = Config::builder("app", "key").endpoint(endpoint).build().unwrap();
+    let mut transport = transport(config.destination.clone().unwrap());
+    let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
+    let delivery = transport.call(Report::new(&interaction, &config.reporting).unwrap());
+    async move {
+        let started = Instant::now();
+        (delivery.await, started.elapsed(), transport)
+    }
+}
+
+/// An attempt against a server that takes the request and then does this.
+async fn attempt_against(script: &[Step]) -> (Result<(), DeliveryError>, Duration) {
+    let still = Still::new();
+    let script = [&[Step::Take], script].concat();
+    let mut server = Scripted::playing([script]).await;
+    let attempt = tokio::spawn(attempt(server.address));
+    server.taken().await;
+    still.end().await;
+    let (result, took, _transport) = attempt.await.unwrap();
+    server.gone().await;
+    (result, took)
+}
+
+fn is(took: Duration, limit: Duration) -> bool {
+    (limit..=limit + TICK).contains(&took)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_not_answered_ends_after_ten_seconds_and_closes_its_connection() {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n".to_vec();
+    for script in [
+        vec![],
+        vec![Step::Say(head.clone())],
+        vec![Step::Trickle(head.clone(), Duration::from_secs(1))],
+        vec![Step::Trickle(
+            [b"HTTP/1.1 200 OK\r\nx: ", &[b'x'; 9_000][..]].concat(),
+            Duration::from_millis(2),
+        )],
+        vec![Step::Trickle(b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100), Duration::from_millis(50))],
+    ] {
+        let (result, took) = attempt_against(&script).await;
+        assert_eq!(result, Err(DeliveryError::unavailable()));
+        assert!(is(took, ATTEMPT_TIMEOUT), "{took:?} {script:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_whose_body_does_not_end_is_one_after_ten_seconds() {
+    let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n".to_vec();
+    for rest in [vec![], vec![Step::Trickle(br#"{"status":"error""#.repeat(5), Duration::from_secs(1))]] {
+        let script = [vec![Step::Say(head.clone())], rest].concat();
+        let (result, took) = attempt_against(&script).await;
+        assert_eq!(result, Ok(()));
+        assert!(is(took, ATTEMPT_TIMEOUT), "{took:?} {script:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_read_ends_the_attempt_after_ten_seconds() {
+    let still = Still::new();
+    let mut server = Scripted::playing([vec![Step::TakeSome(10)]]).await;
+    let attempt = tokio::spawn(attempt(server.address));
+    server.taken().await;
+    still.end().await;
+    let (result, took, _transport) = attempt.await.unwrap();
+    assert_eq!(result, Err(DeliveryError::unavailable()));
+    assert!(is(took, ATTEMPT_TIMEOUT), "{took:?}");
+    server.gone().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_of_the_applications_client_ends_after_ten_seconds_whatever_its_own_timeout_is() {
+    let patient = Client::builder().no_proxy().timeout(Duration::from_secs(3_600)).build().unwrap();
+    for client in [patient, Client::builder().no_proxy().build().unwrap()] {
+        let still = Still::new();
+        let mut server = Scripted::playing([vec![Step::Take]]).await;
+        let through = |destination| HttpTransport::with_client(destination, client);
+        let attempt = tokio::spawn(attempt_through(server.address, through));
+        server.taken().await;
+        still.end().await;
+        let (result, took, _transport) = attempt.await.unwrap();
+        assert_eq!(result, Err(DeliveryError::unavailable()));
+        assert!(is(took, ATTEMPT_TIMEOUT), "{took:?}");
+        server.gone().await;
+    }
+}
+
+/// The system takes the connection, and the server never does.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_accepts_no_connection_ends_the_attempt_within_ten_seconds() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (result, took, _) = attempt(listener.local_addr().unwrap()).await;
+    assert_eq!(result, Err(DeliveryError::unavailable()));
+    assert!(took >= CONNECT_TIMEOUT && took <= ATTEMPT_TIMEOUT + TICK, "{took:?}");
+}
+
+/// The system takes no more connections: those that wait to be accepted are too many already.
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_does_not_come_about_is_given_up_after_three_seconds() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting: Vec<_> = (0..8).map(|_| Box::pin(tokio::net::TcpStream::connect(address))).collect();
+    for connection in &mut waiting {
+        drop(futures_util::poll!(connection));
+    }
+    let (result, took, _) = attempt(address).await;
+    assert_eq!(result, Err(DeliveryError::unavailable()));
+    assert!(is(took, CONNECT_TIMEOUT), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_slow_to_accept_gets_the_report() {
+    let still = Still::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let attempt = tokio::spawn(attempt(listener.local_addr().unwrap()));
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_vec();
+    let mut server = Scripted::on(listener, [vec![Step::Take, Step::Say(answer)]]);
+    assert!(matches!(server.next().await, Seen::Connected));
+    let (result, _, transport) = attempt.await.unwrap();
+    assert_eq!(result, Ok(()));
+    still.end().await;
+    drop(transport);
+    server.gone().await;
+}
