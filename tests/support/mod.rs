@@ -83,6 +83,24 @@ impl Observed {
     }
 }
 
+/// The counts, once every exchange that was begun has ended and is settled.
+pub async fn at_rest(layer: &ReconifyLayer) -> Stats {
+    let is_at_rest = async {
+        loop {
+            layer.reporter().flush(PATIENCE).await;
+            let stats = layer.reporter().stats();
+            if stats.pending == 0 {
+                return stats;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let stats = tokio::time::timeout(PATIENCE, is_at_rest).await.expect("everything ends in time");
+    assert_accounted(&stats);
+    assert_eq!(stats.bytes_held, 0);
+    stats
+}
+
 /// Asserts promise 4, for a reporter at rest.
 #[track_caller]
 pub fn assert_accounted(stats: &Stats) {
