@@ -24,3 +24,5 @@ mod simulated;
 
 pub use self::flush::{FlushReport, ShutdownReport};
 pub use self::handle::Reporter;
+#[cfg(test)]
+mod told;

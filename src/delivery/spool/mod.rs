@@ -44,7 +44,7 @@ pub(crate) struct Settings {
     pub(crate) segment_bytes: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SegmentId(u64);
 
 /// What [`Spool::adopt`] found.

@@ -77,3 +77,65 @@ fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::config::{Config, Patience};
+    use crate::delivery::Spent;
+    use crate::interaction::{Interaction, InteractionKind};
+    use crate::stats::FailureClass;
+
+    const HOUR: u64 = 3_600_000;
+
+    fn job() -> (Arc<Budget>, Job) {
+        let config = Config::builder("app", "key").build().unwrap();
+        let budget = Arc::new(Budget::new(config.limits));
+        let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
+        let report = Report::new(&interaction, &config.reporting).unwrap();
+        let admission = budget.admit().unwrap();
+        (budget, Job::new(1, admission, report, VecDeque::new()))
+    }
+
+    /// What becomes of a report that comes back from disk and fails once more, if it may be an hour old.
+    fn failed_again(age: impl FnOnce(u64) -> u64) -> Result<Duration, Spent> {
+        let (budget, job) = job();
+        let mut item = job.to_item();
+        item.created_ms = age(item.created_ms);
+        let mut job = Job::from_item(2, item, SegmentId::default(), &budget, true).unwrap();
+        let now = Instant::now();
+        job.retry.begin(now);
+        let patience = Patience { attempts: 9, age: Duration::from_secs(3_600) };
+        job.retry.fail(now, FailureClass::Unavailable, true, 1.0, patience)
+    }
+
+    #[test]
+    fn age_outlives_the_process_and_a_clock_that_goes_back_makes_nothing_old() {
+        assert_eq!(failed_again(|now| now - HOUR / 2), Ok(Duration::from_millis(500)));
+        assert_eq!(failed_again(|now| now - HOUR), Err(Spent::Age));
+        assert_eq!(failed_again(|now| now + HOUR), Ok(Duration::from_millis(500)));
+        assert_eq!(failed_again(|_| u64::MAX), Ok(Duration::from_millis(500)));
+        assert_eq!(failed_again(|_| 0), Err(Spent::Age));
+    }
+
+    #[test]
+    fn attempts_and_failed_parts_outlive_the_process() {
+        let (budget, mut job) = job();
+        let now = Instant::now();
+        let patience = Patience { attempts: 100, age: Duration::MAX };
+        for attempts in 1..=70 {
+            job.retry.begin(now);
+            job.retry.fail(now, FailureClass::Unavailable, true, 1.0, patience).unwrap();
+            job.failed =
+                [None, Some(Settlement::Rejected), Some(Settlement::Dropped(DropReason::Undelivered))]
+                    [attempts % 3];
+            let again = Job::from_item(2, job.to_item(), SegmentId::default(), &budget, true).unwrap();
+            assert_eq!(again.retry.attempts() as usize, attempts.min(63), "as far as they go");
+            assert_eq!((again.failed, again.report.id()), (job.failed, job.report.id()));
+        }
+    }
+}

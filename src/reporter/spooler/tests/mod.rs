@@ -1,5 +1,7 @@
 //! Promise 8 with the spool on: what was not delivered survives the worker. On a real disk, and a paused clock.
 
+mod generations;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
