@@ -50,10 +50,17 @@ impl<D: Disk> Folder<D> {
         let path = app.join(&name);
         make(disk, app)?;
         disk.create_folder(&path)?;
+        let locked = Self::lock(disk, app, &path).inspect_err(|_| {
+            release(disk, &path, None);
+            let _ = disk.remove_folder(app);
+        })?;
+        Ok(locked.map(|lock| Self { app: app.to_owned(), path, name, lock: Some(lock) }))
+    }
+
+    fn lock(disk: &D, app: &Path, path: &Path) -> io::Result<Option<D::Lock>> {
         let Some(lock) = disk.lock(&path.join(LOCK), true)? else { return Ok(None) };
-        let folder = Self { app: app.to_owned(), path, name, lock: Some(lock) };
         // Whoever adopts removes the lock while holding it: if it is there, it stays.
-        if !disk.list(&folder.path)?.iter().any(|entry| entry.name == LOCK) {
+        if !disk.list(path)?.iter().any(|entry| entry.name == LOCK) {
             return Ok(None);
         }
         // Others may have made the folders above, and not have synced them yet.
@@ -62,7 +69,7 @@ impl<D: Disk> Folder<D> {
             disk.sync_folder(folder).or_else(unless_not_ours)?;
         }
         disk.sync_folder(app)?;
-        Ok(Some(folder))
+        Ok(Some(lock))
     }
 
     pub(super) fn segment(&self, number: u64) -> PathBuf {

@@ -136,10 +136,10 @@ impl<D: Disk> Spool<D> {
 
     /// Removes what could not be removed before.
     pub(crate) fn tidy(&mut self) -> io::Result<()> {
-        while let Some(number) = self.oldest(State::Settled) {
-            self.settle(number)?;
-        }
-        self.sync_removals()
+        let is_settled = |(_, segment): &(&u64, &Segment)| segment.state == State::Settled;
+        let settled: Vec<u64> = self.segments.iter().filter(is_settled).map(|(number, _)| *number).collect();
+        let failure = settled.into_iter().filter_map(|number| self.settle(number).err()).last();
+        self.sync_removals().and(failure.map_or(Ok(()), Err))
     }
 
     /// Looks at so many folders of other processes, and takes over the segments of those that are dead.

@@ -67,6 +67,26 @@ fn one_error_anywhere_loses_nothing_and_holds_nothing_up() {
 }
 
 #[test]
+fn an_attempt_to_open_that_fails_leaves_nothing_behind() {
+    let operations = {
+        let disk = SimulatedDisk::new(0);
+        drop(open(&disk));
+        disk.operations()
+    };
+    let mut failures = 0;
+    for fail_in in 0..operations {
+        let disk = SimulatedDisk::new(fail_in);
+        disk.faults(|faults| faults.fail_in = Some(fail_in));
+        if Spool::open(disk.process(), settings("/spool")).is_err() {
+            failures += 1;
+            let app = settings("/spool").app.to_string();
+            assert!(disk.paths().iter().all(|path| path.parent().is_none_or(|up| !up.ends_with(&app))));
+        }
+    }
+    assert!(failures > 5);
+}
+
+#[test]
 fn a_failed_write_that_is_undone_leaves_nothing() {
     let disk = SimulatedDisk::new(3);
     let mut spool = open(&disk);
@@ -159,6 +179,23 @@ fn a_read_only_disk_is_an_error_every_time_and_nothing_else() {
     assert_eq!(drain(&mut spool), [1]);
     spool.close();
     assert_eq!(disk.paths().len(), 2);
+}
+
+#[test]
+fn a_segment_that_cannot_be_removed_holds_up_no_other() {
+    let disk = SimulatedDisk::new(1);
+    let mut spool = open(&disk);
+    append(&mut spool, 0..10);
+    disk.faults(|faults| faults.is_read_only = true);
+    let all = spool.segments();
+    while let Some(loaded) = spool.load_oldest().unwrap() {
+        assert!(spool.remove(loaded.segment).is_err());
+    }
+    disk.faults(|faults| (faults.is_read_only, faults.fail_in) = (false, Some(0)));
+    assert!(all > 2 && spool.segments() == all && spool.tidy().is_err());
+    assert_eq!(spool.segments(), 1);
+    spool.tidy().unwrap();
+    assert_eq!(spool.segments(), 0);
 }
 
 #[test]
