@@ -129,16 +129,22 @@ impl State {
     pub(super) fn sync_folder(&mut self, folder: &Path) -> io::Result<()> {
         self.inode(folder)?;
         let inside = |path: &Path| path.parent() == Some(folder);
-        for change in std::mem::take(&mut self.pending) {
+        let (mut here, mut others) = (Vec::new(), Vec::new());
+        // From the newest on: with a name that a file got goes how it came to the one before.
+        let mut origins = BTreeSet::new();
+        for change in std::mem::take(&mut self.pending).into_iter().rev() {
             let is_here = match &change {
-                Change::Link(path, _) | Change::Unlink(path) => inside(path),
-                Change::Rename(from, to) => inside(from) || inside(to),
+                Change::Link(path, _) => inside(path) || origins.contains(path),
+                Change::Unlink(path) => inside(path),
+                Change::Rename(from, to) => inside(from) || inside(to) || origins.contains(to),
             };
-            match is_here {
-                true => apply(&mut self.durable, &change),
-                false => self.pending.push(change),
+            if let (true, Change::Rename(from, _)) = (is_here, &change) {
+                origins.insert(from.clone());
             }
+            if is_here { here.push(change) } else { others.push(change) }
         }
+        here.iter().rev().for_each(|change| apply(&mut self.durable, change));
+        self.pending = others.into_iter().rev().collect();
         Ok(())
     }
 
