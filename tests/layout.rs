@@ -190,3 +190,24 @@ fn the_lines_of_every_way_in_stand_in_its_example() {
         }
     }
 }
+
+/// The guarantees: each names a file of tests, and most a test in it.
+#[test]
+fn every_test_that_a_guarantee_names_is_there() {
+    let guarantees = fs::read_to_string("docs/GUARANTEES.md").unwrap();
+    let rows: Vec<&str> = guarantees.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    assert!(rows.len() > 20);
+    for row in rows {
+        let kept_by = row.trim_matches('|').rsplit(" | ").next().unwrap();
+        let mut text = None;
+        for name in kept_by.split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") {
+                text = Some(fs::read_to_string(name).unwrap_or_else(|_| panic!("{name} is not there")));
+            } else {
+                let test = format!("fn {name}(");
+                assert!(text.as_ref().is_some_and(|text| text.contains(&test)), "{name} is not there");
+            }
+        }
+        assert!(text.is_some(), "{row} names no test");
+    }
+}
