@@ -1,10 +1,11 @@
 //! The one budget of items and bytes that everything on its way shares.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst};
 
 use crate::config::Limits;
 use crate::stats::{Counters, DropReason, Settlement, Stats, WithholdReason};
+use crate::sync::{AtomicBool, AtomicUsize};
 
 /// What a report may have more than the bodies that it was made from: an envelope with all fields of a user has less,
 /// unless they, or tags, are longer than any name.

@@ -177,12 +177,15 @@ mod error;
 mod exchange;
 mod identity;
 mod interaction;
+#[cfg(all(test, reconify_loom))]
+mod loom_tests;
 mod middleware;
 mod outcome;
 mod queue;
 mod report;
 mod reporter;
 mod stats;
+mod sync;
 mod translation;
 
 pub use self::capture::{RequestBody, ResponseBody};

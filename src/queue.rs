@@ -3,15 +3,15 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 
-use crossbeam_queue::SegQueue;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 use crate::budget::{Admission, Budget};
 use crate::config::Capturing;
 use crate::exchange::Exchange;
 use crate::interaction::Interaction;
+use crate::sync::{AtomicBool, Notify, SegQueue};
 
 /// The callers' end. While a clone of it lives, the worker lives.
 #[derive(Clone, Debug)]

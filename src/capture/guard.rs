@@ -1,6 +1,6 @@
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use http::{Extensions, HeaderMap, StatusCode};
@@ -14,6 +14,7 @@ use crate::exchange::{Answer, Exchange, Head, Message};
 use crate::identity::{Attributed, Identity, IdentitySlot, Omission, read_headers};
 use crate::queue::{Intake, Item};
 use crate::stats::WithholdReason;
+use crate::sync::{AtomicBool, Mutex, MutexGuard, OnceLock, into_inner};
 
 /// One exchange in flight, held by its request body and by whatever stands for its response: the future, then the
 /// response body. Either may outlive the other, on another thread. Each leaves its part here, and the last one hands
@@ -175,7 +176,7 @@ impl fmt::Debug for Guard {
 impl Drop for Guard {
     /// Hands over, if this was the last: of several threads that get here at once, `into_inner` serves exactly one.
     fn drop(&mut self) {
-        if let Some(in_flight) = self.0.take().and_then(Arc::into_inner) {
+        if let Some(in_flight) = self.0.take().and_then(into_inner) {
             in_flight.hand_over();
         }
     }

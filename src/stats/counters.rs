@@ -1,7 +1,8 @@
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst};
 
 use super::Stats;
 use super::reasons::{DropReason, FailureClass, Losses, Settlement, WithholdReason};
+use crate::sync::{AtomicU8, AtomicU64};
 
 /// The counters behind [`Stats`]. An interaction is counted as captured before anything else happens to it.
 #[derive(Debug, Default)]

@@ -1,0 +1,96 @@
+//! The budget and its counters.
+
+use super::*;
+
+#[test]
+fn of_two_that_ask_for_the_last_place_at_most_one_has_it_and_both_are_counted() {
+    model(|| {
+        let budget = budget(Limits { items: 1, ..LIMITS });
+        let ask = |budget: Arc<Budget>| move || budget.admit();
+        let other = thread::spawn(ask(Arc::clone(&budget)));
+        let admissions: [Option<Admission>; 2] = [budget.admit(), other.join().unwrap()];
+        let admitted = admissions.iter().flatten().count() as u64;
+        assert!(admitted <= 1);
+        let stats = budget.stats();
+        assert_eq!((stats.captured, stats.pending), (2, admitted));
+        assert_eq!(stats.dropped(DropReason::TooManyItems), 2 - admitted);
+        drop(admissions);
+        assert!(at_rest(&budget.stats()));
+    });
+}
+
+#[test]
+fn of_two_that_ask_for_the_last_bytes_one_gets_them() {
+    model(|| {
+        let budget = budget(LIMITS);
+        let other = {
+            let budget = Arc::clone(&budget);
+            thread::spawn(move || budget.charge(6))
+        };
+        let charged = [budget.charge(6), other.join().unwrap()];
+        assert_ne!(charged[0], charged[1]);
+        budget.release(6);
+        assert_eq!(budget.stats().bytes_held, 0);
+    });
+}
+
+#[test]
+fn charges_that_change_on_two_threads_add_up() {
+    model(|| {
+        let budget = budget(LIMITS);
+        let others = [(); 2].map(|()| {
+            let mut admission = budget.admit().unwrap();
+            thread::spawn(move || {
+                if admission.budget().charge(4) {
+                    admission.own(4);
+                }
+                assert!(admission.recharge(2, 1));
+                assert!(admission.recharge(3, 1));
+                admission
+            })
+        });
+        let admissions = others.map(|other| other.join().unwrap());
+        assert_eq!(budget.stats().bytes_held, 6);
+        drop(admissions);
+        assert!(at_rest(&budget.stats()));
+    });
+}
+
+#[test]
+fn what_asks_for_a_place_while_the_budget_closes_is_counted() {
+    model(|| {
+        let budget = budget(LIMITS);
+        let other = {
+            let budget = Arc::clone(&budget);
+            thread::spawn(move || budget.admit())
+        };
+        budget.close();
+        assert!(budget.admit().is_none());
+        let admission = other.join().unwrap();
+        let stats = budget.stats();
+        assert_eq!((stats.captured, stats.settled() + stats.pending), (2, 2));
+        assert_eq!(stats.pending, admission.iter().count() as u64);
+        drop(admission);
+        assert!(at_rest(&budget.stats()));
+    });
+}
+
+#[test]
+fn no_snapshot_shows_more_settled_than_captured() {
+    model(|| {
+        let budget = budget(LIMITS);
+        let others = [Some(Settlement::Delivered), None].map(|settlement| {
+            let budget = Arc::clone(&budget);
+            thread::spawn(move || match settlement {
+                Some(settlement) => budget.admit().unwrap().settle(settlement),
+                None => budget.withhold(WithholdReason::OptedOut),
+            })
+        });
+        let stats = budget.stats();
+        assert!(stats.settled() <= stats.captured, "{stats}");
+        others.into_iter().for_each(|other| other.join().unwrap());
+        let stats = budget.stats();
+        assert_eq!((stats.captured, stats.settled()), (2, 2));
+        assert!(at_rest(&stats));
+    });
+}

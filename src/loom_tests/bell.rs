@@ -1,0 +1,68 @@
+//! No worker sleeps on while there is something for it to do.
+
+use super::*;
+
+#[test]
+fn a_worker_that_falls_asleep_while_an_exchange_begins_wakes() {
+    model(|| {
+        let (intake, outlet) = ends();
+        let caller = {
+            let intake = intake.clone();
+            thread::spawn(move || {
+                let admission = intake.budget().admit();
+                intake.announce();
+                admission
+            })
+        };
+        block_on(outlet.queue.sleep_while(|| outlet.budget.items() == 0));
+        drop(caller.join());
+    });
+}
+
+#[test]
+fn no_ring_of_several_callers_is_lost_on_a_worker_that_falls_asleep_again() {
+    bounded_model(|| {
+        let (intake, outlet) = ends();
+        let callers = [(); 2].map(|()| {
+            let intake = intake.clone();
+            thread::spawn(move || {
+                let admission = intake.budget().admit();
+                intake.announce();
+                admission
+            })
+        });
+        loop {
+            let known = outlet.budget.items();
+            if known == 2 {
+                break;
+            }
+            block_on(outlet.queue.sleep_while(|| outlet.budget.items() == known));
+        }
+        callers.into_iter().for_each(|caller| drop(caller.join()));
+    });
+}
+
+#[test]
+fn an_exchange_reaches_a_worker_that_sleeps() {
+    model(|| {
+        let (intake, outlet) = ends();
+        let caller = thread::spawn(move || {
+            let (capture, tap, _slot) = begin(&intake);
+            capture.announce();
+            drop((capture, tap));
+        });
+        drop(take(&outlet));
+        caller.join().unwrap();
+        drop(outlet);
+    });
+}
+
+#[test]
+fn so_does_one_that_was_never_polled() {
+    model(|| {
+        let (intake, outlet) = ends();
+        let caller = thread::spawn(move || drop(begin(&intake)));
+        drop(take(&outlet));
+        caller.join().unwrap();
+    });
+}

@@ -1,0 +1,85 @@
+//! What ends on several threads is handed over once, and counted once.
+
+use super::*;
+
+fn taken(outlet: &Outlet) -> Exchange {
+    assert_eq!(outlet.queue.len(), 1, "it is handed over once");
+    let Some(Item::Exchange(exchange)) = outlet.queue.pop() else { panic!("an exchange") };
+    exchange
+}
+
+#[test]
+fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
+    model(|| {
+        let (intake, outlet) = ends();
+        let (capture, tap, _slot) = begin(&intake);
+        let request = thread::spawn(move || tap.record_whole(&Bytes::from_static(b"ask")));
+        let response = thread::spawn(move || {
+            let tap = capture.respond(StatusCode::OK, &HeaderMap::new());
+            tap.record_whole(&Bytes::from_static(b"answer"));
+        });
+        request.join().unwrap();
+        response.join().unwrap();
+        let exchange = taken(&outlet);
+        assert_eq!(exchange.request.body.passed, 3);
+        let Answer::Response(response) = &exchange.answer else { panic!("a response") };
+        assert_eq!(response.message.body.passed, 6);
+        assert_eq!(outlet.budget.stats().bytes_held, 9);
+        exchange.admission.settle(Settlement::Delivered);
+        assert!(at_rest(&outlet.budget.stats()));
+    });
+}
+
+#[test]
+fn whoever_says_something_meanwhile_neither_loses_nor_doubles_it() {
+    model(|| {
+        let (intake, outlet) = ends();
+        let (capture, tap, slot) = begin(&intake);
+        let request = thread::spawn(move || drop(tap));
+        let handler = thread::spawn(move || slot.set_user(User::new("u")));
+        capture.fail();
+        request.join().unwrap();
+        handler.join().unwrap();
+        let exchange = taken(&outlet);
+        assert!(matches!(exchange.answer, Answer::Failed));
+        drop(exchange);
+        assert!(at_rest(&outlet.budget.stats()));
+    });
+}
+
+#[test]
+fn what_is_pushed_while_the_worker_stops_is_dropped_and_counted() {
+    model(|| {
+        let (intake, outlet) = ends();
+        let caller = {
+            let intake = intake.clone();
+            thread::spawn(move || {
+                let mut extensions = Extensions::new();
+                drop(Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions));
+            })
+        };
+        drop(outlet);
+        caller.join().unwrap();
+        let stats = intake.budget().stats();
+        assert_eq!((stats.captured, stats.dropped(DropReason::Shutdown)), (1, 1));
+        assert!(at_rest(&stats));
+    });
+}
+
+#[test]
+fn so_is_what_two_callers_push() {
+    bounded_model(|| {
+        let (intake, outlet) = ends();
+        let callers = [(); 2].map(|()| {
+            let intake = intake.clone();
+            let admission = intake.budget().admit().unwrap();
+            let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
+            thread::spawn(move || intake.push(Item::Interaction(admission, Box::new(interaction))))
+        });
+        outlet.stop();
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        let stats = intake.budget().stats();
+        assert_eq!((stats.captured, stats.dropped(DropReason::Shutdown)), (2, 2));
+        assert!(at_rest(&stats));
+    });
+}

@@ -1,0 +1,72 @@
+//! Every order in which threads can meet over what they share. Run with
+//! `RUSTFLAGS="--cfg reconify_loom" cargo test --release --lib loom --target-dir target/loom`.
+
+mod accounts;
+mod bell;
+mod hand_over;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, StatusCode};
+use loom::future::block_on;
+use loom::thread;
+
+use crate::budget::{Admission, Budget};
+use crate::capture::{Capture, Tap};
+use crate::config::{Capturing, Limits};
+use crate::endpoint::Endpoint;
+use crate::exchange::{Answer, Exchange};
+use crate::identity::{IdentitySlot, User};
+use crate::interaction::{Interaction, InteractionKind};
+use crate::queue::{self, Intake, Item, Outlet};
+use crate::stats::{DropReason, Settlement, Stats, WithholdReason};
+
+const LIMITS: Limits = Limits { items: 2, bytes: 10, body_bytes: 10 };
+
+/// Every order there is.
+fn model(run: impl Fn() + Send + Sync + 'static) {
+    loom::model(run);
+}
+
+/// Every order in which no more than four times a thread has to give way in the middle of something: of several threads
+/// there are too many others.
+fn bounded_model(run: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(4);
+    builder.check(run);
+}
+
+fn budget(limits: Limits) -> Arc<Budget> {
+    Arc::new(Budget::new(limits))
+}
+
+fn ends() -> (Intake, Outlet) {
+    queue::channel(budget(LIMITS), Capturing::default())
+}
+
+fn begin(intake: &Intake) -> (Capture, Tap, IdentitySlot) {
+    let mut extensions = Extensions::new();
+    let (capture, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions).unwrap();
+    (capture, tap, extensions.remove().unwrap())
+}
+
+/// What a worker does that finds nothing to do: it sleeps unless something is in flight, and looks again.
+fn take(outlet: &Outlet) -> Item {
+    loop {
+        if let Some(item) = outlet.queue.pop() {
+            return item;
+        }
+        let is_idle = || outlet.budget.items() == 0;
+        if is_idle() {
+            block_on(outlet.queue.sleep_while(is_idle));
+        } else {
+            thread::yield_now();
+        }
+    }
+}
+
+/// Everything that was captured is settled, and nothing is held.
+fn at_rest(stats: &Stats) -> bool {
+    stats.captured == stats.settled() && stats.pending == 0 && stats.bytes_held == 0
+}

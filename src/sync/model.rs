@@ -1,0 +1,173 @@
+//! The same, as loom sees it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{self, SeqCst};
+use std::task::Poll;
+
+use loom::future::AtomicWaker;
+use loom::sync::atomic::{self, fence};
+pub(crate) use loom::sync::{Mutex, MutexGuard};
+
+/// An atomic whose `SeqCst` is one. Loom takes it for `AcqRel`, and knows an order of all threads only for fences. A fence does
+/// more than an access: where two accesses need each other's `SeqCst`, only the lack of both is seen.
+macro_rules! model {
+    ($name:ident, $value:ty) => {
+        #[derive(Debug, Default)]
+        pub(crate) struct $name(atomic::$name);
+
+        #[allow(dead_code, reason = "not every atomic is used in every way")]
+        impl $name {
+            pub(crate) fn new(value: $value) -> Self {
+                Self(atomic::$name::new(value))
+            }
+
+            pub(crate) fn load(&self, order: Ordering) -> $value {
+                ordered(order, || self.0.load(weak(order, Ordering::Acquire)))
+            }
+
+            pub(crate) fn store(&self, value: $value, order: Ordering) {
+                match order {
+                    // Loom may let a swap miss a store that came before it, but not another swap.
+                    SeqCst => {
+                        self.swap(value, order);
+                    }
+                    _ => self.0.store(value, order),
+                }
+            }
+
+            pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
+                ordered(order, || self.0.swap(value, weak(order, Ordering::AcqRel)))
+            }
+
+            /// Gives what is there to whoever comes after all others, and anything that was to anybody else.
+            pub(crate) fn into_inner(self) -> $value {
+                self.0.load(Ordering::Relaxed)
+            }
+        }
+    };
+    ($name:ident, $value:ty, counts) => {
+        model!($name, $value);
+
+        #[allow(dead_code, reason = "not every atomic is used in every way")]
+        impl $name {
+            pub(crate) fn fetch_add(&self, value: $value, order: Ordering) -> $value {
+                ordered(order, || self.0.fetch_add(value, weak(order, Ordering::AcqRel)))
+            }
+
+            pub(crate) fn fetch_sub(&self, value: $value, order: Ordering) -> $value {
+                ordered(order, || self.0.fetch_sub(value, weak(order, Ordering::AcqRel)))
+            }
+
+            pub(crate) fn fetch_update(
+                &self,
+                set: Ordering,
+                fetch: Ordering,
+                update: impl FnMut($value) -> Option<$value>,
+            ) -> Result<$value, $value> {
+                self.0.fetch_update(set, fetch, update)
+            }
+        }
+    };
+}
+
+model!(AtomicBool, bool);
+model!(AtomicU8, u8);
+model!(AtomicU64, u64, counts);
+model!(AtomicUsize, usize, counts);
+
+fn weak(order: Ordering, instead: Ordering) -> Ordering {
+    if order == SeqCst { instead } else { order }
+}
+
+fn ordered<T>(order: Ordering, access: impl FnOnce() -> T) -> T {
+    if order != SeqCst {
+        return access();
+    }
+    fence(SeqCst);
+    let result = access();
+    fence(SeqCst);
+    result
+}
+
+/// Written once, and read when nobody else has it.
+#[derive(Debug)]
+pub(crate) struct OnceLock<T>(Mutex<Option<T>>);
+
+impl<T> OnceLock<T> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    pub(crate) fn set(&self, value: T) -> Result<(), T> {
+        let mut place = self.0.lock().unwrap();
+        if place.is_some() {
+            return Err(value);
+        }
+        *place = Some(value);
+        Ok(())
+    }
+
+    pub(crate) fn into_inner(self) -> Option<T> {
+        self.0.into_inner().unwrap()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct SegQueue<T>(Mutex<VecDeque<T>>);
+
+impl<T> SegQueue<T> {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(VecDeque::new()))
+    }
+
+    pub(crate) fn push(&self, item: T) {
+        self.0.lock().unwrap().push_back(item);
+    }
+
+    pub(crate) fn pop(&self) -> Option<T> {
+        self.0.lock().unwrap().pop_front()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+}
+
+/// For one that waits: a permit stays until it is taken.
+#[derive(Debug, Default)]
+pub(crate) struct Notify {
+    permit: atomic::AtomicBool,
+    waiting: AtomicWaker,
+}
+
+impl Notify {
+    pub(crate) fn notify_one(&self) {
+        self.permit.swap(true, Ordering::AcqRel);
+        self.waiting.wake();
+    }
+
+    pub(crate) async fn notified(&self) {
+        std::future::poll_fn(|cx| {
+            self.waiting.register_by_ref(cx.waker());
+            match self.permit.swap(false, Ordering::AcqRel) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+}
+
+loom::lazy_static! {
+    /// Stands for the counts of all [`Arc`]s, which loom does not see: they have to be those of the standard library, for
+    /// the sake of weak references and trait objects.
+    static ref COUNTS: atomic::AtomicUsize = atomic::AtomicUsize::new(0);
+}
+
+/// Of all that hold it, the last gets it.
+pub(crate) fn into_inner<T>(shared: Arc<T>) -> Option<T> {
+    // Other threads may come before, and the last comes after all others.
+    COUNTS.fetch_add(1, Ordering::AcqRel);
+    Arc::into_inner(shared)
+}
