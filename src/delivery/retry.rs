@@ -139,10 +139,15 @@ mod tests {
 
     #[test]
     fn no_number_of_failures_overflows() {
-        let mut retry = Retry { attempts: u32::MAX, failures: u32::MAX, first: None, before: Duration::MAX };
         let now = Instant::now();
         let patience = Patience { attempts: u32::MAX, age: Duration::MAX };
-        let ended = retry.fail(now, FailureClass::Unavailable, false, f64::NAN, patience);
-        assert!(ended.is_ok_and(|pause| pause <= CAP));
+        let fail = |attempts, before| {
+            let mut retry = Retry { attempts, failures: u32::MAX, first: Some(now), before };
+            let later = now + Duration::from_secs(1);
+            retry.fail(later, FailureClass::Unavailable, true, f64::NAN, patience)
+        };
+        assert!(fail(1, Duration::ZERO).is_ok_and(|pause| pause <= CAP));
+        assert_eq!(fail(u32::MAX, Duration::ZERO), Err(Spent::Attempts));
+        assert_eq!(fail(1, Duration::MAX), Err(Spent::Age));
     }
 }
