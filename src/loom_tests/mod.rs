@@ -1,6 +1,8 @@
 //! Every order in which threads can meet over what they share. Run with
 //! `RUSTFLAGS="--cfg reconify_loom" cargo test --release --lib loom --target-dir target/loom`.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod accounts;
 mod bell;
 mod hand_over;

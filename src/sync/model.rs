@@ -1,5 +1,7 @@
 //! The same, as loom sees it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{self, SeqCst};
