@@ -344,3 +344,24 @@ fn a_shutdown_whose_runtime_goes_meanwhile_goes_on() {
         assert_eq!(layer.reporter().stats().dropped(DropReason::Shutdown), 1);
     }
 }
+
+#[test]
+fn a_hook_that_hangs_does_not_keep_the_thread() {
+    let _alone = alone();
+    let (gate, hold) = channel::<Infallible>();
+    let hold = Mutex::new(hold);
+    let config = tower_reconify::Config::builder("app", "key").before_send(move |interaction| {
+        let _ = hold.lock().unwrap().recv();
+        Some(interaction)
+    });
+    let transport = service_fn(async |_: Report| Ok::<_, Infallible>(()));
+    let layer = ReconifyLayer::with_transport(config.build().unwrap(), transport);
+    block_on(exchange(&layer));
+    let ended = in_time("shutdown", {
+        let reporter = layer.reporter();
+        move || block_on(reporter.shutdown(SHORT))
+    });
+    assert_eq!(ended.dropped, 1);
+    wait_for_workers(0);
+    drop(gate);
+}

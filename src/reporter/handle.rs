@@ -50,11 +50,15 @@ impl Reporter {
         let (reporting, patience) = (config.reporting, config.patience);
         let started = thread::Builder::new().name("reconify".to_owned()).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(async {
-                    Worker::new(outlet, inbox, transport(), reporting, patience, spooler, fastrand::f64)
-                        .run()
-                        .await;
-                }),
+                Ok(runtime) => {
+                    runtime.block_on(async {
+                        Worker::new(outlet, inbox, transport(), reporting, patience, spooler, fastrand::f64)
+                            .run()
+                            .await;
+                    });
+                    // A hook or a disk that hangs does not keep this thread.
+                    runtime.shutdown_background();
+                }
                 Err(error) => {
                     drop(outlet);
                     tracing::error!(%error, "the reporter has no runtime: nothing will be reported");
