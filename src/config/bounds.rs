@@ -15,7 +15,8 @@ impl ConfigBuilder {
 
     /// How many bytes of recorded bodies and reports may be held at once. Beyond it the newest is dropped and counted.
     /// Default: 64 MiB, about 16,000 exchanges of 4 KiB. What an envelope
-    /// adds to a report, up to 4 KiB, is granted.
+    /// adds to a report, up to 4 KiB, is granted, and so is one segment at a time that comes back from the spool: 1 MiB, or a
+    /// single report that is longer.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;

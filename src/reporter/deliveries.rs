@@ -81,24 +81,34 @@ where
                     self.is_blocked = true;
                     return;
                 }
-                Some(Poll::Ready(Err(_))) => self.settle(id, Settlement::Dropped(DropReason::Undelivered)),
+                Some(Poll::Ready(Err(error))) => {
+                    self.begin(id);
+                    self.fail(id, &DeliveryError::of(error.into()));
+                }
                 None => self.settle(id, Settlement::Dropped(DropReason::Panicked)),
             }
         }
     }
 
-    fn call(&mut self, id: u64) {
-        let Some(job) = self.lineup.get(id) else { return };
+    /// Notes an attempt.
+    fn begin(&mut self, id: u64) -> Option<Report> {
+        let job = self.lineup.get(id)?;
         if job.retry.begin(Instant::now()) {
             job.admission.budget().counters().retry();
         }
         self.turns += 1;
         job.turn = self.turns;
-        let (report, report_id) = (job.report.clone(), job.report.id());
+        self.breaker.began(job.report.id());
+        Some(job.report.clone())
+    }
+
+    fn call(&mut self, id: u64) {
+        let Some(report) = self.begin(id) else { return };
+        let report_id = report.id();
         let Some(delivery) = guarded(|| self.transport.call(report)) else {
+            self.breaker.lost(Instant::now(), report_id, (self.random)());
             return self.settle(id, Settlement::Dropped(DropReason::Panicked));
         };
-        self.breaker.began(report_id);
         let task = self.running.spawn(async move {
             let delivered = delivery.await.map_err(|error| DeliveryError::of(error.into()));
             delivered.map(drop)
@@ -128,8 +138,9 @@ where
         }
         match self.breaker.permit(Instant::now(), self.running.len()) {
             Permit::At(moment) => Some(moment).filter(|_| self.lineup.has_any()),
-            Permit::Attempt => self.lineup.due(),
-            Permit::Probe | Permit::Full => None,
+            Permit::Attempt | Permit::Careful => self.lineup.due(),
+            Permit::Probe => self.lineup.due().map(|_| Instant::now()),
+            Permit::Full => None,
         }
     }
 

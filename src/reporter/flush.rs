@@ -17,7 +17,8 @@ pub struct FlushReport {
     pub dropped: u64,
     /// Interactions that, by intent, were not sent.
     pub withheld: u64,
-    /// Reports that went to disk, and are delivered when the collector takes them, by this process or the next one.
+    /// Reports that are on disk only, those of before among them: they are delivered when the collector takes them, by this
+    /// process or the next one.
     pub spooled: u64,
     /// Interactions that are still on their way: the deadline came first.
     pub pending: u64,
@@ -45,7 +46,7 @@ pub struct ShutdownReport {
 impl FlushReport {
     /// Whether nothing was lost and nothing is left.
     pub fn is_complete(&self) -> bool {
-        self.dropped == 0 && self.pending == 0
+        self.dropped == 0 && self.pending == 0 && self.spooled == 0
     }
 
     fn count(&mut self, settlement: Settlement) {
@@ -113,25 +114,32 @@ impl Flush {
 
     /// A job came back from disk.
     pub(super) fn resumed(&mut self, job: u64) {
-        if self.is_last() {
+        // The oldest come back first: it is one of those that were waited for.
+        let is_waited_for = self.report.spooled > 0;
+        self.report.spooled = self.report.spooled.saturating_sub(1);
+        if is_waited_for || self.is_last() {
             self.jobs.insert(job);
         }
     }
 
     /// Whether the worker has little time left: the second half of its last flush.
-    pub(super) fn is_ending(&self, now: Instant) -> bool {
-        self.is_last() && self.half_time.is_some_and(|half| half <= now)
+    pub(super) fn is_ending(&mut self, now: Instant) -> bool {
+        // Taken only here: the worker is woken for it until this has been seen.
+        self.half_time.take_if(|half| *half <= now);
+        self.is_last() && self.half_time.is_none() && self.deadline.is_some()
     }
 
     /// When something is to be done for it.
     pub(super) fn next_moment(&self) -> Option<Instant> {
-        let half = self.half_time.filter(|half| self.is_last() && *half > Instant::now());
-        half.or(self.deadline)
+        self.half_time.filter(|_| self.is_last()).or(self.deadline)
     }
 
     pub(super) fn is_over(&self, now: Instant, is_queue_empty: bool, has_more: bool) -> bool {
-        let is_rest_done = is_queue_empty && !has_more;
-        let is_complete = self.queued == 0 && self.jobs.is_empty() && (is_rest_done || !self.is_last());
+        let is_rest_done = match self.is_last() {
+            true => is_queue_empty && !has_more,
+            false => self.report.spooled == 0 || !has_more,
+        };
+        let is_complete = self.queued == 0 && self.jobs.is_empty() && is_rest_done;
         is_complete || self.deadline.is_some_and(|deadline| deadline <= now)
     }
 

@@ -120,7 +120,10 @@ impl Reporter {
     /// ```
     pub async fn flush(&self, deadline: Duration) -> FlushReport {
         let report = self.ask(|reply| Command::Flush(Instant::now().checked_add(deadline), reply)).await;
-        report.unwrap_or_else(|| FlushReport { pending: self.stats().pending, ..FlushReport::default() })
+        report.unwrap_or_else(|| {
+            let Stats { pending, spooled, .. } = self.stats();
+            FlushReport { pending: pending - spooled.min(pending), spooled, ..FlushReport::default() }
+        })
     }
 
     /// Stops capturing, delivers what was handed over before, and ends the worker: no later than the deadline.
@@ -149,9 +152,9 @@ impl Reporter {
             link.intake.budget().close();
         }
         let report = self.ask(|reply| Command::Shutdown(Instant::now().checked_add(deadline), reply)).await;
-        report.unwrap_or_else(|| ShutdownReport {
-            in_flight: self.stats().pending,
-            ..ShutdownReport::default()
+        report.unwrap_or_else(|| {
+            let Stats { pending, spooled, .. } = self.stats();
+            ShutdownReport { in_flight: pending - spooled.min(pending), spooled, ..ShutdownReport::default() }
         })
     }
 

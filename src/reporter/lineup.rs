@@ -47,9 +47,10 @@ impl Lineup {
         !self.fresh.is_empty() || !self.waiting.is_empty()
     }
 
-    /// When the first of those that failed is to be tried again.
+    /// When the first is to be tried that could be.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.waiting.first().map(|(due, _)| *due)
+        let waiting = self.waiting.first().map(|(due, _)| *due);
+        if self.fresh.is_empty() { waiting } else { Some(Instant::now()) }
     }
 
     pub(super) fn push(&mut self, job: Job) {
@@ -79,13 +80,15 @@ impl Lineup {
     /// Takes the report that is to be tried now, if one is. Those that came last are probes first: while the collector is
     /// down, every report gets its turn.
     pub(super) fn next(&mut self, permit: Permit) -> Option<u64> {
+        let first_due = || self.waiting.first().copied().filter(|(due, _)| *due <= Instant::now());
         let due = match permit {
-            Permit::Attempt => self.waiting.first().copied().filter(|(due, _)| *due <= Instant::now()),
+            Permit::Attempt => first_due(),
+            Permit::Careful if self.fresh.is_empty() => first_due(),
             Permit::Probe if self.fresh.is_empty() => {
                 let turn = |(_, id): &&(Instant, u64)| self.jobs.get(id).map(|job| job.turn);
                 self.waiting.iter().min_by_key(turn).copied()
             }
-            Permit::Probe => None,
+            Permit::Careful | Permit::Probe => None,
             Permit::At(_) | Permit::Full => return None,
         };
         match due {

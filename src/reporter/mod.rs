@@ -25,4 +25,6 @@ mod simulated;
 pub use self::flush::{FlushReport, ShutdownReport};
 pub use self::handle::Reporter;
 #[cfg(test)]
+mod starved;
+#[cfg(test)]
 mod told;

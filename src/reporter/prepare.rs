@@ -19,7 +19,13 @@ const LARGE: usize = 64 * 1024;
 /// Whether a report may take long to make: the application's hooks may. Of an encoded body nobody knows how long it is: 181
 /// bytes of brotli have been seen to become 16 MiB.
 pub(super) fn is_heavy(item: &Item, reporting: &Reporting) -> bool {
-    let Item::Exchange(exchange) = item else { return !reporting.hooks.is_empty() };
+    let exchange = match item {
+        Item::Exchange(exchange) => exchange,
+        Item::Interaction(_, interaction) => {
+            let bytes = interaction.request.len() + interaction.response.len();
+            return bytes > LARGE || !reporting.hooks.is_empty();
+        }
+    };
     let is_heavy = |message: &Message| message.body.charged > LARGE || !message.head.codings.is_empty();
     !reporting.hooks.is_empty()
         || is_heavy(&exchange.request)

@@ -158,7 +158,7 @@ where
         let now = Instant::now();
         let situation = Situation {
             is_failing: self.deliveries.is_failing(),
-            is_ending: self.flushes.iter().any(|flush| flush.is_ending(now)),
+            is_ending: self.flushes.iter_mut().any(|flush| flush.is_ending(now)),
             is_over,
         };
         let (next_job, flushes) = (&mut self.next_job, &mut self.flushes);
@@ -232,7 +232,10 @@ where
         let flush = Flush {
             queued: self.outlet.queue.len(),
             jobs: self.deliveries.lineup.ids().chain(self.reading.iter().copied()).collect(),
-            report: FlushReport::default(),
+            report: FlushReport {
+                spooled: self.outlet.budget.counters().resting(),
+                ..FlushReport::default()
+            },
             deadline,
             half_time: deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2),
             reply,

@@ -37,6 +37,11 @@ impl Counters {
         self.retried.fetch_add(1, Relaxed);
     }
 
+    /// How many reports are on disk and not in memory.
+    pub(crate) fn resting(&self) -> u64 {
+        self.resting.load(SeqCst)
+    }
+
     /// Says how many attempts are under way.
     pub(crate) fn set_in_flight(&self, attempts: usize) {
         self.in_flight.store(attempts as u64, Relaxed);

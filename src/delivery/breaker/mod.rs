@@ -59,6 +59,8 @@ struct Open {
 pub(crate) enum Permit {
     /// An attempt.
     Attempt,
+    /// An attempt after silence: by a report that has not failed, if there is one. It may have been the other's fault.
+    Careful,
     /// An attempt that finds out whether the collector is back: by the report that was tried the longest ago.
     Probe,
     /// Nothing before this moment.
@@ -88,6 +90,7 @@ impl Breaker {
             Some(Open { probe: Some(_), .. }) => Permit::Full,
             Some(open) if now < open.next => Permit::At(open.next),
             Some(_) if running < MAX_DELIVERIES => Permit::Probe,
+            None if running < self.window && self.window < MAX_DELIVERIES => Permit::Careful,
             None if running < self.window => Permit::Attempt,
             _ => Permit::Full,
         }

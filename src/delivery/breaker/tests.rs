@@ -48,7 +48,8 @@ fn the_first_success_closes_it_and_each_further_one_lets_one_more_through() {
     for window in 1..=MAX_DELIVERIES + 5 {
         breaker.succeeded();
         let window = window.min(MAX_DELIVERIES);
-        assert_eq!(breaker.permit(now, window - 1), Permit::Attempt);
+        let permit = if window < MAX_DELIVERIES { Permit::Careful } else { Permit::Attempt };
+        assert_eq!(breaker.permit(now, window - 1), permit);
         assert_eq!(breaker.permit(now, window), Permit::Full);
     }
 }
@@ -60,9 +61,9 @@ fn what_the_collector_asks_for_holds_everything_for_up_to_five_minutes_and_costs
         let error = DeliveryError::unavailable().retry_after(Duration::from_secs(asked));
         assert!(!breaker.failed(now, id(1), &error, 0.5), "it costs no attempt");
         let until = now + Duration::from_secs(held);
-        let silent = if held > 0 { Permit::At(until) } else { Permit::Attempt };
+        let silent = if held > 0 { Permit::At(until) } else { Permit::Careful };
         assert_eq!(breaker.permit(now, 0), silent);
-        assert_eq!(breaker.permit(until, 0), Permit::Attempt);
+        assert_eq!(breaker.permit(until, 0), Permit::Careful);
         assert_eq!(breaker.permit(until, 1), Permit::Full, "one at first");
         // A shorter one that was under way does not shorten it, nor does a success.
         let shorter = DeliveryError::unavailable().retry_after(Duration::ZERO);
@@ -84,7 +85,7 @@ fn keys_that_are_not_accepted_leave_one_probe_every_five_seconds_doubling_to_a_m
     }
     breaker.succeeded();
     assert!(!breaker.doubts_keys());
-    assert_eq!(breaker.permit(now, 0), Permit::Attempt);
+    assert_eq!(breaker.permit(now, 0), Permit::Careful);
 }
 
 #[test]

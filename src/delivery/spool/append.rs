@@ -5,7 +5,7 @@ use std::io;
 use super::disk::Disk;
 use super::record::Item;
 use super::writer::{Failed, Torn, Writer};
-use super::{Segment, SegmentId, Spool, State, next, segment};
+use super::{SEGMENT_ITEMS, Segment, SegmentId, Spool, State, next, segment};
 
 /// What [`Spool::append`] did.
 #[derive(Debug, Default)]
@@ -29,9 +29,21 @@ impl<D: Disk> Spool<D> {
     /// Writes items in order, and acknowledges them once they are synced. After an error, what is not acknowledged is still the
     /// caller's; whatever comes later can be appended as if nothing had been.
     pub(crate) fn append<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) -> Appended {
+        let used = self.bytes();
+        self.append_beside(used, items)
+    }
+
+    /// Writes items that are on disk already to a segment of their own, whatever the cap says: the other one goes for it.
+    pub(crate) fn carry_over<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) -> Appended {
+        self.writer = None;
+        let appended = self.append_beside(0, items);
+        self.writer = None;
+        appended
+    }
+
+    fn append_beside<'a>(&mut self, mut used: u64, items: impl IntoIterator<Item = &'a Item>) -> Appended {
         let mut appended = Appended::default();
         let mut record = Vec::new();
-        let mut used = self.bytes();
         for item in items {
             record.clear();
             let put = match item.encode(&mut record) {
@@ -51,8 +63,10 @@ impl<D: Disk> Spool<D> {
 
     fn put(&mut self, record: &[u8], used: &mut u64, durable: &mut Vec<SegmentId>) -> Result<(), Stopped> {
         let length = record.len() as u64;
-        let has_room =
-            |writer: &Writer<_>| writer.written.saturating_add(length) <= self.settings.segment_bytes;
+        let has_room = |writer: &Writer<_>| {
+            writer.records < SEGMENT_ITEMS
+                && writer.written.saturating_add(length) <= self.settings.segment_bytes
+        };
         let is_new = !self.writer.as_ref().is_some_and(has_room);
         let cost = if is_new { length + segment::HEADER as u64 } else { length };
         if length + segment::HEADER as u64 > self.settings.max_bytes {

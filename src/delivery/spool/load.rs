@@ -30,8 +30,8 @@ impl<D: Disk> Spool<D> {
         while failures < MOST_UNREADABLE {
             let Some(number) = self.oldest(State::Waiting) else { break };
             match self.load(number) {
-                // Nothing in it was ever acknowledged.
-                Ok(Decoded { items, corrupt: 0 }) if items.is_empty() => {
+                // Nothing in it was ever acknowledged. Of an own one the caller knows better.
+                Ok(Decoded { items, corrupt: 0 }) if items.is_empty() && self.is_foreign(number) => {
                     let _ = self.settle(number);
                 }
                 Ok(decoded) => return Ok(self.hand_out(number, decoded)),
@@ -63,6 +63,10 @@ impl<D: Disk> Spool<D> {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(unreadable),
             Err(error) => Err(error),
         }
+    }
+
+    fn is_foreign(&self, number: u64) -> bool {
+        self.segments.get(&number).is_some_and(|segment| segment.is_foreign)
     }
 
     fn hand_out(&mut self, number: u64, Decoded { items, corrupt }: Decoded) -> Option<Loaded> {

@@ -33,6 +33,9 @@ use self::writer::Writer;
 /// How long a segment becomes, if not by a single record.
 pub(crate) const SEGMENT_BYTES: u64 = 1024 * 1024;
 
+/// How many items are in a segment at the most: it comes back into memory as a whole.
+const SEGMENT_ITEMS: usize = 512;
+
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) folder: PathBuf,
@@ -118,7 +121,6 @@ impl<D: Disk> Spool<D> {
         self.set(number, State::Out);
     }
 
-    #[cfg(test)]
     /// Lets a segment be loaded, again if it was before.
     pub(crate) fn release(&mut self, SegmentId(number): SegmentId) {
         self.set(number, State::Waiting);
@@ -187,6 +189,11 @@ impl<D: Disk> Spool<D> {
     #[cfg(test)]
     /// Releases the folder, and removes it if it is empty. Dropping does the same.
     pub(crate) fn close(self) {}
+
+    /// Whether there are segments that could be loaded, now or later.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.oldest(State::Waiting).or(self.oldest(State::Unreadable)).is_some()
+    }
 
     /// What is appended from now on goes to another segment than this.
     pub(crate) fn seal_segment(&mut self, SegmentId(number): SegmentId) {

@@ -23,6 +23,8 @@ pub(super) struct Writer<F> {
     durable: u64,
     /// Records that are not.
     pending: usize,
+    /// Records in all.
+    pub(super) records: usize,
 }
 
 /// A write that failed.
@@ -53,7 +55,9 @@ impl<F> Writer<F> {
             let number = next().ok_or(ErrorKind::QuotaExceeded)?;
             let path = folder.segment(number);
             match disk.create(&path) {
-                Ok(file) => return Ok(Self { number, path, file, written: 0, durable: 0, pending: 0 }),
+                Ok(file) => {
+                    return Ok(Self { number, path, file, written: 0, durable: 0, pending: 0, records: 0 });
+                }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -70,6 +74,7 @@ impl<F> Writer<F> {
         })?;
         self.written += length;
         self.pending += 1;
+        self.records += 1;
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
 
 pub(super) use self::item::Spooled;
 use self::task::{Done, Running, Task};
@@ -23,12 +24,15 @@ use super::job::Job;
 use super::lineup::Lineup;
 use crate::budget::Budget;
 use crate::config::{self, Config, Destination, Spooling};
-use crate::delivery::SegmentId;
 use crate::delivery::spool::{RealDisk, SEGMENT_BYTES, Settings, Spool, app_folder};
+use crate::delivery::{Retry, SegmentId};
 
 /// How many reports, and bytes of them, are written in one go.
-const BATCH: usize = 512;
+const BATCH: usize = 256;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// So many reports of the head in memory are enough: what follows goes to another segment, and rests.
+const HEAD: usize = 256;
 
 /// Between two looks for dead processes, while there is anything to do.
 const ADOPTION: Duration = Duration::from_secs(60);
@@ -36,20 +40,32 @@ const ADOPTION: Duration = Duration::from_secs(60);
 /// More stragglers than these are no stragglers: the head waits for them.
 const STRAGGLERS: usize = 64;
 
+/// A disk that takes longer hangs: the reports go on in memory.
+const STUCK: Duration = Duration::from_secs(3);
+
 pub(super) struct Spooler {
     /// `None` if there is no spool.
     settings: Option<Settings>,
     is_always: bool,
     state: State,
+    /// Since when something is done with the disk.
+    busy_since: Instant,
+    is_stuck: bool,
     /// Those that are being written, and when they are to be tried again.
     writing: Vec<(u64, Option<Instant>)>,
     head: Option<SegmentId>,
     /// How many reports of this process are on disk only.
     resting: HashMap<SegmentId, u64>,
-    /// There are segments besides the head.
+    /// Segments of stragglers, and when the first of each is to be tried again.
+    stragglers: HashMap<SegmentId, Instant>,
+    /// How often stragglers were tried.
+    retries: HashMap<Uuid, Retry>,
+    /// There are segments besides the head and those of stragglers.
     has_backlog: bool,
+    next_load: Instant,
     next_adoption: Instant,
     failures: u32,
+    told: Option<Instant>,
     /// The disk failed, and is left alone until then.
     pause: Option<Instant>,
     situation: Situation,
@@ -61,7 +77,7 @@ enum State {
     Closed,
     Idle(Spool<RealDisk>),
     Busy(Running),
-    /// It panicked, or ended.
+    /// With what it ended; `None` if it panicked.
     Ended(Option<(Option<Spool<RealDisk>>, Done)>),
 }
 
@@ -85,16 +101,23 @@ impl Spooler {
             max_bytes: spool.max_bytes,
             segment_bytes: SEGMENT_BYTES,
         };
+        let now = Instant::now();
         Self {
             settings: spool.map(settings),
             is_always: spool.is_some_and(|(spool, _)| spool.spooling == Spooling::Always),
             state: State::Closed,
+            busy_since: now,
+            is_stuck: false,
             writing: Vec::new(),
             head: None,
             resting: HashMap::new(),
+            stragglers: HashMap::new(),
+            retries: HashMap::new(),
             has_backlog: false,
-            next_adoption: Instant::now(),
+            next_load: now,
+            next_adoption: now,
             failures: 0,
+            told: None,
             pause: None,
             situation: Situation::default(),
             is_tight: false,
@@ -103,7 +126,7 @@ impl Spooler {
 
     /// Whether a report has to be on disk before it is tried.
     pub(super) fn comes_first(&self) -> bool {
-        self.settings.is_some() && self.pause.is_none() && (self.is_always || self.is_pressing())
+        self.is_usable() && (self.is_always || self.is_pressing())
     }
 
     /// Lines a report up, to be written first if it has to be.
@@ -118,12 +141,11 @@ impl Spooler {
 
     /// Whether there is more to be delivered from disk, and a chance to.
     pub(super) fn has_more(&self, lineup: &Lineup) -> bool {
-        let can = self.pause.is_none() && !self.situation.is_failing;
-        can && self.settings.is_some()
-            && (self.has_backlog || !lineup.unwritten.is_empty() || !self.writing.is_empty())
+        let has_any = self.has_backlog || !lineup.unwritten.is_empty() || !self.writing.is_empty();
+        self.is_usable() && !self.situation.is_failing && has_any
     }
 
-    /// Deals with what has ended, and begins what is to be done next. Returns the ids of reports that came back.
+    /// Deals with what has ended, and begins what is to be done next.
     pub(super) fn step(
         &mut self,
         situation: Situation,
@@ -131,10 +153,13 @@ impl Spooler {
         budget: &Arc<Budget>,
         next_id: impl FnMut() -> u64,
     ) {
+        let Some(settings) = &self.settings else { return };
+        let ends = |situation: Situation| situation.is_ending || situation.is_over;
+        // There may be no later.
+        let is_last_chance = ends(situation) && !ends(self.situation);
         self.situation = situation;
         self.is_tight = budget.is_half_full();
-        let Some(settings) = &self.settings else { return };
-        if self.pause.is_some_and(|until| until <= Instant::now()) {
+        if is_last_chance || self.pause.is_some_and(|until| until <= Instant::now()) {
             self.pause = None;
         }
         match std::mem::replace(&mut self.state, State::Closed) {
@@ -145,12 +170,16 @@ impl Spooler {
             }
             state => self.state = state,
         }
+        self.release_stragglers();
         if self.pause.is_none()
             && let State::Idle(_) = self.state
             && let Some(task) = self.next(lineup)
             && let State::Idle(spool) = std::mem::replace(&mut self.state, State::Closed)
         {
             self.begin(task::run(spool, task), lineup, budget);
+        }
+        if !self.is_stuck && matches!(self.state, State::Busy(_)) && self.busy_since.elapsed() >= STUCK {
+            self.give_up_waiting(lineup, budget);
         }
         budget.counters().set_safe(lineup.on_disk());
     }
@@ -161,15 +190,28 @@ impl Spooler {
     ///
     /// Nothing is lost: what has ended is kept for `step`.
     pub(super) async fn progress(&mut self) {
-        match (&mut self.state, self.pause) {
-            (State::Busy(running), _) => {
-                let ended = running.await.ok();
-                self.state = State::Ended(ended);
+        let stuck = (!self.is_stuck).then_some(self.busy_since + STUCK);
+        let load = (self.has_backlog && self.head.is_none()).then_some(self.next_load);
+        let load = load.filter(|load| *load > Instant::now());
+        let later = self.stragglers.values().min().copied().into_iter().chain(load).min();
+        let moment = match (&self.state, self.pause) {
+            (State::Busy(_), _) => stuck,
+            (State::Ended(_), _) => return,
+            (_, Some(until)) => Some(until),
+            (State::Closed | State::Idle(_), None) => later,
+        };
+        let sleep = async {
+            match moment {
+                Some(moment) => sleep_until(moment).await,
+                None => std::future::pending().await,
             }
-            (State::Ended(_), _) => {}
-            (_, Some(until)) => sleep_until(until).await,
-            _ => std::future::pending().await,
-        }
+        };
+        let State::Busy(running) = &mut self.state else { return sleep.await };
+        let ended = tokio::select! {
+            ended = running => ended.ok(),
+            () = sleep => return,
+        };
+        self.state = State::Ended(ended);
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -183,6 +225,10 @@ impl Spooler {
         task::spawn(|| drop(state))
     }
 
+    fn is_usable(&self) -> bool {
+        self.settings.is_some() && self.pause.is_none() && !self.is_stuck
+    }
+
     /// Whether reports should not stay in memory only.
     fn is_pressing(&self) -> bool {
         let Situation { is_failing, is_ending, is_over } = self.situation;
@@ -193,16 +239,16 @@ impl Spooler {
         if let Some(head) = self.head.take_if(|_| lineup.on_disk() == 0) {
             return Some(Task::Remove(head));
         }
-        let situation = self.situation;
-        let may_load = lineup.len() == 0 || !(situation.is_failing || self.is_tight);
-        if self.head.is_none() && self.has_backlog && may_load && !situation.is_over {
+        let Situation { is_failing, is_ending, is_over } = self.situation;
+        let now = Instant::now();
+        let may_load = !is_over && self.next_load <= now && (lineup.len() == 0 || !is_failing);
+        if self.head.is_none() && self.has_backlog && may_load {
             return Some(Task::Load);
         }
         if let Some(task) = self.write(lineup).or_else(|| self.carry_over(lineup)) {
             return Some(task);
         }
-        let is_due = self.next_adoption <= Instant::now() && !situation.is_ending && !situation.is_over;
-        is_due.then_some(Task::Adopt)
+        (self.next_adoption <= now && !is_ending && !is_over).then_some(Task::Adopt)
     }
 
     fn write(&mut self, lineup: &mut Lineup) -> Option<Task> {
@@ -210,6 +256,22 @@ impl Spooler {
         if (self.is_pressing() || self.is_always) && !are_all_safe {
             lineup.take(|job| job.segment.is_none() && !job.spooled.is_unfit);
         }
+        let full = self.head.filter(|_| lineup.on_disk() >= HEAD);
+        let items = self.batch(lineup);
+        (!items.is_empty()).then_some(Task::Write(items, full))
+    }
+
+    /// Writes the last reports of the head, which wait for another attempt, elsewhere: they do not hold up what comes after,
+    /// not even as probes.
+    fn carry_over(&mut self, lineup: &mut Lineup) -> Option<Task> {
+        if self.head.is_none() || !self.has_backlog || !lineup.are_stragglers(STRAGGLERS) {
+            return None;
+        }
+        lineup.take(|job| job.segment.is_some());
+        Some(Task::CarryOver(self.batch(lineup)))
+    }
+
+    fn batch(&mut self, lineup: &mut Lineup) -> Vec<crate::delivery::spool::Item> {
         let (mut items, mut bytes) = (Vec::new(), 0);
         while items.len() < BATCH && bytes < BATCH_BYTES {
             let Some((id, due)) = lineup.unwritten.pop_front() else { break };
@@ -218,24 +280,11 @@ impl Spooler {
             items.push(job.to_item());
             self.writing.push((id, due));
         }
-        (!items.is_empty()).then_some(Task::Write(items, None))
-    }
-
-    /// Writes the last reports of the head, which wait for another attempt, elsewhere: they do not hold up what comes after,
-    /// not even as probes.
-    fn carry_over(&mut self, lineup: &mut Lineup) -> Option<Task> {
-        let head = self.head?;
-        if !self.has_backlog || !lineup.are_stragglers(STRAGGLERS) {
-            return None;
-        }
-        lineup.take(|job| job.segment.is_some());
-        match self.write(lineup)? {
-            Task::Write(items, _) => Some(Task::Write(items, Some(head))),
-            other => Some(other),
-        }
+        items
     }
 
     fn begin(&mut self, running: Option<Running>, lineup: &mut Lineup, budget: &Arc<Budget>) {
+        self.busy_since = Instant::now();
         match running {
             Some(running) => self.state = State::Busy(running),
             None => self.finish(None, lineup, budget, || 0),

@@ -17,6 +17,12 @@ use crate::stats::Settlement;
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// Before the next look at what could not be read.
+const LATER: Duration = Duration::from_secs(5);
+
+/// The shortest time between two warnings.
+const QUIET: Duration = Duration::from_secs(600);
+
 impl Spooler {
     /// Deals with what has ended.
     pub(super) fn finish(
@@ -30,29 +36,49 @@ impl Spooler {
             // It panicked, and took the spool with it. What is on disk is there for another process to adopt.
             self.head = None;
             lineup.forget_segments();
+            self.stragglers.clear();
+            self.retries.clear();
             budget.lose_resting(self.resting.drain().map(|(_, reports)| reports).sum());
             self.written(Appended::default(), lineup);
             return self.fail(&"a panic", lineup, budget);
         };
         self.state = spool.map_or(State::Closed, State::Idle);
+        self.is_stuck = false;
         let result = match done {
-            Done::Opened(result) | Done::Removed(result) => result,
-            Done::Written(mut appended) => match (appended.stopped.take(), self.written(appended, lineup)) {
-                (None, _) => Ok(()),
-                (Some(Stopped::Unfit), Some(first)) => {
-                    lineup.get(first).into_iter().for_each(|job| job.spooled.is_unfit = true);
-                    Ok(())
-                }
-                (Some(Stopped::Failed(error)), _) => Err(error),
-                (Some(stopped), _) => Err(std::io::Error::other(format!("{stopped:?}"))),
-            },
-            Done::Loaded(loaded) => loaded.map(|loaded| self.loaded(loaded, lineup, budget, next_id)),
-            Done::Adopted(adopted) => adopted.and_then(|adopted| {
+            Done::Opened(result) => result.map_err(|error| error.to_string()),
+            Done::Written(mut appended) => {
+                let stopped = appended.stopped.take();
+                let first = self.written(appended, lineup);
+                self.stopped(stopped, first, lineup)
+            }
+            Done::CarriedOver(mut appended) => {
+                let stopped = appended.stopped.take();
+                let first = self.carried_over(appended, lineup);
+                self.stopped(stopped, first, lineup)
+            }
+            // What cannot be read or removed now keeps nothing from being written.
+            Done::Loaded(Err(error)) => {
+                self.next_load = Instant::now() + LATER;
+                return self.note(&error, budget);
+            }
+            Done::Removed(Err(error)) | Done::Adopted(Err(error)) => {
+                self.next_adoption = Instant::now() + ADOPTION;
+                return self.note(&error, budget);
+            }
+            Done::Loaded(Ok(loaded)) => {
+                self.loaded(loaded, lineup, budget, next_id);
+                return;
+            }
+            Done::Adopted(Ok(adopted)) => {
                 self.has_backlog |= adopted.segments > 0;
                 let pause = if adopted.has_more { Duration::ZERO } else { ADOPTION };
                 self.next_adoption = Instant::now() + pause;
-                adopted.error.map_or(Ok(()), Err)
-            }),
+                if let Some(error) = adopted.error {
+                    self.note(&error, budget);
+                }
+                return;
+            }
+            Done::Removed(Ok(())) => return,
         };
         match result {
             Ok(()) => self.failures = 0,
@@ -60,8 +86,28 @@ impl Spooler {
         }
     }
 
+    /// What an append that stopped means; `first` is the first that was not written.
+    fn stopped(
+        &self,
+        stopped: Option<Stopped>,
+        first: Option<u64>,
+        lineup: &mut Lineup,
+    ) -> Result<(), String> {
+        match (stopped, first) {
+            (None, _) => Ok(()),
+            (Some(Stopped::Unfit), Some(first)) => {
+                lineup.get(first).into_iter().for_each(|job| job.spooled.is_unfit = true);
+                Ok(())
+            }
+            (Some(Stopped::Failed(error)), _) => Err(error.to_string()),
+            (Some(Stopped::Full | Stopped::Unfit), _) => Err("it is full".to_owned()),
+        }
+    }
+
     /// Lines up what was written, or lets it rest. Returns the first that was not.
     fn written(&mut self, appended: Appended, lineup: &mut Lineup) -> Option<u64> {
+        // A write that nobody waited for: what is on disk comes back as if another process had left it.
+        self.has_backlog |= self.writing.is_empty() && !appended.durable.is_empty();
         let mut segments = appended.durable.into_iter();
         let mut first = None;
         for (id, due) in std::mem::take(&mut self.writing) {
@@ -88,6 +134,46 @@ impl Spooler {
         first
     }
 
+    /// Lets stragglers rest until the first of them is to be tried again.
+    fn carried_over(&mut self, appended: Appended, lineup: &mut Lineup) -> Option<u64> {
+        let mut segments = appended.durable.into_iter();
+        let mut first = None;
+        for (id, due) in std::mem::take(&mut self.writing) {
+            let (Some(segment), Some(job)) = (segments.next(), lineup.get(id)) else {
+                first.get_or_insert(id);
+                lineup.again(id, due);
+                continue;
+            };
+            let due = due.unwrap_or_else(Instant::now);
+            self.stragglers.entry(segment).and_modify(|first| *first = due.min(*first)).or_insert(due);
+            self.retries.insert(job.report.id(), job.retry);
+            if let State::Idle(spool) = &mut self.state {
+                spool.hold(segment);
+            }
+            lineup.settle(id, Settlement::Spooled);
+            *self.resting.entry(segment).or_default() += 1;
+        }
+        first
+    }
+
+    /// Lets stragglers come back that are to be tried again.
+    pub(super) fn release_stragglers(&mut self) {
+        let State::Idle(spool) = &mut self.state else { return };
+        let now = Instant::now();
+        for (segment, _) in self.stragglers.extract_if(|_, due| *due <= now) {
+            spool.release(segment);
+            self.has_backlog = true;
+        }
+    }
+
+    /// The disk hangs: the reports go on in memory. Those that are being written may be sent twice.
+    pub(super) fn give_up_waiting(&mut self, lineup: &mut Lineup, budget: &Arc<Budget>) {
+        self.is_stuck = true;
+        self.note(&"it does not answer", budget);
+        self.written(Appended::default(), lineup);
+        lineup.give_up_writing();
+    }
+
     fn loaded(
         &mut self,
         loaded: Option<Loaded>,
@@ -96,16 +182,22 @@ impl Spooler {
         mut next_id: impl FnMut() -> u64,
     ) {
         let Some(Loaded { segment, items, corrupt, is_foreign }) = loaded else {
-            self.has_backlog = false;
+            // What could not be read has its turn later.
+            self.has_backlog = matches!(&self.state, State::Idle(spool) if spool.has_waiting());
+            self.next_load = Instant::now() + LATER;
             return;
         };
         self.head = Some(segment);
+        self.has_backlog = matches!(&self.state, State::Idle(spool) if spool.has_waiting());
         let mut resting = self.resting.remove(&segment).unwrap_or_default();
         for item in items {
             // What was never acknowledged can come back too, and is new here.
             let is_foreign = is_foreign || resting == 0;
-            if let Some(job) = Job::from_item(next_id(), item, segment, budget, is_foreign) {
+            if let Some(mut job) = Job::from_item(next_id(), item, segment, budget, is_foreign) {
                 resting = resting.saturating_sub(1);
+                if let Some(retry) = self.retries.remove(&job.report.id()) {
+                    job.retry = retry;
+                }
                 lineup.push(job);
             }
         }
@@ -119,12 +211,18 @@ impl Spooler {
         }
     }
 
+    /// Counts a failure, and tells of the first in a while.
+    fn note(&mut self, error: &dyn std::fmt::Display, budget: &Arc<Budget>) {
+        budget.counters().fail_to_spool();
+        if self.told.is_none_or(|told| told.elapsed() >= QUIET) {
+            self.told = Some(Instant::now());
+            tracing::warn!(%error, "the spool does not work as it should");
+        }
+    }
+
     /// The reports stay in memory, and the disk is left alone for a while.
     fn fail(&mut self, error: &dyn std::fmt::Display, lineup: &mut Lineup, budget: &Arc<Budget>) {
-        if self.failures == 0 {
-            tracing::warn!(%error, "the spool cannot be used: reports stay in memory");
-        }
-        budget.counters().fail_to_spool();
+        self.note(error, budget);
         let pause = SHORTEST_PAUSE.saturating_mul(1 << self.failures.min(6)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
         self.pause = Some(Instant::now() + pause);

@@ -13,6 +13,8 @@ const FOLDERS: usize = 8;
 pub(super) enum Task {
     /// Seals a segment first, if one is named: what is written goes to another one.
     Write(Vec<Item>, Option<SegmentId>),
+    /// To segments of their own.
+    CarryOver(Vec<Item>),
     Load,
     Remove(SegmentId),
     Adopt,
@@ -22,6 +24,7 @@ pub(super) enum Task {
 pub(super) enum Done {
     Opened(io::Result<()>),
     Written(Appended),
+    CarriedOver(Appended),
     Loaded(io::Result<Option<Loaded>>),
     Removed(io::Result<()>),
     Adopted(io::Result<Adopted>),
@@ -46,9 +49,16 @@ pub(super) fn run(mut spool: Spool<RealDisk>, task: Task) -> Option<Running> {
                 }
                 Done::Written(spool.append(&items))
             }
+            Task::CarryOver(items) => Done::CarriedOver(spool.carry_over(&items)),
             Task::Load => Done::Loaded(spool.load_oldest()),
             Task::Remove(segment) => Done::Removed(spool.remove(segment)),
-            Task::Adopt => Done::Adopted(spool.tidy().and_then(|()| spool.adopt(FOLDERS))),
+            Task::Adopt => {
+                let tidied = spool.tidy();
+                Done::Adopted(spool.adopt(FOLDERS).map(|mut adopted| {
+                    adopted.error = adopted.error.or(tidied.err());
+                    adopted
+                }))
+            }
         };
         (Some(spool), done)
     })

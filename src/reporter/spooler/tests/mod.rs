@@ -1,6 +1,8 @@
 //! Promise 8 with the spool on: what was not delivered survives the worker. On a real disk, and a paused clock.
 
 mod generations;
+mod hostile;
+mod refusing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,0 +1,99 @@
+//! Schedules that once starved reports, or forgot them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use tower::{Service, service_fn};
+
+use super::deliveries::Deliveries;
+use super::prepare;
+use super::simulated::{answering, builder, start};
+use crate::budget::Budget;
+use crate::delivery::DeliveryError;
+use crate::interaction::{Interaction, InteractionKind};
+use crate::queue::Item;
+use crate::report::Report;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// One report that is answered with `503` and `Retry-After: 120` for ever, among a hundred good ones.
+#[tokio::test(start_paused = true)]
+async fn a_report_that_asks_to_wait_for_ever_does_not_starve_the_others() {
+    let (simulated, seen) = answering(
+        builder(),
+        || 0.5,
+        |attempt| match attempt.number {
+            0 => Err(DeliveryError::unavailable().status(503).retry_after(120 * SECOND)),
+            _ => Ok(()),
+        },
+    );
+    simulated.report();
+    sleep(SECOND).await;
+    for _ in 0..100 {
+        simulated.report();
+    }
+    sleep(24 * HOUR).await;
+    let stats = simulated.stats();
+    assert_eq!(stats.delivered, 100, "{stats}; {} attempts in a day", seen.all().len());
+}
+
+/// Between `start` and `progress` time passes (the log is written there, flushes are answered).
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_becomes_due_while_the_worker_looks_away_is_not_forgotten() {
+    let config = builder().build().unwrap();
+    let budget = Arc::new(Budget::new(config.limits));
+    let transport = service_fn(|_: Report| std::future::ready(Err::<(), _>(DeliveryError::unavailable())));
+    let mut deliveries = Deliveries::new(transport, config.patience, || 0.5);
+    for id in 0..5 {
+        let interaction = Interaction::new(InteractionKind::Chat, &id, &"answer").unwrap();
+        let item = Item::Interaction(budget.admit().unwrap(), Box::new(interaction));
+        deliveries.lineup.push(prepare::job(id, item, &config.reporting).unwrap());
+    }
+    deliveries.start().await;
+    for _ in 0..5 {
+        deliveries.progress().await;
+    }
+    assert!(deliveries.is_failing());
+    deliveries.start().await;
+    assert_eq!(deliveries.in_flight(), 0, "the probe is due in 250 ms");
+    tokio::time::advance(Duration::from_millis(251)).await;
+    assert!(
+        timeout(24 * HOUR, deliveries.progress()).await.is_ok(),
+        "a probe is due, and nothing wakes the worker for a day"
+    );
+}
+
+/// Says once that it is not ready by an error, and takes everything afterwards.
+struct Stumbling(u32, Arc<AtomicU64>);
+
+impl Service<Report> for Stumbling {
+    type Response = ();
+    type Error = DeliveryError;
+    type Future = std::future::Ready<Result<(), DeliveryError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DeliveryError>> {
+        self.0 = self.0.saturating_sub(1);
+        Poll::Ready(if self.0 > 0 { Err(DeliveryError::unavailable()) } else { Ok(()) })
+    }
+
+    fn call(&mut self, _: Report) -> Self::Future {
+        self.1.fetch_add(1, SeqCst);
+        std::future::ready(Ok(()))
+    }
+}
+
+/// `with_transport`: "An error that is a DeliveryError says whether to try again; any other error is tried again."
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_is_not_available_when_asked_whether_it_is_ready_costs_no_report() {
+    let taken = Arc::new(AtomicU64::new(0));
+    let simulated = start(builder(), Stumbling(51, Arc::clone(&taken)), || 0.5);
+    for _ in 0..100 {
+        simulated.report();
+    }
+    simulated.flush(HOUR).await;
+    assert_eq!(simulated.stats().delivered, 100, "{}", simulated.stats());
+}
