@@ -9,13 +9,23 @@ use tokio::sync::mpsc;
 
 use crate::budget::{Admission, Budget};
 use crate::config::Capturing;
-use crate::exchange::Exchange;
+use crate::endpoint::Endpoint;
+use crate::exchange::{Answering, Exchange, Head, InFlight, Side};
+use crate::identity::Identity;
 use crate::interaction::Interaction;
-use crate::sync::{AtomicBool, Notify, SegQueue};
+use crate::sync::{ArrayQueue, AtomicBool, Notify, SegQueue};
+
+/// How many records are kept for further exchanges: as many as end between two looks of a busy worker. With their buffers
+/// they are 2.3 MB at the most, and only if so many ended at once.
+const SPARE: usize = 256;
 
 /// The callers' end. While a clone of it lives, the worker lives.
 #[derive(Clone, Debug)]
-pub(crate) struct Intake {
+pub(crate) struct Intake(Arc<Ends>);
+
+/// What the clones share.
+#[derive(Debug)]
+struct Ends {
     budget: Arc<Budget>,
     queue: Arc<Queue>,
     capturing: Capturing,
@@ -33,10 +43,7 @@ pub(crate) struct Outlet {
 
 /// One thing that was handed over.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the usual one is large; a box would cost the caller an allocation"
-)]
+#[expect(clippy::large_enum_variant, reason = "the usual one is large; a box would cost an allocation")]
 pub(crate) enum Item {
     Exchange(Exchange),
     /// Reported by hand.
@@ -46,9 +53,18 @@ pub(crate) enum Item {
 /// What was handed over. It has no bound of its own: only what the budget admitted gets here.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    items: SegQueue<Item>,
+    items: SegQueue<Handed>,
+    /// Records that the worker is done with: memory that another thread has freed costs several times as much.
+    spare: ArrayQueue<Arc<InFlight>>,
     bell: Bell,
     stopped: AtomicBool,
+}
+
+/// It stays where it is: the caller's task moves a pointer.
+#[derive(Debug)]
+enum Handed {
+    Exchange(Arc<InFlight>),
+    Interaction(Admission, Box<Interaction>),
 }
 
 /// Wakes the worker, if it sleeps.
@@ -60,41 +76,67 @@ struct Bell {
 
 /// The two ends of a hand-over.
 pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Intake, Outlet) {
-    let queue =
-        Arc::new(Queue { items: SegQueue::new(), bell: Bell::default(), stopped: AtomicBool::new(false) });
+    let queue = Arc::new(Queue {
+        items: SegQueue::new(),
+        spare: ArrayQueue::new(SPARE),
+        bell: Bell::default(),
+        stopped: AtomicBool::new(false),
+    });
     let (alive, abandoned) = mpsc::channel(1);
-    let intake = Intake { budget: Arc::clone(&budget), queue: Arc::clone(&queue), capturing, _alive: alive };
-    (intake, Outlet { budget, queue, abandoned })
+    let ends = Ends { budget: Arc::clone(&budget), queue: Arc::clone(&queue), capturing, _alive: alive };
+    (Intake(Arc::new(ends)), Outlet { budget, queue, abandoned })
 }
 
 impl Intake {
+    #[inline]
     pub(crate) fn budget(&self) -> &Arc<Budget> {
-        &self.budget
+        &self.0.budget
     }
 
+    #[inline]
     pub(crate) fn capturing(&self) -> Capturing {
-        self.capturing
+        self.0.capturing
     }
 
     /// Wakes a sleeping worker. Called early in an exchange, while the caller waits for its answer anyway, so that
     /// nobody waits for it at the end: a wake-up costs microseconds, a push tens of nanoseconds.
     pub(crate) fn announce(&self) {
-        self.queue.bell.ring();
+        self.0.queue.bell.ring();
     }
 
-    /// Hands something over.
-    pub(crate) fn push(&self, item: Item) {
-        self.queue.items.push(item);
-        // A worker drains once more after it has stopped: either it sees this, or it is seen here that nobody
-        // will.
-        if self.queue.stopped.load(SeqCst) {
-            self.queue.drain();
+    /// Begins an exchange, in a record that was used before if there is one.
+    pub(crate) fn begin(
+        &self,
+        admission: Admission,
+        endpoint: Endpoint,
+        identity: Identity,
+        head: Head,
+    ) -> (Arc<InFlight>, Box<Side>, Box<Answering>) {
+        if let Some(mut spare) = self.0.queue.spare.pop()
+            && let Some(in_flight) = Arc::get_mut(&mut spare)
+        {
+            in_flight.begin(admission, endpoint, identity);
+            let (request, response) = in_flight.parts(head);
+            return (spare, request, response);
         }
+        let mut in_flight = InFlight::new(admission, endpoint, identity);
+        let (request, response) = in_flight.parts(head);
+        (Arc::new(in_flight), request, response)
+    }
+
+    /// Hands an exchange over that has ended.
+    pub(crate) fn hand_over(&self, exchange: Arc<InFlight>) {
+        self.0.queue.push(Handed::Exchange(exchange));
+    }
+
+    /// Hands over what is reported by hand.
+    pub(crate) fn report(&self, admission: Admission, interaction: Interaction) {
+        self.0.queue.push(Handed::Interaction(admission, Box::new(interaction)));
     }
 
     /// Says that there is no worker: from now on everything is dropped.
     pub(crate) fn stop(&self) {
-        stop(&self.budget, &self.queue);
+        stop(&self.0.budget, &self.0.queue);
     }
 }
 
@@ -119,8 +161,34 @@ fn stop(budget: &Budget, queue: &Queue) {
 }
 
 impl Queue {
+    fn push(&self, handed: Handed) {
+        self.items.push(handed);
+        // A worker drains once more after it has stopped: either it sees this, or it is seen here that nobody
+        // will.
+        if self.stopped.load(SeqCst) {
+            self.drain();
+        }
+    }
+
     pub(crate) fn pop(&self) -> Option<Item> {
-        self.items.pop()
+        loop {
+            match self.items.pop()? {
+                Handed::Interaction(admission, interaction) => {
+                    return Some(Item::Interaction(admission, interaction));
+                }
+                Handed::Exchange(mut in_flight) => {
+                    let exchange = in_flight.land();
+                    // Not one that a slot still refers to: it would say of another exchange what it says of this one.
+                    if Arc::get_mut(&mut in_flight).is_some() {
+                        let _ = self.spare.push(in_flight);
+                    }
+                    // There is always something in it: it is handed over once.
+                    if let Some(exchange) = exchange {
+                        return Some(Item::Exchange(exchange));
+                    }
+                }
+            }
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -128,7 +196,7 @@ impl Queue {
     }
 
     fn drain(&self) {
-        while self.pop().is_some() {}
+        while self.items.pop().is_some() {}
     }
 
     /// Returns when somebody announced an exchange; at once, if `is_idle` finds that there is one already.

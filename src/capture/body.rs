@@ -5,8 +5,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::nested::within;
-use super::tap::Tap;
+use super::nested::Within;
+use super::tap::{RequestTap, ResponseTap, Tap};
 
 pin_project! {
     /// The body of a request on its way to the inner service.
@@ -16,7 +16,7 @@ pin_project! {
     pub struct RequestBody<B> {
         #[pin]
         inner: B,
-        tap: Option<Tap>,
+        tap: Option<RequestTap>,
     }
 }
 
@@ -28,14 +28,15 @@ pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         inner: B,
-        tap: Option<Tap>,
+        tap: Option<ResponseTap>,
         // What makes the body is a part of handling the exchange, and to be known as that.
         marks_task: bool,
     }
 }
 
 impl<B: Body<Data = Bytes>> RequestBody<B> {
-    pub(crate) fn new(inner: B, mut tap: Option<Tap>) -> Self {
+    #[inline]
+    pub(crate) fn new(inner: B, mut tap: Option<RequestTap>) -> Self {
         if let Some(tap) = &mut tap {
             tap.look_for_end(&inner);
         }
@@ -44,11 +45,23 @@ impl<B: Body<Data = Bytes>> RequestBody<B> {
 }
 
 impl<B: Body<Data = Bytes>> ResponseBody<B> {
-    pub(crate) fn new(inner: B, mut tap: Option<Tap>, marks_task: bool) -> Self {
+    #[inline]
+    pub(crate) fn new(inner: B, mut tap: Option<ResponseTap>, marks_task: bool) -> Self {
         if let Some(tap) = &mut tap {
             tap.look_for_end(&inner);
         }
         Self { inner, tap, marks_task }
+    }
+
+    #[cold]
+    fn poll_within(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let mut this = self.project();
+        let _within = Within::enter();
+        let polled = this.inner.as_mut().poll_frame(cx);
+        Tap::observe(this.tap, &*this.inner, polled)
     }
 }
 
@@ -60,8 +73,9 @@ impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let this = self.project();
-        poll_recorded(this.inner, this.tap, cx, |inner, cx| inner.poll_frame(cx))
+        let mut this = self.project();
+        let polled = this.inner.as_mut().poll_frame(cx);
+        Tap::observe(this.tap, &*this.inner, polled)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -81,9 +95,12 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let this = self.project();
-        let marks_task = *this.marks_task;
-        poll_recorded(this.inner, this.tap, cx, |inner, cx| within(marks_task, || inner.poll_frame(cx)))
+        if self.marks_task {
+            return self.poll_within(cx);
+        }
+        let mut this = self.project();
+        let polled = this.inner.as_mut().poll_frame(cx);
+        Tap::observe(this.tap, &*this.inner, polled)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -93,17 +110,4 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
-}
-
-fn poll_recorded<B: Body<Data = Bytes>>(
-    mut inner: Pin<&mut B>,
-    tap: &mut Option<Tap>,
-    cx: &mut Context<'_>,
-    poll: impl FnOnce(Pin<&mut B>, &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>>,
-) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-    let polled = poll(inner.as_mut(), cx);
-    if tap.is_some() {
-        Tap::observe(tap, &*inner, &polled);
-    }
-    polled
 }

@@ -2,13 +2,12 @@
 //!
 //! Nothing here parses, waits, or touches a contended lock.
 
+mod begin;
 mod body;
-mod guard;
 mod nested;
-mod recorder;
 mod tap;
 
+pub(crate) use self::begin::Capture;
 pub use self::body::{RequestBody, ResponseBody};
-pub(crate) use self::guard::Capture;
-pub(crate) use self::nested::within;
-pub(crate) use self::tap::Tap;
+pub(crate) use self::nested::Within;
+pub(crate) use self::tap::RequestTap;

@@ -1,15 +1,30 @@
 //! Exchanges within the handling of another one.
 
-tokio::task_local! {
-    static WITHIN: ();
+use std::cell::Cell;
+
+thread_local! {
+    static WITHIN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs a function as a part of handling a captured exchange.
-pub(crate) fn within<T>(is_noted: bool, function: impl FnOnce() -> T) -> T {
-    if is_noted { WITHIN.sync_scope((), function) } else { function() }
+/// While it lives, what runs is a part of handling a captured exchange.
+#[must_use]
+pub(crate) struct Within {
+    before: bool,
+}
+
+impl Within {
+    pub(crate) fn enter() -> Self {
+        Self { before: WITHIN.replace(true) }
+    }
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        WITHIN.set(self.before);
+    }
 }
 
 /// Whether this runs as a part of handling a captured exchange.
 pub(super) fn is_within() -> bool {
-    WITHIN.try_with(|()| ()).is_ok()
+    WITHIN.get()
 }

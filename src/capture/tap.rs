@@ -1,99 +1,139 @@
-use std::mem;
+use std::fmt;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 
-use super::guard::Guard;
-use super::recorder::Recorder;
-use crate::config::Capturing;
-use crate::exchange::{Answer, Ended, Head, Message, Response};
+use crate::exchange::{Answering, Ended, InFlight, Part, Side};
+use crate::identity::Identity;
+use crate::queue::Intake;
 
-/// Records one body, and leaves what it recorded with the exchange when the body ends or is dropped.
-#[derive(Debug)]
-pub(crate) struct Tap {
-    recorder: Recorder,
-    ended: Ended,
-    head: Head,
-    side: Side,
-    // Dropped last: it may hand the exchange over.
-    guard: Guard,
+/// Records a part of an exchange: its request body, or whatever stands for its response, which is the future, then the
+/// response body. Either may outlive the other, on another thread. As it is dropped, its part ends; the last one hands
+/// the exchange over.
+///
+/// It is small, because requests are moved a lot.
+pub(crate) struct Tap<P: Part> {
+    /// `None` once it has ended, as the next.
+    part: Option<Box<P>>,
+    in_flight: Option<Arc<InFlight>>,
+    intake: Intake,
 }
 
-#[derive(Debug)]
-enum Side {
-    Request,
-    Response { status: StatusCode, request_id: Option<Box<str>> },
-}
+/// What polling a body gives.
+type Polled<B> = Poll<Option<Result<Frame<Bytes>, <B as Body>::Error>>>;
 
-impl Tap {
-    pub(super) fn on_request(head: Head, guard: Guard) -> Self {
-        Self { recorder: Recorder::default(), ended: Ended::default(), head, side: Side::Request, guard }
+pub(crate) type RequestTap = Tap<Side>;
+pub(crate) type ResponseTap = Tap<Answering>;
+
+impl<P: Part> Tap<P> {
+    pub(super) fn new(part: Box<P>, in_flight: Arc<InFlight>, intake: Intake) -> Self {
+        Self { part: Some(part), in_flight: Some(in_flight), intake }
     }
 
-    pub(super) fn on_response(
-        status: StatusCode,
-        headers: &HeaderMap,
-        capturing: Capturing,
-        guard: Guard,
-    ) -> Self {
-        let recorder = if capturing.metadata { Recorder::with_marks() } else { Recorder::default() };
-        let request_id =
-            capturing.metadata.then(|| headers.get("x-request-id")?.to_str().ok().map(Box::from)).flatten();
-        let side = Side::Response { status, request_id };
-        Self { recorder, ended: Ended::default(), head: Head::of(headers), side, guard }
-    }
-
-    /// Takes note of what polling `body` gave. The end of the body takes the tap.
+    /// Takes note of what polling `body` gave, and passes it on. The end of the body takes the tap.
+    #[inline(always)]
     pub(super) fn observe<B: Body<Data = Bytes>>(
         tap: &mut Option<Self>,
         body: &B,
-        polled: &Poll<Option<Result<Frame<Bytes>, B::Error>>>,
-    ) {
-        let (Some(this), Poll::Ready(item)) = (tap.as_mut(), polled) else {
-            return;
-        };
-        match item {
-            Some(Ok(frame)) => {
-                if let (Some(data), Some(budget)) = (frame.data_ref(), this.guard.budget()) {
-                    this.recorder.record(data, budget);
+        polled: Polled<B>,
+    ) -> Polled<B> {
+        let Some(this) = tap else { return polled };
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match frame.into_data() {
+                Ok(data) => {
+                    this.record(&data);
+                    this.look_for_end(body);
+                    // Made anew: a frame has room for trailers, and its data is a third of what there were to move.
+                    Frame::data(data)
                 }
-                this.look_for_end(body);
-                return;
+                Err(frame) => {
+                    this.look_for_end(body);
+                    frame
+                }
+            }))),
+            Poll::Ready(item) => {
+                this.end_as(if item.is_some() { Ended::Broken } else { Ended::Complete });
+                *tap = None;
+                Poll::Ready(item)
             }
-            Some(Err(_)) => this.ended = Ended::Broken,
-            None => this.ended = Ended::Complete,
+            Poll::Pending => Poll::Pending,
         }
-        *tap = None;
+    }
+
+    /// A body may be known to be at its end without ever being polled to it: servers stop at the last byte.
+    #[inline(always)]
+    pub(super) fn look_for_end(&mut self, body: &impl Body) {
+        if body.is_end_stream() {
+            self.end_as(Ended::Complete);
+        }
     }
 
     /// Records a body that is at hand as a whole.
     pub(crate) fn record_whole(mut self, body: &Bytes) {
-        if let Some(budget) = self.guard.budget() {
-            self.recorder.record(body, budget);
-        }
-        self.ended = Ended::Complete;
+        self.record(body);
+        self.end_as(Ended::Complete);
     }
 
-    /// A body may be known to be at its end without ever being polled to it: servers stop at the last byte.
-    pub(super) fn look_for_end(&mut self, body: &impl Body) {
-        if body.is_end_stream() {
-            self.ended = Ended::Complete;
+    #[inline(always)]
+    fn record(&mut self, frame: &Bytes) {
+        if let Some(part) = &mut self.part {
+            part.side().record(frame, self.intake.budget());
+        }
+    }
+
+    #[inline(always)]
+    fn end_as(&mut self, ended: Ended) {
+        if let Some(part) = &mut self.part {
+            part.side().end_as(ended);
         }
     }
 }
 
-impl Drop for Tap {
-    fn drop(&mut self) {
-        let body = mem::take(&mut self.recorder).finish(self.ended);
-        let message = Message { head: mem::take(&mut self.head), body };
-        match &mut self.side {
-            Side::Request => self.guard.deposit_request(message),
-            Side::Response { status, request_id } => {
-                let response = Response { status: *status, request_id: request_id.take(), message };
-                self.guard.deposit_answer(Answer::Response(Box::new(response)));
+impl ResponseTap {
+    pub(super) fn announce(&self) {
+        let Some(in_flight) = &self.in_flight else { return };
+        if in_flight.announce() {
+            // `scope(service.call(request))` makes the call before it opens the scope.
+            if let Some(around) = Identity::around() {
+                in_flight.set_around(around);
             }
         }
+        self.intake.announce();
+    }
+
+    pub(super) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
+        if let Some(part) = &mut self.part {
+            part.respond(status, headers, self.intake.capturing().metadata);
+        }
+    }
+
+    pub(super) fn fail(&mut self) {
+        if let Some(part) = &mut self.part {
+            part.fail();
+        }
+    }
+}
+
+impl<P: Part> Drop for Tap<P> {
+    fn drop(&mut self) {
+        let (Some(part), Some(in_flight)) = (self.part.take(), self.in_flight.take()) else { return };
+        if part.end(&in_flight) {
+            let is_announced = in_flight.is_announced();
+            self.intake.hand_over(in_flight);
+            // A call that was never polled has not woken the worker. Nobody waits for the end of such a one.
+            if !is_announced {
+                self.intake.announce();
+            }
+        }
+    }
+}
+
+/// Shows nothing of the exchange.
+impl<P: Part> fmt::Debug for Tap<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tap").finish_non_exhaustive()
     }
 }

@@ -115,7 +115,8 @@ impl Identity {
 
     /// Whether nothing is known, and nothing asked for.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self { user, session, tags, omission } = self;
+        user.is_none() && session.is_none() && tags.is_none() && *omission == Omission::Nothing
     }
 
     /// Puts what is known into the extensions of a request, where the layer looks for it. What it does not say stays as it is
@@ -139,14 +140,12 @@ impl Identity {
 
     /// What the extensions of a request hold.
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        if extensions.is_empty() {
-            return Self::default();
-        }
+        let mut left = extensions.len();
         Self {
-            user: extensions.get().cloned(),
-            session: extensions.get().cloned(),
-            tags: extensions.get().cloned(),
-            omission: Omission::of(extensions),
+            user: look_up(extensions, &mut left),
+            session: look_up(extensions, &mut left),
+            tags: look_up(extensions, &mut left),
+            omission: if left > 0 { Omission::of(extensions) } else { Omission::Nothing },
         }
     }
 
@@ -182,6 +181,14 @@ impl Identity {
         };
         self.omission = self.omission.max(omission);
     }
+}
+
+/// Looks something up, unless all that there is has been found: a look-up in vain costs as much as another.
+#[inline]
+fn look_up<T: Clone + Send + Sync + 'static>(extensions: &Extensions, left: &mut usize) -> Option<T> {
+    let found = if *left > 0 { extensions.get().cloned() } else { None };
+    *left -= usize::from(found.is_some());
+    found
 }
 
 impl From<User> for Identity {

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 
 use super::task::{self, ScopeId};
 use super::{Identity, Session, Tags, User};
@@ -29,34 +29,41 @@ use super::{Identity, Session, Tags, User};
 /// ```
 #[derive(Clone, Default)]
 pub struct IdentitySlot {
-    place: Place,
+    /// `None` if no exchange is recorded.
+    exchange: Option<Weak<dyn Attributed>>,
     /// The scope that it was taken out in, by a handler: a slot that is used elsewhere says nothing about the task there.
     scope: Option<ScopeId>,
 }
 
-#[derive(Clone, Default)]
-enum Place {
-    /// No exchange is recorded.
-    #[default]
-    Nowhere,
-    /// The exchange is counted already: as withheld, or as dropped.
-    Settled,
-    Exchange(Weak<dyn Attributed>),
+/// An exchange that is counted already: as withheld, or as dropped.
+struct Settled;
+
+static SETTLED: LazyLock<Arc<Settled>> = LazyLock::new(|| Arc::new(Settled));
+
+impl Attributed for Settled {
+    fn change(&self, _: Identity) {}
+
+    fn is_open(&self) -> bool {
+        true
+    }
 }
 
 /// An exchange to which it can still be said whose it is.
 pub(crate) trait Attributed: Send + Sync {
-    fn change(self: Arc<Self>, later: Identity);
+    fn change(&self, later: Identity);
+
+    /// Whether it is still under way.
+    fn is_open(&self) -> bool;
 }
 
 impl IdentitySlot {
     pub(crate) fn of(exchange: Weak<dyn Attributed>) -> Self {
-        Self { place: Place::Exchange(exchange), scope: None }
+        Self { exchange: Some(exchange), scope: None }
     }
 
     /// What stands in a request that is counted already.
     pub(crate) fn settled() -> Self {
-        Self { place: Place::Settled, scope: None }
+        Self { exchange: Some(Arc::downgrade(&*SETTLED) as _), scope: None }
     }
 
     /// The slot as a handler gets it.
@@ -67,11 +74,7 @@ impl IdentitySlot {
 
     /// Whether the request that it stands in is accounted for: an outer layer records it, or has counted it.
     pub(crate) fn is_taken(&self) -> bool {
-        match &self.place {
-            Place::Nowhere => false,
-            Place::Settled => true,
-            Place::Exchange(exchange) => exchange.strong_count() > 0,
-        }
+        self.exchange.as_ref().and_then(Weak::upgrade).is_some_and(|exchange| exchange.is_open())
     }
 
     /// Sets the user.
@@ -95,9 +98,7 @@ impl IdentitySlot {
         if let Some(scope) = self.scope {
             task::change(scope, &identity);
         }
-        if let Place::Exchange(exchange) = &self.place
-            && let Some(exchange) = exchange.upgrade()
-        {
+        if let Some(exchange) = self.exchange.as_ref().and_then(Weak::upgrade) {
             exchange.change(identity);
         }
     }

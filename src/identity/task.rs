@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
@@ -16,12 +17,12 @@ tokio::task_local! {
 
 /// Tells scopes apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ScopeId(u64);
+pub(super) struct ScopeId(NonZeroU64);
 
 impl ScopeId {
     pub(super) fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(NEXT.fetch_add(1, Relaxed))
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(NonZeroU64::MIN.saturating_add(LAST.fetch_add(1, Relaxed)))
     }
 }
 
@@ -69,6 +70,15 @@ impl Identity {
     /// The identity in whose scope this is called; an empty one outside of any.
     pub fn current() -> Self {
         CURRENT.try_with(|(_, current)| current.borrow().clone()).unwrap_or_default()
+    }
+
+    /// The identity in whose scope this is called, if there is one that says anything.
+    pub(crate) fn around() -> Option<Self> {
+        let around = CURRENT.try_with(|(_, current)| {
+            let current = current.borrow();
+            (!current.is_empty()).then(|| current.clone())
+        });
+        around.ok().flatten()
     }
 
     /// Runs a function in the scope of this identity, which takes over what is said of it meanwhile.

@@ -15,7 +15,7 @@ fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
         let (capture, tap, _slot) = begin(&intake);
         let request = thread::spawn(move || tap.record_whole(&Bytes::from_static(b"ask")));
         let response = thread::spawn(move || {
-            let tap = capture.respond(StatusCode::OK, &HeaderMap::new());
+            let tap = Capture::respond(Some(capture), StatusCode::OK, &HeaderMap::new()).unwrap();
             tap.record_whole(&Bytes::from_static(b"answer"));
         });
         request.join().unwrap();
@@ -37,7 +37,7 @@ fn whoever_says_something_meanwhile_neither_loses_nor_doubles_it() {
         let (capture, tap, slot) = begin(&intake);
         let request = thread::spawn(move || drop(tap));
         let handler = thread::spawn(move || slot.set_user(User::new("u")));
-        capture.fail();
+        Capture::fail(Some(capture));
         request.join().unwrap();
         handler.join().unwrap();
         let exchange = taken(&outlet);
@@ -54,8 +54,7 @@ fn what_is_pushed_while_the_worker_stops_is_dropped_and_counted() {
         let caller = {
             let intake = intake.clone();
             thread::spawn(move || {
-                let mut extensions = Extensions::new();
-                drop(Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions));
+                drop(Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
             })
         };
         drop(outlet);
@@ -74,7 +73,7 @@ fn so_is_what_two_callers_push() {
             let intake = intake.clone();
             let admission = intake.budget().admit().unwrap();
             let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
-            thread::spawn(move || intake.push(Item::Interaction(admission, Box::new(interaction))))
+            thread::spawn(move || intake.report(admission, interaction))
         });
         outlet.stop();
         callers.into_iter().for_each(|caller| caller.join().unwrap());

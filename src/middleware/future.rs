@@ -1,13 +1,13 @@
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use crate::capture::{Capture, ResponseBody, within};
+use crate::capture::{Capture, ResponseBody, Within};
 
 pin_project! {
     /// The response of a [`Reconify`](crate::Reconify) service, to be.
@@ -15,15 +15,9 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
         #[pin]
-        inner: F,
-        capture: Option<Capture>,
-        marks_task: bool,
-    }
-}
-
-impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, capture: Option<Capture>, marks_task: bool) -> Self {
-        Self { inner, capture, marks_task }
+        pub(super) inner: F,
+        pub(super) capture: Option<Capture>,
+        pub(super) marks_task: bool,
     }
 }
 
@@ -34,25 +28,34 @@ where
 {
     type Output = Result<Response<ResponseBody<R>>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let polled = within(*this.marks_task, || this.inner.poll(cx));
-        // The inner service has done what it can for now: whoever waits, waits for something slower than this.
-        if let Some(capture) = this.capture {
-            capture.announce();
-        }
-        match ready!(polled) {
-            Ok(response) => {
-                let (parts, body) = response.into_parts();
-                let tap = this.capture.take().map(|capture| capture.respond(parts.status, &parts.headers));
-                Poll::Ready(Ok(Response::from_parts(parts, ResponseBody::new(body, tap, *this.marks_task))))
+        let marks_task = *this.marks_task;
+        let within = marks_task.then(Within::enter);
+        let polled = this.inner.poll(cx);
+        drop(within);
+        // Looked at where it is: a response is large.
+        let tap = match (&polled, &this.capture) {
+            (_, None) => None,
+            (Poll::Pending, Some(capture)) => {
+                capture.announce();
+                None
             }
-            Err(error) => {
-                if let Some(capture) = this.capture.take() {
-                    capture.fail();
-                }
-                Poll::Ready(Err(error))
+            (Poll::Ready(Ok(response)), Some(_)) => {
+                Capture::respond(this.capture.take(), response.status(), response.headers())
             }
+            (Poll::Ready(Err(_)), Some(_)) => {
+                Capture::fail(this.capture.take());
+                None
+            }
+        };
+        match polled {
+            Poll::Ready(Ok(response)) => {
+                Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, tap, marks_task))))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => Poll::Pending,
         }
     }
 }

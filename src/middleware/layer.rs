@@ -1,5 +1,4 @@
 use std::fmt;
-use std::sync::Arc;
 
 use tower::{BoxError, Layer, Service};
 
@@ -31,8 +30,7 @@ use crate::reporter::Reporter;
 #[derive(Clone)]
 pub struct ReconifyLayer {
     reporter: Reporter,
-    endpoints: Arc<Endpoints>,
-    capturing: Capturing,
+    tracker: Tracker,
 }
 
 impl ReconifyLayer {
@@ -43,11 +41,7 @@ impl ReconifyLayer {
                 let destination = destination.clone();
                 Self::start(config, || HttpTransport::new(destination))
             }
-            None => Self {
-                reporter: Reporter::disabled(),
-                endpoints: Arc::default(),
-                capturing: config.capturing,
-            },
+            None => Self::with(Reporter::disabled(), Endpoints::default(), config.capturing),
         }
     }
 
@@ -126,13 +120,17 @@ impl ReconifyLayer {
         S::Future: Send,
         S::Error: Into<BoxError>,
     {
-        let endpoints = Arc::new(config.endpoints.clone());
-        let capturing = config.capturing;
-        Self { reporter: Reporter::start(config, transport), endpoints, capturing }
+        let (endpoints, capturing) = (config.endpoints.clone(), config.capturing);
+        Self::with(Reporter::start(config, transport), endpoints, capturing)
+    }
+
+    fn with(reporter: Reporter, endpoints: Endpoints, capturing: Capturing) -> Self {
+        let tracker = Tracker::new(reporter.intake().cloned(), endpoints, capturing);
+        Self { reporter, tracker }
     }
 
     pub(super) fn tracker(&self) -> Tracker {
-        Tracker::new(self.reporter.intake().cloned(), Arc::clone(&self.endpoints), self.capturing)
+        self.tracker.clone()
     }
 
     /// The reporter that all clones of this layer share.

@@ -12,8 +12,8 @@ use reqwest::{Body, Request, Response, ResponseBuilderExt};
 use tower::Service;
 
 use super::service::Reconify;
-use super::tracker::{Begun, Tracker};
-use crate::capture::{Capture, RequestBody, ResponseBody, Tap, within};
+use super::tracker::Tracker;
+use crate::capture::{Capture, RequestBody, RequestTap, ResponseBody, Within};
 
 /// Calls that a reqwest client makes are captured as they pass: `ServiceBuilder::new().layer(layer).service(client)`.
 ///
@@ -35,7 +35,8 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let (capture, marks_task) = begin(&self.tracker, &mut request, &mut Extensions::new());
-        ReqwestFuture::new(within(marks_task, || self.inner.call(request)), capture, marks_task)
+        let _within = marks_task.then(Within::enter);
+        ReqwestFuture::new(self.inner.call(request), capture, marks_task)
     }
 }
 
@@ -45,17 +46,21 @@ pub(super) fn begin(
     request: &mut Request,
     extensions: &mut Extensions,
 ) -> (Option<Capture>, bool) {
-    let endpoint = tracker.endpoint(request.method(), request.url().path());
-    let Begun { recorded, marks_task } = tracker.begin(endpoint, request.headers_mut(), extensions, true);
+    let Some(endpoint) = tracker.endpoint(request.method(), request.url().path()) else {
+        tracker.pass(request.headers_mut(), true);
+        return (None, false);
+    };
+    let recorded = tracker.begin(endpoint, request.headers(), extensions);
+    tracker.pass(request.headers_mut(), true);
     let capture = recorded.map(|(capture, tap)| {
         record(request.body_mut(), tap);
         capture
     });
-    (capture, marks_task)
+    (capture, tracker.marks_task())
 }
 
 /// Records a body that is at hand; one that is not is recorded as it passes.
-fn record(body: &mut Option<Body>, tap: Tap) {
+fn record(body: &mut Option<Body>, tap: RequestTap) {
     let Some(whole) = body.take() else {
         // Without a body there is nothing to wait for.
         tap.record_whole(&Bytes::new());
@@ -104,15 +109,17 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let polled = within(*this.marks_task, || this.inner.poll(cx));
-        if let Some(capture) = this.capture {
-            capture.announce();
+        let within = this.marks_task.then(Within::enter);
+        let polled = this.inner.poll(cx);
+        drop(within);
+        if polled.is_pending() {
+            this.capture.iter().for_each(Capture::announce);
         }
         let result = ready!(polled);
         Poll::Ready(match (result, this.capture.take()) {
             (Ok(response), Some(capture)) => Ok(respond(response, capture, *this.marks_task)),
-            (Err(error), Some(capture)) => {
-                capture.fail();
+            (Err(error), capture) => {
+                Capture::fail(capture);
                 Err(error)
             }
             (result, None) => result,
@@ -124,9 +131,9 @@ where
 fn respond(response: Response, capture: Capture, marks_task: bool) -> Response {
     let url = response.url().clone();
     let (mut parts, body) = http::Response::from(response).into_parts();
-    let tap = capture.respond(parts.status, &parts.headers);
+    let tap = Capture::respond(Some(capture), parts.status, &parts.headers);
     if let Ok(with_url) = http::Response::builder().url(url).body(()) {
         parts.extensions.extend(with_url.into_parts().0.extensions);
     }
-    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, Some(tap), marks_task))).into()
+    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, tap, marks_task))).into()
 }

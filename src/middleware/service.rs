@@ -1,3 +1,4 @@
+use std::mem;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -6,8 +7,8 @@ use http_body::Body;
 use tower::Service;
 
 use super::future::ResponseFuture;
-use super::tracker::{Begun, Tracker};
-use crate::capture::{RequestBody, ResponseBody, within};
+use super::tracker::Tracker;
+use crate::capture::{RequestBody, ResponseBody, Within};
 
 /// A service that passes every request to an inner one and reports the interactions with a model among them.
 ///
@@ -57,13 +58,21 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let endpoint = self.tracker.endpoint(&parts.method, parts.uri.path());
-        let Begun { recorded, marks_task } =
-            self.tracker.begin(endpoint, &mut parts.headers, &mut parts.extensions, false);
+    // Requests and futures are large: as few moves as can be.
+    #[inline]
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let endpoint = self.tracker.endpoint(request.method(), request.uri().path());
+        let marks_task = endpoint.is_some() && self.tracker.marks_task();
+        let recorded = endpoint.and_then(|endpoint| {
+            let mut extensions = mem::take(request.extensions_mut());
+            let recorded = self.tracker.begin(endpoint, request.headers(), &mut extensions);
+            *request.extensions_mut() = extensions;
+            recorded
+        });
+        self.tracker.pass(request.headers_mut(), false);
         let (capture, tap) = recorded.unzip();
-        let request = Request::from_parts(parts, RequestBody::new(body, tap));
-        ResponseFuture::new(within(marks_task, || self.inner.call(request)), capture, marks_task)
+        let request = request.map(|body| RequestBody::new(body, tap));
+        let _within = marks_task.then(Within::enter);
+        ResponseFuture { inner: self.inner.call(request), capture, marks_task }
     }
 }

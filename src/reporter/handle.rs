@@ -12,7 +12,7 @@ use super::worker::{Command, Worker};
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::interaction::Interaction;
-use crate::queue::{self, Intake, Item};
+use crate::queue::{self, Intake};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement, Stats};
 
@@ -95,7 +95,7 @@ impl Reporter {
         let bytes = interaction.request.len() + interaction.response.len();
         if admission.budget().charge(bytes) {
             admission.own(bytes);
-            link.intake.push(Item::Interaction(admission, Box::new(interaction)));
+            link.intake.report(admission, interaction);
             link.intake.announce();
         } else {
             admission.settle(Settlement::Dropped(DropReason::TooManyBytes));

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::{self, SeqCst};
 use std::task::Poll;
 
@@ -41,11 +40,6 @@ macro_rules! model {
             pub(crate) fn swap(&self, value: $value, order: Ordering) -> $value {
                 ordered(order, || self.0.swap(value, weak(order, Ordering::AcqRel)))
             }
-
-            /// Gives what is there to whoever comes after all others, and anything that was to anybody else.
-            pub(crate) fn into_inner(self) -> $value {
-                self.0.load(Ordering::Relaxed)
-            }
         }
     };
     ($name:ident, $value:ty, counts) => {
@@ -74,7 +68,7 @@ macro_rules! model {
 }
 
 model!(AtomicBool, bool);
-model!(AtomicU8, u8);
+model!(AtomicU8, u8, counts);
 model!(AtomicU64, u64, counts);
 model!(AtomicUsize, usize, counts);
 
@@ -90,29 +84,6 @@ fn ordered<T>(order: Ordering, access: impl FnOnce() -> T) -> T {
     let result = access();
     fence(SeqCst);
     result
-}
-
-/// Written once, and read when nobody else has it.
-#[derive(Debug)]
-pub(crate) struct OnceLock<T>(Mutex<Option<T>>);
-
-impl<T> OnceLock<T> {
-    pub(crate) fn new() -> Self {
-        Self(Mutex::new(None))
-    }
-
-    pub(crate) fn set(&self, value: T) -> Result<(), T> {
-        let mut place = self.0.lock().unwrap();
-        if place.is_some() {
-            return Err(value);
-        }
-        *place = Some(value);
-        Ok(())
-    }
-
-    pub(crate) fn into_inner(self) -> Option<T> {
-        self.0.into_inner().unwrap()
-    }
 }
 
 #[derive(Debug)]
@@ -133,6 +104,29 @@ impl<T> SegQueue<T> {
 
     pub(crate) fn len(&self) -> usize {
         self.0.lock().unwrap().len()
+    }
+}
+
+/// With a bound.
+#[derive(Debug)]
+pub(crate) struct ArrayQueue<T>(SegQueue<T>, usize);
+
+impl<T> ArrayQueue<T> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self(SegQueue::new(), capacity)
+    }
+
+    pub(crate) fn push(&self, item: T) -> Result<(), T> {
+        let mut items = self.0.0.lock().unwrap();
+        if items.len() == self.1 {
+            return Err(item);
+        }
+        items.push_back(item);
+        Ok(())
+    }
+
+    pub(crate) fn pop(&self) -> Option<T> {
+        self.0.pop()
     }
 }
 
@@ -159,17 +153,4 @@ impl Notify {
         })
         .await;
     }
-}
-
-loom::lazy_static! {
-    /// Stands for the counts of all [`Arc`]s, which loom does not see: they have to be those of the standard library, for
-    /// the sake of weak references and trait objects.
-    static ref COUNTS: atomic::AtomicUsize = atomic::AtomicUsize::new(0);
-}
-
-/// Of all that hold it, the last gets it.
-pub(crate) fn into_inner<T>(shared: Arc<T>) -> Option<T> {
-    // Other threads may come before, and the last comes after all others.
-    COUNTS.fetch_add(1, Ordering::AcqRel);
-    Arc::into_inner(shared)
 }

@@ -1,11 +1,17 @@
 //! What the caller's task hands over: one request and what became of it, as raw bytes.
 
+mod head;
+mod in_flight;
+mod recorder;
+
 use std::fmt;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::StatusCode;
 
+pub(crate) use self::head::{Head, MediaType};
+pub(crate) use self::in_flight::{Answering, InFlight, Part, Side};
 use crate::budget::Admission;
 use crate::endpoint::Endpoint;
 use crate::identity::Identity;
@@ -50,28 +56,6 @@ pub(crate) struct Message {
     pub(crate) body: Recording,
 }
 
-/// What the headers say of how to read a body. Nothing in it refers to the headers themselves: a header value is a
-/// slice of the connection's read buffer, and would keep all of it in memory.
-#[derive(Debug, Default)]
-pub(crate) struct Head {
-    pub(crate) media_type: MediaType,
-    /// The codings, in the order in which they were applied; empty for a body that is not encoded.
-    pub(crate) codings: Box<str>,
-    length: Option<u64>,
-}
-
-/// The type of a body, without parameters.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) enum MediaType {
-    #[default]
-    Unknown,
-    Json,
-    EventStream,
-    /// A form. The whole value, which names the boundary of its parts.
-    Form(Box<str>),
-    Other(Box<str>),
-}
-
 /// What was kept of a body.
 #[derive(Default)]
 pub(crate) struct Recording {
@@ -107,62 +91,12 @@ pub(crate) enum Ended {
     Complete,
 }
 
-impl Head {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let length =
-            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        Self {
-            media_type: headers.get(header::CONTENT_TYPE).map(MediaType::of).unwrap_or_default(),
-            codings: codings(headers),
-            length,
-        }
-    }
-}
-
-/// The values of all `content-encoding` lines. One that is no text becomes a coding that nobody knows.
-fn codings(headers: &HeaderMap) -> Box<str> {
-    if !headers.contains_key(header::CONTENT_ENCODING) {
-        return Box::default();
-    }
-    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
-    lines.map(|line| line.to_str().unwrap_or("?")).collect::<Vec<_>>().join(",").into()
-}
-
-impl MediaType {
-    fn of(value: &HeaderValue) -> Self {
-        let value = value.as_bytes();
-        let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
-        let name = value.get(..end).unwrap_or_default().trim_ascii();
-        if name.eq_ignore_ascii_case(b"application/json") {
-            Self::Json
-        } else if name.eq_ignore_ascii_case(b"text/event-stream") {
-            Self::EventStream
-        } else if name.eq_ignore_ascii_case(b"multipart/form-data") {
-            Self::Form(String::from_utf8_lossy(value).into())
-        } else if name.is_empty() {
-            Self::Unknown
-        } else {
-            Self::Other(String::from_utf8_lossy(name).into())
-        }
-    }
-
-    pub(crate) fn name(&self) -> Option<&str> {
-        match self {
-            Self::Unknown => None,
-            Self::Json => Some("application/json"),
-            Self::EventStream => Some("text/event-stream"),
-            Self::Form(_) => Some("multipart/form-data"),
-            Self::Other(name) => Some(name),
-        }
-    }
-}
-
 impl Message {
     /// Whether all of the body passed. Servers stop polling a body once they have written as many bytes as
     /// `content-length` said, so such a body may look dropped.
     pub(crate) fn is_complete(&self) -> bool {
         self.body.ended == Ended::Complete
-            || self.body.ended == Ended::Dropped && self.head.length == Some(self.body.passed)
+            || self.body.ended == Ended::Dropped && self.head.length() == Some(self.body.passed)
     }
 }
 

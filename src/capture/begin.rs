@@ -1,0 +1,132 @@
+use std::sync::Arc;
+
+use http::{Extensions, HeaderMap, StatusCode};
+
+use super::nested::is_within;
+use super::tap::{RequestTap, ResponseTap};
+use crate::config::{Capturing, IdentityHeaders};
+use crate::endpoint::Endpoint;
+use crate::exchange::Head;
+use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
+use crate::queue::Intake;
+use crate::stats::WithholdReason;
+
+/// The response's side of an exchange, until there is a response.
+#[derive(Debug)]
+pub(crate) struct Capture(ResponseTap);
+
+impl Capture {
+    /// Begins to record an exchange, unless it is not to be reported, an outer layer records it already, or the budget
+    /// has no room for it. Sees to it that a layer further in knows.
+    pub(crate) fn begin(
+        intake: &Intake,
+        endpoint: Endpoint,
+        headers: &HeaderMap,
+        extensions: &mut Extensions,
+    ) -> Option<(Self, RequestTap)> {
+        let capturing = intake.capturing();
+        if let Some(slot) = extensions.get::<IdentitySlot>().filter(|slot| slot.is_taken()) {
+            // The outer layer has not seen what was asked for since.
+            let omission = Identity::of(extensions).omission;
+            slot.set(Identity { omission, ..Identity::default() });
+            return None;
+        }
+        if capturing.outermost_only && is_within() {
+            return None;
+        }
+        let identity = identity_of(extensions, headers, capturing);
+        let admission = match identity.omission {
+            Omission::Everything => {
+                intake.budget().withhold(WithholdReason::OptedOut);
+                None
+            }
+            Omission::Content | Omission::Nothing => intake.budget().admit(),
+        };
+        let Some(admission) = admission else {
+            extensions.insert(IdentitySlot::settled());
+            return None;
+        };
+        let (in_flight, request, response) = intake.begin(admission, endpoint, identity, Head::of(headers));
+        // Held weakly: whoever keeps the extensions does not keep the exchange from being handed over.
+        let exchange = Arc::downgrade(&in_flight);
+        extensions.insert(IdentitySlot::of(exchange));
+        let request = RequestTap::new(request, Arc::clone(&in_flight), intake.clone());
+        Some((Self(ResponseTap::new(response, in_flight, intake.clone())), request))
+    }
+
+    /// Sees to it that the worker is awake when the exchange ends. The inner service has done what it can for now: whoever
+    /// waits, waits for something slower than this.
+    pub(crate) fn announce(&self) {
+        self.0.announce();
+    }
+
+    /// There is a response, whose body is to be recorded.
+    #[inline(never)]
+    pub(crate) fn respond(
+        this: Option<Self>,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Option<ResponseTap> {
+        let Self(mut tap) = this?;
+        tap.announce();
+        tap.respond(status, headers);
+        Some(tap)
+    }
+
+    /// There is an error instead of a response.
+    #[cold]
+    pub(crate) fn fail(this: Option<Self>) {
+        let Some(Self(mut tap)) = this else { return };
+        tap.announce();
+        tap.fail();
+    }
+}
+
+/// Who is asking: as the extensions say, else the headers if they are to be believed, else the task.
+fn identity_of(extensions: &Extensions, headers: &HeaderMap, capturing: Capturing) -> Identity {
+    let mut identity = Identity::of(extensions);
+    if capturing.identity_headers != IdentityHeaders::Ignore {
+        identity = identity.or(read_headers(headers));
+    }
+    match Identity::around() {
+        Some(around) => identity.or(around),
+        None => identity,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::budget::Budget;
+    use crate::config::Limits;
+    use crate::queue;
+
+    #[test]
+    fn a_call_that_is_never_polled_wakes_the_worker_all_the_same() {
+        let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
+        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
+        drop(Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
+        assert!(asleep.now_or_never().is_some(), "the worker is awake");
+        assert_eq!(outlet.queue.len(), 1);
+    }
+
+    #[test]
+    fn an_exchange_wakes_a_sleeping_worker_once_and_early() {
+        let limits = Limits { items: 2, bytes: 1_000, body_bytes: 1_000 };
+        let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(asleep.as_mut().now_or_never().is_none());
+        let begun = Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+        let (capture, tap) = begun.unwrap();
+        capture.announce();
+        assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
+        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(asleep.as_mut().now_or_never().is_none());
+        drop((capture, tap));
+        assert!(asleep.now_or_never().is_none(), "not at its end");
+    }
+}

@@ -1,0 +1,277 @@
+use std::time::Instant;
+use std::{fmt, mem};
+
+use bytes::Bytes;
+
+use super::{Ended, Mark, Recording};
+use crate::budget::Budget;
+
+/// From this size on a frame is kept by reference. Smaller ones are copied: a frame is a slice of the connection's read
+/// buffer, and keeping it keeps all of that (a trickled HTTP/1 stream was seen to hold 38 times its size).
+pub(crate) const KEEP_BY_REFERENCE: usize = 8 * 1024;
+
+/// Room that is made for copies when it is first needed, and the step by which it grows at the most: enough for most
+/// streams in a few blocks, and never much more than what is in them.
+const FIRST_BLOCK: usize = 8 * 1024;
+const LARGEST_BLOCK: usize = 512 * 1024;
+
+/// Blocks that there is place for from the first on: enough for most streams.
+const PIECES: usize = 16;
+
+/// The largest block that is kept for another body.
+const LARGEST_SPARE: usize = 4 * 1024;
+
+/// Moments that are noted of one body: enough to reach the first token, and never more than 24 KB.
+const MOST_MARKS: usize = 1_000;
+
+/// Keeps what passes, up to the limit for one body and as far as the budget has room.
+#[derive(Default)]
+pub(super) struct Recorder {
+    /// The block being filled.
+    open: Vec<u8>,
+    /// Whether a frame may be appended to it without a further look at anything, if it has room.
+    is_open: bool,
+    /// What passed and was not kept.
+    beyond: u64,
+    /// Full blocks, and large frames, in order. The first is beside the others: most bodies have no more.
+    first: Bytes,
+    pieces: Vec<Bytes>,
+    pieces_len: usize,
+    charged: usize,
+    over_budget: bool,
+    /// Many frames are to be expected.
+    is_stream: bool,
+    /// `None` if nobody asks when frames pass.
+    moments: Option<Box<Moments>>,
+}
+
+#[derive(Default)]
+struct Moments {
+    marks: Vec<Mark>,
+    /// No more of them are noted.
+    is_full: bool,
+}
+
+impl Recorder {
+    /// Says what is known of the body before it comes: whether in many frames, and whether to note when they pass.
+    pub(super) fn expect(&mut self, is_stream: bool, with_marks: bool) {
+        self.is_stream = is_stream;
+        self.moments = with_marks.then(Box::default);
+    }
+
+    /// Records a frame.
+    #[inline(always)]
+    pub(super) fn record(&mut self, frame: &Bytes, budget: &Budget) {
+        let room = self.open.capacity() - self.open.len();
+        if self.is_open && frame.len() <= room && frame.len() < KEEP_BY_REFERENCE {
+            self.open.extend_from_slice(frame);
+        } else {
+            self.record_elsewhere(frame, budget);
+        }
+    }
+
+    #[inline(never)]
+    fn record_elsewhere(&mut self, frame: &Bytes, budget: &Budget) {
+        if !self.record_first(frame, budget) {
+            self.record_any(frame, budget);
+        }
+    }
+
+    /// Records the first frame of a body if it fits into the block that another left. Returns whether it did. Most JSON
+    /// bodies are one such frame.
+    #[inline]
+    fn record_first(&mut self, frame: &Bytes, budget: &Budget) -> bool {
+        let capacity = self.open.capacity();
+        let is_first = self.pieces_len == 0 && self.open.is_empty() && !self.over_budget;
+        let fits = !frame.is_empty() && frame.len() <= capacity && capacity <= budget.body_limit();
+        if !(is_first && fits && frame.len() < KEEP_BY_REFERENCE && self.moments.is_none()) {
+            return false;
+        }
+        let has_room = charge(&mut self.charged, capacity, budget);
+        if has_room {
+            self.open.extend_from_slice(frame);
+            self.is_open = true;
+        }
+        has_room
+    }
+
+    fn record_any(&mut self, frame: &Bytes, budget: &Budget) {
+        if frame.is_empty() || self.over_budget {
+            self.beyond += frame.len() as u64;
+            return;
+        }
+        let passed = self.passed() + frame.len() as u64;
+        self.mark(passed, budget);
+        let room = budget.body_limit().saturating_sub(self.kept());
+        let kept = if frame.len() <= room {
+            self.keep(frame, budget)
+        } else {
+            self.beyond += (frame.len() - room) as u64;
+            // Copied: a slice would keep all of the frame.
+            room == 0 || self.keep(&Bytes::copy_from_slice(frame.get(..room).unwrap_or_default()), budget)
+        };
+        if !kept {
+            self.give_up(passed, budget);
+        }
+        // An empty block is the spare one, which nobody has taken.
+        self.is_open = !self.open.is_empty() && self.moments.as_deref().is_none_or(|moments| moments.is_full);
+    }
+
+    /// Lets go of everything: the budget has no room for all of it.
+    #[cold]
+    fn give_up(&mut self, passed: u64, budget: &Budget) {
+        self.beyond = passed;
+        self.over_budget = true;
+        (self.open, self.first, self.pieces, self.pieces_len) = Default::default();
+        budget.release(mem::take(&mut self.charged));
+    }
+
+    fn kept(&self) -> usize {
+        self.pieces_len + self.open.len()
+    }
+
+    fn passed(&self) -> u64 {
+        self.kept() as u64 + self.beyond
+    }
+
+    /// Notes the moment, as far as that is asked for and the budget has room.
+    fn mark(&mut self, passed: u64, budget: &Budget) {
+        let Some(Moments { marks, is_full }) = self.moments.as_deref_mut() else { return };
+        if *is_full {
+            return;
+        }
+        if marks.len() == marks.capacity() {
+            let more = marks.len().max(16).min(MOST_MARKS - marks.len());
+            if more == 0 || !charge(&mut self.charged, more * size_of::<Mark>(), budget) {
+                // For good: with a gap, later frames would seem to have come with earlier ones.
+                *is_full = true;
+                return;
+            }
+            marks.reserve_exact(more);
+        }
+        marks.push(Mark { passed, at: Instant::now() });
+    }
+
+    /// Whether the budget had room.
+    fn keep(&mut self, frame: &Bytes, budget: &Budget) -> bool {
+        if frame.len() < KEEP_BY_REFERENCE {
+            return self.append(frame, budget);
+        }
+        self.close(budget);
+        self.push(frame.clone());
+        charge(&mut self.charged, frame.len(), budget)
+    }
+
+    /// Closes the open block early. The rest of it goes back.
+    fn close(&mut self, budget: &Budget) {
+        if self.open.is_empty() {
+            return;
+        }
+        let mut block = mem::take(&mut self.open);
+        let rest = block.capacity() - block.len();
+        block.shrink_to_fit();
+        let given_back = (rest - (block.capacity() - block.len())).min(self.charged);
+        self.charged -= given_back;
+        budget.release(given_back);
+        self.push(block.into());
+    }
+
+    fn append(&mut self, frame: &[u8], budget: &Budget) -> bool {
+        if self.open.is_empty() && self.open.capacity() > 0 {
+            self.take_spare(frame.len(), budget);
+        }
+        let room = self.open.capacity() - self.open.len();
+        let (head, rest) = frame.split_at(room.min(frame.len()));
+        self.open.extend_from_slice(head);
+        if rest.is_empty() {
+            return true;
+        }
+        let size = match self.kept() {
+            // Most JSON bodies come in one frame.
+            0 if !self.is_stream => rest.len(),
+            kept => (kept / 2).clamp(FIRST_BLOCK, LARGEST_BLOCK),
+        };
+        let size = size.min(budget.body_limit().saturating_sub(self.kept())).max(rest.len());
+        if !charge(&mut self.charged, size, budget) {
+            return false;
+        }
+        let full = mem::replace(&mut self.open, Vec::with_capacity(size));
+        if !full.is_empty() {
+            self.push(full.into());
+        }
+        self.open.extend_from_slice(rest);
+        true
+    }
+
+    /// Takes the block of another body, for which nobody is charged while it is not used, or puts it away.
+    fn take_spare(&mut self, needed: usize, budget: &Budget) {
+        let capacity = self.open.capacity();
+        let is_of_use = self.is_stream || needed <= capacity;
+        if !(is_of_use
+            && self.kept() + capacity <= budget.body_limit()
+            && charge(&mut self.charged, capacity, budget))
+        {
+            self.open = Vec::new();
+        }
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if self.pieces_len == 0 {
+            self.pieces_len = piece.len();
+            self.first = piece;
+            return;
+        }
+        if self.pieces.is_empty() {
+            self.pieces.reserve_exact(PIECES);
+        }
+        self.pieces_len += piece.len();
+        self.pieces.push(piece);
+    }
+
+    /// How many bytes of the budget are charged for what is kept.
+    pub(super) fn charged(&self) -> usize {
+        self.charged
+    }
+
+    /// Takes out what was kept. A small block remains, for another body.
+    pub(super) fn finish(&mut self, ended: Ended) -> Recording {
+        let passed = self.passed();
+        let Self { mut open, first, mut pieces, charged, over_budget, moments, .. } = mem::take(self);
+        if !first.is_empty() {
+            pieces.insert(0, first);
+        }
+        if open.capacity() > LARGEST_SPARE {
+            pieces.push(open.into());
+        } else {
+            if !open.is_empty() {
+                pieces.push(Bytes::copy_from_slice(&open));
+            }
+            open.clear();
+            self.open = open;
+        }
+        let marks = moments.map(|moments| moments.marks).unwrap_or_default();
+        Recording { pieces, passed, charged, ended, over_budget, marks }
+    }
+}
+
+/// Shows sizes, and nothing of the content.
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("passed", &self.passed())
+            .field("kept", &self.kept())
+            .finish_non_exhaustive()
+    }
+}
+
+fn charge(charged: &mut usize, bytes: usize, budget: &Budget) -> bool {
+    let has_room = budget.charge(bytes);
+    if has_room {
+        *charged += bytes;
+    }
+    has_room
+}
+
+#[cfg(test)]
+#[path = "recorder_tests.rs"]
+mod tests;

@@ -1,0 +1,131 @@
+//! What a recorder keeps.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::Limits;
+
+fn budget(bytes: usize, body_bytes: usize) -> Budget {
+    Budget::new(Limits { items: 1, bytes, body_bytes })
+}
+
+fn record(frames: &[Bytes], budget: &Budget) -> Recording {
+    let mut recorder = Recorder::default();
+    recorder.expect(true, false);
+    frames.iter().for_each(|frame| recorder.record(frame, budget));
+    recorder.finish(Ended::Complete)
+}
+
+fn frames() -> impl Strategy<Value = Vec<Bytes>> {
+    let size = prop_oneof![8 => 0..300usize, 2 => 4_000..9_000usize, 1 => 9_000..70_000usize];
+    proptest::collection::vec(
+        (any::<u8>(), size).prop_map(|(byte, size)| Bytes::from(vec![byte; size])),
+        0..60,
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_passes_is_kept_in_order_up_to_the_limit(frames in frames(), limit in 1..200_000usize) {
+        let budget = budget(usize::MAX / 2, limit);
+        let recording = record(&frames, &budget);
+        let whole = frames.concat();
+        let kept = &whole[..whole.len().min(limit)];
+        prop_assert_eq!(recording.passed, whole.len() as u64);
+        prop_assert_eq!(budget.stats().bytes_held, recording.charged as u64);
+        prop_assert!(recording.charged >= kept.len());
+        prop_assert!(recording.charged <= kept.len() * 3 / 2 + FIRST_BLOCK + KEEP_BY_REFERENCE);
+        prop_assert_eq!(recording.into_bytes(), kept);
+    }
+
+    #[test]
+    fn a_budget_without_room_keeps_nothing_and_holds_nothing(frames in frames(), bytes in 0..50_000usize) {
+        let budget = budget(bytes, usize::MAX);
+        let recording = record(&frames, &budget);
+        if recording.over_budget {
+            prop_assert!(recording.pieces.is_empty());
+            prop_assert_eq!(budget.stats().bytes_held, 0);
+        } else {
+            prop_assert!(budget.stats().bytes_held as usize <= bytes);
+            prop_assert_eq!(recording.into_bytes(), frames.concat());
+        }
+    }
+}
+
+#[test]
+fn a_large_frame_is_kept_without_a_copy() {
+    let frame = Bytes::from(vec![b'x'; KEEP_BY_REFERENCE]);
+    let recording = record(std::slice::from_ref(&frame), &budget(10_000, 10_000));
+    assert_eq!(recording.pieces[0].as_ptr(), frame.as_ptr());
+}
+
+#[test]
+fn a_frame_that_is_cut_at_the_limit_is_not_pinned() {
+    let frame = Bytes::from(vec![b'x'; 100_000]);
+    let recording = record(std::slice::from_ref(&frame), &budget(1_000_000, 20_000));
+    assert!(frame.is_unique());
+    assert_eq!((recording.passed, recording.into_bytes().len()), (100_000, 20_000));
+}
+
+#[test]
+fn moments_are_in_the_budget() {
+    for (room, marks) in [(10_000, 64), (100_000, MOST_MARKS)] {
+        let budget = budget(room, room);
+        let mut recorder = Recorder::default();
+        recorder.expect(false, true);
+        for _ in 0..2_000 {
+            recorder.record(&Bytes::from_static(b"x"), &budget);
+        }
+        let recording = recorder.finish(Ended::Complete);
+        assert_eq!((recording.over_budget, recording.marks.len()), (false, marks));
+        assert!(recording.charged >= recording.marks.len() * size_of::<Mark>() + 2_000);
+        assert_eq!(budget.stats().bytes_held, recording.charged as u64);
+    }
+}
+
+#[test]
+fn after_a_moment_that_had_no_room_none_is_noted() {
+    let budget = budget(10_000, 10_000);
+    let mut recorder = Recorder::default();
+    recorder.expect(false, true);
+    let frame = Bytes::from_static(b"x");
+    let mut record = |frames| {
+        (0..frames).for_each(|_| recorder.record(&frame, &budget));
+    };
+    record(16);
+    let taken = 10_000 - budget.stats().bytes_held as usize;
+    assert!(budget.charge(taken));
+    record(1);
+    budget.release(taken);
+    record(100);
+    assert_eq!(recorder.finish(Ended::Complete).marks.len(), 16);
+}
+
+#[test]
+fn small_frames_do_not_pin_what_they_were_cut_from() {
+    let frame = Bytes::from(vec![b'x'; 100]);
+    for cut in [100, 50] {
+        let recording = record(&[frame.slice(..cut), frame.slice(cut..)], &budget(10_000, 10_000));
+        assert!(frame.is_unique());
+        assert_eq!(recording.into_bytes(), frame);
+    }
+}
+
+#[test]
+fn a_small_block_serves_another_body_and_holds_nothing_of_the_one_before() {
+    let budget = budget(10_000, 10_000);
+    let mut recorder = Recorder::default();
+    let mut keep = |body: &'static str| {
+        recorder.record(&Bytes::from_static(body.as_bytes()), &budget);
+        let block = recorder.open.as_ptr();
+        let held = budget.stats().bytes_held;
+        let recording = recorder.finish(Ended::Complete);
+        budget.release(recording.charged);
+        assert_eq!((held, recording.into_bytes()), (8.max(body.len()) as u64, Bytes::from(body)));
+        block
+    };
+    let block = keep("a secret");
+    assert_eq!(keep("yours"), block, "and it is charged as long as it is");
+    keep("a body that does not fit into the block");
+    assert_eq!(budget.stats().bytes_held, 0);
+}
