@@ -96,12 +96,15 @@ fn identity_of(extensions: &Extensions, headers: &HeaderMap, capturing: Capturin
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use futures_util::FutureExt;
 
     use super::*;
     use crate::budget::Budget;
     use crate::config::Limits;
-    use crate::queue;
+    use crate::exchange::{Answer, Exchange};
+    use crate::identity::{Session, User};
+    use crate::queue::{self, Item};
 
     #[test]
     fn a_call_that_is_never_polled_wakes_the_worker_all_the_same() {
@@ -128,5 +131,60 @@ mod tests {
         assert!(asleep.as_mut().now_or_never().is_none());
         drop((capture, tap));
         assert!(asleep.now_or_never().is_none(), "not at its end");
+    }
+
+    /// One exchange from its beginning to the worker, in which `say` may be said.
+    fn exchange(
+        (intake, outlet): &(Intake, queue::Outlet),
+        mut extensions: Extensions,
+        body: &'static [u8],
+        say: impl FnOnce(IdentitySlot),
+    ) -> Exchange {
+        let begun = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+        let (capture, tap) = begun.unwrap();
+        say(extensions.remove().unwrap());
+        tap.record_whole(&Bytes::from_static(body));
+        match body {
+            b"" => drop(capture),
+            body => {
+                let tap = Capture::respond(Some(capture), StatusCode::CREATED, &HeaderMap::new());
+                tap.unwrap().record_whole(&Bytes::from_static(body));
+            }
+        }
+        match outlet.queue.pop() {
+            Some(Item::Exchange(exchange)) => exchange,
+            other => panic!("{other:?} is no exchange"),
+        }
+    }
+
+    fn ends() -> (Intake, queue::Outlet) {
+        let limits = Limits { items: 2, bytes: 1_000, body_bytes: 1_000 };
+        queue::channel(Arc::new(Budget::new(limits)), Capturing::default())
+    }
+
+    #[test]
+    fn nothing_of_an_exchange_is_in_the_next_that_uses_its_record() {
+        let ends = ends();
+        let mut extensions = Extensions::new();
+        Identity::from((User::new("u"), Session::new("s"))).omit_content().attach(&mut extensions);
+        let first = exchange(&ends, extensions, b"a secret", |slot| slot.tag("plan", "free"));
+        assert!(first.identity.tags().is_some());
+        drop(first);
+        let next = exchange(&ends, Extensions::new(), b"", drop);
+        assert!(next.identity.is_empty(), "{:?}", next.identity);
+        assert!(matches!(next.answer, Answer::None), "{:?}", next.answer);
+        assert_eq!((next.request.body.passed, next.request.body.charged), (0, 0));
+        drop(next);
+        assert_eq!(ends.0.budget().stats().bytes_held, 0);
+    }
+
+    #[test]
+    fn a_slot_that_is_kept_says_nothing_of_a_later_exchange() {
+        let ends = ends();
+        let mut kept = None;
+        drop(exchange(&ends, Extensions::new(), b"first", |slot| kept = Some(slot)));
+        let slot = kept.unwrap();
+        let next = exchange(&ends, Extensions::new(), b"next", |_| slot.set_user(User::new("another")));
+        assert!(next.identity.is_empty(), "{:?}", next.identity);
     }
 }
