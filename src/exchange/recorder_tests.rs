@@ -39,6 +39,29 @@ proptest! {
     }
 
     #[test]
+    fn a_recorder_that_was_used_before_records_as_a_new_one_does(
+        bodies in proptest::collection::vec((frames(), any::<bool>(), any::<bool>()), 2..5),
+        limit in 1..50_000usize,
+        bytes in 1..100_000usize,
+    ) {
+        let budget = budget(bytes, limit);
+        let mut recorder = Recorder::default();
+        for (frames, is_stream, with_marks) in bodies {
+            recorder.expect(is_stream, with_marks);
+            frames.iter().for_each(|frame| recorder.record(frame, &budget));
+            let whole = frames.concat();
+            let recording = recorder.finish(Ended::Complete);
+            let held = budget.stats().bytes_held;
+            prop_assert_eq!(recording.passed, whole.len() as u64);
+            prop_assert_eq!(held, recording.charged as u64);
+            prop_assert!(with_marks || recording.marks.is_empty());
+            budget.release(recording.charged);
+            let kept = if recording.over_budget { &[][..] } else { &whole[..whole.len().min(limit)] };
+            prop_assert_eq!(recording.into_bytes(), kept);
+        }
+    }
+
+    #[test]
     fn a_budget_without_room_keeps_nothing_and_holds_nothing(frames in frames(), bytes in 0..50_000usize) {
         let budget = budget(bytes, usize::MAX);
         let recording = record(&frames, &budget);
