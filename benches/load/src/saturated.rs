@@ -46,7 +46,9 @@ pub(crate) fn measure(plan: Plan) -> Result<(), Error> {
     ]);
     for (variant, own) in variants.iter().zip(&rounds) {
         let against = |other: Variant| -> Vec<f64> {
-            own.iter().zip(&rounds[other as usize]).map(|(own, other)| own.rate / other.rate).collect()
+            let others =
+                variants.iter().position(|variant| *variant == other).map_or(&[][..], |at| &rounds[at]);
+            own.iter().zip(others).map(|(own, other)| own.rate / other.rate).collect()
         };
         row([
             variant.name().to_owned(),
