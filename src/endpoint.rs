@@ -54,7 +54,23 @@ pub(crate) struct Endpoints {
     /// Paths that the application gave to endpoints. They come before the known names.
     pub(crate) routes: Vec<Route>,
     /// Endpoints that are captured under their known names.
-    pub(crate) known: Vec<Endpoint>,
+    pub(crate) known: Known,
+}
+
+/// Some of the endpoints: a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Known(u16);
+
+impl Known {
+    fn contains(self, endpoint: Endpoint) -> bool {
+        self.0 & (1 << endpoint as u16) != 0
+    }
+}
+
+impl FromIterator<Endpoint> for Known {
+    fn from_iter<I: IntoIterator<Item = Endpoint>>(endpoints: I) -> Self {
+        Self(endpoints.into_iter().fold(0, |known, endpoint| known | 1 << endpoint as u16))
+    }
 }
 
 impl Endpoint {
@@ -107,24 +123,24 @@ impl Endpoint {
 
     /// The endpoint that has this path, under any prefix.
     fn known(path: &str) -> Option<Self> {
-        // All known names but one end in the same letter, which most other paths do not.
-        let Some(name) = path.strip_suffix('s') else {
-            return path.ends_with("/audio/speech").then_some(Self::Speech);
-        };
-        if let Some(prefix) = name.strip_suffix("/completion") {
-            return Some(if prefix.ends_with("/chat") { Self::Chat } else { Self::Completion });
+        // Most other paths end in other letters. Each name is compared by itself: its length is known, then.
+        match path.as_bytes() {
+            [.., b'n', b's'] => {
+                if let Some(prefix) = path.strip_suffix("/completions") {
+                    return Some(if prefix.ends_with("/chat") { Self::Chat } else { Self::Completion });
+                }
+                None.or_else(|| path.ends_with("/images/generations").then_some(Self::ImageGeneration))
+                    .or_else(|| path.ends_with("/images/variations").then_some(Self::ImageVariation))
+                    .or_else(|| path.ends_with("/moderations").then_some(Self::Moderation))
+                    .or_else(|| path.ends_with("/audio/transcriptions").then_some(Self::Transcription))
+                    .or_else(|| path.ends_with("/audio/translations").then_some(Self::Translation))
+            }
+            [.., b'e', b's'] => path.ends_with("/responses").then_some(Self::Responses),
+            [.., b't', b's'] => path.ends_with("/images/edits").then_some(Self::ImageEdit),
+            [.., b'g', b's'] => path.ends_with("/embeddings").then_some(Self::Embedding),
+            [.., b'c', b'h'] => path.ends_with("/audio/speech").then_some(Self::Speech),
+            _ => None,
         }
-        let known = [
-            ("/response", Self::Responses),
-            ("/images/generation", Self::ImageGeneration),
-            ("/images/edit", Self::ImageEdit),
-            ("/images/variation", Self::ImageVariation),
-            ("/embedding", Self::Embedding),
-            ("/moderation", Self::Moderation),
-            ("/audio/transcription", Self::Transcription),
-            ("/audio/translation", Self::Translation),
-        ];
-        known.into_iter().find(|(known, _)| name.ends_with(known)).map(|(_, endpoint)| endpoint)
     }
 }
 
@@ -134,10 +150,17 @@ impl Endpoints {
         if method != Method::POST {
             return None;
         }
-        if let Some(route) = self.routes.iter().find(|route| path.ends_with(&route.path)) {
-            return Some(route.endpoint);
+        if !self.routes.is_empty()
+            && let Some(endpoint) = self.declared(path)
+        {
+            return Some(endpoint);
         }
-        Endpoint::known(path).filter(|endpoint| self.known.contains(endpoint))
+        Endpoint::known(path).filter(|endpoint| self.known.contains(*endpoint))
+    }
+
+    #[inline(never)]
+    fn declared(&self, path: &str) -> Option<Endpoint> {
+        self.routes.iter().find(|route| path.ends_with(&route.path)).map(|route| route.endpoint)
     }
 }
 
@@ -147,7 +170,7 @@ mod tests {
 
     fn endpoint(path: &str) -> Option<Endpoint> {
         let routes = vec![Route { path: "/ask".to_owned(), endpoint: Endpoint::Chat }];
-        Endpoints { routes, known: Endpoint::ALL.to_vec() }.of(&Method::POST, path)
+        Endpoints { routes, known: Endpoint::ALL.into_iter().collect() }.of(&Method::POST, path)
     }
 
     #[test]

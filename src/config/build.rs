@@ -82,7 +82,7 @@ impl ConfigBuilder {
                 identity_headers: self.identity_headers.choice()?,
                 outermost_only: self.outermost_only.flag()?,
             },
-            endpoints: Endpoints { routes, known },
+            endpoints: Endpoints { routes, known: known.into_iter().collect() },
             limits,
             patience,
             #[cfg(feature = "spool")]

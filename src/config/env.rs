@@ -172,9 +172,9 @@ mod tests {
     #[test]
     fn the_captured_endpoints_are_a_list_of_known_names_or_all() {
         let known = |list| config(&[KEYS[0], KEYS[1], ("RECONIFY_CAPTURE", list)]).unwrap().endpoints.known;
-        assert_eq!(known(""), Endpoint::DEFAULT);
-        assert_eq!(known("All"), Endpoint::ALL);
-        assert_eq!(known(" chat, Embedding ,"), [Endpoint::Chat, Endpoint::Embedding]);
+        assert_eq!(known(""), Endpoint::DEFAULT.into_iter().collect());
+        assert_eq!(known("All"), Endpoint::ALL.into_iter().collect());
+        assert_eq!(known(" chat, Embedding ,"), [Endpoint::Chat, Endpoint::Embedding].into_iter().collect());
         assert!(error_with("RECONIFY_CAPTURE", " ,").starts_with("RECONIFY_CAPTURE is a list with \"\""));
         let error = error_with("RECONIFY_CAPTURE", "chat,chats");
         assert!(error.starts_with("RECONIFY_CAPTURE is a list with \"chats\""), "{error}");
