@@ -1,19 +1,19 @@
-use std::sync::Arc;
-
 use http::{Extensions, HeaderMap, StatusCode};
 
 use super::nested::is_within;
 use super::tap::{RequestTap, ResponseTap};
 use crate::config::{Capturing, IdentityHeaders};
 use crate::endpoint::Endpoint;
-use crate::exchange::Head;
 use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
 use crate::queue::Intake;
 use crate::stats::WithholdReason;
 
 /// The response's side of an exchange, until there is a response.
 #[derive(Debug)]
-pub(crate) struct Capture(ResponseTap);
+pub(crate) struct Capture {
+    tap: ResponseTap,
+    with_metadata: bool,
+}
 
 impl Capture {
     /// Begins to record an exchange, unless it is not to be reported, an outer layer records it already, or the budget
@@ -46,39 +46,37 @@ impl Capture {
             extensions.insert(IdentitySlot::settled());
             return None;
         };
-        let (in_flight, request, response) = intake.begin(admission, endpoint, identity, Head::of(headers));
+        let (exchange, request, response) = intake.begin(admission, endpoint, identity, headers);
         // Held weakly: whoever keeps the extensions does not keep the exchange from being handed over.
-        let exchange = Arc::downgrade(&in_flight);
         extensions.insert(IdentitySlot::of(exchange));
-        let request = RequestTap::new(request, Arc::clone(&in_flight), intake.clone());
-        Some((Self(ResponseTap::new(response, in_flight, intake.clone())), request))
+        let capture = Self { tap: ResponseTap::new(response), with_metadata: capturing.metadata };
+        Some((capture, RequestTap::new(request)))
     }
 
     /// Sees to it that the worker is awake when the exchange ends. The inner service has done what it can for now: whoever
     /// waits, waits for something slower than this.
     pub(crate) fn announce(&self) {
-        self.0.announce();
+        self.tap.announce();
     }
 
-    /// There is a response, whose body is to be recorded.
+    /// There is a response, whose body is [to be recorded](Self::into_tap).
     #[inline(never)]
-    pub(crate) fn respond(
-        this: Option<Self>,
-        status: StatusCode,
-        headers: &HeaderMap,
-    ) -> Option<ResponseTap> {
-        let Self(mut tap) = this?;
-        tap.announce();
-        tap.respond(status, headers);
-        Some(tap)
+    pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.tap.announce();
+        self.tap.respond(status, headers, self.with_metadata);
     }
 
     /// There is an error instead of a response.
     #[cold]
-    pub(crate) fn fail(this: Option<Self>) {
-        let Some(Self(mut tap)) = this else { return };
-        tap.announce();
-        tap.fail();
+    pub(crate) fn fail(&mut self) {
+        self.tap.announce();
+        self.tap.fail();
+    }
+
+    /// Records the body of the response.
+    #[inline(always)]
+    pub(crate) fn into_tap(self) -> ResponseTap {
+        self.tap
     }
 }
 
@@ -88,14 +86,16 @@ fn identity_of(extensions: &Extensions, headers: &HeaderMap, capturing: Capturin
     if capturing.identity_headers != IdentityHeaders::Ignore {
         identity = identity.or(read_headers(headers));
     }
-    match Identity::around() {
-        Some(around) => identity.or(around),
-        None => identity,
+    if let Some(around) = Identity::around() {
+        identity = identity.or(around);
     }
+    identity
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
     use futures_util::FutureExt;
 
@@ -141,14 +141,14 @@ mod tests {
         say: impl FnOnce(IdentitySlot),
     ) -> Exchange {
         let begun = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
-        let (capture, tap) = begun.unwrap();
+        let (mut capture, tap) = begun.unwrap();
         say(extensions.remove().unwrap());
         tap.record_whole(&Bytes::from_static(body));
         match body {
             b"" => drop(capture),
             body => {
-                let tap = Capture::respond(Some(capture), StatusCode::CREATED, &HeaderMap::new());
-                tap.unwrap().record_whole(&Bytes::from_static(body));
+                capture.respond(StatusCode::CREATED, &HeaderMap::new());
+                capture.into_tap().record_whole(&Bytes::from_static(body));
             }
         }
         match outlet.queue.pop() {

@@ -36,20 +36,14 @@ pin_project! {
 
 impl<B: Body<Data = Bytes>> RequestBody<B> {
     #[inline]
-    pub(crate) fn new(inner: B, mut tap: Option<RequestTap>) -> Self {
-        if let Some(tap) = &mut tap {
-            tap.look_for_end(&inner);
-        }
+    pub(crate) fn new(inner: B, tap: Option<RequestTap>) -> Self {
         Self { inner, tap }
     }
 }
 
 impl<B: Body<Data = Bytes>> ResponseBody<B> {
     #[inline]
-    pub(crate) fn new(inner: B, mut tap: Option<ResponseTap>, marks_task: bool) -> Self {
-        if let Some(tap) = &mut tap {
-            tap.look_for_end(&inner);
-        }
+    pub(crate) fn new(inner: B, tap: Option<ResponseTap>, marks_task: bool) -> Self {
         Self { inner, tap, marks_task }
     }
 

@@ -1,26 +1,22 @@
 use std::fmt;
-use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 
-use crate::exchange::{Answering, Ended, InFlight, Part, Side};
+use crate::exchange::{Answering, Ended, Part, Side, end};
 use crate::identity::Identity;
-use crate::queue::Intake;
 
 /// Records a part of an exchange: its request body, or whatever stands for its response, which is the future, then the
 /// response body. Either may outlive the other, on another thread. As it is dropped, its part ends; the last one hands
 /// the exchange over.
 ///
 /// It is small, because requests are moved a lot.
-pub(crate) struct Tap<P: Part> {
-    /// `None` once it has ended, as the next.
-    part: Option<Box<P>>,
-    in_flight: Option<Arc<InFlight>>,
-    intake: Intake,
-}
+pub(crate) struct Tap<P: Part>(
+    /// `None` once it has ended.
+    Option<Box<P>>,
+);
 
 /// What polling a body gives.
 type Polled<B> = Poll<Option<Result<Frame<Bytes>, <B as Body>::Error>>>;
@@ -29,8 +25,8 @@ pub(crate) type RequestTap = Tap<Side>;
 pub(crate) type ResponseTap = Tap<Answering>;
 
 impl<P: Part> Tap<P> {
-    pub(super) fn new(part: Box<P>, in_flight: Arc<InFlight>, intake: Intake) -> Self {
-        Self { part: Some(part), in_flight: Some(in_flight), intake }
+    pub(super) fn new(part: Box<P>) -> Self {
+        Self(Some(part))
     }
 
     /// Takes note of what polling `body` gave, and passes it on. The end of the body takes the tap.
@@ -40,23 +36,28 @@ impl<P: Part> Tap<P> {
         body: &B,
         polled: Polled<B>,
     ) -> Polled<B> {
-        let Some(this) = tap else { return polled };
         match polled {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match frame.into_data() {
                 Ok(data) => {
-                    this.record(&data);
-                    this.look_for_end(body);
+                    if let Some(this) = tap {
+                        this.record(&data);
+                        this.look_for_end(body);
+                    }
                     // Made anew: a frame has room for trailers, and its data is a third of what there were to move.
                     Frame::data(data)
                 }
                 Err(frame) => {
-                    this.look_for_end(body);
+                    if let Some(this) = tap {
+                        this.look_for_end(body);
+                    }
                     frame
                 }
             }))),
             Poll::Ready(item) => {
-                this.end_as(if item.is_some() { Ended::Broken } else { Ended::Complete });
-                *tap = None;
+                if let Some(this) = tap {
+                    this.end_as(if item.is_some() { Ended::Broken } else { Ended::Complete });
+                    *tap = None;
+                }
                 Poll::Ready(item)
             }
             Poll::Pending => Poll::Pending,
@@ -65,7 +66,7 @@ impl<P: Part> Tap<P> {
 
     /// A body may be known to be at its end without ever being polled to it: servers stop at the last byte.
     #[inline(always)]
-    pub(super) fn look_for_end(&mut self, body: &impl Body) {
+    pub(crate) fn look_for_end(&mut self, body: &impl Body) {
         if body.is_end_stream() {
             self.end_as(Ended::Complete);
         }
@@ -79,39 +80,35 @@ impl<P: Part> Tap<P> {
 
     #[inline(always)]
     fn record(&mut self, frame: &Bytes) {
-        if let Some(part) = &mut self.part {
-            part.side().record(frame, self.intake.budget());
+        if let Some(part) = &mut self.0 {
+            part.side().record(frame);
         }
     }
 
     #[inline(always)]
     fn end_as(&mut self, ended: Ended) {
-        if let Some(part) = &mut self.part {
+        if let Some(part) = &mut self.0 {
             part.side().end_as(ended);
         }
     }
 }
 
 impl ResponseTap {
+    #[inline(always)]
     pub(super) fn announce(&self) {
-        let Some(in_flight) = &self.in_flight else { return };
-        if in_flight.announce() {
-            // `scope(service.call(request))` makes the call before it opens the scope.
-            if let Some(around) = Identity::around() {
-                in_flight.set_around(around);
-            }
-        }
-        self.intake.announce();
+        let Some(part) = &self.0 else { return };
+        // `scope(service.call(request))` makes the call before it opens the scope.
+        part.announce(Identity::around);
     }
 
-    pub(super) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
-        if let Some(part) = &mut self.part {
-            part.respond(status, headers, self.intake.capturing().metadata);
+    pub(super) fn respond(&mut self, status: StatusCode, headers: &HeaderMap, with_metadata: bool) {
+        if let Some(part) = &mut self.0 {
+            part.respond(status, headers, with_metadata);
         }
     }
 
     pub(super) fn fail(&mut self) {
-        if let Some(part) = &mut self.part {
+        if let Some(part) = &mut self.0 {
             part.fail();
         }
     }
@@ -119,14 +116,8 @@ impl ResponseTap {
 
 impl<P: Part> Drop for Tap<P> {
     fn drop(&mut self) {
-        let (Some(part), Some(in_flight)) = (self.part.take(), self.in_flight.take()) else { return };
-        if part.end(&in_flight) {
-            let is_announced = in_flight.is_announced();
-            self.intake.hand_over(in_flight);
-            // A call that was never polled has not woken the worker. Nobody waits for the end of such a one.
-            if !is_announced {
-                self.intake.announce();
-            }
+        if let Some(part) = self.0.take() {
+            end(part);
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum MediaType {
 
 impl Head {
     /// One pass over the headers: comparing names costs less than three look-ups do.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    pub(super) fn read(&mut self, headers: &HeaderMap) {
         let (mut content_type, mut length, mut is_encoded) = (None, None, false);
         for (name, value) in headers {
             if name == header::CONTENT_TYPE {
@@ -35,10 +35,12 @@ impl Head {
                 is_encoded = true;
             }
         }
-        Self {
-            media_type: content_type.map(MediaType::of).unwrap_or_default(),
-            codings: if is_encoded { codings(headers) } else { Box::default() },
-            length: length.and_then(|value| value.to_str().ok()?.trim().parse().ok()),
+        self.media_type = content_type.map(MediaType::of).unwrap_or_default();
+        self.length = length.and_then(number);
+        if is_encoded {
+            self.codings = codings(headers);
+        } else if !self.codings.is_empty() {
+            self.codings = Box::default();
         }
     }
 
@@ -47,8 +49,14 @@ impl Head {
     }
 }
 
+#[inline(never)]
+fn number(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.trim().parse().ok()
+}
+
 /// The values of all `content-encoding` lines. One that is no text becomes a coding that nobody knows.
 #[cold]
+#[inline(never)]
 fn codings(headers: &HeaderMap) -> Box<str> {
     let lines = headers.get_all(header::CONTENT_ENCODING).iter();
     lines.map(|line| line.to_str().unwrap_or("?")).collect::<Vec<_>>().join(",").into()
@@ -67,6 +75,7 @@ impl MediaType {
         }
     }
 
+    #[inline(never)]
     fn of_any(value: &[u8]) -> Self {
         let end = value.iter().position(|byte| *byte == b';').unwrap_or(value.len());
         let name = value.get(..end).unwrap_or_default().trim_ascii();

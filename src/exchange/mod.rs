@@ -2,6 +2,7 @@
 
 mod head;
 mod in_flight;
+mod part;
 mod recorder;
 
 use std::fmt;
@@ -11,7 +12,8 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 
 pub(crate) use self::head::{Head, MediaType};
-pub(crate) use self::in_flight::{Answering, InFlight, Part, Side};
+pub(crate) use self::in_flight::InFlight;
+pub(crate) use self::part::{Answering, HandOver, Part, Side, end};
 use crate::budget::Admission;
 use crate::endpoint::Endpoint;
 use crate::identity::Identity;
@@ -31,9 +33,10 @@ pub(crate) struct Exchange {
 }
 
 /// What the inner service gave for a request.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) enum Answer {
     /// Nothing: the caller went away before there was a response.
+    #[default]
     None,
     /// An error instead of a response.
     Failed,

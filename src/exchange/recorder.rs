@@ -56,31 +56,30 @@ impl Recorder {
     /// Says what is known of the body before it comes: whether in many frames, and whether to note when they pass.
     pub(super) fn expect(&mut self, is_stream: bool, with_marks: bool) {
         self.is_stream = is_stream;
-        self.moments = with_marks.then(Box::default);
+        if with_marks {
+            self.moments = Some(Box::default());
+        }
     }
 
     /// Records a frame.
     #[inline(always)]
-    pub(super) fn record(&mut self, frame: &Bytes, budget: &Budget) {
+    pub(super) fn record<'a>(&mut self, frame: &Bytes, budget: impl FnOnce() -> &'a Budget) {
         let room = self.open.capacity() - self.open.len();
-        if self.is_open && frame.len() <= room && frame.len() < KEEP_BY_REFERENCE {
-            self.open.extend_from_slice(frame);
-        } else {
-            self.record_elsewhere(frame, budget);
+        let has_room = self.is_open && frame.len() <= room && frame.len() < KEEP_BY_REFERENCE;
+        if !has_room {
+            let budget = budget();
+            if !self.opens_for(frame, budget) {
+                self.record_any(frame, budget);
+                return;
+            }
         }
+        self.open.extend_from_slice(frame);
     }
 
+    /// Opens the block that another body left, if this is the first frame and fits into it. Most JSON bodies are one such
+    /// frame.
     #[inline(never)]
-    fn record_elsewhere(&mut self, frame: &Bytes, budget: &Budget) {
-        if !self.record_first(frame, budget) {
-            self.record_any(frame, budget);
-        }
-    }
-
-    /// Records the first frame of a body if it fits into the block that another left. Returns whether it did. Most JSON
-    /// bodies are one such frame.
-    #[inline]
-    fn record_first(&mut self, frame: &Bytes, budget: &Budget) -> bool {
+    fn opens_for(&mut self, frame: &Bytes, budget: &Budget) -> bool {
         let capacity = self.open.capacity();
         let is_first = self.pieces_len == 0 && self.open.is_empty() && !self.over_budget;
         let fits = !frame.is_empty() && frame.len() <= capacity && capacity <= budget.body_limit();
@@ -88,13 +87,11 @@ impl Recorder {
             return false;
         }
         let has_room = charge(&mut self.charged, capacity, budget);
-        if has_room {
-            self.open.extend_from_slice(frame);
-            self.is_open = true;
-        }
+        self.is_open |= has_room;
         has_room
     }
 
+    #[inline(never)]
     fn record_any(&mut self, frame: &Bytes, budget: &Budget) {
         if frame.is_empty() || self.over_budget {
             self.beyond += frame.len() as u64;
@@ -233,24 +230,29 @@ impl Recorder {
         self.charged
     }
 
-    /// Takes out what was kept. A small block remains, for another body.
+    /// Takes out what was kept. A small block remains, for another body, and the place for blocks.
     pub(super) fn finish(&mut self, ended: Ended) -> Recording {
         let passed = self.passed();
         let Self { mut open, first, mut pieces, charged, over_budget, moments, .. } = mem::take(self);
+        let mut kept = Vec::with_capacity(pieces.len() + 2);
         if !first.is_empty() {
-            pieces.insert(0, first);
+            kept.push(first);
+        }
+        kept.append(&mut pieces);
+        if pieces.capacity() <= PIECES {
+            self.pieces = pieces;
         }
         if open.capacity() > LARGEST_SPARE {
-            pieces.push(open.into());
+            kept.push(open.into());
         } else {
             if !open.is_empty() {
-                pieces.push(Bytes::copy_from_slice(&open));
+                kept.push(Bytes::copy_from_slice(&open));
             }
             open.clear();
             self.open = open;
         }
         let marks = moments.map(|moments| moments.marks).unwrap_or_default();
-        Recording { pieces, passed, charged, ended, over_budget, marks }
+        Recording { pieces: kept, passed, charged, ended, over_budget, marks }
     }
 }
 

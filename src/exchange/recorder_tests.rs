@@ -12,7 +12,7 @@ fn budget(bytes: usize, body_bytes: usize) -> Budget {
 fn record(frames: &[Bytes], budget: &Budget) -> Recording {
     let mut recorder = Recorder::default();
     recorder.expect(true, false);
-    frames.iter().for_each(|frame| recorder.record(frame, budget));
+    frames.iter().for_each(|frame| recorder.record(frame, || budget));
     recorder.finish(Ended::Complete)
 }
 
@@ -48,7 +48,7 @@ proptest! {
         let mut recorder = Recorder::default();
         for (frames, is_stream, with_marks) in bodies {
             recorder.expect(is_stream, with_marks);
-            frames.iter().for_each(|frame| recorder.record(frame, &budget));
+            frames.iter().for_each(|frame| recorder.record(frame, || &budget));
             let whole = frames.concat();
             let recording = recorder.finish(Ended::Complete);
             let held = budget.stats().bytes_held;
@@ -97,7 +97,7 @@ fn moments_are_in_the_budget() {
         let mut recorder = Recorder::default();
         recorder.expect(false, true);
         for _ in 0..2_000 {
-            recorder.record(&Bytes::from_static(b"x"), &budget);
+            recorder.record(&Bytes::from_static(b"x"), || &budget);
         }
         let recording = recorder.finish(Ended::Complete);
         assert_eq!((recording.over_budget, recording.marks.len()), (false, marks));
@@ -113,7 +113,7 @@ fn after_a_moment_that_had_no_room_none_is_noted() {
     recorder.expect(false, true);
     let frame = Bytes::from_static(b"x");
     let mut record = |frames| {
-        (0..frames).for_each(|_| recorder.record(&frame, &budget));
+        (0..frames).for_each(|_| recorder.record(&frame, || &budget));
     };
     record(16);
     let taken = 10_000 - budget.stats().bytes_held as usize;
@@ -139,7 +139,7 @@ fn a_small_block_serves_another_body_and_holds_nothing_of_the_one_before() {
     let budget = budget(10_000, 10_000);
     let mut recorder = Recorder::default();
     let mut keep = |body: &'static str| {
-        recorder.record(&Bytes::from_static(body.as_bytes()), &budget);
+        recorder.record(&Bytes::from_static(body.as_bytes()), || &budget);
         let block = recorder.open.as_ptr();
         let held = budget.stats().bytes_held;
         let recording = recorder.finish(Ended::Complete);

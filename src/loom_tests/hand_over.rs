@@ -15,8 +15,9 @@ fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
         let (capture, tap, _slot) = begin(&intake);
         let request = thread::spawn(move || tap.record_whole(&Bytes::from_static(b"ask")));
         let response = thread::spawn(move || {
-            let tap = Capture::respond(Some(capture), StatusCode::OK, &HeaderMap::new()).unwrap();
-            tap.record_whole(&Bytes::from_static(b"answer"));
+            let mut capture = capture;
+            capture.respond(StatusCode::OK, &HeaderMap::new());
+            capture.into_tap().record_whole(&Bytes::from_static(b"answer"));
         });
         request.join().unwrap();
         response.join().unwrap();
@@ -37,7 +38,9 @@ fn whoever_says_something_meanwhile_neither_loses_nor_doubles_it() {
         let (capture, tap, slot) = begin(&intake);
         let request = thread::spawn(move || drop(tap));
         let handler = thread::spawn(move || slot.set_user(User::new("u")));
-        Capture::fail(Some(capture));
+        let mut capture = capture;
+        capture.fail();
+        drop(capture);
         request.join().unwrap();
         handler.join().unwrap();
         let exchange = taken(&outlet);

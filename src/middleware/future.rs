@@ -36,25 +36,26 @@ where
         let polled = this.inner.poll(cx);
         drop(within);
         // Looked at where it is: a response is large.
-        let tap = match (&polled, &this.capture) {
-            (_, None) => None,
-            (Poll::Pending, Some(capture)) => {
-                capture.announce();
-                None
+        if let Some(capture) = this.capture {
+            match &polled {
+                Poll::Pending => capture.announce(),
+                Poll::Ready(Ok(response)) => capture.respond(response.status(), response.headers()),
+                Poll::Ready(Err(_)) => capture.fail(),
             }
-            (Poll::Ready(Ok(response)), Some(_)) => {
-                Capture::respond(this.capture.take(), response.status(), response.headers())
-            }
-            (Poll::Ready(Err(_)), Some(_)) => {
-                Capture::fail(this.capture.take());
-                None
-            }
-        };
+        }
         match polled {
             Poll::Ready(Ok(response)) => {
-                Poll::Ready(Ok(response.map(|body| ResponseBody::new(body, tap, marks_task))))
+                let (head, body) = response.into_parts();
+                let mut tap = this.capture.take().map(Capture::into_tap);
+                if let Some(tap) = &mut tap {
+                    tap.look_for_end(&body);
+                }
+                Poll::Ready(Ok(Response::from_parts(head, ResponseBody::new(body, tap, marks_task))))
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Err(error)) => {
+                *this.capture = None;
+                Poll::Ready(Err(error))
+            }
             Poll::Pending => Poll::Pending,
         }
     }

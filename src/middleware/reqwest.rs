@@ -60,7 +60,7 @@ pub(super) fn begin(
 }
 
 /// Records a body that is at hand; one that is not is recorded as it passes.
-fn record(body: &mut Option<Body>, tap: RequestTap) {
+fn record(body: &mut Option<Body>, mut tap: RequestTap) {
     let Some(whole) = body.take() else {
         // Without a body there is nothing to wait for.
         tap.record_whole(&Bytes::new());
@@ -71,6 +71,7 @@ fn record(body: &mut Option<Body>, tap: RequestTap) {
         tap.record_whole(&bytes);
         Body::from(bytes)
     } else {
+        tap.look_for_end(&whole);
         Body::wrap(RequestBody::new(whole, Some(tap)))
     });
 }
@@ -119,7 +120,9 @@ where
         Poll::Ready(match (result, this.capture.take()) {
             (Ok(response), Some(capture)) => Ok(respond(response, capture, *this.marks_task)),
             (Err(error), capture) => {
-                Capture::fail(capture);
+                if let Some(mut capture) = capture {
+                    capture.fail();
+                }
                 Err(error)
             }
             (result, None) => result,
@@ -128,12 +131,14 @@ where
 }
 
 /// The response with its body recorded. Its URL would be lost on the way: reqwest keeps it beside the parts.
-fn respond(response: Response, capture: Capture, marks_task: bool) -> Response {
+fn respond(response: Response, mut capture: Capture, marks_task: bool) -> Response {
     let url = response.url().clone();
     let (mut parts, body) = http::Response::from(response).into_parts();
-    let tap = Capture::respond(Some(capture), parts.status, &parts.headers);
+    capture.respond(parts.status, &parts.headers);
     if let Ok(with_url) = http::Response::builder().url(url).body(()) {
         parts.extensions.extend(with_url.into_parts().0.extensions);
     }
-    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, tap, marks_task))).into()
+    let mut tap = capture.into_tap();
+    tap.look_for_end(&body);
+    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, Some(tap), marks_task))).into()
 }

@@ -1,4 +1,3 @@
-use std::mem;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -60,19 +59,19 @@ where
 
     // Requests and futures are large: as few moves as can be.
     #[inline]
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let endpoint = self.tracker.endpoint(request.method(), request.uri().path());
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut head, body) = request.into_parts();
+        let endpoint = self.tracker.endpoint(&head.method, head.uri.path());
         let marks_task = endpoint.is_some() && self.tracker.marks_task();
-        let recorded = endpoint.and_then(|endpoint| {
-            let mut extensions = mem::take(request.extensions_mut());
-            let recorded = self.tracker.begin(endpoint, request.headers(), &mut extensions);
-            *request.extensions_mut() = extensions;
-            recorded
-        });
-        self.tracker.pass(request.headers_mut(), false);
-        let (capture, tap) = recorded.unzip();
-        let request = request.map(|body| RequestBody::new(body, tap));
+        let recorded =
+            endpoint.and_then(|endpoint| self.tracker.begin(endpoint, &head.headers, &mut head.extensions));
+        self.tracker.pass(&mut head.headers, false);
+        let (capture, mut tap) = recorded.unzip();
+        if let Some(tap) = &mut tap {
+            tap.look_for_end(&body);
+        }
         let _within = marks_task.then(Within::enter);
+        let request = Request::from_parts(head, RequestBody::new(body, tap));
         ResponseFuture { inner: self.inner.call(request), capture, marks_task }
     }
 }

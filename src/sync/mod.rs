@@ -6,12 +6,12 @@ mod model;
 
 #[cfg(all(test, reconify_loom))]
 pub(crate) use self::model::{
-    ArrayQueue, AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Mutex, MutexGuard, Notify, SegQueue,
+    ArrayQueue, AtomicBool, AtomicCell, AtomicU8, AtomicU64, AtomicUsize, Mutex, MutexGuard, Notify, SegQueue,
 };
 
 #[cfg(not(all(test, reconify_loom)))]
 pub(crate) use self::real::{
-    ArrayQueue, AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Mutex, MutexGuard, Notify, SegQueue,
+    ArrayQueue, AtomicBool, AtomicCell, AtomicU8, AtomicU64, AtomicUsize, Mutex, MutexGuard, Notify, SegQueue,
 };
 
 #[cfg(not(all(test, reconify_loom)))]
@@ -20,5 +20,6 @@ mod real {
     pub(crate) use std::sync::{Mutex, MutexGuard};
 
     pub(crate) use crossbeam_queue::{ArrayQueue, SegQueue};
+    pub(crate) use crossbeam_utils::atomic::AtomicCell;
     pub(crate) use tokio::sync::Notify;
 }

@@ -105,6 +105,28 @@ impl<T> SegQueue<T> {
     pub(crate) fn len(&self) -> usize {
         self.0.lock().unwrap().len()
     }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A value that is exchanged as a whole.
+#[derive(Debug, Default)]
+pub(crate) struct AtomicCell<T>(Mutex<T>);
+
+impl<T: Default> AtomicCell<T> {
+    pub(crate) fn swap(&self, value: T) -> T {
+        std::mem::replace(&mut *self.0.lock().unwrap(), value)
+    }
+
+    pub(crate) fn store(&self, value: T) {
+        drop(self.swap(value));
+    }
+
+    pub(crate) fn take(&self) -> T {
+        self.swap(T::default())
+    }
 }
 
 /// With a bound.
@@ -127,6 +149,10 @@ impl<T> ArrayQueue<T> {
 
     pub(crate) fn pop(&self) -> Option<T> {
         self.0.pop()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 }
 

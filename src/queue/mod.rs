@@ -1,23 +1,31 @@
 //! The hand-over from the callers' tasks to the worker: lock-free, bounded by the budget, and without a wake-up of a
 //! sleeping thread where a caller would wait for it.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
+mod bell;
 
+use std::convert::Infallible;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Weak};
+
+use http::HeaderMap;
 use tokio::sync::mpsc;
 
+use self::bell::Bell;
 use crate::budget::{Admission, Budget};
 use crate::config::Capturing;
 use crate::endpoint::Endpoint;
-use crate::exchange::{Answering, Exchange, Head, InFlight, Side};
+use crate::exchange::{Answering, Exchange, HandOver, InFlight, Side};
 use crate::identity::Identity;
 use crate::interaction::Interaction;
-use crate::sync::{ArrayQueue, AtomicBool, Notify, SegQueue};
+use crate::sync::{ArrayQueue, AtomicBool, SegQueue};
 
 /// How many records are kept for further exchanges: as many as end between two looks of a busy worker. With their buffers
 /// they are 2.3 MB at the most, and only if so many ended at once.
 const SPARE: usize = 256;
+
+/// How many there is place for from the start: as many as end between two looks of a worker that has much to do. Beyond that
+/// a place has to be made first.
+const READY: usize = 1_024;
 
 /// The callers' end. While a clone of it lives, the worker lives.
 #[derive(Clone, Debug)]
@@ -53,7 +61,9 @@ pub(crate) enum Item {
 /// What was handed over. It has no bound of its own: only what the budget admitted gets here.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    items: SegQueue<Handed>,
+    ready: ArrayQueue<Handed>,
+    /// What finds no place there. While there is any, the rest follows it.
+    overflow: SegQueue<Handed>,
     /// Records that the worker is done with: memory that another thread has freed costs several times as much.
     spare: ArrayQueue<Arc<InFlight>>,
     bell: Bell,
@@ -64,20 +74,14 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 enum Handed {
     Exchange(Arc<InFlight>),
-    Interaction(Admission, Box<Interaction>),
-}
-
-/// Wakes the worker, if it sleeps.
-#[derive(Debug, Default)]
-struct Bell {
-    asleep: AtomicBool,
-    notify: Notify,
+    Interaction(Box<(Admission, Interaction)>),
 }
 
 /// The two ends of a hand-over.
 pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Intake, Outlet) {
     let queue = Arc::new(Queue {
-        items: SegQueue::new(),
+        ready: ArrayQueue::new(READY),
+        overflow: SegQueue::new(),
         spare: ArrayQueue::new(SPARE),
         bell: Bell::default(),
         stopped: AtomicBool::new(false),
@@ -101,7 +105,7 @@ impl Intake {
     /// Wakes a sleeping worker. Called early in an exchange, while the caller waits for its answer anyway, so that
     /// nobody waits for it at the end: a wake-up costs microseconds, a push tens of nanoseconds.
     pub(crate) fn announce(&self) {
-        self.0.queue.bell.ring();
+        self.0.announce();
     }
 
     /// Begins an exchange, in a record that was used before if there is one.
@@ -110,33 +114,45 @@ impl Intake {
         admission: Admission,
         endpoint: Endpoint,
         identity: Identity,
-        head: Head,
-    ) -> (Arc<InFlight>, Box<Side>, Box<Answering>) {
-        if let Some(mut spare) = self.0.queue.spare.pop()
-            && let Some(in_flight) = Arc::get_mut(&mut spare)
-        {
-            in_flight.begin(admission, endpoint, identity);
-            let (request, response) = in_flight.parts(head);
-            return (spare, request, response);
-        }
-        let mut in_flight = InFlight::new(admission, endpoint, identity);
-        let (request, response) = in_flight.parts(head);
-        (Arc::new(in_flight), request, response)
-    }
-
-    /// Hands an exchange over that has ended.
-    pub(crate) fn hand_over(&self, exchange: Arc<InFlight>) {
-        self.0.queue.push(Handed::Exchange(exchange));
+        headers: &HeaderMap,
+    ) -> (Weak<InFlight>, Box<Side>, Box<Answering>) {
+        let in_flight = 'begun: {
+            if let Some(mut spare) = self.0.queue.spare.pop()
+                && let Some(in_flight) = Arc::get_mut(&mut spare)
+            {
+                in_flight.begin(admission, endpoint, identity);
+                break 'begun spare;
+            }
+            Arc::new(InFlight::new(admission, endpoint, identity))
+        };
+        let weak = Arc::downgrade(&in_flight);
+        let (request, response) = in_flight.parts(headers, Arc::clone(&self.0) as _);
+        (weak, request, response)
     }
 
     /// Hands over what is reported by hand.
     pub(crate) fn report(&self, admission: Admission, interaction: Interaction) {
-        self.0.queue.push(Handed::Interaction(admission, Box::new(interaction)));
+        self.0.queue.push(Handed::Interaction(Box::new((admission, interaction))));
     }
 
     /// Says that there is no worker: from now on everything is dropped.
     pub(crate) fn stop(&self) {
         stop(&self.0.budget, &self.0.queue);
+    }
+}
+
+impl HandOver for Ends {
+    #[inline]
+    fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    fn announce(&self) {
+        self.queue.bell.ring();
+    }
+
+    fn hand_over(&self, exchange: Arc<InFlight>) {
+        self.queue.push(Handed::Exchange(exchange));
     }
 }
 
@@ -162,7 +178,10 @@ fn stop(budget: &Budget, queue: &Queue) {
 
 impl Queue {
     fn push(&self, handed: Handed) {
-        self.items.push(handed);
+        let left = if self.overflow.is_empty() { self.ready.push(handed).err() } else { Some(handed) };
+        if let Some(handed) = left {
+            self.push_over(handed);
+        }
         // A worker drains once more after it has stopped: either it sees this, or it is seen here that nobody
         // will.
         if self.stopped.load(SeqCst) {
@@ -170,11 +189,18 @@ impl Queue {
         }
     }
 
+    #[cold]
+    #[inline(never)]
+    fn push_over(&self, handed: Handed) {
+        self.overflow.push(handed);
+    }
+
     pub(crate) fn pop(&self) -> Option<Item> {
         loop {
-            match self.items.pop()? {
-                Handed::Interaction(admission, interaction) => {
-                    return Some(Item::Interaction(admission, interaction));
+            match self.next()? {
+                Handed::Interaction(reported) => {
+                    let (admission, interaction) = *reported;
+                    return Some(Item::Interaction(admission, interaction.into()));
                 }
                 Handed::Exchange(mut in_flight) => {
                     let exchange = in_flight.land();
@@ -191,12 +217,18 @@ impl Queue {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.items.len()
+    fn next(&self) -> Option<Handed> {
+        self.ready.pop().or_else(|| self.overflow.pop())
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.ready.len() + self.overflow.len()
+    }
+
+    #[cold]
+    #[inline(never)]
     fn drain(&self) {
-        while self.items.pop().is_some() {}
+        while self.next().is_some() {}
     }
 
     /// Returns when somebody announced an exchange; at once, if `is_idle` finds that there is one already.
@@ -213,23 +245,33 @@ impl Queue {
     }
 }
 
-impl Bell {
-    fn ring(&self) {
-        if self.asleep.load(SeqCst) && self.asleep.swap(false, SeqCst) {
-            self.notify.notify_one();
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::interaction::InteractionKind;
 
-    fn fall_asleep(&self) -> impl Drop + '_ {
-        struct WakeUp<'a>(&'a Bell);
-
-        impl Drop for WakeUp<'_> {
-            fn drop(&mut self) {
-                self.0.asleep.store(false, SeqCst);
+    #[test]
+    fn what_finds_no_place_is_taken_in_the_order_in_which_it_came() {
+        let limits = Limits { items: usize::MAX, bytes: 1_000, body_bytes: 1_000 };
+        let (intake, outlet) = channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let hand_over = |numbers: std::ops::Range<usize>| {
+            for number in numbers {
+                let interaction = Interaction::new(InteractionKind::Chat, &number, &()).unwrap();
+                intake.report(intake.budget().admit().unwrap(), interaction);
             }
-        }
-
-        self.asleep.store(true, SeqCst);
-        WakeUp(self)
+        };
+        let take = || match outlet.queue.pop() {
+            Some(Item::Interaction(_, interaction)) => Some(interaction.request().to_string()),
+            Some(other) => panic!("{other:?} was not reported by hand"),
+            None => None,
+        };
+        hand_over(0..READY + 100);
+        assert_eq!(outlet.queue.len(), READY + 100);
+        let first: Vec<_> = (0..50).filter_map(|_| take()).collect();
+        hand_over(READY + 100..READY + 200);
+        let all: Vec<_> = first.into_iter().chain(std::iter::from_fn(take)).collect();
+        assert_eq!(all, (0..READY + 200).map(|number| number.to_string()).collect::<Vec<_>>());
+        assert_eq!(outlet.queue.len(), 0);
     }
 }
