@@ -122,10 +122,12 @@ impl Endpoint {
     }
 
     /// The endpoint that has this path, under any prefix.
+    #[inline]
     fn known(path: &str) -> Option<Self> {
         // Most other paths end in other letters. Each name is compared by itself: its length is known, then.
-        match path.as_bytes() {
-            [.., b'n', b's'] => {
+        let ending = path.as_bytes().last_chunk()?;
+        match u16::from_ne_bytes(*ending) {
+            NS => {
                 if let Some(prefix) = path.strip_suffix("/completions") {
                     return Some(if prefix.ends_with("/chat") { Self::Chat } else { Self::Completion });
                 }
@@ -135,17 +137,25 @@ impl Endpoint {
                     .or_else(|| path.ends_with("/audio/transcriptions").then_some(Self::Transcription))
                     .or_else(|| path.ends_with("/audio/translations").then_some(Self::Translation))
             }
-            [.., b'e', b's'] => path.ends_with("/responses").then_some(Self::Responses),
-            [.., b't', b's'] => path.ends_with("/images/edits").then_some(Self::ImageEdit),
-            [.., b'g', b's'] => path.ends_with("/embeddings").then_some(Self::Embedding),
-            [.., b'c', b'h'] => path.ends_with("/audio/speech").then_some(Self::Speech),
+            ES => path.ends_with("/responses").then_some(Self::Responses),
+            TS => path.ends_with("/images/edits").then_some(Self::ImageEdit),
+            GS => path.ends_with("/embeddings").then_some(Self::Embedding),
+            CH => path.ends_with("/audio/speech").then_some(Self::Speech),
             _ => None,
         }
     }
 }
 
+/// The last two letters of the known paths, as a number.
+const NS: u16 = u16::from_ne_bytes(*b"ns");
+const ES: u16 = u16::from_ne_bytes(*b"es");
+const TS: u16 = u16::from_ne_bytes(*b"ts");
+const GS: u16 = u16::from_ne_bytes(*b"gs");
+const CH: u16 = u16::from_ne_bytes(*b"ch");
+
 impl Endpoints {
     /// The endpoint that a request addresses, if it is one that is captured.
+    #[inline]
     pub(crate) fn of(&self, method: &Method, path: &str) -> Option<Endpoint> {
         if method != Method::POST {
             return None;

@@ -8,12 +8,9 @@ use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
 use crate::queue::Intake;
 use crate::stats::WithholdReason;
 
-/// The response's side of an exchange, until there is a response.
-#[derive(Debug)]
-pub(crate) struct Capture {
-    tap: ResponseTap,
-    with_metadata: bool,
-}
+/// The response's side of an exchange, until there is a response. Empty where nothing is recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Capture(ResponseTap);
 
 impl Capture {
     /// Begins to record an exchange, unless it is not to be reported, an outer layer records it already, or the budget
@@ -23,16 +20,16 @@ impl Capture {
         endpoint: Endpoint,
         headers: &HeaderMap,
         extensions: &mut Extensions,
-    ) -> Option<(Self, RequestTap)> {
+    ) -> (Self, RequestTap) {
         let capturing = intake.capturing();
         if let Some(slot) = extensions.get::<IdentitySlot>().filter(|slot| slot.is_taken()) {
             // The outer layer has not seen what was asked for since.
             let omission = Identity::of(extensions).omission;
             slot.set(Identity { omission, ..Identity::default() });
-            return None;
+            return Default::default();
         }
         if capturing.outermost_only && is_within() {
-            return None;
+            return Default::default();
         }
         let identity = identity_of(extensions, headers, capturing);
         let admission = match identity.omission {
@@ -44,39 +41,43 @@ impl Capture {
         };
         let Some(admission) = admission else {
             extensions.insert(IdentitySlot::settled());
-            return None;
+            return Default::default();
         };
         let (exchange, request, response) = intake.begin(admission, endpoint, identity, headers);
         // Held weakly: whoever keeps the extensions does not keep the exchange from being handed over.
         extensions.insert(IdentitySlot::of(exchange));
-        let capture = Self { tap: ResponseTap::new(response), with_metadata: capturing.metadata };
-        Some((capture, RequestTap::new(request)))
+        (Self(ResponseTap::new(response)), RequestTap::new(request))
     }
 
     /// Sees to it that the worker is awake when the exchange ends. The inner service has done what it can for now: whoever
     /// waits, waits for something slower than this.
     pub(crate) fn announce(&self) {
-        self.tap.announce();
+        self.0.announce();
     }
 
     /// There is a response, whose body is [to be recorded](Self::into_tap).
     #[inline(never)]
     pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.tap.announce();
-        self.tap.respond(status, headers, self.with_metadata);
+        self.0.announce();
+        self.0.respond(status, headers);
     }
 
     /// There is an error instead of a response.
     #[cold]
     pub(crate) fn fail(&mut self) {
-        self.tap.announce();
-        self.tap.fail();
+        self.0.announce();
+        self.0.fail();
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Records the body of the response.
     #[inline(always)]
     pub(crate) fn into_tap(self) -> ResponseTap {
-        self.tap
+        self.0
     }
 }
 
@@ -123,8 +124,8 @@ mod tests {
         let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), Capturing::default());
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
-        let begun = Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
-        let (capture, tap) = begun.unwrap();
+        let (capture, tap) =
+            Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
         capture.announce();
         assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
@@ -140,8 +141,7 @@ mod tests {
         body: &'static [u8],
         say: impl FnOnce(IdentitySlot),
     ) -> Exchange {
-        let begun = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
-        let (mut capture, tap) = begun.unwrap();
+        let (mut capture, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
         say(extensions.remove().unwrap());
         tap.record_whole(&Bytes::from_static(body));
         match body {

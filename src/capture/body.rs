@@ -6,7 +6,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::nested::Within;
-use super::tap::{RequestTap, ResponseTap, Tap};
+use super::tap::{RequestTap, ResponseTap};
 
 pin_project! {
     /// The body of a request on its way to the inner service.
@@ -16,7 +16,7 @@ pin_project! {
     pub struct RequestBody<B> {
         #[pin]
         inner: B,
-        tap: Option<RequestTap>,
+        tap: RequestTap,
     }
 }
 
@@ -28,7 +28,7 @@ pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         inner: B,
-        tap: Option<ResponseTap>,
+        tap: ResponseTap,
         // What makes the body is a part of handling the exchange, and to be known as that.
         marks_task: bool,
     }
@@ -36,14 +36,14 @@ pin_project! {
 
 impl<B: Body<Data = Bytes>> RequestBody<B> {
     #[inline]
-    pub(crate) fn new(inner: B, tap: Option<RequestTap>) -> Self {
+    pub(crate) fn new(inner: B, tap: RequestTap) -> Self {
         Self { inner, tap }
     }
 }
 
 impl<B: Body<Data = Bytes>> ResponseBody<B> {
     #[inline]
-    pub(crate) fn new(inner: B, tap: Option<ResponseTap>, marks_task: bool) -> Self {
+    pub(crate) fn new(inner: B, tap: ResponseTap, marks_task: bool) -> Self {
         Self { inner, tap, marks_task }
     }
 
@@ -55,7 +55,7 @@ impl<B: Body<Data = Bytes>> ResponseBody<B> {
         let mut this = self.project();
         let _within = Within::enter();
         let polled = this.inner.as_mut().poll_frame(cx);
-        Tap::observe(this.tap, &*this.inner, polled)
+        this.tap.observe(&*this.inner, polled)
     }
 }
 
@@ -69,7 +69,7 @@ impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
         let polled = this.inner.as_mut().poll_frame(cx);
-        Tap::observe(this.tap, &*this.inner, polled)
+        this.tap.observe(&*this.inner, polled)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -94,7 +94,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         }
         let mut this = self.project();
         let polled = this.inner.as_mut().poll_frame(cx);
-        Tap::observe(this.tap, &*this.inner, polled)
+        this.tap.observe(&*this.inner, polled)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -10,13 +10,10 @@ use crate::identity::Identity;
 
 /// Records a part of an exchange: its request body, or whatever stands for its response, which is the future, then the
 /// response body. Either may outlive the other, on another thread. As it is dropped, its part ends; the last one hands
-/// the exchange over.
+/// the exchange over. Where there is nothing to be recorded, it is empty.
 ///
 /// It is small, because requests are moved a lot.
-pub(crate) struct Tap<P: Part>(
-    /// `None` once it has ended.
-    Option<Box<P>>,
-);
+pub(crate) struct Tap<P: Part>(Option<Box<P>>);
 
 /// What polling a body gives.
 type Polled<B> = Poll<Option<Result<Frame<Bytes>, <B as Body>::Error>>>;
@@ -29,34 +26,35 @@ impl<P: Part> Tap<P> {
         Self(Some(part))
     }
 
-    /// Takes note of what polling `body` gave, and passes it on. The end of the body takes the tap.
     #[inline(always)]
-    pub(super) fn observe<B: Body<Data = Bytes>>(
-        tap: &mut Option<Self>,
-        body: &B,
-        polled: Polled<B>,
-    ) -> Polled<B> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Takes note of what polling `body` gave, and passes it on. The end of the body empties the tap.
+    #[inline(always)]
+    pub(super) fn observe<B: Body<Data = Bytes>>(&mut self, body: &B, polled: Polled<B>) -> Polled<B> {
         match polled {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match frame.into_data() {
                 Ok(data) => {
-                    if let Some(this) = tap {
-                        this.record(&data);
-                        this.look_for_end(body);
+                    if let Some(part) = &mut self.0 {
+                        part.side().record(&data);
+                        if body.is_end_stream() {
+                            part.side().end_as(Ended::Complete);
+                        }
                     }
                     // Made anew: a frame has room for trailers, and its data is a third of what there were to move.
                     Frame::data(data)
                 }
                 Err(frame) => {
-                    if let Some(this) = tap {
-                        this.look_for_end(body);
-                    }
+                    self.look_for_end(body);
                     frame
                 }
             }))),
             Poll::Ready(item) => {
-                if let Some(this) = tap {
-                    this.end_as(if item.is_some() { Ended::Broken } else { Ended::Complete });
-                    *tap = None;
+                if !self.is_empty() {
+                    self.end_as(if item.is_some() { Ended::Broken } else { Ended::Complete });
+                    *self = Self::default();
                 }
                 Poll::Ready(item)
             }
@@ -67,7 +65,7 @@ impl<P: Part> Tap<P> {
     /// A body may be known to be at its end without ever being polled to it: servers stop at the last byte.
     #[inline(always)]
     pub(crate) fn look_for_end(&mut self, body: &impl Body) {
-        if body.is_end_stream() {
+        if !self.is_empty() && body.is_end_stream() {
             self.end_as(Ended::Complete);
         }
     }
@@ -101,9 +99,9 @@ impl ResponseTap {
         part.announce(Identity::around);
     }
 
-    pub(super) fn respond(&mut self, status: StatusCode, headers: &HeaderMap, with_metadata: bool) {
+    pub(super) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
         if let Some(part) = &mut self.0 {
-            part.respond(status, headers, with_metadata);
+            part.respond(status, headers);
         }
     }
 
@@ -114,10 +112,22 @@ impl ResponseTap {
     }
 }
 
+#[inline(never)]
+fn end_part<P: Part>(part: Box<P>) {
+    end(part);
+}
+
+impl<P: Part> Default for Tap<P> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
 impl<P: Part> Drop for Tap<P> {
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(part) = self.0.take() {
-            end(part);
+            end_part(part);
         }
     }
 }

@@ -75,17 +75,18 @@ impl InFlight {
         }
     }
 
-    /// Gives its parts away, to be recorded. The last of them that ends goes `out` with it.
+    /// Gives its parts away, to be recorded, with moments and ids if asked for. The last of them that ends goes `out` with it.
     #[inline(always)]
     pub(crate) fn parts(
         self: Arc<Self>,
         headers: &HeaderMap,
+        with_metadata: bool,
         out: Arc<dyn HandOver>,
     ) -> (Box<Side>, Box<Answering>) {
         let mut request = self.request.take().unwrap_or_default();
         let mut response = self.response.take().unwrap_or_default();
         request.begin(headers, Way { exchange: Arc::clone(&self), out: Arc::clone(&out) });
-        response.begin(Way { exchange: self, out });
+        response.begin(Way { exchange: self, out }, with_metadata);
         (request, response)
     }
 

@@ -55,6 +55,8 @@ pub(crate) struct Answering {
     given: Given,
     request_id: Option<Box<str>>,
     finished: Option<Instant>,
+    /// Moments and ids are to be noted.
+    with_metadata: bool,
 }
 
 #[derive(Debug, Default)]
@@ -111,7 +113,8 @@ impl Side {
 
 impl Answering {
     #[inline(always)]
-    pub(super) fn begin(&mut self, way: Way) {
+    pub(super) fn begin(&mut self, way: Way, with_metadata: bool) {
+        self.with_metadata = with_metadata;
         self.side.way = Some(way);
     }
 
@@ -128,11 +131,11 @@ impl Answering {
     }
 
     /// There is a response.
-    pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap, with_metadata: bool) {
+    pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.given = Given::Response(status);
         self.side.head.read(headers);
-        self.side.recorder.expect(self.side.head.media_type == MediaType::EventStream, with_metadata);
-        if with_metadata {
+        self.side.recorder.expect(self.side.head.media_type == MediaType::EventStream, self.with_metadata);
+        if self.with_metadata {
             self.request_id = request_id(headers);
         }
     }
@@ -144,7 +147,7 @@ impl Answering {
 
     /// What was given, and when its last byte was.
     pub(super) fn take(&mut self) -> (Answer, Option<Instant>) {
-        let Self { side, given, request_id, finished } = self;
+        let Self { side, given, request_id, finished, .. } = self;
         let (message, request_id) = (side.take(), request_id.take());
         let answer = match mem::take(given) {
             Given::Nothing => Answer::None,

@@ -49,7 +49,7 @@ fn ends() -> (Intake, Outlet) {
 
 fn begin(intake: &Intake) -> (Capture, RequestTap, IdentitySlot) {
     let mut extensions = Extensions::new();
-    let (capture, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions).unwrap();
+    let (capture, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
     (capture, tap, extensions.remove().unwrap())
 }
 

@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -16,7 +17,7 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         pub(super) inner: F,
-        pub(super) capture: Option<Capture>,
+        pub(super) capture: Capture,
         pub(super) marks_task: bool,
     }
 }
@@ -36,24 +37,22 @@ where
         let polled = this.inner.poll(cx);
         drop(within);
         // Looked at where it is: a response is large.
-        if let Some(capture) = this.capture {
+        if !this.capture.is_empty() {
             match &polled {
-                Poll::Pending => capture.announce(),
-                Poll::Ready(Ok(response)) => capture.respond(response.status(), response.headers()),
-                Poll::Ready(Err(_)) => capture.fail(),
+                Poll::Pending => this.capture.announce(),
+                Poll::Ready(Ok(response)) => this.capture.respond(response.status(), response.headers()),
+                Poll::Ready(Err(_)) => this.capture.fail(),
             }
         }
         match polled {
             Poll::Ready(Ok(response)) => {
                 let (head, body) = response.into_parts();
-                let mut tap = this.capture.take().map(Capture::into_tap);
-                if let Some(tap) = &mut tap {
-                    tap.look_for_end(&body);
-                }
+                let mut tap = mem::take(this.capture).into_tap();
+                tap.look_for_end(&body);
                 Poll::Ready(Ok(Response::from_parts(head, ResponseBody::new(body, tap, marks_task))))
             }
             Poll::Ready(Err(error)) => {
-                *this.capture = None;
+                *this.capture = Capture::default();
                 Poll::Ready(Err(error))
             }
             Poll::Pending => Poll::Pending,

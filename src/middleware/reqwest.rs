@@ -1,6 +1,7 @@
 //! Around a reqwest client: the layer on the way out.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
@@ -45,17 +46,16 @@ pub(super) fn begin(
     tracker: &Tracker,
     request: &mut Request,
     extensions: &mut Extensions,
-) -> (Option<Capture>, bool) {
+) -> (Capture, bool) {
     let Some(endpoint) = tracker.endpoint(request.method(), request.url().path()) else {
         tracker.pass(request.headers_mut(), true);
-        return (None, false);
+        return (Capture::default(), false);
     };
-    let recorded = tracker.begin(endpoint, request.headers(), extensions);
+    let (capture, tap) = tracker.begin(endpoint, request.headers(), extensions);
     tracker.pass(request.headers_mut(), true);
-    let capture = recorded.map(|(capture, tap)| {
+    if !tap.is_empty() {
         record(request.body_mut(), tap);
-        capture
-    });
+    }
     (capture, tracker.marks_task())
 }
 
@@ -72,7 +72,7 @@ fn record(body: &mut Option<Body>, mut tap: RequestTap) {
         Body::from(bytes)
     } else {
         tap.look_for_end(&whole);
-        Body::wrap(RequestBody::new(whole, Some(tap)))
+        Body::wrap(RequestBody::new(whole, tap))
     });
 }
 
@@ -91,13 +91,13 @@ pin_project! {
     pub struct ReqwestFuture<F> {
         #[pin]
         inner: F,
-        capture: Option<Capture>,
+        capture: Capture,
         marks_task: bool,
     }
 }
 
 impl<F> ReqwestFuture<F> {
-    pub(super) fn new(inner: F, capture: Option<Capture>, marks_task: bool) -> Self {
+    pub(super) fn new(inner: F, capture: Capture, marks_task: bool) -> Self {
         Self { inner, capture, marks_task }
     }
 }
@@ -114,18 +114,17 @@ where
         let polled = this.inner.poll(cx);
         drop(within);
         if polled.is_pending() {
-            this.capture.iter().for_each(Capture::announce);
+            this.capture.announce();
         }
         let result = ready!(polled);
-        Poll::Ready(match (result, this.capture.take()) {
-            (Ok(response), Some(capture)) => Ok(respond(response, capture, *this.marks_task)),
-            (Err(error), capture) => {
-                if let Some(mut capture) = capture {
-                    capture.fail();
-                }
+        let mut capture = mem::take(this.capture);
+        Poll::Ready(match result {
+            Ok(response) if capture.is_empty() => Ok(response),
+            Ok(response) => Ok(respond(response, capture, *this.marks_task)),
+            Err(error) => {
+                capture.fail();
                 Err(error)
             }
-            (result, None) => result,
         })
     }
 }
@@ -140,5 +139,5 @@ fn respond(response: Response, mut capture: Capture, marks_task: bool) -> Respon
     }
     let mut tap = capture.into_tap();
     tap.look_for_end(&body);
-    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, Some(tap), marks_task))).into()
+    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, tap, marks_task))).into()
 }

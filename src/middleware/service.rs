@@ -63,15 +63,14 @@ where
         let (mut head, body) = request.into_parts();
         let endpoint = self.tracker.endpoint(&head.method, head.uri.path());
         let marks_task = endpoint.is_some() && self.tracker.marks_task();
-        let recorded =
-            endpoint.and_then(|endpoint| self.tracker.begin(endpoint, &head.headers, &mut head.extensions));
+        let (capture, mut tap) = match endpoint {
+            Some(endpoint) => self.tracker.begin(endpoint, &head.headers, &mut head.extensions),
+            None => Default::default(),
+        };
         self.tracker.pass(&mut head.headers, false);
-        let (capture, mut tap) = recorded.unzip();
-        if let Some(tap) = &mut tap {
-            tap.look_for_end(&body);
-        }
+        tap.look_for_end(&body);
         let _within = marks_task.then(Within::enter);
-        let request = Request::from_parts(head, RequestBody::new(body, tap));
-        ResponseFuture { inner: self.inner.call(request), capture, marks_task }
+        let inner = self.inner.call(Request::from_parts(head, RequestBody::new(body, tap)));
+        ResponseFuture { inner, capture, marks_task }
     }
 }

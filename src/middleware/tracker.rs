@@ -31,16 +31,18 @@ impl Tracker {
         self.0.endpoints.of(method, path)
     }
 
-    /// Begins to record a request, unless it is not to be recorded.
+    /// Begins to record a request, unless it is not to be recorded: then both are empty.
     #[inline(never)]
     pub(super) fn begin(
         &self,
         endpoint: Endpoint,
         headers: &HeaderMap,
         extensions: &mut Extensions,
-    ) -> Option<(Capture, RequestTap)> {
-        let intake = self.0.intake.as_ref()?;
-        Capture::begin(intake, endpoint, headers, extensions)
+    ) -> (Capture, RequestTap) {
+        match &self.0.intake {
+            Some(intake) => Capture::begin(intake, endpoint, headers, extensions),
+            None => Default::default(),
+        }
     }
 
     /// Whether what handles a recognised request is to be known as that.

@@ -126,7 +126,8 @@ impl Intake {
             Arc::new(InFlight::new(admission, endpoint, identity))
         };
         let weak = Arc::downgrade(&in_flight);
-        let (request, response) = in_flight.parts(headers, Arc::clone(&self.0) as _);
+        let (request, response) =
+            in_flight.parts(headers, self.0.capturing.metadata, Arc::clone(&self.0) as _);
         (weak, request, response)
     }
 
