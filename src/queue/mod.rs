@@ -175,6 +175,8 @@ fn stop(budget: &Budget, queue: &Queue) {
     budget.close();
     queue.stopped.store(true, SeqCst);
     queue.drain();
+    // No exchange begins any more that could use them.
+    while queue.spare.pop().is_some() {}
 }
 
 impl Queue {
@@ -250,7 +252,24 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::config::Limits;
+    use crate::exchange::end;
     use crate::interaction::InteractionKind;
+
+    #[test]
+    fn no_record_of_an_exchange_is_kept_once_the_worker_has_stopped() {
+        let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
+        let (intake, outlet) = channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let admission = intake.budget().admit().unwrap();
+        let (_, request, response) =
+            intake.begin(admission, Endpoint::Chat, Identity::new(), &HeaderMap::new());
+        end(request);
+        end(response);
+        assert!(outlet.queue.pop().is_some());
+        let spare = outlet.queue.spare.pop();
+        assert!(outlet.queue.spare.push(spare.unwrap()).is_ok(), "one is kept meanwhile");
+        drop(outlet);
+        assert!(intake.0.queue.spare.pop().is_none());
+    }
 
     #[test]
     fn what_finds_no_place_is_taken_in_the_order_in_which_it_came() {
