@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::config::Reporting;
 use crate::endpoint::Endpoint;
 use crate::identity::{Tags, User};
-use crate::interaction::{Body, Image, Interaction, InteractionKind};
+use crate::interaction::{Image, Interaction, InteractionKind};
 use crate::outcome::Outcome;
 
 /// The version of Reconify's REST API that the reports are written for.
@@ -50,6 +50,7 @@ struct Upload<'a> {
     format: &'static str,
 }
 
+/// All that stands before the request.
 #[derive(Serialize)]
 struct Payload<'a> {
     reconify: Envelope,
@@ -58,10 +59,6 @@ struct Payload<'a> {
     #[serde(rename = "sessionTimeout")]
     session_timeout: Option<u32>,
     user: UserObject<'a>,
-    request: &'a Body,
-    response: &'a Body,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<Metadata<'a>>,
 }
 
 #[derive(Serialize)]
@@ -122,12 +119,21 @@ impl Report {
                 .user()
                 .filter(|user| user.is_known())
                 .map_or(UserObject::Unknown {}, UserObject::Known),
-            request: &interaction.request,
-            response: &interaction.response,
-            metadata: reporting.metadata.then(|| Metadata::of(id, interaction)),
         };
-        let mut json = Vec::with_capacity(512 + interaction.request.len() + interaction.response.len());
+        let Interaction { request, response, .. } = interaction;
+        let mut json = Vec::with_capacity(512 + request.len() + response.len());
         serde_json::to_writer(&mut json, &payload)?;
+        // Its closing brace. Request and response are text already: they are copied once, and not looked at again.
+        json.pop();
+        json.extend_from_slice(br#","request":"#);
+        request.write(&mut json)?;
+        json.extend_from_slice(br#","response":"#);
+        response.write(&mut json)?;
+        if reporting.metadata {
+            json.extend_from_slice(br#","metadata":"#);
+            serde_json::to_writer(&mut json, &Metadata::of(id, interaction))?;
+        }
+        json.push(b'}');
         Ok(Self { id, json: json.into(), keys_at, is_upload: false })
     }
 

@@ -24,7 +24,7 @@ pub(crate) enum MediaType {
 
 impl Head {
     /// One pass over the headers: comparing names costs less than three look-ups do.
-    pub(super) fn read(&mut self, headers: &HeaderMap) {
+    pub(crate) fn read(&mut self, headers: &HeaderMap) {
         let (mut content_type, mut length, mut is_encoded) = (None, None, false);
         for (name, value) in headers {
             if name == header::CONTENT_TYPE {

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -14,11 +14,14 @@ pub(crate) struct Body {
     whole_len: Option<usize>,
 }
 
-#[derive(Clone)]
-enum Text {
+/// One JSON value, as text.
+#[derive(Clone, Debug)]
+pub(crate) enum Text {
     Own(Box<RawValue>),
     /// A copy costs nothing.
     Shared(Arc<RawValue>),
+    /// As it was received, and checked.
+    Received(Bytes),
 }
 
 impl Body {
@@ -26,13 +29,27 @@ impl Body {
     pub(crate) fn text(&self) -> Cow<'_, str> {
         match &self.tree {
             Some(tree) => tree.to_string().into(),
-            None => self.text.raw().get().into(),
+            None => self.text.get().into(),
         }
     }
 
     /// How long the JSON text is.
     pub(crate) fn len(&self) -> usize {
-        self.text().len()
+        match &self.tree {
+            Some(tree) => tree.to_string().len(),
+            None => self.text.bytes().len(),
+        }
+    }
+
+    /// Appends the JSON text.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        match &self.tree {
+            Some(tree) => serde_json::to_writer(out, tree),
+            None => {
+                out.extend_from_slice(self.text.bytes());
+                Ok(())
+            }
+        }
     }
 
     /// How long the JSON text was before its content was left out.
@@ -48,10 +65,7 @@ impl Body {
     /// Changes the text.
     pub(crate) fn change(&mut self, change: impl FnOnce(Box<RawValue>) -> Box<RawValue>) {
         let tree = self.tree.take().and_then(|tree| to_raw_value(&tree).ok());
-        let raw = tree.unwrap_or_else(|| match &mut self.text {
-            Text::Own(raw) => std::mem::take(raw),
-            Text::Shared(raw) => (**raw).to_owned(),
-        });
+        let raw = tree.unwrap_or_else(|| std::mem::take(&mut self.text).into_raw());
         self.text = Text::Own(change(raw));
     }
 
@@ -64,7 +78,7 @@ impl Body {
 
     /// A tree that can be changed; of what stands in its place, where no tree can hold it.
     pub(super) fn tree_or(&mut self, stand_in: impl FnOnce(&str) -> Box<RawValue>) -> &mut Value {
-        let text = self.text.raw().get();
+        let text = self.text.get();
         self.tree.get_or_insert_with(|| {
             serde_json::from_str(text)
                 .or_else(|_| serde_json::from_str(stand_in(text).get()))
@@ -73,26 +87,54 @@ impl Body {
     }
 }
 
+impl From<Text> for Body {
+    fn from(text: Text) -> Self {
+        Self { text, tree: None, whole_len: None }
+    }
+}
+
 impl From<Box<RawValue>> for Body {
     fn from(raw: Box<RawValue>) -> Self {
-        Self { text: Text::Own(raw), tree: None, whole_len: None }
+        Text::Own(raw).into()
     }
 }
 
 impl Text {
-    fn raw(&self) -> &RawValue {
+    pub(crate) fn get(&self) -> &str {
+        match self {
+            Self::Own(raw) => raw.get(),
+            Self::Shared(raw) => raw.get(),
+            Self::Received(bytes) => str::from_utf8(bytes).unwrap_or("null"),
+        }
+    }
+
+    pub(crate) fn raw(&self) -> Cow<'_, RawValue> {
+        match self {
+            Self::Own(raw) => Cow::Borrowed(raw),
+            Self::Shared(raw) => Cow::Borrowed(raw),
+            Self::Received(bytes) => Cow::Owned(serde_json::from_slice(bytes).unwrap_or_default()),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Own(raw) => raw.get().as_bytes(),
+            Self::Shared(raw) => raw.get().as_bytes(),
+            Self::Received(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn into_raw(self) -> Box<RawValue> {
         match self {
             Self::Own(raw) => raw,
-            Self::Shared(raw) => raw,
+            Self::Shared(raw) => (*raw).to_owned(),
+            Self::Received(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
         }
     }
 }
 
-impl Serialize for Body {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match &self.tree {
-            Some(tree) => tree.serialize(serializer),
-            None => self.text.raw().serialize(serializer),
-        }
+impl Default for Text {
+    fn default() -> Self {
+        Self::Own(Box::default())
     }
 }

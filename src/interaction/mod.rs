@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-pub(crate) use self::body::Body;
+pub(crate) use self::body::{Body, Text};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};

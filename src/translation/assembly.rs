@@ -29,6 +29,22 @@ impl<'a> Assembly<'a> {
         Self { progress: Progress::default(), parts }
     }
 
+    /// The same for a chat or completion, of which every event is taken in by itself.
+    #[cfg(test)]
+    pub(super) fn without_patterns() -> Self {
+        let parts = Parts::Chunks(stream::Assembly::without_patterns());
+        Self { progress: Progress::default(), parts }
+    }
+
+    /// How many events are taken in as they come.
+    #[cfg(test)]
+    pub(super) fn is_alike(&mut self, data: &[u8]) -> bool {
+        match &mut self.parts {
+            Parts::Chunks(chunks) => chunks.add_alike(data),
+            _ => false,
+        }
+    }
+
     /// Takes in one event.
     pub(super) fn add(&mut self, name: &'a [u8], data: &'a [u8]) {
         // Some servers keep connections alive with events of nothing.
@@ -40,13 +56,18 @@ impl<'a> Assembly<'a> {
             return;
         }
         self.progress.chunks += 1;
+        if let Parts::Chunks(chunks) = &mut self.parts
+            && chunks.add_alike(data)
+        {
+            return;
+        }
         let Some(chunk) = json::parse(data).and_then(|raw| Chunk::of(name, raw)) else {
             self.progress.skipped += 1;
             return;
         };
         self.progress.has_error |= chunk.error().is_some();
         match &mut self.parts {
-            Parts::Chunks(chunks) => chunks.add(chunk, &mut self.progress),
+            Parts::Chunks(chunks) => chunks.add(data, chunk, &mut self.progress),
             Parts::Response(response) => response.add(&chunk, &mut self.progress),
             Parts::Images(images) => images.add(chunk, &mut self.progress),
             Parts::Audio(audio) => audio.add(chunk, &mut self.progress),

@@ -54,6 +54,15 @@ impl<'a> Choice<'a> {
         }
     }
 
+    /// Adds a piece of text to one that is there already.
+    pub(super) fn append(&mut self, is_delta: bool, key: Cow<'a, str>, piece: &str) {
+        let fields = match &mut self.message {
+            Some(message) if is_delta => &mut message.fields,
+            _ => &mut self.fields,
+        };
+        merge::append_piece(fields, key, piece);
+    }
+
     /// Whether it is a chat's. Some servers send the text of a completion as a delta too.
     pub(super) fn is_chat(&self, endpoint: Endpoint) -> bool {
         self.message.is_some() && !(endpoint == Endpoint::Completion && self.fields.contains("text"))

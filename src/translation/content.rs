@@ -13,9 +13,10 @@ use super::decode::{Decoded, decode};
 use super::json::{self, Fields, Node};
 use super::multipart;
 use super::responses::{self, Chat};
-use super::sse::{Event, Events, looks_like_events};
+use super::sse::{Events, looks_like_events};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Head, Mark, MediaType, Message};
+use crate::interaction::Text;
 use crate::stats::Losses;
 
 /// How the bodies of an exchange are read.
@@ -31,7 +32,7 @@ pub(super) struct Reading {
 /// One side of an exchange.
 #[derive(Debug)]
 pub(super) struct Content {
-    pub(super) json: Box<RawValue>,
+    pub(super) json: Text,
     /// What else there is to say of an event stream.
     pub(super) stream: Option<Stream>,
     pub(super) losses: Losses,
@@ -52,7 +53,7 @@ pub(super) struct Stream {
 }
 
 /// A body that can be read.
-struct Text {
+struct Read {
     head: Head,
     bytes: Bytes,
     /// How many bytes crossed the wire.
@@ -75,7 +76,7 @@ pub(super) fn of_request(reading: &Reading, message: Message) -> Content {
         endpoint if endpoint.is_image() => Some(("prompt", "\"\"")),
         _ => None,
     };
-    let text = Text::of(message, reading.limit);
+    let text = Read::of(message, reading.limit);
     if let MediaType::Form(content_type) = &text.head.media_type
         && !matches!(reading.endpoint, Endpoint::Chat | Endpoint::Completion | Endpoint::Responses)
         && !text.losses.is_truncated
@@ -83,20 +84,20 @@ pub(super) fn of_request(reading: &Reading, message: Message) -> Content {
     {
         return Content::of_text(form);
     }
-    let content = unstreamed(&text, expected);
+    let content = reading.unstreamed(&text, expected);
     reading.translated(content, responses::question)
 }
 
 /// What was answered.
 pub(super) fn of_response(reading: &Reading, message: Message) -> Content {
-    let text = Text::of(message, reading.limit);
+    let text = Read::of(message, reading.limit);
     let is_json = matches!(text.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
     let says_events =
         text.head.media_type == MediaType::EventStream && !is_json && !text.losses.is_undecodable;
     if says_events || looks_like_events(&text.bytes) {
         return streamed(reading, &text);
     }
-    let content = unstreamed(&text, reading.expected());
+    let content = reading.unstreamed(&text, reading.expected());
     reading.translated(content, responses::answer)
 }
 
@@ -115,9 +116,11 @@ pub(super) fn of_no_response(reading: &Reading) -> Content {
     Content::unstreamed(Fields::default(), reading.expected())
 }
 
-fn streamed(reading: &Reading, text: &Text) -> Content {
+fn streamed(reading: &Reading, text: &Read) -> Content {
     // Data that cannot be read where it stands has to be put somewhere that outlives the assembly. It is rare.
-    let mended: Vec<Vec<u8>> = Events::new(&text.bytes).filter_map(mend).collect();
+    let is_utf8 = json::is_utf8(&text.bytes);
+    let mended: Vec<Vec<u8>> =
+        Events::new(&text.bytes).filter_map(|event| mend(event.data, is_utf8)).collect();
     let mut mended = mended.iter();
     let mut assembly = Assembly::of(reading.endpoint);
     let mut events = Events::new(&text.bytes);
@@ -125,7 +128,7 @@ fn streamed(reading: &Reading, text: &Text) -> Content {
     while let Some(event) = events.next() {
         let name = event.name;
         match event.data {
-            Cow::Borrowed(data) if str::from_utf8(data).is_ok() => assembly.add(name, data),
+            Cow::Borrowed(data) if is_utf8 || json::is_utf8(data) => assembly.add(name, data),
             _ => assembly.add(name, mended.next().map(Vec::as_slice).unwrap_or_default()),
         }
         if assembly.progress.has_token && first_token.is_none() {
@@ -158,12 +161,35 @@ impl Reading {
         }
     }
 
+    /// A body that is one JSON value, or what stands for it.
+    fn unstreamed(&self, text: &Read, expected: Expected) -> Content {
+        if !text.losses.is_truncated
+            && let Some(raw) = json::parse(&text.bytes)
+        {
+            // What nobody takes apart is passed on as it is.
+            let json = if self.endpoint == Endpoint::Responses || self.endpoint.is_image() {
+                Text::Own(raw.to_owned())
+            } else {
+                Text::Received(text.bytes.slice_ref(raw.get().as_bytes()))
+            };
+            return Content { json, stream: None, losses: text.losses, is_sent: true };
+        }
+        let mut fields = Fields::default();
+        if text.losses.is_truncated {
+            fields.set("truncated", text.truncated());
+        } else {
+            fields.set("contentType", text.head.media_type.name().map_or(Node::NULL, Node::string));
+            fields.set("bytes", Node::number(text.passed));
+        }
+        Content { losses: text.losses, ..Content::unstreamed(fields, expected) }
+    }
+
     /// The Responses API as a chat, if it is to be one.
     fn translated(&self, content: Content, chat_of: impl Fn(&RawValue) -> Option<Chat>) -> Content {
         if self.endpoint != Endpoint::Responses || !self.is_translated {
             return content;
         }
-        let Some(Chat { json, is_truncated }) = chat_of(&content.json) else { return content };
+        let Some(Chat { json, is_truncated }) = chat_of(&content.json.raw()) else { return content };
         let losses = content.losses.and(Losses { is_truncated, ..Losses::default() });
         Content { losses, stream: content.stream, is_sent: content.is_sent, ..Content::of_text(json) }
     }
@@ -171,30 +197,14 @@ impl Reading {
 
 /// The data of an event, if it has several lines, or is not UTF-8: then with replacement characters, as the standard
 /// has it.
-fn mend(event: Event<'_>) -> Option<Vec<u8>> {
-    match event.data {
-        Cow::Borrowed(data) if str::from_utf8(data).is_ok() => None,
+fn mend(data: Cow<'_, [u8]>, is_utf8: bool) -> Option<Vec<u8>> {
+    match data {
+        Cow::Borrowed(data) if is_utf8 || json::is_utf8(data) => None,
         data => Some(String::from_utf8_lossy(&data).into_owned().into_bytes()),
     }
 }
 
-fn unstreamed(text: &Text, expected: Expected) -> Content {
-    if !text.losses.is_truncated
-        && let Some(raw) = json::parse(&text.bytes)
-    {
-        return Content { json: raw.to_owned(), stream: None, losses: text.losses, is_sent: true };
-    }
-    let mut fields = Fields::default();
-    if text.losses.is_truncated {
-        fields.set("truncated", text.truncated());
-    } else {
-        fields.set("contentType", text.head.media_type.name().map_or(Node::NULL, Node::string));
-        fields.set("bytes", Node::number(text.passed));
-    }
-    Content { losses: text.losses, ..Content::unstreamed(fields, expected) }
-}
-
-impl Text {
+impl Read {
     fn of(message: Message, limit: usize) -> Self {
         let Message { head, mut body } = message;
         // Of an encoded body nobody knows which of its bytes an event came with.
@@ -228,8 +238,9 @@ impl Content {
     /// Whether it has fields that were sent: an error, if the status says so. Compatible servers have many shapes for one.
     pub(super) fn says_something(&self) -> bool {
         let has_fields = |raw: &RawValue| json::object(raw).is_some_and(|fields| !fields.is_empty());
-        let first = json::array(&self.json).and_then(|elements| elements.first().copied());
-        self.is_sent && first.map_or_else(|| has_fields(&self.json), has_fields)
+        let whole = self.json.raw();
+        let first = json::array(&whole).and_then(|elements| elements.first().copied());
+        self.is_sent && first.map_or_else(|| has_fields(&whole), has_fields)
     }
 
     fn unstreamed(mut fields: Fields<'_>, expected: Expected) -> Self {
@@ -242,6 +253,6 @@ impl Content {
     /// Text that was put together here is valid JSON; null stands where that should ever prove wrong.
     fn of_text(text: String) -> Self {
         let json = RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        Self { json, stream: None, losses: Losses::default(), is_sent: false }
+        Self { json: Text::Own(json), stream: None, losses: Losses::default(), is_sent: false }
     }
 }

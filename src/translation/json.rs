@@ -24,16 +24,28 @@ const MOST_ELEMENTS: usize = 250_000;
 /// Checks that bytes are one JSON value, and returns its text. A byte order mark and white space around it are not
 /// part of it.
 pub(super) fn parse(bytes: &[u8]) -> Option<&RawValue> {
-    serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()
+    let text = simdutf8::basic::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()?;
+    serde_json::from_str(text).ok()
+}
+
+pub(super) fn is_utf8(bytes: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
 /// The fields of an object; `None` for any other value, and for one that has too many to be meant.
 pub(super) fn object(raw: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    // Looked at before: an error takes longer to make than most values take to read.
+    if !raw.get().starts_with('{') {
+        return None;
+    }
     serde_json::from_str(raw.get()).ok().map(|Entries(entries)| entries)
 }
 
 /// The elements of an array; `None` for any other value, and for one that is too long to be meant.
 pub(super) fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    if !raw.get().starts_with('[') {
+        return None;
+    }
     serde_json::from_str(raw.get()).ok().map(|Elements(elements)| elements)
 }
 

@@ -55,14 +55,19 @@ const MAX_PART_DEPTH: u8 = 3;
 
 fn append_within<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue, depth: u8) {
     if let Some(piece) = json::text(raw) {
-        match fields.entry(key, || Node::Text(String::new())) {
-            Node::Array(parts) => append_text(parts, piece),
-            slot => join(slot, piece),
-        }
+        append_piece(fields, key, piece);
     } else if let Some(items) = json::array(raw) {
         extend(fields, key, items, |parts, part| append_part(parts, part, depth));
     } else {
         last(fields, key, raw);
+    }
+}
+
+/// Appends a piece of text, still escaped.
+pub(super) fn append_piece<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, piece: &str) {
+    match fields.entry(key, || Node::Text(String::new())) {
+        Node::Array(parts) => append_text(parts, piece),
+        slot => join(slot, piece),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From raw bytes to an interaction: what was asked, and what was answered.
 
+mod alike;
 mod assembly;
 mod audio;
 mod choice;

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
+use super::alike::{self, Pattern};
 use super::choice::Choice;
 use super::chunk::{Chunk, Progress};
 use super::json::{self, Fields, Node};
@@ -19,14 +20,38 @@ use crate::endpoint::Endpoint;
 pub(super) struct Assembly<'a> {
     top: Fields<'a>,
     choices: IndexMap<Cow<'a, str>, Choice<'a>, foldhash::fast::RandomState>,
+    /// The chunk before, if further ones may be like it.
+    pattern: Option<Pattern<'a>>,
+    /// The chunk that is being added was like the one before.
+    is_alike: bool,
+    /// How many chunks in a row were not like the one before.
+    misses: u32,
 }
 
 /// OpenAI gives 128 choices at the most. Further ones are passed over: an attack could make millions.
 const MOST_CHOICES: usize = 1_024;
 
+/// After so many chunks in a row that were not like the one before, no more are compared: each costs a second look.
+const MOST_MISSES: u32 = 64;
+
 impl<'a> Assembly<'a> {
+    /// Takes in one event, if it is like the one before. Returns whether it was.
+    pub(super) fn add_alike(&mut self, data: &[u8]) -> bool {
+        self.is_alike = false;
+        let Some(pattern) = &self.pattern else { return false };
+        let Some(text) = pattern.text_of(data) else { return false };
+        self.is_alike = true;
+        self.misses = 0;
+        if !pattern.is_settled {
+            return false;
+        }
+        let Some(choice) = self.choices.get_mut(pattern.said.index) else { return false };
+        choice.append(pattern.said.is_delta, pattern.said.key.clone(), text);
+        true
+    }
+
     /// Takes in one event.
-    pub(super) fn add(&mut self, chunk: Chunk<'a>, progress: &mut Progress) {
+    pub(super) fn add(&mut self, data: &'a [u8], chunk: Chunk<'a>, progress: &mut Progress) {
         if let Some(error) = chunk.error() {
             self.top.set("error", Node::Raw(error));
             // An event that is nothing but an error has no fields of an answer.
@@ -34,6 +59,7 @@ impl<'a> Assembly<'a> {
                 return;
             }
         }
+        self.set_pattern(data, &chunk);
         for (key, raw) in chunk.fields {
             match &*key {
                 "choices" => {
@@ -51,10 +77,18 @@ impl<'a> Assembly<'a> {
         }
     }
 
+    /// Compares further chunks with this one, unless that has been in vain for long.
+    fn set_pattern(&mut self, data: &'a [u8], chunk: &Chunk<'a>) {
+        self.pattern = None;
+        if self.misses < MOST_MISSES {
+            self.misses += 1;
+            self.pattern = Pattern::of(data, chunk, self.is_alike);
+        }
+    }
+
     fn add_choice(&mut self, raw: &'a RawValue, progress: &mut Progress) {
         let Some(fields) = json::object(raw) else { return };
-        let index = fields.iter().find(|(key, _)| key == "index").map_or("0", |(_, raw)| raw.get());
-        let index = if index == "null" { "0" } else { index };
+        let index = alike::index(&fields);
         if self.choices.len() >= MOST_CHOICES && !self.choices.contains_key(index) {
             progress.skipped += 1;
             return;
@@ -67,6 +101,12 @@ impl<'a> Assembly<'a> {
     /// Says that the stream went on after what is here.
     pub(super) fn mark_truncated(&mut self, mark: Node<'a>) {
         self.top.set("truncated", mark);
+    }
+
+    /// Takes in every event by itself.
+    #[cfg(test)]
+    pub(super) fn without_patterns() -> Self {
+        Self { misses: MOST_MISSES, ..Self::default() }
     }
 
     /// The whole, as JSON text.

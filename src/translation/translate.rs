@@ -1,18 +1,16 @@
 use std::mem;
 use std::time::{Instant, SystemTime};
 
-use http::StatusCode;
-use serde_json::value::RawValue;
-
 use super::content::{self, Content, Reading, Stream};
 use super::{images, media};
 use crate::config::{Media, Reporting, Responses};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Ended, Exchange, Message, Response};
 use crate::identity::Omission;
-use crate::interaction::{Details, Image, Interaction, InteractionKind};
+use crate::interaction::{Details, Image, Interaction, InteractionKind, Text};
 use crate::outcome::Outcome;
 use crate::stats::{DropReason, Settlement, WithholdReason};
+use http::StatusCode;
 
 /// The time of day, for moments that were taken from the monotonic clock on the callers' tasks.
 #[derive(Clone, Copy, Debug)]
@@ -122,16 +120,17 @@ pub(crate) fn translate(
 /// Takes the images out of an answer that are sent by themselves.
 fn detach_images(
     endpoint: Endpoint,
-    answer: Box<RawValue>,
+    answer: Text,
     reporting: &Reporting,
     today: SystemTime,
-) -> (Box<RawValue>, Vec<Image>) {
-    match endpoint {
-        Endpoint::Responses if reporting.images => images::detach_generated(answer, today),
-        Endpoint::Responses => (media::elide_generated(answer), Vec::new()),
-        endpoint if endpoint.is_image() => images::detach(answer, today),
-        _ => (answer, Vec::new()),
-    }
+) -> (Text, Vec<Image>) {
+    let (answer, images) = match endpoint {
+        Endpoint::Responses if reporting.images => images::detach_generated(answer.into_raw(), today),
+        Endpoint::Responses => (media::elide_generated(answer.into_raw()), Vec::new()),
+        endpoint if endpoint.is_image() => images::detach(answer.into_raw(), today),
+        _ => return (answer, Vec::new()),
+    };
+    (Text::Own(answer), images)
 }
 
 /// What a response says, and how the exchange ended.
