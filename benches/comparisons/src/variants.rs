@@ -1,0 +1,140 @@
+//! What may stand around a service that speaks with a model.
+
+use std::convert::Infallible;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use bytes::Bytes;
+use outlet::{RequestData, RequestHandler, RequestLoggerConfig, RequestLoggerLayer, ResponseData};
+use sentry_tower::{NewSentryLayer, SentryHttpLayer};
+use tokio::runtime::Runtime;
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_http::trace::TraceLayer;
+use tower_reconify::{Config, ReconifyLayer, Report, Reporter};
+
+use crate::exchange::{Scenario, drain};
+
+/// Runs so many exchanges, and says how long that took.
+pub type Run = Box<dyn FnMut(u32) -> Duration>;
+
+/// Every variant by its name: without any first, then `TraceLayer`.
+pub fn all(runtime: &'static Runtime, scenario: &Scenario) -> Vec<(&'static str, Run)> {
+    let s = scenario;
+    let _guard = runtime.enter();
+    vec![
+        ("bare", run(runtime, s, s.service(), || ())),
+        ("TraceLayer", run(runtime, s, TraceLayer::new_for_http().layer(s.service()), || ())),
+        ("tower-reconify", ours(runtime, s)),
+        ("outlet", run(runtime, s, outlet().layer(s.service()), || ())),
+        ("sentry-tower", run(runtime, s, sentry(s), || ())),
+        ("tutorial", run(runtime, s, from_fn(tutorial).layer(s.service()), || ())),
+    ]
+}
+
+fn run<S, R>(runtime: &'static Runtime, scenario: &Scenario, service: S, after: impl Fn() + 'static) -> Run
+where
+    S: Service<Request, Response = http::Response<R>, Error = Infallible> + Clone + 'static,
+    R: http_body::Body<Data = Bytes>,
+{
+    let scenario = scenario.clone();
+    Box::new(move |exchanges| {
+        let mut took = Duration::ZERO;
+        let mut left = exchanges;
+        while left > 0 {
+            // With time for whoever reports: what it takes beside is not the caller's.
+            let batch = left.min(32);
+            left -= batch;
+            let requests: Vec<_> = (0..batch).map(|_| scenario.request()).collect();
+            took += runtime.block_on(async {
+                let started = Instant::now();
+                for request in requests {
+                    let Ok(response) = service.clone().oneshot(request).await;
+                    drain(response.into_body()).await;
+                }
+                started.elapsed()
+            });
+            after();
+        }
+        took
+    })
+}
+
+/// The layer, which reports to nowhere; and its reporter.
+pub fn reconify() -> (ReconifyLayer, Reporter) {
+    let config = Config::builder("app", "key").max_bytes(1 << 30).max_items(1_000_000).build();
+    let sink = service_fn(|report: Report| {
+        black_box(report);
+        std::future::ready(Ok::<_, Infallible>(()))
+    });
+    let layer = ReconifyLayer::with_transport(config.expect("a configuration"), sink);
+    let reporter = layer.reporter();
+    (layer, reporter)
+}
+
+fn ours(runtime: &'static Runtime, scenario: &Scenario) -> Run {
+    let (layer, reporter) = reconify();
+    let flushed = reporter.clone();
+    let flush = move || {
+        let flushed = runtime.block_on(flushed.flush(Duration::from_secs(60)));
+        assert_eq!(flushed.pending, 0, "what was measured was reported");
+    };
+    let mut run = run(runtime, scenario, layer.layer(scenario.service()), flush);
+    let (is_captured, mut all) = (scenario.is_captured(), 0);
+    Box::new(move |exchanges| {
+        let took = run(exchanges);
+        all += u64::from(exchanges);
+        let expected = if is_captured { all } else { 0 };
+        assert_eq!(reporter.stats().delivered, expected, "what was measured was reported");
+        took
+    })
+}
+
+fn sentry(
+    scenario: &Scenario,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static
++ use<> {
+    NewSentryLayer::<Request>::new_from_top().layer(SentryHttpLayer::new().layer(scenario.service()))
+}
+
+struct Nowhere;
+
+impl RequestHandler for Nowhere {
+    async fn handle_request(&self, data: RequestData) {
+        black_box(data);
+    }
+
+    async fn handle_response(&self, request: RequestData, response: ResponseData) {
+        black_box((request, response));
+    }
+}
+
+fn outlet() -> RequestLoggerLayer {
+    let config =
+        RequestLoggerConfig { capture_request_body: true, capture_response_body: true, ..Default::default() };
+    RequestLoggerLayer::new(config, Nowhere)
+}
+
+/// As tutorials write it: both bodies are collected and parsed, and a task is spawned that would send them.
+async fn tutorial(request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let asked = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let response = next.run(Request::from_parts(head, Body::from(asked.clone()))).await;
+    let (head, body) = response.into_parts();
+    let answered = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let copy = answered.clone();
+    tokio::spawn(async move {
+        let parse = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).ok();
+        let chunks =
+            copy.split(|byte| *byte == b'\n').filter_map(|line| parse(line.strip_prefix(b"data: ")?));
+        black_box((parse(&asked), parse(&copy), chunks.collect::<Vec<_>>()));
+    });
+    Response::from_parts(head, Body::from(answered))
+}
