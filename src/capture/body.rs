@@ -46,17 +46,6 @@ impl<B: Body<Data = Bytes>> ResponseBody<B> {
     pub(crate) fn new(inner: B, tap: ResponseTap, marks_task: bool) -> Self {
         Self { inner, tap, marks_task }
     }
-
-    #[cold]
-    fn poll_within(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let mut this = self.project();
-        let _within = Within::enter();
-        let polled = this.inner.as_mut().poll_frame(cx);
-        this.tap.observe(&*this.inner, polled)
-    }
 }
 
 impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
@@ -89,11 +78,10 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        if self.marks_task {
-            return self.poll_within(cx);
-        }
         let mut this = self.project();
+        let within = this.marks_task.then(Within::enter);
         let polled = this.inner.as_mut().poll_frame(cx);
+        drop(within);
         this.tap.observe(&*this.inner, polled)
     }
 
