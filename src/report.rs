@@ -102,10 +102,8 @@ impl Report {
     pub(crate) fn new(interaction: &Interaction, reporting: &Reporting) -> serde_json::Result<Self> {
         let id = Uuid::new_v4();
         let session = interaction.identity.session();
-        let reconify = Envelope::of(type_of(interaction.kind));
-        let keys_at = reconify.end()?;
         let payload = Payload {
-            reconify,
+            reconify: Envelope::of(type_of(interaction.kind)),
             timestamps: Timestamps {
                 request: milliseconds(interaction.requested),
                 response: milliseconds(interaction.responded),
@@ -123,6 +121,7 @@ impl Report {
         let Interaction { request, response, .. } = interaction;
         let mut json = Vec::with_capacity(512 + request.len() + response.len());
         serde_json::to_writer(&mut json, &payload)?;
+        let keys_at = end_of_envelope(&json);
         // Its closing brace. Request and response are text already: they are copied once, and not looked at again.
         json.pop();
         json.extend_from_slice(br#","request":"#);
@@ -141,7 +140,6 @@ impl Report {
     pub(crate) fn uploads(interaction: &Interaction) -> serde_json::Result<Vec<Self>> {
         let upload = |image: &Image| {
             let reconify = Envelope::of("image-upload");
-            let keys_at = reconify.end()?;
             let upload = Upload {
                 filename: &image.filename,
                 r#type: "response-image",
@@ -150,6 +148,7 @@ impl Report {
             };
             let mut json = Vec::with_capacity(512 + image.element.get().len());
             serde_json::to_writer(&mut json, &UploadPayload { reconify, upload })?;
+            let keys_at = end_of_envelope(&json);
             Ok(Self { id: Uuid::new_v4(), json: json.into(), keys_at, is_upload: true })
         };
         interaction.images.iter().map(upload).collect()
@@ -218,11 +217,11 @@ impl Envelope {
     fn of(r#type: &'static str) -> Self {
         Self { format: "openai", r#type, version: API_VERSION }
     }
+}
 
-    /// Where it ends in a payload that begins with it, but for its closing brace.
-    fn end(&self) -> serde_json::Result<usize> {
-        Ok(r#"{"reconify":"#.len() + serde_json::to_string(self)?.len() - 1)
-    }
+/// Where the envelope ends in a payload, which begins with it, but for its closing brace: there is no other in it.
+fn end_of_envelope(json: &[u8]) -> usize {
+    memchr::memchr(b'}', json).unwrap_or(json.len())
 }
 
 impl<'a> Metadata<'a> {

@@ -4,25 +4,36 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::HeaderValue;
+use http::header::{CONTENT_TYPE, HeaderName, USER_AGENT};
 use http_body::{Body, Frame, SizeHint};
-use reqwest::{Client, redirect};
+use reqwest::{Client, Request, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tower::Service;
 use url::Url;
+use uuid::Uuid;
 
 use super::answer;
 use super::error::DeliveryError;
 use crate::config::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Destination, MAX_DELIVERIES, is_this_machine};
 use crate::report::Report;
 
+/// Up to this size a report is sent as one piece, which costs less than three do. A larger one is sent as it is held, around
+/// the keys: a copy would be held beside it for as long.
+const COPIED: usize = 16 * 1024;
+
+const AGENT: &str = concat!("tower-reconify/", env!("CARGO_PKG_VERSION"));
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
 /// Posts reports with reqwest, and adds the keys to them as it does.
 pub(crate) struct HttpTransport {
-    /// `None` if no client could be made: there is no TLS then, or no certificates to trust.
+    /// `None` if no client could be made (there is no TLS then, or no certificates to trust), or no request.
     interactions: Option<Target>,
     uploads: Option<Target>,
     keys: SecretString,
@@ -31,7 +42,10 @@ pub(crate) struct HttpTransport {
 /// An address, and the client for it: whether there is a proxy on the way depends on the address.
 struct Target {
     client: Client,
-    url: Url,
+    /// All of a request but its id and its body.
+    request: Request,
+    /// As an answer will name it: reqwest takes the user-info out, and nobody sends a fragment.
+    asked: Arc<Url>,
 }
 
 /// A body of several parts whose length is known.
@@ -58,8 +72,45 @@ impl HttpTransport {
         let Destination { app_key, api_key, endpoint, upload_endpoint } = destination;
         let text = |key: &SecretString| Value::from(key.expose_secret()).to_string();
         let keys = format!(r#","appKey":{},"apiKey":{}"#, text(&app_key), text(&api_key)).into();
-        let target = |url: Url| Some(Target { client: client(&url)?, url });
+        let target = |url: Url| Target::new(client(&url)?, url);
         Self { interactions: target(endpoint), uploads: target(upload_endpoint), keys }
+    }
+
+    /// The report, with the keys.
+    fn body(&self, report: &Report) -> reqwest::Body {
+        let (head, tail) = report.around_keys();
+        let keys = self.keys.expose_secret().as_bytes();
+        if report.len() <= COPIED {
+            return [&head, keys, &tail].concat().into();
+        }
+        reqwest::Body::wrap(Parts([head, Bytes::copy_from_slice(keys), tail].into()))
+    }
+}
+
+impl Target {
+    fn new(client: Client, url: Url) -> Option<Self> {
+        let request = client
+            .post(url)
+            .timeout(ATTEMPT_TIMEOUT)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(USER_AGENT, HeaderValue::from_static(AGENT))
+            .build()
+            .inspect_err(
+                |error| tracing::error!(%error, "no request can be made: no report will be delivered"),
+            )
+            .ok()?;
+        let mut asked = request.url().clone();
+        asked.set_fragment(None);
+        Some(Self { client, request, asked: asked.into() })
+    }
+
+    /// Of URLs that were checked none is known that reqwest refuses.
+    fn request(&self, id: Uuid, body: reqwest::Body) -> Option<Request> {
+        let mut request = self.request.try_clone()?;
+        let id = HeaderValue::from_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())).ok()?;
+        request.headers_mut().insert(IDEMPOTENCY_KEY, id);
+        *request.body_mut() = Some(body);
+        Some(request)
     }
 }
 
@@ -89,25 +140,13 @@ impl Service<Report> for HttpTransport {
 
     fn call(&mut self, report: Report) -> Self::Future {
         let target = if report.is_image_upload() { &self.uploads } else { &self.interactions };
-        let Some(Target { client, url }) = target else {
-            return Box::pin(std::future::ready(Err(DeliveryError::rejected())));
-        };
-        let (head, tail) = report.around_keys();
-        let keys = Bytes::copy_from_slice(self.keys.expose_secret().as_bytes());
-        // The report is sent as it is held, around the keys: a copy would be held beside it for as long.
-        let body = reqwest::Body::wrap(Parts([head, keys, tail].into()));
-        let request = client
-            .post(url.clone())
-            .timeout(ATTEMPT_TIMEOUT)
-            .header(CONTENT_TYPE, "application/json")
-            .header(USER_AGENT, concat!("tower-reconify/", env!("CARGO_PKG_VERSION")))
-            .header("idempotency-key", report.id().to_string())
-            .body(body)
-            .build();
+        let request = target.as_ref().and_then(|target| {
+            let request = target.request(report.id(), self.body(&report))?;
+            Some(post(target.client.clone(), request, Arc::clone(&target.asked)))
+        });
         match request {
-            Ok(request) => Box::pin(post(client.clone(), request)),
-            // Of URLs that were checked none is known that reqwest refuses.
-            Err(_) => Box::pin(std::future::ready(Err(DeliveryError::rejected()))),
+            Some(posted) => Box::pin(posted),
+            None => Box::pin(std::future::ready(Err(DeliveryError::rejected()))),
         }
     }
 }
@@ -132,10 +171,7 @@ impl Body for Parts {
     }
 }
 
-async fn post(client: Client, request: reqwest::Request) -> Result<(), DeliveryError> {
-    // As the answer will name it: reqwest has taken the user-info out, and nobody sends a fragment.
-    let mut asked = request.url().clone();
-    asked.set_fragment(None);
+async fn post(client: Client, request: Request, asked: Arc<Url>) -> Result<(), DeliveryError> {
     let response = client.execute(request).await.map_err(|error| match error.is_redirect() {
         true => DeliveryError::rejected(),
         false => DeliveryError::unavailable(),
