@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tower::{BoxError, Service};
@@ -28,7 +29,7 @@ pub(super) struct Deliveries<S> {
     pub(super) lineup: Lineup,
     running: JoinSet<Result<(), DeliveryError>>,
     /// The jobs of the running tasks.
-    tasks: HashMap<Id, u64>,
+    tasks: HashMap<Id, u64, RandomState>,
     /// Attempts so far.
     turns: u64,
     /// The transport is not ready, and will wake the worker when it is.
@@ -50,7 +51,7 @@ where
             breaker: Breaker::new(),
             lineup: Lineup::default(),
             running: JoinSet::new(),
-            tasks: HashMap::new(),
+            tasks: HashMap::default(),
             turns: 0,
             is_blocked: false,
             warnings: Warnings::default(),
@@ -71,18 +72,19 @@ where
     /// Starts as many deliveries as there is room for, and as the transport is ready for.
     pub(super) async fn start(&mut self) {
         self.is_blocked = false;
+        let now = Instant::now();
         loop {
-            let permit = self.breaker.permit(Instant::now(), self.running.len());
-            let Some(id) = self.lineup.next(permit) else { return };
+            let permit = self.breaker.permit(now, self.running.len());
+            let Some(id) = self.lineup.next(permit, now) else { return };
             match poll_fn(|cx| Poll::Ready(guarded(|| self.transport.poll_ready(cx)))).await {
-                Some(Poll::Ready(Ok(()))) => self.call(id),
+                Some(Poll::Ready(Ok(()))) => self.call(id, now),
                 Some(Poll::Pending) => {
                     self.lineup.again_first(id);
                     self.is_blocked = true;
                     return;
                 }
                 Some(Poll::Ready(Err(error))) => {
-                    self.begin(id);
+                    self.begin(id, now);
                     self.fail(id, &DeliveryError::of(error.into()));
                 }
                 None => self.settle(id, Settlement::Dropped(DropReason::Panicked)),
@@ -91,9 +93,9 @@ where
     }
 
     /// Notes an attempt.
-    fn begin(&mut self, id: u64) -> Option<Report> {
+    fn begin(&mut self, id: u64, now: Instant) -> Option<Report> {
         let job = self.lineup.get(id)?;
-        if job.retry.begin(Instant::now()) {
+        if job.retry.begin(now) {
             job.admission.budget().counters().retry();
         }
         self.turns += 1;
@@ -102,8 +104,8 @@ where
         Some(job.report.clone())
     }
 
-    fn call(&mut self, id: u64) {
-        let Some(report) = self.begin(id) else { return };
+    fn call(&mut self, id: u64, now: Instant) {
+        let Some(report) = self.begin(id, now) else { return };
         let report_id = report.id();
         let Some(delivery) = guarded(|| self.transport.call(report)) else {
             self.breaker.lost(Instant::now(), report_id, (self.random)());
@@ -125,9 +127,8 @@ where
         let due = self.due();
         tokio::select! {
             Some(joined) = self.running.join_next_with_id() => self.finish(joined),
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+            () = until(due) => {}
             () = poll_fn(|cx| is_settled(&mut self.transport, cx)), if self.is_blocked => {}
-            else => std::future::pending().await,
         }
     }
 
@@ -136,10 +137,14 @@ where
         if self.is_blocked {
             return None;
         }
-        match self.breaker.permit(Instant::now(), self.running.len()) {
-            Permit::At(moment) => Some(moment).filter(|_| self.lineup.has_any()),
-            Permit::Attempt | Permit::Careful => self.lineup.due(),
-            Permit::Probe => self.lineup.due().map(|_| Instant::now()),
+        if !self.lineup.has_any() {
+            return None;
+        }
+        let now = Instant::now();
+        match self.breaker.permit(now, self.running.len()) {
+            Permit::At(moment) => Some(moment),
+            Permit::Attempt | Permit::Careful => self.lineup.due(now),
+            Permit::Probe => Some(now),
             Permit::Full => None,
         }
     }
@@ -238,6 +243,14 @@ where
 
     fn settle(&mut self, id: u64, settlement: Settlement) {
         self.lineup.settle(id, settlement);
+    }
+}
+
+/// Returns at a moment, if there is one.
+pub(super) async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,5 +1,6 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
+use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
 use super::job::Job;
@@ -11,7 +12,7 @@ use crate::stats::Settlement;
 /// The reports that are not settled, and whose turn it is.
 #[derive(Debug, Default)]
 pub(super) struct Lineup {
-    jobs: HashMap<u64, Job>,
+    jobs: HashMap<u64, Job, RandomState>,
     /// Those that were never tried, or whose next part is due.
     fresh: VecDeque<u64>,
     /// Those that failed, by the moment of their next attempt.
@@ -48,9 +49,9 @@ impl Lineup {
     }
 
     /// When the first is to be tried that could be.
-    pub(super) fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
         let waiting = self.waiting.first().map(|(due, _)| *due);
-        if self.fresh.is_empty() { waiting } else { Some(Instant::now()) }
+        if self.fresh.is_empty() { waiting } else { Some(now) }
     }
 
     pub(super) fn push(&mut self, job: Job) {
@@ -79,8 +80,8 @@ impl Lineup {
 
     /// Takes the report that is to be tried now, if one is. Those that came last are probes first: while the collector is
     /// down, every report gets its turn.
-    pub(super) fn next(&mut self, permit: Permit) -> Option<u64> {
-        let first_due = || self.waiting.first().copied().filter(|(due, _)| *due <= Instant::now());
+    pub(super) fn next(&mut self, permit: Permit, now: Instant) -> Option<u64> {
+        let first_due = || self.waiting.first().copied().filter(|(due, _)| *due <= now);
         let due = match permit {
             Permit::Attempt => first_due(),
             Permit::Careful if self.fresh.is_empty() => first_due(),

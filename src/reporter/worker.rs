@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tower::{BoxError, Service};
 
-use super::deliveries::Deliveries;
+use super::deliveries::{Deliveries, until};
 use super::flush::{Flush, FlushReport, Reply, ShutdownReport};
 use super::job::Job;
 use super::prepare;
@@ -146,7 +146,7 @@ where
             Some(Ok((id, result))) = self.heavy.join_next() => Event::Read(id, result),
             () = self.deliveries.progress() => Event::Progress,
             () = self.spooler.progress() => Event::Progress,
-            () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => Event::Deadline,
+            () = until(deadline) => Event::Deadline,
             // Everybody else gets a turn before the rest of the queue does.
             () = tokio::task::yield_now(), if has_more => Event::Progress,
             () = await_exchanges(budget, queue, known, look), if has_room && !has_more => Event::Look,
@@ -249,6 +249,9 @@ where
     /// Answers the flushes that are over. Returns whether one of them is the worker's last.
     fn answer_flushes(&mut self) -> bool {
         self.account();
+        if self.flushes.is_empty() {
+            return false;
+        }
         let (now, is_queue_empty) = (Instant::now(), self.outlet.queue.len() == 0);
         let has_more = self.spooler.has_more(&self.deliveries.lineup);
         let is_over = |flush: &Flush| flush.is_over(now, is_queue_empty, has_more);
