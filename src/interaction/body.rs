@@ -69,6 +69,13 @@ impl Body {
         self.text = Text::Own(change(raw));
     }
 
+    /// Lets go of whatever holds what was received: it may be a part of something larger.
+    pub(crate) fn detach(&mut self) {
+        if let Text::Received(bytes) = &mut self.text {
+            *bytes = Bytes::copy_from_slice(bytes);
+        }
+    }
+
     /// Makes copies cheap.
     pub(super) fn share(&mut self) {
         if let Text::Own(raw) = &mut self.text {

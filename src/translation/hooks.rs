@@ -16,6 +16,11 @@ pub(crate) fn apply(mut interaction: Interaction, reporting: &Reporting) -> Resu
         interaction.request.change(media::elide);
         interaction.response.change(media::elide);
     }
+    if !reporting.hooks.is_empty() {
+        // What a hook keeps is to keep nothing else in memory.
+        interaction.request.detach();
+        interaction.response.detach();
+    }
     let interaction = with_session(interaction, reporting);
     if !is_in_sample(&interaction.identity, reporting.sample) {
         return Err(Settlement::Withheld(WithholdReason::SampledOut));
@@ -69,14 +74,48 @@ fn before_send(mut interaction: Interaction, reporting: &Reporting) -> Option<In
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::Config;
     use crate::identity::User;
+    use crate::interaction::{InteractionKind, Text};
 
     #[test]
     fn the_place_of_a_session_never_changes() {
         assert_eq!(format!("{:.6}", place("conversation-7")), "0.606096");
+    }
+
+    #[test]
+    fn what_a_hook_keeps_keeps_nothing_else_in_memory() {
+        struct Buffer {
+            _held: Arc<()>,
+        }
+
+        impl AsRef<[u8]> for Buffer {
+            fn as_ref(&self) -> &[u8] {
+                b"  {}  "
+            }
+        }
+
+        let (buffers, kept) = (Arc::new(()), Arc::new(Mutex::new(Vec::new())));
+        let keep = Arc::clone(&kept);
+        let config = Config::builder("app", "key").before_send(move |interaction| {
+            keep.lock().unwrap().push(interaction.clone());
+            Some(interaction)
+        });
+        let reporting = config.build().unwrap().reporting;
+        let received =
+            || Text::Received(Bytes::from_owner(Buffer { _held: Arc::clone(&buffers) }).slice(2..4)).into();
+        let mut interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
+        (interaction.request, interaction.response) = (received(), received());
+        drop(apply(interaction, &reporting));
+        let [kept] = &kept.lock().unwrap()[..] else { panic!("one is kept") };
+        assert_eq!((kept.request(), kept.response()), ("{}".into(), "{}".into()));
+        assert_eq!(Arc::strong_count(&buffers), 1, "the buffers are gone");
     }
 
     #[test]
