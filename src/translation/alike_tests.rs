@@ -25,6 +25,8 @@ fn value() -> impl Strategy<Value = &'static str> {
         "{}",
         "{\"x\":1}",
         "{ \"x\" : 2, \"x\":3 }",
+        "{\"name\":\"f\",\"arguments\":\"{\"}",
+        "{\"data\":\"QQ==\",\"transcript\":\"t\"}",
         "0",
         "1",
         "true",
@@ -128,6 +130,19 @@ proptest! {
     }
 }
 
+/// Which of some chunks are compared, and what they add up to.
+fn compared(chunks: &[String]) -> (Vec<bool>, String) {
+    let mut assembly = Assembly::of(Endpoint::Chat);
+    let mut compared = Vec::new();
+    for data in chunks {
+        compared.push(assembly.is_alike(data.as_bytes()));
+        if compared.last() == Some(&false) {
+            assembly.add(b"", data.as_bytes());
+        }
+    }
+    (compared, assembly.finish(Endpoint::Chat))
+}
+
 #[test]
 fn from_the_third_on_chunks_that_are_alike_are_compared() {
     let chunk = |text: &str, padding: &str| {
@@ -135,16 +150,33 @@ fn from_the_third_on_chunks_that_are_alike_are_compared() {
             r#"{{"id":"c","choices":[{{"index":0,"delta":{{"content":"{text}"}},"logprobs":null,"finish_reason":null}}],"usage":null,"obfuscation":"{padding}"}}"#
         )
     };
-    let chunks = [chunk(" a", "x"), chunk(" b", "yy"), chunk(" \\u00e9\\n", ""), chunk(" d", "z")];
     let other = chunk("", "").replace("null}]", "\"stop\"}]");
-    let mut assembly = Assembly::of(Endpoint::Chat);
-    let mut compared = Vec::new();
-    for data in chunks.iter().chain([&other]) {
-        compared.push(assembly.is_alike(data.as_bytes()));
-        if compared.last() == Some(&false) {
-            assembly.add(b"", data.as_bytes());
-        }
-    }
+    let chunks = [chunk(" a", "x"), chunk(" b", "yy"), chunk(" \\u00e9\\n", ""), chunk(" d", "z"), other];
+    let (compared, whole) = compared(&chunks);
     assert_eq!(compared, [false, false, true, true, false]);
-    assert!(assembly.finish(Endpoint::Chat).contains(r#""content":" a b \u00e9\n d""#));
+    assert!(whole.contains(r#""content":" a b \u00e9\n d""#), "{whole}");
+}
+
+#[test]
+fn padding_may_stand_before_the_text() {
+    let chunk = |text: &str, padding: &str| {
+        format!(r#"{{"p":"{padding}","choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]}}"#)
+    };
+    let (compared, whole) = compared(&[chunk("a", "x"), chunk(" b", "yy"), chunk(" c", "")]);
+    assert_eq!(compared, [false, false, true]);
+    assert!(whole.contains(r#""content":"a b c""#), "{whole}");
+}
+
+#[test]
+fn text_is_compared_after_many_chunks_that_could_not_be() {
+    let call = |at: usize| {
+        format!(
+            r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{{"index":0,"function":{{"arguments":"{at}"}}}}]}}}}]}}"#
+        )
+    };
+    let text = r#"{"choices":[{"index":0,"delta":{"content":"a"}}]}"#.to_owned();
+    let chunks: Vec<_> = (0..200).map(call).chain(std::iter::repeat_n(text, 100)).collect();
+    let (compared, whole) = compared(&chunks);
+    assert!(compared[200..].iter().filter(|compared| **compared).count() > 80, "{compared:?}");
+    assert!(whole.contains(&"a".repeat(100)), "{whole}");
 }

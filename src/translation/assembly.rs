@@ -30,13 +30,13 @@ impl<'a> Assembly<'a> {
     }
 
     /// The same for a chat or completion, of which every event is taken in by itself.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn without_patterns() -> Self {
         let parts = Parts::Chunks(stream::Assembly::without_patterns());
         Self { progress: Progress::default(), parts }
     }
 
-    /// How many events are taken in as they come.
+    /// Whether an event was taken in as it came.
     #[cfg(test)]
     pub(super) fn is_alike(&mut self, data: &[u8]) -> bool {
         match &mut self.parts {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::value::RawValue;
 
+use super::assembly::Assembly;
 use super::content::{self, Content, Reading};
 use super::sse::Events;
 use super::{decode as codings, images, json, media, multipart, responses};
@@ -59,6 +60,17 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     let answer = streamed(&reading, stream, 0);
     let progress = answer.stream.as_ref()?;
     check(&answer, answered(&reading));
+
+    // Whether chunks are compared with the one before changes nothing.
+    if matches!(endpoint, Endpoint::Chat | Endpoint::Completion) {
+        let events: Vec<_> = Events::new(stream).collect();
+        let whole = [Assembly::of(endpoint), Assembly::without_patterns()].map(|mut assembly| {
+            events.iter().for_each(|event| assembly.add(event.name, &event.data));
+            format!("{:?}", assembly.progress) + &assembly.finish(endpoint)
+        });
+        let [compared, read] = &whole;
+        assert_eq!(compared, read, "what is compared is what would be read");
+    }
 
     // That it said to be whole changes nothing else.
     let done = streamed(&reading, &[stream, b"\n\ndata: [DONE]\n\n"].concat(), 0);

@@ -31,8 +31,11 @@ pub(super) struct Assembly<'a> {
 /// OpenAI gives 128 choices at the most. Further ones are passed over: an attack could make millions.
 const MOST_CHOICES: usize = 1_024;
 
-/// After so many chunks in a row that were not like the one before, no more are compared: each costs a second look.
+/// After so many chunks in a row that were not like the one before, few are compared: each costs a second look.
 const MOST_MISSES: u32 = 64;
+
+/// One of so many chunks is compared then: what streams of tool calls or thoughts end with is often text.
+const SELDOM: u32 = 16;
 
 impl<'a> Assembly<'a> {
     /// Takes in one event, if it is like the one before. Returns whether it was.
@@ -77,11 +80,11 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Compares further chunks with this one, unless that has been in vain for long.
+    /// Compares the next chunk with this one; seldom, if that has been in vain for long.
     fn set_pattern(&mut self, data: &'a [u8], chunk: &Chunk<'a>) {
         self.pattern = None;
-        if self.misses < MOST_MISSES {
-            self.misses += 1;
+        self.misses = self.misses.saturating_add(1);
+        if self.misses <= MOST_MISSES || self.misses.is_multiple_of(SELDOM) {
             self.pattern = Pattern::of(data, chunk, self.is_alike);
         }
     }
@@ -104,9 +107,10 @@ impl<'a> Assembly<'a> {
     }
 
     /// Takes in every event by itself.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn without_patterns() -> Self {
-        Self { misses: MOST_MISSES, ..Self::default() }
+        // More is not counted, and this is no multiple.
+        Self { misses: u32::MAX, ..Self::default() }
     }
 
     /// The whole, as JSON text.

@@ -1,6 +1,8 @@
 use std::mem;
 use std::time::{Instant, SystemTime};
 
+use http::StatusCode;
+
 use super::content::{self, Content, Reading, Stream};
 use super::{images, media};
 use crate::config::{Media, Reporting, Responses};
@@ -10,7 +12,6 @@ use crate::identity::Omission;
 use crate::interaction::{Details, Image, Interaction, InteractionKind, Text};
 use crate::outcome::Outcome;
 use crate::stats::{DropReason, Settlement, WithholdReason};
-use http::StatusCode;
 
 /// The time of day, for moments that were taken from the monotonic clock on the callers' tasks.
 #[derive(Clone, Copy, Debug)]
