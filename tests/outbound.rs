@@ -391,3 +391,39 @@ async fn an_attempt_with_the_same_extensions_is_an_exchange_of_its_own() {
     response.bytes().await.unwrap();
     assert_eq!(observed.settle().await.1.captured, 2);
 }
+
+#[cfg(feature = "reqwest-middleware")]
+#[tokio::test]
+async fn an_attempt_that_was_broken_off_leaves_nothing_to_the_next() {
+    use futures_util::FutureExt;
+    use tower_reconify::DoNotReport;
+
+    /// Asks, is not to be reported, breaks that off, and asks again.
+    struct Impatient;
+
+    #[async_trait::async_trait]
+    impl reqwest_middleware::Middleware for Impatient {
+        async fn handle(
+            &self,
+            request: reqwest::Request,
+            extensions: &mut axum::http::Extensions,
+            next: reqwest_middleware::Next<'_>,
+        ) -> reqwest_middleware::Result<reqwest::Response> {
+            extensions.insert(DoNotReport);
+            let first = next.clone().run(request.try_clone().unwrap(), extensions);
+            assert!(first.now_or_never().is_none(), "a connection takes longer");
+            extensions.remove::<DoNotReport>();
+            next.run(request, extensions).await
+        }
+    }
+
+    let mut observed = observed();
+    let address = openai().await;
+    let client =
+        reqwest_middleware::ClientBuilder::new(client()).with(Impatient).with(observed.layer.clone()).build();
+    let response =
+        client.post(format!("http://{address}/v1/chat/completions")).body(CHAT).send().await.unwrap();
+    response.bytes().await.unwrap();
+    let (reports, stats) = observed.settle().await;
+    assert_eq!((reports.len(), stats.captured, stats.withheld_total()), (1, 2, 1));
+}

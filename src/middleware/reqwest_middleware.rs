@@ -32,13 +32,24 @@ impl Middleware for ReconifyLayer {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let is_passed_on = extensions.get::<IdentitySlot>().is_some();
-        let (capture, marks_task) = begin(&self.tracker(), &mut request, extensions);
-        let result = ReqwestFuture::new(next.run(request, extensions), capture, marks_task).await;
-        if !is_passed_on {
-            // A further attempt with these extensions is an exchange of its own.
-            extensions.remove::<IdentitySlot>();
+        let is_passed_on = extensions.get::<IdentitySlot>().is_some_and(IdentitySlot::is_taken);
+        let attempt = Attempt { extensions, is_passed_on };
+        let (capture, marks_task) = begin(&self.tracker(), &mut request, attempt.extensions);
+        ReqwestFuture::new(next.run(request, attempt.extensions), capture, marks_task).await
+    }
+}
+
+/// One attempt: whoever broke it off may make another with the same extensions, which is an exchange of its own.
+struct Attempt<'a> {
+    extensions: &'a mut Extensions,
+    /// A layer further out captures it.
+    is_passed_on: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.is_passed_on {
+            self.extensions.remove::<IdentitySlot>();
         }
-        result
     }
 }
