@@ -119,7 +119,7 @@ impl Recorder {
     fn give_up(&mut self, passed: u64, budget: &Budget) {
         self.beyond = passed;
         self.over_budget = true;
-        (self.open, self.first, self.pieces, self.pieces_len) = Default::default();
+        (self.open, self.first, self.pieces, self.pieces_len, self.moments) = Default::default();
         budget.release(mem::take(&mut self.charged));
     }
 
@@ -186,7 +186,9 @@ impl Recorder {
         let size = match self.kept() {
             // Most JSON bodies come in one frame.
             0 if !self.is_stream => rest.len(),
-            kept => (kept / 2).clamp(FIRST_BLOCK, LARGEST_BLOCK),
+            // Half of all the blocks before, as they grow. After a large frame they begin anew: what is between such frames may
+            // be next to nothing.
+            _ => (self.open.capacity() / 2 * 3).clamp(FIRST_BLOCK, LARGEST_BLOCK),
         };
         let size = size.min(budget.body_limit().saturating_sub(self.kept())).max(rest.len());
         if !charge(&mut self.charged, size, budget) {

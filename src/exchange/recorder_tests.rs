@@ -152,3 +152,31 @@ fn a_small_block_serves_another_body_and_holds_nothing_of_the_one_before() {
     keep("a body that does not fit into the block");
     assert_eq!(budget.stats().bytes_held, 0);
 }
+
+#[test]
+fn small_frames_between_large_ones_take_little_room() {
+    let budget = budget(5 << 18, usize::MAX);
+    let (large, small) = (Bytes::from(vec![1; 1 << 20]), Bytes::from_static(b"\r\n"));
+    let recording = record(&[large, small], &budget);
+    assert!(!recording.over_budget && recording.charged <= (1 << 20) + FIRST_BLOCK, "{recording:?}");
+    let between = [Bytes::from(vec![1; KEEP_BY_REFERENCE]), Bytes::from_static(b"\r\n")];
+    let mut recorder = Recorder::default();
+    recorder.expect(true, false);
+    for frame in between.iter().cycle().take(200) {
+        recorder.record(frame, || &budget);
+        assert!(recorder.open.capacity() <= FIRST_BLOCK);
+    }
+}
+
+#[test]
+fn of_a_body_that_finds_no_room_not_even_moments_are_held() {
+    let budget = budget(60_000, usize::MAX);
+    let mut recorder = Recorder::default();
+    recorder.expect(true, true);
+    let frame = Bytes::from(vec![1; 100]);
+    for _ in 0..2_000 {
+        recorder.record(&frame, || &budget);
+    }
+    assert!(recorder.over_budget && recorder.moments.is_none());
+    assert_eq!((recorder.charged(), budget.stats().bytes_held), (0, 0));
+}
