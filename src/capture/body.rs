@@ -93,3 +93,22 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         self.inner.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+
+    use http_body_util::Full;
+
+    use super::*;
+
+    #[test]
+    fn bodies_are_all_that_what_they_wrap_is() {
+        fn is<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe>() -> usize {
+            size_of::<T>()
+        }
+
+        assert_eq!(is::<RequestBody<Full<Bytes>>>(), is::<Full<Bytes>>() + size_of::<usize>());
+        assert!(is::<ResponseBody<Full<Bytes>>>() <= is::<Full<Bytes>>() + 2 * size_of::<usize>());
+    }
+}

@@ -1,3 +1,4 @@
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
 use std::{fmt, mem};
@@ -21,7 +22,7 @@ pub(crate) trait Part {
 }
 
 /// Where exchanges go when they have ended.
-pub(crate) trait HandOver: Send + Sync {
+pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// What bodies are charged to.
     fn budget(&self) -> &Budget;
 
