@@ -62,7 +62,7 @@ pub(crate) enum Item {
 #[derive(Debug)]
 pub(crate) struct Queue {
     ready: ArrayQueue<Handed>,
-    /// What finds no place there. While there is any, the rest follows it.
+    /// What finds no place there. While there is any, the rest follows it, but for what other threads push at that moment.
     overflow: SegQueue<Handed>,
     /// Records that the worker is done with: memory that another thread has freed costs several times as much.
     spare: ArrayQueue<Arc<InFlight>>,
