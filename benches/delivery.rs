@@ -60,8 +60,7 @@ fn ours(runtime: &Runtime, reporter: &Reporter) -> Duration {
     let body = RawValue::from_string(String::from_utf8_lossy(&json(900)).into_owned()).expect("JSON");
     // What is posted by the bare loop is there beforehand, too.
     let interaction = || Interaction::new(InteractionKind::Chat, &body, &body).expect("an interaction");
-    let interactions: Vec<_> =
-        (0..REPORTS).map(|_| interaction().user(User::new("user-42"))).collect();
+    let interactions: Vec<_> = (0..REPORTS).map(|_| interaction().user(User::new("user-42"))).collect();
     let started = Instant::now();
     for interaction in interactions {
         reporter.report(interaction);
