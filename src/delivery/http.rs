@@ -76,14 +76,16 @@ impl HttpTransport {
         Self { interactions: target(endpoint), uploads: target(upload_endpoint), keys }
     }
 
-    /// The report, with the keys.
+    /// The report, with the keys. A body that reqwest could send twice would go wherever a redirect points that the
+    /// application's client follows: none is given to it.
     fn body(&self, report: &Report) -> reqwest::Body {
         let (head, tail) = report.around_keys();
         let keys = self.keys.expose_secret().as_bytes();
-        if report.len() <= COPIED {
-            return [&head, keys, &tail].concat().into();
-        }
-        reqwest::Body::wrap(Parts([head, Bytes::copy_from_slice(keys), tail].into()))
+        reqwest::Body::wrap(Parts(if report.len() <= COPIED {
+            [[&head, keys, &tail].concat().into()].into()
+        } else {
+            [head, Bytes::copy_from_slice(keys), tail].into()
+        }))
     }
 }
 
