@@ -1,0 +1,42 @@
+//! What the layer adds on the caller's task, around a service that answers from memory.
+
+mod drive;
+mod scenario;
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower::{Layer, Service, service_fn};
+use tower_http::trace::TraceLayer;
+
+use drive::{Asked, Variant};
+use scenario::{Frames, Scenario, drain};
+
+fn main() {
+    let Some(asked) = Asked::on_the_command_line() else { return };
+    let request = Scenario::request;
+    let inner = asked.scenario.clone();
+    match asked.variant {
+        Variant::Bare => asked.run(&memory(inner), request),
+        Variant::Trace => asked.run(&TraceLayer::new_for_http().layer(memory(inner)), request),
+        Variant::Reconify => asked.run_reported(|layer| layer.layer(memory(inner)), request),
+    }
+}
+
+/// A service that reads the request and answers.
+fn memory<B>(
+    scenario: Scenario,
+) -> impl Service<Request<B>, Response = Response<Frames>, Error = Infallible> + Clone
+where
+    B: Body<Data = Bytes>,
+{
+    service_fn(move |request: Request<B>| {
+        let response = scenario.response();
+        async move {
+            drain(request.into_body()).await;
+            Ok(response)
+        }
+    })
+}

@@ -1,0 +1,35 @@
+//! What the layer adds on the caller's task, inside a router of axum's.
+
+mod drive;
+mod scenario;
+
+use axum::Router;
+use axum::body::Body;
+use axum::routing::post;
+use http::Request;
+use tower_http::trace::TraceLayer;
+
+use drive::{Asked, Variant};
+use scenario::{Scenario, drain};
+
+/// With a state a router is as `axum::serve` has it: its routes are made once.
+fn main() {
+    let Some(asked) = Asked::on_the_command_line() else { return };
+    let request = |scenario: &Scenario| scenario.request().map(Body::new);
+    let router = router(asked.scenario.clone());
+    match asked.variant {
+        Variant::Bare => asked.run(&router.with_state(()), request),
+        Variant::Trace => asked.run(&router.layer(TraceLayer::new_for_http()).with_state(()), request),
+        Variant::Reconify => asked.run_reported(|layer| router.layer(layer).with_state(()), request),
+    }
+}
+
+/// A router whose handler reads the request and answers.
+fn router(scenario: Scenario) -> Router {
+    let path = scenario.path;
+    let handler = async move |request: Request<Body>| {
+        drain(request.into_body()).await;
+        scenario.response().map(Body::new)
+    };
+    Router::new().route(path, post(handler))
+}
