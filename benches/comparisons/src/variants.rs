@@ -116,14 +116,15 @@ impl RequestHandler for Nowhere {
     }
 }
 
-fn outlet() -> RequestLoggerLayer {
+/// outlet, which hands to nowhere.
+pub fn outlet() -> RequestLoggerLayer {
     let config =
         RequestLoggerConfig { capture_request_body: true, capture_response_body: true, ..Default::default() };
     RequestLoggerLayer::new(config, Nowhere)
 }
 
 /// As tutorials write it: both bodies are collected and parsed, and a task is spawned that would send them.
-async fn tutorial(request: Request, next: Next) -> Response {
+pub async fn tutorial(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let asked = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let response = next.run(Request::from_parts(head, Body::from(asked.clone()))).await;
