@@ -1,7 +1,9 @@
-//! What an exchange allocates on the caller's task, and what is held of a stream that is under way, beside what others do:
+//! What an exchange allocates on the caller's task, and what is held of a body that is under way, beside what others do:
 //! `cargo bench --manifest-path benches/comparisons/Cargo.toml --bench allocations`.
 
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use allocation_counter::measure;
@@ -9,13 +11,14 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Request, Response};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tower::{Layer, Service, ServiceExt};
-use tower_reconify_comparisons::exchange::{Scenario, event, streamed, unstreamed};
+use tower_reconify_comparisons::exchange::{Scenario, drain, event, streamed, unstreamed};
 use tower_reconify_comparisons::variants::{Run, all, reconify};
 
 fn main() {
@@ -30,6 +33,7 @@ fn main() {
         }
     }
     held();
+    capped(runtime);
 }
 
 /// What an exchange allocates on this thread, once everything that is made once is there.
@@ -60,6 +64,38 @@ fn held() {
     println!("\n| held of a stream that trickles in, a byte of it | |\n| --- | --- |");
     println!("| tower-reconify | {:.2} |", (with - without) / payload);
     println!("| its frames kept as `Bytes` | {:.2} |", (by_reference - without) / payload);
+}
+
+/// How much is held at most of an answer, each frame of which has memory of its own.
+fn capped(runtime: &Runtime) {
+    println!("\n| answer | MiB | MiB held at most |\n| --- | --- | --- |");
+    let mebibytes = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+    for (size, frames) in
+        [(200, 1_000), (200, 10_000), (200, 100_000), (65_536, 16), (65_536, 128), (65_536, 1_024)]
+    {
+        let upstream = tower::service_fn(move |_| {
+            let (frame, mut left) = (event(size), frames);
+            let body = Polled(move |_: &mut Context<'_>| {
+                let is_left = left > 0;
+                left = usize::saturating_sub(left, 1);
+                Poll::Ready(is_left.then(|| Bytes::copy_from_slice(&frame)))
+            });
+            let response = Response::builder().header(CONTENT_TYPE, "text/event-stream").body(body);
+            std::future::ready(Ok::<_, Infallible>(response.expect("a response")))
+        });
+        let (layer, reporter) = reconify();
+        let request = Request::post("/v1/chat/completions").body(Body::from("{}")).expect("a request");
+        let held = measure(|| {
+            runtime.block_on(async {
+                let Ok(response) = layer.layer(upstream).oneshot(request).await;
+                drain(response.into_body()).await;
+            });
+        });
+        runtime.block_on(reporter.flush(Duration::from_secs(60)));
+        assert_eq!(reporter.stats().delivered, 1, "what was measured was reported");
+        let (all, held) = (mebibytes(size * frames), mebibytes(held.bytes_max as usize));
+        println!("| {frames} frames of {size} bytes | {all:.1} | {held:.1} |");
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -135,22 +171,22 @@ async fn trickled(keep: Keep, frame: Bytes, frames: usize) -> Box<dyn std::any::
 /// A body that gives a frame for each tick.
 fn channel(frame: Bytes) -> (Body, tokio::sync::mpsc::Sender<()>) {
     let (sender, mut ticks) = tokio::sync::mpsc::channel::<()>(1);
-    struct Ticked<F>(F);
-    impl<F: FnMut(&mut std::task::Context<'_>) -> std::task::Poll<Option<Bytes>> + Unpin> http_body::Body
-        for Ticked<F>
-    {
-        type Data = Bytes;
-        type Error = Infallible;
-
-        fn poll_frame(
-            mut self: std::pin::Pin<&mut Self>,
-            cx: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
-            (self.0)(cx).map(|frame| frame.map(|frame| Ok(http_body::Frame::data(frame))))
-        }
-    }
-    let body = Ticked(move |cx: &mut std::task::Context<'_>| {
-        ticks.poll_recv(cx).map(|tick| tick.map(|()| frame.clone()))
-    });
+    let body =
+        Polled(move |cx: &mut Context<'_>| ticks.poll_recv(cx).map(|tick| tick.map(|()| frame.clone())));
     (Body::new(body), sender)
+}
+
+/// A body whose frames a function gives.
+struct Polled<F>(F);
+
+impl<F: FnMut(&mut Context<'_>) -> Poll<Option<Bytes>> + Unpin> http_body::Body for Polled<F> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        (self.0)(cx).map(|frame| frame.map(|frame| Ok(Frame::data(frame))))
+    }
 }
