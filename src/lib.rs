@@ -175,6 +175,7 @@ mod delivery;
 mod endpoint;
 mod error;
 mod exchange;
+mod id;
 mod identity;
 mod interaction;
 #[cfg(all(test, reconify_loom))]

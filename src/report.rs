@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::config::Reporting;
 use crate::endpoint::Endpoint;
+use crate::id::new_id;
 use crate::identity::{Tags, User};
 use crate::interaction::{Image, Interaction, InteractionKind};
 use crate::outcome::Outcome;
@@ -100,7 +101,7 @@ enum UserObject<'a> {
 impl Report {
     /// Writes an interaction down.
     pub(crate) fn new(interaction: &Interaction, reporting: &Reporting) -> serde_json::Result<Self> {
-        let id = Uuid::new_v4();
+        let id = new_id();
         let session = interaction.identity.session();
         let payload = Payload {
             reconify: Envelope::of(type_of(interaction.kind)),
@@ -149,7 +150,7 @@ impl Report {
             let mut json = Vec::with_capacity(512 + image.element.get().len());
             serde_json::to_writer(&mut json, &UploadPayload { reconify, upload })?;
             let keys_at = end_of_envelope(&json);
-            Ok(Self { id: Uuid::new_v4(), json: json.into(), keys_at, is_upload: true })
+            Ok(Self { id: new_id(), json: json.into(), keys_at, is_upload: true })
         };
         interaction.images.iter().map(upload).collect()
     }

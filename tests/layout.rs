@@ -13,10 +13,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may import, besides itself. First what everything stands on, then the way of the data.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("sync", &[]),
     ("error", &[]),
     ("endpoint", &[]),
+    ("id", &[]),
     ("identity", &[]),
     ("outcome", &[]),
     ("stats", &["sync"]),
@@ -27,8 +28,8 @@ const ALLOWED: [(&str, &[&str]); 17] = [
     ("queue", &["budget", "config", "endpoint", "exchange", "identity", "interaction", "sync"]),
     ("capture", &["budget", "config", "endpoint", "exchange", "identity", "queue", "stats"]),
     ("middleware", &["capture", "config", "endpoint", "identity", "queue"]),
-    ("translation", &["config", "endpoint", "exchange", "identity", "interaction", "outcome", "stats"]),
-    ("report", &["config", "endpoint", "identity", "interaction", "outcome"]),
+    ("translation", &["config", "endpoint", "exchange", "id", "identity", "interaction", "outcome", "stats"]),
+    ("report", &["config", "endpoint", "id", "identity", "interaction", "outcome"]),
     ("delivery", &["config", "report", "stats"]),
     (
         "reporter",

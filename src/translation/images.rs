@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::chunk::{Chunk, Progress};
 use super::json::{self, Fields, Node};
 use super::media;
+use crate::id::new_id;
 use crate::interaction::Image;
 
 /// OpenAI makes ten images at the most. What has more stays in the report: each upload is a post to the collector.
@@ -31,7 +32,7 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -
     // Of a field that is there twice the last one counts, as for most parsers.
     let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
     let elements = get("data").and_then(json::array)?;
-    let (uuid, created) = (Uuid::new_v4(), created(get("created"), today));
+    let (uuid, created) = (new_id(), created(get("created"), today));
     let mut data = Vec::with_capacity(elements.len());
     for (index, element) in elements.into_iter().enumerate() {
         if !has_data(element) || images.len() >= MOST_IMAGES {
@@ -57,7 +58,7 @@ pub(super) fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<R
         return (json, images);
     }
     let (uuid, created) = (
-        Uuid::new_v4(),
+        new_id(),
         created(
             json::object(&json).and_then(|fields| {
                 fields.iter().find(|(key, _)| matches!(&**key, "created" | "created_at")).map(|(_, raw)| *raw)
