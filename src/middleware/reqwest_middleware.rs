@@ -33,8 +33,10 @@ impl Middleware for ReconifyLayer {
         next: Next<'_>,
     ) -> Result<Response> {
         let is_passed_on = extensions.get::<IdentitySlot>().is_some_and(IdentitySlot::is_taken);
-        let attempt = Attempt { extensions, is_passed_on };
+        let mut attempt = Attempt { extensions, is_passed_on };
         let (capture, marks_task) = begin(&self.tracker(), &mut request, attempt.extensions);
+        // The exchange further out may just have ended.
+        attempt.is_passed_on &= capture.is_empty();
         ReqwestFuture::new(next.run(request, attempt.extensions), capture, marks_task).await
     }
 }
