@@ -2,7 +2,6 @@
 //! `cargo bench --manifest-path benches/comparisons/Cargo.toml --bench allocations`.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,14 +10,15 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Request, Response};
-use http_body::Frame;
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tower::{Layer, Service, ServiceExt};
-use tower_reconify_comparisons::exchange::{Scenario, drain, event, streamed, unstreamed};
+use tower_reconify_comparisons::exchange::{Scenario, streamed, unstreamed};
+use tower_reconify_comparisons::frames::{drain, event};
+use tower_reconify_comparisons::polled::Polled;
 use tower_reconify_comparisons::variants::{Run, all, reconify};
 
 fn main() {
@@ -174,19 +174,4 @@ fn channel(frame: Bytes) -> (Body, tokio::sync::mpsc::Sender<()>) {
     let body =
         Polled(move |cx: &mut Context<'_>| ticks.poll_recv(cx).map(|tick| tick.map(|()| frame.clone())));
     (Body::new(body), sender)
-}
-
-/// A body whose frames a function gives.
-struct Polled<F>(F);
-
-impl<F: FnMut(&mut Context<'_>) -> Poll<Option<Bytes>> + Unpin> http_body::Body for Polled<F> {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        (self.0)(cx).map(|frame| frame.map(|frame| Ok(Frame::data(frame))))
-    }
 }

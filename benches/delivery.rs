@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tower_reconify::{Config, Interaction, InteractionKind, ReconifyLayer, Reporter, User};
-use tower_reconify_comparisons::exchange::json;
+use tower_reconify_comparisons::frames::json;
 use tower_reconify_comparisons::rounds::median;
 
 const REPORTS: usize = 4_000;

@@ -1,8 +1,6 @@
 //! When a client has the first frame of a stream that trickles in over HTTP/1, with and without what stands around the
 //! service: `cargo bench --manifest-path benches/comparisons/Cargo.toml --bench first_frame`.
 
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -14,12 +12,12 @@ use axum::routing::post;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
-use http_body::Frame;
-use tokio::time::{Sleep, sleep};
+use tokio::time::sleep;
 use tower::util::MapRequestLayer;
 use tower_http::trace::TraceLayer;
 use tower_reconify::Reporter;
-use tower_reconify_comparisons::exchange::{event, json};
+use tower_reconify_comparisons::frames::{event, json};
+use tower_reconify_comparisons::polled::Polled;
 use tower_reconify_comparisons::rounds::median;
 use tower_reconify_comparisons::variants::{outlet, reconify, tutorial};
 
@@ -102,8 +100,7 @@ fn upstream(first: Option<Duration>) -> Router {
     Router::new().route(
         "/v1/chat/completions",
         post(async move |_: Bytes| {
-            let pause = first.map(|first| Box::pin(sleep(first)));
-            let mut response = Response::new(Body::new(Trickle { left: FRAMES, pause }));
+            let mut response = Response::new(Body::new(trickle(first)));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             response
         }),
@@ -111,27 +108,18 @@ fn upstream(first: Option<Duration>) -> Router {
 }
 
 /// Frames, after a pause each; the first after one or at once.
-struct Trickle {
-    left: usize,
-    pause: Option<Pin<Box<Sleep>>>,
-}
-
-impl http_body::Body for Trickle {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if let Some(pause) = &mut self.pause {
+fn trickle(first: Option<Duration>) -> Polled<impl FnMut(&mut Context<'_>) -> Poll<Option<Bytes>> + Unpin> {
+    let mut pause = first.map(|first| Box::pin(sleep(first)));
+    let mut left = FRAMES;
+    Polled(move |cx: &mut Context<'_>| {
+        if let Some(pause) = &mut pause {
             ready!(pause.as_mut().poll(cx));
         }
-        if self.left == 0 {
+        if left == 0 {
             return Poll::Ready(None);
         }
-        self.left -= 1;
-        self.pause = Some(Box::pin(sleep(PAUSE)));
-        Poll::Ready(Some(Ok(Frame::data(event(200)))))
-    }
+        left -= 1;
+        pause = Some(Box::pin(sleep(PAUSE)));
+        Poll::Ready(Some(event(200)))
+    })
 }

@@ -2,6 +2,8 @@
 //! a read gives a frame, as when a stream trickles in.
 
 mod drive;
+#[path = "../frames.rs"]
+mod frames;
 mod scenario;
 
 use std::future::{Future, poll_fn};

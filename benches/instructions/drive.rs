@@ -20,7 +20,8 @@ use http_body::Body;
 use tower::{Service, service_fn};
 use tower_reconify::{Config, ReconifyLayer, Report};
 
-use super::scenario::{Scenario, drain};
+use super::frames::drain;
+use super::scenario::Scenario;
 
 /// What is to be driven.
 pub(crate) struct Asked {

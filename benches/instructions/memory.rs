@@ -1,6 +1,8 @@
 //! What the layer adds on the caller's task, around a service that answers from memory.
 
 mod drive;
+#[path = "../frames.rs"]
+mod frames;
 mod scenario;
 
 use std::convert::Infallible;
@@ -12,7 +14,8 @@ use tower::{Layer, Service, service_fn};
 use tower_http::trace::TraceLayer;
 
 use drive::{Asked, Variant};
-use scenario::{Frames, Scenario, drain};
+use frames::{Frames, drain};
+use scenario::Scenario;
 
 fn main() {
     let Some(asked) = Asked::on_the_command_line() else { return };

@@ -1,6 +1,8 @@
 //! What the layer adds on the caller's task, inside a router of axum's.
 
 mod drive;
+#[path = "../frames.rs"]
+mod frames;
 mod scenario;
 
 use axum::Router;
@@ -10,7 +12,8 @@ use http::Request;
 use tower_http::trace::TraceLayer;
 
 use drive::{Asked, Variant};
-use scenario::{Scenario, drain};
+use frames::drain;
+use scenario::Scenario;
 
 /// With a state a router is as `axum::serve` has it: its routes are made once.
 fn main() {

@@ -1,5 +1,8 @@
 //! What the comparisons share: exchanges, what stands around them, and rounds of measurements.
 
 pub mod exchange;
+#[path = "../../frames.rs"]
+pub mod frames;
+pub mod polled;
 pub mod rounds;
 pub mod variants;

@@ -16,7 +16,8 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::trace::TraceLayer;
 use tower_reconify::{Config, ReconifyLayer, Report, Reporter};
 
-use crate::exchange::{Scenario, drain};
+use crate::exchange::Scenario;
+use crate::frames::drain;
 
 /// Runs so many exchanges, and says how long that took.
 pub type Run = Box<dyn FnMut(u32) -> Duration>;
