@@ -22,7 +22,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use support::PATIENCE;
 use tower::service_fn;
-use tower_reconify::{Config, DeliveryError, Interaction, InteractionKind, ReconifyLayer, Report, Spooling};
+use tower_reconify::{
+    Config, DeliveryError, Interaction, InteractionKind, ReconifyLayer, Report, Spooling, Stats,
+};
 
 /// How often a process is killed, if `RECONIFY_KILLS` does not say otherwise.
 const KILLS: u64 = 50;
@@ -73,7 +75,8 @@ fn child() {
     for number in 0_u64.. {
         let request = serde_json::json!({"number": number, "filler": filler});
         reporter.report(Interaction::new(InteractionKind::Chat, &request, &"answer").unwrap());
-        while reporter.stats().pending - reporter.stats().spooled > 100 {
+        let is_ahead = |stats: Stats| stats.pending - stats.spooled > 100;
+        while is_ahead(reporter.stats()) {
             assert!(began.elapsed() < PATIENCE, "nobody killed it");
             std::thread::yield_now();
         }

@@ -76,6 +76,25 @@ fn what_asks_for_a_place_while_the_budget_closes_is_counted() {
 }
 
 #[test]
+fn no_snapshot_misses_what_is_settled_meanwhile() {
+    model(|| {
+        let budget = budget(LIMITS);
+        let settlements = [
+            Settlement::Delivered,
+            #[cfg(feature = "spool")]
+            Settlement::Spooled,
+        ];
+        let others = settlements.map(|settlement| {
+            let admission = budget.admit().unwrap();
+            thread::spawn(move || admission.settle(settlement))
+        });
+        let stats = budget.stats();
+        assert!(stats.settled() + stats.pending >= others.len() as u64, "{stats}");
+        others.into_iter().for_each(|other| other.join().unwrap());
+    });
+}
+
+#[test]
 fn no_snapshot_shows_more_settled_than_captured() {
     model(|| {
         let budget = budget(LIMITS);

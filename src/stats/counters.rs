@@ -94,8 +94,10 @@ impl Counters {
         }
     }
 
-    /// Reads what is settled before what was captured, so that the first never exceeds the second.
+    /// Reads what is pending first, so that nothing is ever neither that nor settled, and what is settled before what was
+    /// captured, so that the first never exceeds the second.
     pub(crate) fn snapshot(&self, pending: impl FnOnce() -> (u64, u64)) -> Stats {
+        let (pending, bytes_held) = pending();
         let mut stats = Stats {
             delivered: self.delivered.load(SeqCst),
             rejected: self.rejected.load(SeqCst),
@@ -110,14 +112,14 @@ impl Counters {
             withheld: self.withheld.each_ref().map(|counter| counter.load(SeqCst)),
             recovered: self.recovered.load(Relaxed),
             spool_failures: self.spool_failures.load(Relaxed),
+            bytes_held,
             ..Stats::default()
         };
         let resting = self.resting.load(SeqCst);
         let safe = self.safe.load(Relaxed);
-        (stats.pending, stats.bytes_held) = pending();
         // The worker says so once in a turn: some may have been delivered since.
-        stats.spooled = resting + safe.min(stats.pending);
-        stats.pending += resting;
+        stats.spooled = resting + safe.min(pending);
+        stats.pending = pending + resting;
         stats.captured = self.captured.load(SeqCst);
         stats
     }

@@ -12,7 +12,8 @@ pub(crate) use self::reasons::{Losses, Settlement};
 /// What became of every interaction since the layer was made.
 ///
 /// Whenever nothing moves, `captured == delivered + rejected + dropped + withheld + pending`. While something moves, a
-/// snapshot may be behind, but never shows more settled than captured.
+/// snapshot may be behind: it may show as pending what it shows as settled, too. It never shows more settled than captured, and
+/// never misses what was captured before it was taken.
 ///
 /// ```
 /// # use tower_reconify::{Config, DropReason, ReconifyLayer};
