@@ -33,18 +33,23 @@ impl Budget {
     }
 
     /// Counts an interaction as captured and takes a place for it. Without a free place it is dropped, here and now.
-    pub(crate) fn admit(self: &Arc<Self>) -> Option<Admission> {
+    pub(crate) fn take_place(&self) -> Option<Place> {
         self.counters.capture();
         let reason = if self.is_closed() {
             DropReason::Shutdown
         } else if self.items.fetch_add(1, SeqCst) < self.limits.items {
-            return Some(Admission { budget: Arc::clone(self), bytes: 0, settlement: None });
+            return Some(Place(()));
         } else {
             self.items.fetch_sub(1, SeqCst);
             DropReason::TooManyItems
         };
         self.counters.settle(Settlement::Dropped(reason));
         None
+    }
+
+    /// Takes a place for an interaction that somebody has.
+    pub(crate) fn admit(self: &Arc<Self>) -> Option<Admission> {
+        self.take_place().map(|place| place.admit(self))
     }
 
     /// Takes a place for an interaction that comes back from disk, and its bytes, whether there is room or not: it is one
@@ -114,6 +119,18 @@ impl Budget {
 
     pub(crate) fn stats(&self) -> Stats {
         self.counters.snapshot(|| (self.items() as u64, self.bytes.load(Relaxed) as u64))
+    }
+}
+
+/// The place of one interaction, as long as nobody can lose it: what has become of it is not seen when it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Place(());
+
+impl Place {
+    /// Whoever has it from now on may lose it.
+    pub(crate) fn admit(self, budget: &Arc<Budget>) -> Admission {
+        Admission { budget: Arc::clone(budget), bytes: 0, settlement: None }
     }
 }
 

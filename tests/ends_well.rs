@@ -179,6 +179,29 @@ fn what_is_queued_when_the_last_handle_goes_is_still_delivered() {
 }
 
 #[test]
+fn what_is_under_way_when_the_last_handle_goes_is_delivered_too() {
+    let (sent, received) = std::sync::mpsc::channel();
+    let layer = ReconifyLayer::with_transport(
+        config(),
+        service_fn(move |report: Report| {
+            let sent = sent.send(report.id());
+            async move { sent }
+        }),
+    );
+    let inner = service_fn(async |_: Request<RequestBody<Body>>| Ok::<_, Infallible>(json(ANSWER)));
+    let response = block_on(layer.layer(inner).oneshot(chat())).unwrap();
+    drop(layer);
+    block_on(response.into_body().collect()).unwrap();
+    received.recv_timeout(PATIENCE).expect("the report is delivered");
+    assert!(
+        received
+            .recv_timeout(PATIENCE)
+            .is_err_and(|end| end == std::sync::mpsc::RecvTimeoutError::Disconnected),
+        "the worker ends"
+    );
+}
+
+#[test]
 fn layers_are_made_and_dropped_without_a_runtime() {
     let layers: Vec<_> = (0..50).map(|_| delivering()).collect();
     let clones: Vec<_> = (0..10_000).map(|_| layers.first().unwrap().clone()).collect();

@@ -1,7 +1,7 @@
 use http::{Extensions, HeaderMap, StatusCode};
 
 use super::nested::is_within;
-use super::tap::{RequestTap, ResponseTap};
+use super::tap::Tap;
 use crate::config::{Capturing, IdentityHeaders};
 use crate::endpoint::Endpoint;
 use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
@@ -10,7 +10,7 @@ use crate::stats::WithholdReason;
 
 /// The response's side of an exchange, until there is a response. Empty where nothing is recorded.
 #[derive(Debug, Default)]
-pub(crate) struct Capture(ResponseTap);
+pub(crate) struct Capture(Tap);
 
 impl Capture {
     /// Begins to record an exchange, unless it is not to be reported, an outer layer records it already, or the budget
@@ -20,7 +20,7 @@ impl Capture {
         endpoint: Endpoint,
         headers: &HeaderMap,
         extensions: &mut Extensions,
-    ) -> (Self, RequestTap) {
+    ) -> (Self, Tap) {
         let capturing = intake.capturing();
         if let Some(slot) = extensions.get::<IdentitySlot>().filter(|slot| slot.is_taken()) {
             // The outer layer has not seen what was asked for since.
@@ -31,22 +31,22 @@ impl Capture {
         if capturing.outermost_only && is_within() {
             return Default::default();
         }
-        let identity = identity_of(extensions, headers, capturing);
-        let admission = match identity.omission {
+        let mut identity = identity_of(extensions, headers, capturing);
+        let place = match identity.omission {
             Omission::Everything => {
                 intake.budget().withhold(WithholdReason::OptedOut);
                 None
             }
-            Omission::Content | Omission::Nothing => intake.budget().admit(),
+            Omission::Content | Omission::Nothing => intake.budget().take_place(),
         };
-        let Some(admission) = admission else {
+        let Some(place) = place else {
             extensions.insert(IdentitySlot::settled());
             return Default::default();
         };
-        let (exchange, request, response) = intake.begin(admission, endpoint, identity, headers);
+        let (exchange, request, response) = intake.begin(place, endpoint, &mut identity, headers);
         // Held weakly: whoever keeps the extensions does not keep the exchange from being handed over.
         extensions.insert(IdentitySlot::of(exchange));
-        (Self(ResponseTap::new(response)), RequestTap::new(request))
+        (Self(Tap::new(response)), Tap::new(request))
     }
 
     /// Sees to it that the worker is awake when the exchange ends. The inner service has done what it can for now: whoever
@@ -76,7 +76,7 @@ impl Capture {
 
     /// Records the body of the response.
     #[inline(always)]
-    pub(crate) fn into_tap(self) -> ResponseTap {
+    pub(crate) fn into_tap(self) -> Tap {
         self.0
     }
 }
@@ -173,7 +173,7 @@ mod tests {
         let next = exchange(&ends, Extensions::new(), b"", drop);
         assert!(next.identity.is_empty(), "{:?}", next.identity);
         assert!(matches!(next.answer, Answer::None), "{:?}", next.answer);
-        assert_eq!((next.request.body.passed, next.request.body.charged), (0, 0));
+        assert!(next.request.body.passed == 0 && next.request.body.pieces.is_empty());
         drop(next);
         assert_eq!(ends.0.budget().stats().bytes_held, 0);
     }

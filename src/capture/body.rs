@@ -6,7 +6,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::nested::Within;
-use super::tap::{RequestTap, ResponseTap};
+use super::tap::Tap;
 
 pin_project! {
     /// The body of a request on its way to the inner service.
@@ -16,7 +16,7 @@ pin_project! {
     pub struct RequestBody<B> {
         #[pin]
         inner: B,
-        tap: RequestTap,
+        tap: Tap,
     }
 }
 
@@ -28,7 +28,7 @@ pin_project! {
     pub struct ResponseBody<B> {
         #[pin]
         inner: B,
-        tap: ResponseTap,
+        tap: Tap,
         // What makes the body is a part of handling the exchange, and to be known as that.
         marks_task: bool,
     }
@@ -36,14 +36,14 @@ pin_project! {
 
 impl<B: Body<Data = Bytes>> RequestBody<B> {
     #[inline]
-    pub(crate) fn new(inner: B, tap: RequestTap) -> Self {
+    pub(crate) fn new(inner: B, tap: Tap) -> Self {
         Self { inner, tap }
     }
 }
 
 impl<B: Body<Data = Bytes>> ResponseBody<B> {
     #[inline]
-    pub(crate) fn new(inner: B, tap: ResponseTap, marks_task: bool) -> Self {
+    pub(crate) fn new(inner: B, tap: Tap, marks_task: bool) -> Self {
         Self { inner, tap, marks_task }
     }
 }

@@ -10,4 +10,4 @@ mod tap;
 pub(crate) use self::begin::Capture;
 pub use self::body::{RequestBody, ResponseBody};
 pub(crate) use self::nested::Within;
-pub(crate) use self::tap::RequestTap;
+pub(crate) use self::tap::Tap;

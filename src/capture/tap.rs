@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 
-use crate::exchange::{Answering, Ended, Part, Side, end};
+use crate::exchange::{Ended, Part, end};
 use crate::identity::Identity;
 
 /// Records a part of an exchange: its request body, or whatever stands for its response, which is the future, then the
@@ -13,16 +13,14 @@ use crate::identity::Identity;
 /// the exchange over. Where there is nothing to be recorded, it is empty.
 ///
 /// It is small, because requests are moved a lot.
-pub(crate) struct Tap<P: Part>(Option<Box<P>>);
+#[derive(Default)]
+pub(crate) struct Tap(Option<Box<Part>>);
 
 /// What polling a body gives.
 type Polled<B> = Poll<Option<Result<Frame<Bytes>, <B as Body>::Error>>>;
 
-pub(crate) type RequestTap = Tap<Side>;
-pub(crate) type ResponseTap = Tap<Answering>;
-
-impl<P: Part> Tap<P> {
-    pub(super) fn new(part: Box<P>) -> Self {
+impl Tap {
+    pub(super) fn new(part: Box<Part>) -> Self {
         Self(Some(part))
     }
 
@@ -38,9 +36,9 @@ impl<P: Part> Tap<P> {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match frame.into_data() {
                 Ok(data) => {
                     if let Some(part) = &mut self.0 {
-                        part.side().record(&data);
+                        part.record(&data);
                         if body.is_end_stream() {
-                            part.side().end_as(Ended::Complete);
+                            part.end_as(Ended::Complete);
                         }
                     }
                     // Made anew: a frame has room for trailers, and its data is a third of what there were to move.
@@ -79,19 +77,17 @@ impl<P: Part> Tap<P> {
     #[inline(always)]
     fn record(&mut self, frame: &Bytes) {
         if let Some(part) = &mut self.0 {
-            part.side().record(frame);
+            part.record(frame);
         }
     }
 
     #[inline(always)]
     fn end_as(&mut self, ended: Ended) {
         if let Some(part) = &mut self.0 {
-            part.side().end_as(ended);
+            part.end_as(ended);
         }
     }
-}
 
-impl ResponseTap {
     #[inline(always)]
     pub(super) fn announce(&self) {
         let Some(part) = &self.0 else { return };
@@ -113,17 +109,11 @@ impl ResponseTap {
 }
 
 #[inline(never)]
-fn end_part<P: Part>(part: Box<P>) {
+fn end_part(part: Box<Part>) {
     end(part);
 }
 
-impl<P: Part> Default for Tap<P> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<P: Part> Drop for Tap<P> {
+impl Drop for Tap {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(part) = self.0.take() {
@@ -133,7 +123,7 @@ impl<P: Part> Drop for Tap<P> {
 }
 
 /// Shows nothing of the exchange.
-impl<P: Part> fmt::Debug for Tap<P> {
+impl fmt::Debug for Tap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tap").finish_non_exhaustive()
     }

@@ -1,39 +1,33 @@
-use std::sync::atomic::{Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use std::sync::atomic::{Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 use std::{fmt, mem};
 
-use http::HeaderMap;
-
-use super::part::{Answering, HandOver, Side, Way};
-use super::{Answer, Exchange};
-use crate::budget::Admission;
+use super::part::Part;
+use crate::budget::Place;
 use crate::endpoint::Endpoint;
 use crate::identity::{Attributed, Identity};
-use crate::sync::{AtomicBool, AtomicCell, AtomicU8, Mutex, MutexGuard};
+use crate::sync::{AtomicBool, AtomicCell, Mutex, MutexGuard};
 
-/// One exchange while it is under way, in one place: what is said of it, and what each of its parts has recorded once that
-/// has ended.
+/// One exchange while it is under way, in one place: what is said of it, and the part of it that has ended first.
 ///
 /// It is held by its request body and by whatever stands for its response, which end in any order, on any thread.
 pub(crate) struct InFlight {
     endpoint: Endpoint,
     /// When the request entered the layer.
     started: Instant,
-    /// The parts that have not ended.
-    open: AtomicU8,
+    is_open: AtomicBool,
     is_announced: AtomicBool,
     terms: Mutex<Terms>,
-    /// What ended, and between exchanges what is to be used again.
-    pub(super) request: AtomicCell<Option<Box<Side>>>,
-    pub(super) response: AtomicCell<Option<Box<Answering>>>,
+    /// The part that has ended; of both, the last.
+    ended: AtomicCell<Option<Box<Part>>>,
 }
 
 /// On which terms it is reported.
 #[derive(Debug)]
 struct Terms {
     /// `None` once it was taken for the report.
-    admission: Option<Admission>,
+    place: Option<Place>,
     identity: Identity,
     later: Option<Box<Later>>,
 }
@@ -47,53 +41,54 @@ struct Later {
     said: Identity,
 }
 
+/// What is known of an exchange beside its parts, once it has ended.
+pub(super) struct Known {
+    pub(super) endpoint: Endpoint,
+    pub(super) started: Instant,
+    pub(super) place: Place,
+    pub(super) identity: Identity,
+}
+
 impl InFlight {
-    pub(crate) fn new(admission: Admission, endpoint: Endpoint, identity: Identity) -> Self {
-        Self {
+    #[cold]
+    #[inline(never)]
+    pub(super) fn anew(place: Place, endpoint: Endpoint, identity: Identity) -> Arc<Self> {
+        Arc::new(Self {
             endpoint,
             started: Instant::now(),
-            open: AtomicU8::new(2),
+            is_open: AtomicBool::new(true),
             is_announced: AtomicBool::new(false),
-            terms: Mutex::new(Terms { admission: Some(admission), identity, later: None }),
-            request: AtomicCell::default(),
-            response: AtomicCell::default(),
-        }
+            terms: Mutex::new(Terms { place: Some(place), identity, later: None }),
+            ended: AtomicCell::default(),
+        })
     }
 
     /// Begins another exchange in the place of one that has landed.
-    pub(crate) fn begin(&mut self, admission: Admission, endpoint: Endpoint, identity: Identity) {
+    #[inline(always)]
+    pub(super) fn begin(&mut self, place: Place, endpoint: Endpoint, identity: &mut Identity) {
         self.endpoint = endpoint;
         self.started = Instant::now();
-        self.open = AtomicU8::new(2);
+        self.is_open = AtomicBool::new(true);
         self.is_announced = AtomicBool::new(false);
-        let terms = unlocked(&mut self.terms);
-        terms.admission = Some(admission);
-        terms.identity = identity;
+        let terms = self.terms.get_mut().unwrap_or_else(PoisonError::into_inner);
+        terms.place = Some(place);
+        mem::swap(&mut terms.identity, identity);
         // What was said too late for the exchange before.
         if terms.later.is_some() {
             terms.later = None;
         }
     }
 
-    /// Gives its parts away, to be recorded, with moments and ids if asked for. The last of them that ends goes `out` with it.
+    /// One of its parts has ended. Returns the other if that has, too: of two threads that get here at once, to exactly one.
     #[inline(always)]
-    pub(crate) fn parts(
-        self: Arc<Self>,
-        headers: &HeaderMap,
-        with_metadata: bool,
-        out: Arc<dyn HandOver>,
-    ) -> (Box<Side>, Box<Answering>) {
-        let mut request = self.request.take().unwrap_or_default();
-        let mut response = self.response.take().unwrap_or_default();
-        request.begin(headers, Way { exchange: Arc::clone(&self), out: Arc::clone(&out) });
-        response.begin(Way { exchange: self, out }, with_metadata);
-        (request, response)
+    pub(super) fn end(&self, part: Box<Part>) -> Option<Box<Part>> {
+        let first = self.ended.swap(Some(part))?;
+        self.is_open.store(false, Release);
+        Some(first)
     }
 
-    /// One of its parts has ended. Returns whether it was the last: of several threads that get here at once, exactly one.
-    #[inline(always)]
-    pub(super) fn close_one(&self) -> bool {
-        self.open.fetch_sub(1, AcqRel) == 1
+    pub(super) fn take_ended(&self) -> Option<Box<Part>> {
+        self.ended.take()
     }
 
     /// Whether this is the first time that it is asked. Only the response's side does: one task at a time.
@@ -115,29 +110,16 @@ impl InFlight {
         lock(&self.terms).later.get_or_insert_default().around = around;
     }
 
-    /// Takes out all that is to be reported; `None` if it was taken before.
-    pub(crate) fn land(&self) -> Option<Exchange> {
-        let (mut admission, mut identity, later) = {
+    /// Takes out what is known of it; `None` if it was taken before.
+    pub(super) fn land(&self) -> Option<Known> {
+        let (place, mut identity, later) = {
             let mut terms = lock(&self.terms);
-            (terms.admission.take()?, mem::take(&mut terms.identity), terms.later.take())
+            (terms.place.take()?, mem::take(&mut terms.identity), terms.later.take())
         };
         let Later { around, said } = later.map(|later| *later).unwrap_or_default();
         identity = identity.or(around);
         identity.change(said);
-        let mut side = self.request.take();
-        let request = side.as_mut().map(|side| side.take()).unwrap_or_default();
-        self.request.store(side);
-        let mut answering = self.response.take();
-        let (answer, finished) = answering.as_mut().map(|answering| answering.take()).unwrap_or_default();
-        self.response.store(answering);
-        let charged = match &answer {
-            Answer::Response(response) => response.message.body.charged,
-            Answer::None | Answer::Failed => 0,
-        };
-        admission.own(request.body.charged + charged);
-        let (endpoint, started) = (self.endpoint, self.started);
-        let finished = finished.unwrap_or_else(Instant::now);
-        Some(Exchange { admission, endpoint, identity, started, finished, request, answer })
+        Some(Known { endpoint: self.endpoint, started: self.started, place, identity })
     }
 }
 
@@ -149,7 +131,7 @@ impl Attributed for InFlight {
     }
 
     fn is_open(&self) -> bool {
-        self.open.load(Acquire) > 0
+        self.is_open.load(Acquire)
     }
 }
 
@@ -160,22 +142,7 @@ impl fmt::Debug for InFlight {
     }
 }
 
-/// What nobody takes gives back the room that it took.
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        let Some(admission) = &mut unlocked(&mut self.terms).admission else { return };
-        admission.own(self.request.take().map_or(0, |side| side.charged()));
-        admission.own(self.response.take().map_or(0, |answering| answering.charged()));
-    }
-}
-
 #[inline]
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What is in a lock that nobody else can have.
-#[inline]
-fn unlocked<T>(mutex: &mut Mutex<T>) -> &mut T {
-    mutex.get_mut().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,6 +3,7 @@
 mod head;
 mod in_flight;
 mod part;
+mod record;
 mod recorder;
 
 use std::fmt;
@@ -13,7 +14,8 @@ use http::StatusCode;
 
 pub(crate) use self::head::{Head, MediaType};
 pub(crate) use self::in_flight::InFlight;
-pub(crate) use self::part::{Answering, HandOver, Part, Side, end};
+pub(crate) use self::part::{Part, end};
+pub(crate) use self::record::{HandOver, Landed, Record};
 use crate::budget::Admission;
 use crate::endpoint::Endpoint;
 use crate::identity::Identity;

@@ -31,6 +31,8 @@ pub(super) struct Recorder {
     open: Vec<u8>,
     /// Whether a frame may be appended to it without a further look at anything, if it has room.
     is_open: bool,
+    /// Whether it is in the budget. One that another body has left is not, at first.
+    is_charged: bool,
     /// What passed and was not kept.
     beyond: u64,
     /// Full blocks, and large frames, in order. The first is beside the others: most bodies have no more.
@@ -58,37 +60,33 @@ impl Recorder {
         self.is_stream = is_stream;
         if with_marks {
             self.moments = Some(Box::default());
+            self.is_open = false;
         }
+    }
+
+    /// How large the block is that another body has left. It is not larger than one body may be: the limit was the same.
+    #[inline(always)]
+    pub(super) fn spare(&self) -> usize {
+        self.open.capacity()
+    }
+
+    /// Opens that block, which has been charged. Most JSON bodies are one frame, which fits into it.
+    #[inline(always)]
+    pub(super) fn open_spare(&mut self) {
+        self.charged = self.open.capacity();
+        self.is_charged = true;
+        self.is_open = true;
     }
 
     /// Records a frame.
     #[inline(always)]
-    pub(super) fn record<'a>(&mut self, frame: &Bytes, budget: impl FnOnce() -> &'a Budget) {
+    pub(super) fn record<'a>(&mut self, frame: &Bytes, budget: impl FnOnce() -> Option<&'a Budget>) {
         let room = self.open.capacity() - self.open.len();
-        let has_room = self.is_open && frame.len() <= room && frame.len() < KEEP_BY_REFERENCE;
-        if !has_room {
-            let budget = budget();
-            if !self.opens_for(frame, budget) {
-                self.record_any(frame, budget);
-                return;
-            }
+        if self.is_open && frame.len() <= room && frame.len() < KEEP_BY_REFERENCE {
+            self.open.extend_from_slice(frame);
+        } else if let Some(budget) = budget() {
+            self.record_any(frame, budget);
         }
-        self.open.extend_from_slice(frame);
-    }
-
-    /// Opens the block that another body left, if this is the first frame and fits into it. Most JSON bodies are one such
-    /// frame.
-    #[inline(never)]
-    fn opens_for(&mut self, frame: &Bytes, budget: &Budget) -> bool {
-        let capacity = self.open.capacity();
-        let is_first = self.pieces_len == 0 && self.open.is_empty() && !self.over_budget;
-        let fits = !frame.is_empty() && frame.len() <= capacity && capacity <= budget.body_limit();
-        if !(is_first && fits && frame.len() < KEEP_BY_REFERENCE && self.moments.is_none()) {
-            return false;
-        }
-        let has_room = charge(&mut self.charged, capacity, budget);
-        self.is_open |= has_room;
-        has_room
     }
 
     #[inline(never)]
@@ -110,7 +108,7 @@ impl Recorder {
         if !kept {
             self.give_up(passed, budget);
         }
-        // An empty block is the spare one, which nobody has taken.
+        // An empty block is another body's, of which nobody has seen yet whether there is room for all of it.
         self.is_open = !self.open.is_empty() && self.moments.as_deref().is_none_or(|moments| moments.is_full);
     }
 
@@ -120,6 +118,7 @@ impl Recorder {
         self.beyond = passed;
         self.over_budget = true;
         (self.open, self.first, self.pieces, self.pieces_len, self.moments) = Default::default();
+        self.is_charged = false;
         budget.release(mem::take(&mut self.charged));
     }
 
@@ -194,6 +193,7 @@ impl Recorder {
         if !charge(&mut self.charged, size, budget) {
             return false;
         }
+        self.is_charged = true;
         let full = mem::replace(&mut self.open, Vec::with_capacity(size));
         if !full.is_empty() {
             self.push(full.into());
@@ -202,14 +202,19 @@ impl Recorder {
         true
     }
 
-    /// Takes the block of another body, for which nobody is charged while it is not used, or puts it away.
+    /// Takes the block of another body, or puts it away.
     fn take_spare(&mut self, needed: usize, budget: &Budget) {
         let capacity = self.open.capacity();
-        let is_of_use = self.is_stream || needed <= capacity;
-        if !(is_of_use
-            && self.kept() + capacity <= budget.body_limit()
-            && charge(&mut self.charged, capacity, budget))
-        {
+        let is_of_use =
+            (self.is_stream || needed <= capacity) && self.kept() + capacity <= budget.body_limit();
+        if !self.is_charged {
+            self.is_charged = is_of_use && charge(&mut self.charged, capacity, budget);
+        } else if !is_of_use {
+            self.charged -= capacity;
+            budget.release(capacity);
+            self.is_charged = false;
+        }
+        if !self.is_charged {
             self.open = Vec::new();
         }
     }

@@ -12,7 +12,7 @@ fn budget(bytes: usize, body_bytes: usize) -> Budget {
 fn record(frames: &[Bytes], budget: &Budget) -> Recording {
     let mut recorder = Recorder::default();
     recorder.expect(true, false);
-    frames.iter().for_each(|frame| recorder.record(frame, || budget));
+    frames.iter().for_each(|frame| recorder.record(frame, || Some(budget)));
     recorder.finish(Ended::Complete)
 }
 
@@ -40,15 +40,19 @@ proptest! {
 
     #[test]
     fn a_recorder_that_was_used_before_records_as_a_new_one_does(
-        bodies in proptest::collection::vec((frames(), any::<bool>(), any::<bool>()), 2..5),
+        bodies in proptest::collection::vec((frames(), any::<bool>(), any::<bool>(), any::<bool>()), 2..5),
         limit in 1..50_000usize,
         bytes in 1..100_000usize,
     ) {
         let budget = budget(bytes, limit);
         let mut recorder = Recorder::default();
-        for (frames, is_stream, with_marks) in bodies {
+        for (frames, is_stream, with_marks, is_opened) in bodies {
+            let spare = recorder.spare();
+            if is_opened && budget.charge(spare) {
+                recorder.open_spare();
+            }
             recorder.expect(is_stream, with_marks);
-            frames.iter().for_each(|frame| recorder.record(frame, || &budget));
+            frames.iter().for_each(|frame| recorder.record(frame, || Some(&budget)));
             let whole = frames.concat();
             let recording = recorder.finish(Ended::Complete);
             let held = budget.stats().bytes_held;
@@ -97,7 +101,7 @@ fn moments_are_in_the_budget() {
         let mut recorder = Recorder::default();
         recorder.expect(false, true);
         for _ in 0..2_000 {
-            recorder.record(&Bytes::from_static(b"x"), || &budget);
+            recorder.record(&Bytes::from_static(b"x"), || Some(&budget));
         }
         let recording = recorder.finish(Ended::Complete);
         assert_eq!((recording.over_budget, recording.marks.len()), (false, marks));
@@ -113,7 +117,7 @@ fn after_a_moment_that_had_no_room_none_is_noted() {
     recorder.expect(false, true);
     let frame = Bytes::from_static(b"x");
     let mut record = |frames| {
-        (0..frames).for_each(|_| recorder.record(&frame, || &budget));
+        (0..frames).for_each(|_| recorder.record(&frame, || Some(&budget)));
     };
     record(16);
     let taken = 10_000 - budget.stats().bytes_held as usize;
@@ -139,7 +143,7 @@ fn a_small_block_serves_another_body_and_holds_nothing_of_the_one_before() {
     let budget = budget(10_000, 10_000);
     let mut recorder = Recorder::default();
     let mut keep = |body: &'static str| {
-        recorder.record(&Bytes::from_static(body.as_bytes()), || &budget);
+        recorder.record(&Bytes::from_static(body.as_bytes()), || Some(&budget));
         let block = recorder.open.as_ptr();
         let held = budget.stats().bytes_held;
         let recording = recorder.finish(Ended::Complete);
@@ -163,7 +167,7 @@ fn small_frames_between_large_ones_take_little_room() {
     let mut recorder = Recorder::default();
     recorder.expect(true, false);
     for frame in between.iter().cycle().take(200) {
-        recorder.record(frame, || &budget);
+        recorder.record(frame, || Some(&budget));
         assert!(recorder.open.capacity() <= FIRST_BLOCK);
     }
 }
@@ -175,7 +179,7 @@ fn of_a_body_that_finds_no_room_not_even_moments_are_held() {
     recorder.expect(true, true);
     let frame = Bytes::from(vec![1; 100]);
     for _ in 0..2_000 {
-        recorder.record(&frame, || &budget);
+        recorder.record(&frame, || Some(&budget));
     }
     assert!(recorder.over_budget && recorder.moments.is_none());
     assert_eq!((recorder.charged(), budget.stats().bytes_held), (0, 0));

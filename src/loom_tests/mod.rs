@@ -15,7 +15,7 @@ use loom::future::block_on;
 use loom::thread;
 
 use crate::budget::{Admission, Budget};
-use crate::capture::{Capture, RequestTap};
+use crate::capture::{Capture, Tap};
 use crate::config::{Capturing, Limits};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Exchange};
@@ -47,7 +47,7 @@ fn ends() -> (Intake, Outlet) {
     queue::channel(budget(LIMITS), Capturing::default())
 }
 
-fn begin(intake: &Intake) -> (Capture, RequestTap, IdentitySlot) {
+fn begin(intake: &Intake) -> (Capture, Tap, IdentitySlot) {
     let mut extensions = Extensions::new();
     let (capture, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
     (capture, tap, extensions.remove().unwrap())

@@ -14,7 +14,7 @@ use tower::Service;
 
 use super::service::Reconify;
 use super::tracker::Tracker;
-use crate::capture::{Capture, RequestBody, RequestTap, ResponseBody, Within};
+use crate::capture::{Capture, RequestBody, ResponseBody, Tap, Within};
 
 /// Calls that a reqwest client makes are captured as they pass: `ServiceBuilder::new().layer(layer).service(client)`.
 ///
@@ -60,7 +60,7 @@ pub(super) fn begin(
 }
 
 /// Records a body that is at hand; one that is not is recorded as it passes.
-fn record(body: &mut Option<Body>, mut tap: RequestTap) {
+fn record(body: &mut Option<Body>, mut tap: Tap) {
     let Some(whole) = body.take() else {
         // Without a body there is nothing to wait for.
         tap.record_whole(&Bytes::new());

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, Method};
 
-use crate::capture::{Capture, RequestTap};
+use crate::capture::{Capture, Tap};
 use crate::config::{Capturing, IdentityHeaders};
 use crate::endpoint::{Endpoint, Endpoints};
 use crate::identity::remove_headers;
@@ -38,7 +38,7 @@ impl Tracker {
         endpoint: Endpoint,
         headers: &HeaderMap,
         extensions: &mut Extensions,
-    ) -> (Capture, RequestTap) {
+    ) -> (Capture, Tap) {
         match &self.0.intake {
             Some(intake) => Capture::begin(intake, endpoint, headers, extensions),
             None => Default::default(),

@@ -11,10 +11,10 @@ use http::HeaderMap;
 use tokio::sync::mpsc;
 
 use self::bell::Bell;
-use crate::budget::{Admission, Budget};
+use crate::budget::{Admission, Budget, Place};
 use crate::config::Capturing;
 use crate::endpoint::Endpoint;
-use crate::exchange::{Answering, Exchange, HandOver, InFlight, Side};
+use crate::exchange::{Exchange, HandOver, InFlight, Landed, Part, Record};
 use crate::identity::Identity;
 use crate::interaction::Interaction;
 use crate::sync::{ArrayQueue, AtomicBool, SegQueue};
@@ -61,25 +61,27 @@ pub(crate) enum Item {
 /// What was handed over. It has no bound of its own: only what the budget admitted gets here.
 #[derive(Debug)]
 pub(crate) struct Queue {
+    budget: Arc<Budget>,
     ready: ArrayQueue<Handed>,
     /// What finds no place there. While there is any, the rest follows it, but for what other threads push at that moment.
     overflow: SegQueue<Handed>,
     /// Records that the worker is done with: memory that another thread has freed costs several times as much.
-    spare: ArrayQueue<Arc<InFlight>>,
+    spare: ArrayQueue<Record>,
     bell: Bell,
     stopped: AtomicBool,
 }
 
-/// It stays where it is: the caller's task moves a pointer.
+/// It stays where it is: the caller's task moves two pointers.
 #[derive(Debug)]
 enum Handed {
-    Exchange(Arc<InFlight>),
+    Exchange(Landed),
     Interaction(Box<(Admission, Interaction)>),
 }
 
 /// The two ends of a hand-over.
 pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Intake, Outlet) {
     let queue = Arc::new(Queue {
+        budget: Arc::clone(&budget),
         ready: ArrayQueue::new(READY),
         overflow: SegQueue::new(),
         spare: ArrayQueue::new(SPARE),
@@ -105,30 +107,21 @@ impl Intake {
     /// Wakes a sleeping worker. Called early in an exchange, while the caller waits for its answer anyway, so that
     /// nobody waits for it at the end: a wake-up costs microseconds, a push tens of nanoseconds.
     pub(crate) fn announce(&self) {
-        self.0.announce();
+        self.0.queue.announce();
     }
 
     /// Begins an exchange, in a record that was used before if there is one.
+    #[inline(always)]
     pub(crate) fn begin(
         &self,
-        admission: Admission,
+        place: Place,
         endpoint: Endpoint,
-        identity: Identity,
+        identity: &mut Identity,
         headers: &HeaderMap,
-    ) -> (Weak<InFlight>, Box<Side>, Box<Answering>) {
-        let in_flight = 'begun: {
-            if let Some(mut spare) = self.0.queue.spare.pop()
-                && let Some(in_flight) = Arc::get_mut(&mut spare)
-            {
-                in_flight.begin(admission, endpoint, identity);
-                break 'begun spare;
-            }
-            Arc::new(InFlight::new(admission, endpoint, identity))
-        };
-        let weak = Arc::downgrade(&in_flight);
-        let (request, response) =
-            in_flight.parts(headers, self.0.capturing.metadata, Arc::clone(&self.0) as _);
-        (weak, request, response)
+    ) -> (Weak<InFlight>, Box<Part>, Box<Part>) {
+        let Ends { budget, queue, capturing, .. } = &*self.0;
+        let record = queue.spare.pop().unwrap_or_else(|| Record::new(Arc::clone(queue) as _));
+        record.begin(budget, (place, endpoint, identity), headers, capturing.metadata)
     }
 
     /// Hands over what is reported by hand.
@@ -142,18 +135,18 @@ impl Intake {
     }
 }
 
-impl HandOver for Ends {
+impl HandOver for Queue {
     #[inline]
-    fn budget(&self) -> &Budget {
+    fn budget(&self) -> &Arc<Budget> {
         &self.budget
     }
 
     fn announce(&self) {
-        self.queue.bell.ring();
+        self.bell.ring();
     }
 
-    fn hand_over(&self, exchange: Arc<InFlight>) {
-        self.queue.push(Handed::Exchange(exchange));
+    fn hand_over(&self, landed: Landed) {
+        self.push(Handed::Exchange(landed));
     }
 }
 
@@ -205,16 +198,11 @@ impl Queue {
                     let (admission, interaction) = *reported;
                     return Some(Item::Interaction(admission, interaction.into()));
                 }
-                Handed::Exchange(mut in_flight) => {
-                    let exchange = in_flight.land();
-                    // Not one that a slot still refers to: it would say of another exchange what it says of this one.
-                    if Arc::get_mut(&mut in_flight).is_some() {
-                        let _ = self.spare.push(in_flight);
-                    }
+                Handed::Exchange(landed) => {
                     // There is always something in it: it is handed over once.
-                    if let Some(exchange) = exchange {
-                        return Some(Item::Exchange(exchange));
-                    }
+                    let Some((exchange, record)) = landed.take() else { continue };
+                    let _ = self.spare.push(record);
+                    return Some(Item::Exchange(exchange));
                 }
             }
         }
@@ -231,7 +219,11 @@ impl Queue {
     #[cold]
     #[inline(never)]
     fn drain(&self) {
-        while self.next().is_some() {}
+        while let Some(handed) = self.next() {
+            if let Handed::Exchange(landed) = handed {
+                drop(landed.take());
+            }
+        }
     }
 
     /// Returns when somebody announced an exchange; at once, if `is_idle` finds that there is one already.
@@ -259,9 +251,9 @@ mod tests {
     fn no_record_of_an_exchange_is_kept_once_the_worker_has_stopped() {
         let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
         let (intake, outlet) = channel(Arc::new(Budget::new(limits)), Capturing::default());
-        let admission = intake.budget().admit().unwrap();
+        let place = intake.budget().take_place().unwrap();
         let (_, request, response) =
-            intake.begin(admission, Endpoint::Chat, Identity::new(), &HeaderMap::new());
+            intake.begin(place, Endpoint::Chat, &mut Identity::new(), &HeaderMap::new());
         end(request);
         end(response);
         assert!(outlet.queue.pop().is_some());

@@ -104,6 +104,11 @@ impl Simulated {
         self.ask(|reply| Command::Shutdown(Some((Instant::now() + deadline).into_std()), reply)).await
     }
 
+    /// Lets go of all that could ask for anything. Returns what is left.
+    pub(super) fn abandon(self) -> JoinHandle<()> {
+        self.worker
+    }
+
     async fn ask<R>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command) -> R {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).unwrap_or_else(|_| panic!("the worker lives"));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tower::{Service, service_fn};
 
 use super::deliveries::Deliveries;
@@ -65,6 +65,22 @@ async fn a_probe_that_becomes_due_while_the_worker_looks_away_is_not_forgotten()
         timeout(24 * HOUR, deliveries.progress()).await.is_ok(),
         "a probe is due, and nothing wakes the worker for a day"
     );
+}
+
+/// Nobody is left who could ask, the collector hangs, and there is room for nothing: whoever ends an exchange then says nothing to
+/// the worker, which has to look.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_nobody_can_ask_stays_while_an_exchange_is_under_way_and_five_seconds_more() {
+    let simulated =
+        start(builder(), service_fn(|_: Report| std::future::pending::<Result<(), DeliveryError>>()), || 0.5);
+    let under_way = simulated.intake.budget().admit();
+    (0..100).for_each(|_| simulated.report());
+    let mut worker = simulated.abandon();
+    assert!(timeout(600 * SECOND, &mut worker).await.is_err(), "it waits for the exchange");
+    drop(under_way);
+    let ended = Instant::now();
+    timeout(HOUR, worker).await.expect("it ends").unwrap();
+    assert!((5 * SECOND..6 * SECOND).contains(&ended.elapsed()), "after {:?}", ended.elapsed());
 }
 
 /// Says once that it is not ready by an error, and takes everything afterwards.

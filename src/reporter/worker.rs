@@ -61,6 +61,7 @@ pub(super) struct Worker<S> {
     next_job: u64,
     /// Looks at the queue that found nothing, since the last that did.
     vain_looks: u32,
+    /// Nobody is left who could begin an exchange, report by hand or ask for anything.
     is_abandoned: bool,
     pub(super) losses: Losses,
 }
@@ -112,18 +113,13 @@ where
             self.spool(false);
             self.deliveries.start().await;
             self.note();
+            self.begin_last_flush();
             if self.answer_flushes() {
                 return self.end().await;
             }
             match self.next_event().await {
                 Event::Command(command) => self.obey(command),
-                Event::Abandoned => {
-                    self.is_abandoned = true;
-                    while let Ok(command) = self.inbox.try_recv() {
-                        self.obey(command);
-                    }
-                    self.begin_flush(std::time::Instant::now().checked_add(GRACE), Reply::Abandoned);
-                }
+                Event::Abandoned => self.is_abandoned = true,
                 Event::Read(id, result) => {
                     self.reading.remove(&id);
                     self.take(id, result);
@@ -138,6 +134,7 @@ where
         let has_room = self.has_room();
         let has_more = has_room && self.outlet.queue.len() > 0;
         let (known, look) = (self.known(), self.vain_looks);
+        let waits_for_ends = self.is_abandoned && !self.is_in_last_flush();
         let deadline = self.flushes.iter().filter_map(Flush::next_moment).min();
         let Outlet { budget, queue, abandoned } = &mut self.outlet;
         tokio::select! {
@@ -150,6 +147,7 @@ where
             // Everybody else gets a turn before the rest of the queue does.
             () = tokio::task::yield_now(), if has_more => Event::Progress,
             () = await_exchanges(budget, queue, known, look), if has_room && !has_more => Event::Look,
+            () = sleep(LONGEST_TICK), if waits_for_ends && !has_room => Event::Progress,
         }
     }
 
@@ -225,6 +223,21 @@ where
             Ok(job) => self.spooler.push(job, &mut self.deliveries.lineup),
             Err(settlement) => self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement)),
         }
+    }
+
+    /// Begins what the worker ends with by itself: once it is abandoned, and the last exchange has ended.
+    fn begin_last_flush(&mut self) {
+        let is_due = self.is_abandoned && !self.is_in_last_flush();
+        if is_due && self.outlet.budget.items() <= self.known() + self.outlet.queue.len() {
+            while let Ok(command) = self.inbox.try_recv() {
+                self.obey(command);
+            }
+            self.begin_flush(Some((Instant::now() + GRACE).into_std()), Reply::Abandoned);
+        }
+    }
+
+    fn is_in_last_flush(&self) -> bool {
+        self.flushes.iter().any(|flush| matches!(flush.reply, Reply::Abandoned))
     }
 
     fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {

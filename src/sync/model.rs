@@ -120,10 +120,6 @@ impl<T: Default> AtomicCell<T> {
         std::mem::replace(&mut *self.0.lock().unwrap(), value)
     }
 
-    pub(crate) fn store(&self, value: T) {
-        drop(self.swap(value));
-    }
-
     pub(crate) fn take(&self) -> T {
         self.swap(T::default())
     }
