@@ -33,7 +33,7 @@ impl Tap {
     #[inline(always)]
     pub(super) fn observe<B: Body<Data = Bytes>>(&mut self, body: &B, polled: Polled<B>) -> Polled<B> {
         match polled {
-            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(Ok(match frame.into_data() {
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                 Ok(data) => {
                     if let Some(part) = &mut self.0 {
                         part.record(&data);
@@ -42,13 +42,13 @@ impl Tap {
                         }
                     }
                     // Made anew: a frame has room for trailers, and its data is a third of what there were to move.
-                    Frame::data(data)
+                    Poll::Ready(Some(Ok(Frame::data(data))))
                 }
                 Err(frame) => {
                     self.look_for_end(body);
-                    frame
+                    Poll::Ready(Some(Ok(frame)))
                 }
-            }))),
+            },
             Poll::Ready(item) => {
                 if !self.is_empty() {
                     self.end_as(if item.is_some() { Ended::Broken } else { Ended::Complete });

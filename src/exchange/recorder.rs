@@ -1,7 +1,7 @@
 use std::time::Instant;
 use std::{fmt, mem};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::{Ended, Mark, Recording};
 use crate::budget::Budget;
@@ -28,7 +28,7 @@ const MOST_MARKS: usize = 1_000;
 #[derive(Default)]
 pub(super) struct Recorder {
     /// The block being filled.
-    open: Vec<u8>,
+    open: BytesMut,
     /// Whether a frame may be appended to it without a further look at anything, if it has room.
     is_open: bool,
     /// Whether it is in the budget. One that another body has left is not, at first.
@@ -163,13 +163,11 @@ impl Recorder {
         if self.open.is_empty() {
             return;
         }
-        let mut block = mem::take(&mut self.open);
-        let rest = block.capacity() - block.len();
-        block.shrink_to_fit();
-        let given_back = (rest - (block.capacity() - block.len())).min(self.charged);
-        self.charged -= given_back;
-        budget.release(given_back);
-        self.push(block.into());
+        let block = mem::take(&mut self.open);
+        let rest = (block.capacity() - block.len()).min(self.charged);
+        self.charged -= rest;
+        budget.release(rest);
+        self.push(Bytes::copy_from_slice(&block));
     }
 
     fn append(&mut self, frame: &[u8], budget: &Budget) -> bool {
@@ -194,9 +192,9 @@ impl Recorder {
             return false;
         }
         self.is_charged = true;
-        let full = mem::replace(&mut self.open, Vec::with_capacity(size));
+        let full = mem::replace(&mut self.open, BytesMut::with_capacity(size));
         if !full.is_empty() {
-            self.push(full.into());
+            self.push(full.freeze());
         }
         self.open.extend_from_slice(rest);
         true
@@ -215,7 +213,7 @@ impl Recorder {
             self.is_charged = false;
         }
         if !self.is_charged {
-            self.open = Vec::new();
+            self.open = BytesMut::new();
         }
     }
 
@@ -250,7 +248,7 @@ impl Recorder {
             self.pieces = pieces;
         }
         if open.capacity() > LARGEST_SPARE {
-            kept.push(open.into());
+            kept.push(open.freeze());
         } else {
             if !open.is_empty() {
                 kept.push(Bytes::copy_from_slice(&open));
