@@ -126,7 +126,11 @@ where
     pub(super) async fn progress(&mut self) {
         let due = self.due();
         tokio::select! {
-            Some(joined) = self.running.join_next_with_id() => self.finish(joined),
+            Some(joined) = self.running.join_next_with_id() => {
+                self.finish(joined);
+                // One turn of the worker's for all that have.
+                self.finish_ended();
+            }
             () = until(due) => {}
             () = poll_fn(|cx| is_settled(&mut self.transport, cx)), if self.is_blocked => {}
         }
