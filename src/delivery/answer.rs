@@ -58,6 +58,9 @@ async fn is_taken(mut response: reqwest::Response) -> bool {
             return true;
         }
     }
+    if answer.is_empty() {
+        return true;
+    }
     match serde_json::from_slice::<Answer>(&answer) {
         Ok(Answer { status, error }) => {
             let no_error = [Value::Bool(false), Value::from("")];

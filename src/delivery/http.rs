@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::HeaderValue;
 use http::header::{CONTENT_TYPE, HeaderName, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method};
 use http_body::{Body, Frame, SizeHint};
 use reqwest::{Client, Request, redirect};
 use secrecy::{ExposeSecret, SecretString};
@@ -22,10 +22,6 @@ use super::answer;
 use super::error::DeliveryError;
 use crate::config::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Destination, MAX_DELIVERIES, is_this_machine};
 use crate::report::Report;
-
-/// Up to this size a report is sent as one piece, which costs less than three do. A larger one is sent as it is held, around
-/// the keys: a copy would be held beside it for as long.
-const COPIED: usize = 16 * 1024;
 
 const AGENT: &str = concat!("tower-reconify/", env!("CARGO_PKG_VERSION"));
 
@@ -42,7 +38,7 @@ pub(crate) struct HttpTransport {
 /// An address, and the client for it: whether there is a proxy on the way depends on the address.
 struct Target {
     client: Client,
-    /// All of a request but its id and its body.
+    /// All of a request but its id, its body and its timeout.
     request: Request,
     /// As an answer will name it: reqwest takes the user-info out, and nobody sends a fragment.
     asked: Arc<Url>,
@@ -80,12 +76,8 @@ impl HttpTransport {
     /// application's client follows: none is given to it.
     fn body(&self, report: &Report) -> reqwest::Body {
         let (head, tail) = report.around_keys();
-        let keys = self.keys.expose_secret().as_bytes();
-        reqwest::Body::wrap(Parts(if report.len() <= COPIED {
-            [[&head, keys, &tail].concat().into()].into()
-        } else {
-            [head, Bytes::copy_from_slice(keys), tail].into()
-        }))
+        let head = [&head, self.keys.expose_secret().as_bytes()].concat();
+        reqwest::Body::wrap(Parts([head.into(), tail].into()))
     }
 }
 
@@ -93,7 +85,6 @@ impl Target {
     fn new(client: Client, url: Url) -> Option<Self> {
         let request = client
             .post(url)
-            .timeout(ATTEMPT_TIMEOUT)
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .header(USER_AGENT, HeaderValue::from_static(AGENT))
             .build()
@@ -108,9 +99,14 @@ impl Target {
 
     /// Of URLs that were checked none is known that reqwest refuses.
     fn request(&self, id: Uuid, body: reqwest::Body) -> Option<Request> {
-        let mut request = self.request.try_clone()?;
         let id = HeaderValue::from_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())).ok()?;
-        request.headers_mut().insert(IDEMPOTENCY_KEY, id);
+        // A clone of the map would have no room for those that are added: the id, and what reqwest and hyper add.
+        let mut headers = HeaderMap::with_capacity(self.request.headers().len() + 4);
+        headers.extend(self.request.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
+        headers.insert(IDEMPOTENCY_KEY, id);
+        let mut request = Request::new(Method::POST, self.request.url().clone());
+        *request.headers_mut() = headers;
+        *request.timeout_mut() = Some(ATTEMPT_TIMEOUT);
         *request.body_mut() = Some(body);
         Some(request)
     }
