@@ -38,28 +38,11 @@ pub struct Report {
 }
 
 #[derive(Serialize)]
-struct UploadPayload<'a> {
-    reconify: Envelope,
-    upload: Upload<'a>,
-}
-
-#[derive(Serialize)]
 struct Upload<'a> {
     filename: &'a str,
     r#type: &'static str,
     data: &'a RawValue,
     format: &'static str,
-}
-
-/// All that stands before the request.
-#[derive(Serialize)]
-struct Payload<'a> {
-    reconify: Envelope,
-    timestamps: Timestamps,
-    session: Option<&'a str>,
-    #[serde(rename = "sessionTimeout")]
-    session_timeout: Option<u32>,
-    user: UserObject<'a>,
 }
 
 #[derive(Serialize)]
@@ -79,13 +62,6 @@ struct Metadata<'a> {
 }
 
 #[derive(Serialize)]
-struct Envelope {
-    format: &'static str,
-    r#type: &'static str,
-    version: &'static str,
-}
-
-#[derive(Serialize)]
 struct Timestamps {
     request: u64,
     response: u64,
@@ -102,36 +78,27 @@ impl Report {
     /// Writes an interaction down.
     pub(crate) fn new(interaction: &Interaction, reporting: &Reporting) -> serde_json::Result<Self> {
         let id = new_id();
-        let session = interaction.identity.session();
-        let payload = Payload {
-            reconify: Envelope::of(type_of(interaction.kind)),
-            timestamps: Timestamps {
-                request: milliseconds(interaction.requested),
-                response: milliseconds(interaction.responded),
-            },
-            session: session.and_then(|session| session.id()),
-            session_timeout: session
-                .and_then(|session| session.timeout_minutes())
-                .or(reporting.session_timeout),
-            user: interaction
-                .identity
-                .user()
-                .filter(|user| user.is_known())
-                .map_or(UserObject::Unknown {}, UserObject::Known),
+        let Interaction { identity, request, response, .. } = interaction;
+        let session = identity.session();
+        let timeout = session.and_then(|session| session.timeout_minutes()).or(reporting.session_timeout);
+        let user = identity.user().filter(|user| user.is_known());
+        let timestamps = Timestamps {
+            request: milliseconds(interaction.requested),
+            response: milliseconds(interaction.responded),
         };
-        let Interaction { request, response, .. } = interaction;
         let mut json = Vec::with_capacity(512 + request.len() + response.len());
-        serde_json::to_writer(&mut json, &payload)?;
-        let keys_at = end_of_envelope(&json);
-        // Its closing brace. Request and response are text already: they are copied once, and not looked at again.
-        json.pop();
-        json.extend_from_slice(br#","request":"#);
+        let keys_at = open(&mut json, type_of(interaction.kind));
+        field(&mut json, "timestamps", &timestamps)?;
+        field(&mut json, "session", &session.and_then(|session| session.id()))?;
+        field(&mut json, "sessionTimeout", &timeout)?;
+        field(&mut json, "user", &user.map_or(UserObject::Unknown {}, UserObject::Known))?;
+        // Request and response are text already: they are copied once, and not looked at again.
+        key(&mut json, "request");
         request.write(&mut json)?;
-        json.extend_from_slice(br#","response":"#);
+        key(&mut json, "response");
         response.write(&mut json)?;
         if reporting.metadata {
-            json.extend_from_slice(br#","metadata":"#);
-            serde_json::to_writer(&mut json, &Metadata::of(id, interaction))?;
+            field(&mut json, "metadata", &Metadata::of(id, interaction))?;
         }
         json.push(b'}');
         Ok(Self { id, json: json.into(), keys_at, is_upload: false })
@@ -140,7 +107,6 @@ impl Report {
     /// Writes the images of an interaction down, each as a report of its own.
     pub(crate) fn uploads(interaction: &Interaction) -> serde_json::Result<Vec<Self>> {
         let upload = |image: &Image| {
-            let reconify = Envelope::of("image-upload");
             let upload = Upload {
                 filename: &image.filename,
                 r#type: "response-image",
@@ -148,8 +114,9 @@ impl Report {
                 format: "b64_json",
             };
             let mut json = Vec::with_capacity(512 + image.element.get().len());
-            serde_json::to_writer(&mut json, &UploadPayload { reconify, upload })?;
-            let keys_at = end_of_envelope(&json);
+            let keys_at = open(&mut json, "image-upload");
+            field(&mut json, "upload", &upload)?;
+            json.push(b'}');
             Ok(Self { id: new_id(), json: json.into(), keys_at, is_upload: true })
         };
         interaction.images.iter().map(upload).collect()
@@ -214,15 +181,28 @@ impl fmt::Debug for Report {
     }
 }
 
-impl Envelope {
-    fn of(r#type: &'static str) -> Self {
-        Self { format: "openai", r#type, version: API_VERSION }
+/// Begins a payload. What is always the same takes no serialising. Returns where the keys go.
+fn open(json: &mut Vec<u8>, r#type: &'static str) -> usize {
+    for part in [r#"{"reconify":{"format":"openai","type":""#, r#type, r#"","version":""#, API_VERSION, "\""]
+    {
+        json.extend_from_slice(part.as_bytes());
     }
+    let keys_at = json.len();
+    json.push(b'}');
+    keys_at
 }
 
-/// Where the envelope ends in a payload, which begins with it, but for its closing brace: there is no other in it.
-fn end_of_envelope(json: &[u8]) -> usize {
-    memchr::memchr(b'}', json).unwrap_or(json.len())
+/// Appends a field to an object that has others.
+fn field(json: &mut Vec<u8>, name: &'static str, value: &impl Serialize) -> serde_json::Result<()> {
+    key(json, name);
+    serde_json::to_writer(json, value)
+}
+
+/// Appends the name of a field, which has nothing in it that has to be escaped.
+fn key(json: &mut Vec<u8>, name: &'static str) {
+    json.extend_from_slice(b",\"");
+    json.extend_from_slice(name.as_bytes());
+    json.extend_from_slice(b"\":");
 }
 
 impl<'a> Metadata<'a> {
