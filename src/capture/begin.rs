@@ -187,4 +187,16 @@ mod tests {
         let next = exchange(&ends, Extensions::new(), b"next", |_| slot.set_user(User::new("another")));
         assert!(next.identity.is_empty(), "{:?}", next.identity);
     }
+
+    /// Blocks that a record has are charged as an exchange begins. A frame that is kept by reference needs none.
+    #[test]
+    fn a_block_that_nobody_uses_takes_no_room_from_a_body() {
+        let limits = Limits { items: 2, bytes: 20_000, body_bytes: 20_000 };
+        let ends = queue::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        drop(exchange(&ends, Extensions::new(), &[b'x'; 4_000], drop));
+        let next = exchange(&ends, Extensions::new(), &[b'x'; 9_000], drop);
+        let Answer::Response(response) = &next.answer else { panic!("{:?}", next.answer) };
+        assert!(!next.request.body.over_budget && !response.message.body.over_budget);
+        assert_eq!(ends.0.budget().stats().bytes_held, 18_000);
+    }
 }

@@ -23,8 +23,8 @@ pub(crate) enum MediaType {
 }
 
 impl Head {
-    #[inline(always)]
     /// One pass over the headers: comparing names costs less than three look-ups do.
+    #[inline(always)]
     pub(crate) fn read(&mut self, headers: &HeaderMap) {
         let (mut content_type, mut length, mut is_encoded) = (None, None, false);
         for (name, value) in headers {

@@ -31,7 +31,7 @@ pub(super) struct Recorder {
     open: BytesMut,
     /// Whether a frame may be appended to it without a further look at anything, if it has room.
     is_open: bool,
-    /// Whether it is in the budget. One that another body has left is not, at first.
+    /// Whether it is in the budget. One that another body has left is, from the beginning on, if there was room for it.
     is_charged: bool,
     /// What passed and was not kept.
     beyond: u64,
@@ -108,7 +108,7 @@ impl Recorder {
         if !kept {
             self.give_up(passed, budget);
         }
-        // An empty block is another body's, of which nobody has seen yet whether there is room for all of it.
+        // An empty block is another body's, which is not in the budget any more.
         self.is_open = !self.open.is_empty() && self.moments.as_deref().is_none_or(|moments| moments.is_full);
     }
 
@@ -158,16 +158,17 @@ impl Recorder {
         charge(&mut self.charged, frame.len(), budget)
     }
 
-    /// Closes the open block early. The rest of it goes back.
+    /// Closes the open block early. The rest of it goes back: all of it, if nothing is in it yet.
     fn close(&mut self, budget: &Budget) {
-        if self.open.is_empty() {
-            return;
+        if mem::take(&mut self.is_charged) {
+            let rest = (self.open.capacity() - self.open.len()).min(self.charged);
+            self.charged -= rest;
+            budget.release(rest);
         }
-        let block = mem::take(&mut self.open);
-        let rest = (block.capacity() - block.len()).min(self.charged);
-        self.charged -= rest;
-        budget.release(rest);
-        self.push(Bytes::copy_from_slice(&block));
+        if !self.open.is_empty() {
+            let block = mem::take(&mut self.open);
+            self.push(Bytes::copy_from_slice(&block));
+        }
     }
 
     fn append(&mut self, frame: &[u8], budget: &Budget) -> bool {
