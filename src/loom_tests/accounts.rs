@@ -94,6 +94,26 @@ fn no_snapshot_misses_what_is_settled_meanwhile() {
     });
 }
 
+/// In memory again, or lost.
+#[cfg(feature = "spool")]
+#[test]
+fn no_snapshot_misses_what_leaves_the_disk_meanwhile() {
+    model(|| {
+        let budget = budget(LIMITS);
+        let leaves: [fn(Arc<Budget>); 2] =
+            [|budget| drop(budget.resume(false, 1)), |budget| budget.lose_resting(1)];
+        leaves.iter().for_each(|_| budget.admit().unwrap().settle(Settlement::Spooled));
+        let others = leaves.map(|leaves| {
+            let budget = Arc::clone(&budget);
+            thread::spawn(move || leaves(budget))
+        });
+        let stats = budget.stats();
+        assert!(stats.settled() + stats.pending >= leaves.len() as u64, "{stats}");
+        others.into_iter().for_each(|other| other.join().unwrap());
+        assert!(at_rest(&budget.stats()));
+    });
+}
+
 #[test]
 fn no_snapshot_shows_more_settled_than_captured() {
     model(|| {

@@ -16,8 +16,10 @@ pub(crate) struct Counters {
     skipped_events: AtomicU64,
     hook_panics: AtomicU64,
     in_flight: AtomicU64,
-    /// Reports that are on disk and not in memory.
-    resting: AtomicU64,
+    /// Reports that came to be on disk and not in memory, and those among them that no longer are. Two counters that only
+    /// grow: of what comes and goes while a snapshot is taken, one could show none.
+    laid_down: AtomicU64,
+    taken_up: AtomicU64,
     /// Reports that are on disk and in memory.
     safe: AtomicU64,
     recovered: AtomicU64,
@@ -39,7 +41,12 @@ impl Counters {
 
     /// How many reports are on disk and not in memory.
     pub(crate) fn resting(&self) -> u64 {
-        self.resting.load(SeqCst)
+        self.resting_since(self.taken_up.load(SeqCst))
+    }
+
+    /// At least as many as rested at any moment since so many had been taken up.
+    fn resting_since(&self, taken_up: u64) -> u64 {
+        self.laid_down.load(SeqCst).saturating_sub(taken_up)
     }
 
     /// Says how many attempts are under way.
@@ -54,7 +61,7 @@ impl Counters {
             self.captured.fetch_add(1, SeqCst);
             self.recovered.fetch_add(1, Relaxed);
         } else {
-            self.resting.fetch_sub(1, SeqCst);
+            self.taken_up.fetch_add(1, SeqCst);
         }
     }
 
@@ -87,16 +94,18 @@ impl Counters {
             Settlement::Rejected => Some(&self.rejected),
             Settlement::Dropped(reason) => self.dropped.get(reason as usize),
             Settlement::Withheld(reason) => self.withheld.get(reason as usize),
-            Settlement::Spooled => Some(&self.resting),
+            Settlement::Spooled => Some(&self.laid_down),
         };
         if let Some(counter) = counter {
             counter.fetch_add(1, SeqCst);
         }
     }
 
-    /// Reads what is pending first, so that nothing is ever neither that nor settled, and what is settled before what was
-    /// captured, so that the first never exceeds the second.
+    /// Reads what leaves a place before what comes to it: what was taken up from disk before what is pending, that before what
+    /// is settled or on disk. So nothing is ever in no place. Reads what is settled before what was captured, so that the
+    /// first never exceeds the second.
     pub(crate) fn snapshot(&self, pending: impl FnOnce() -> (u64, u64)) -> Stats {
+        let taken_up = self.taken_up.load(SeqCst);
         let (pending, bytes_held) = pending();
         let mut stats = Stats {
             delivered: self.delivered.load(SeqCst),
@@ -115,7 +124,7 @@ impl Counters {
             bytes_held,
             ..Stats::default()
         };
-        let resting = self.resting.load(SeqCst);
+        let resting = self.resting_since(taken_up);
         let safe = self.safe.load(Relaxed);
         // The worker says so once in a turn: some may have been delivered since.
         stats.spooled = resting + safe.min(pending);
