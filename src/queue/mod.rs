@@ -27,7 +27,7 @@ const SPARE: usize = 256;
 /// a place has to be made first.
 const READY: usize = 1_024;
 
-/// The callers' end. While a clone of it lives, the worker lives.
+/// The callers' end. While a clone of it lives, or an exchange that it began is under way, the worker lives.
 #[derive(Clone, Debug)]
 pub(crate) struct Intake(Arc<Ends>);
 

@@ -32,8 +32,11 @@ pub(super) fn is_heavy(item: &Item, reporting: &Reporting) -> bool {
         || matches!(&exchange.answer, Answer::Response(response) if is_heavy(&response.message))
 }
 
-/// Makes a report of what was handed over; says how it was settled, if there is none to make.
-pub(super) fn job(id: u64, item: Item, reporting: &Reporting) -> Result<Job, Settlement> {
+/// The place of what makes no report, and how it is to be settled: by the worker, for whom it is there until then.
+pub(super) type Unmade = (Admission, Settlement);
+
+/// Makes a report of what was handed over, if there is one to make.
+pub(super) fn job(id: u64, item: Item, reporting: &Reporting) -> Result<Job, Unmade> {
     match item {
         Item::Exchange(mut exchange) => {
             let written = guarded(|| {
@@ -52,11 +55,7 @@ pub(super) fn job(id: u64, item: Item, reporting: &Reporting) -> Result<Job, Set
 /// A report, its images, and what is missing in it.
 type Written = (Report, Vec<Report>, Losses);
 
-fn job_of(
-    id: u64,
-    mut admission: Admission,
-    written: Result<Written, Settlement>,
-) -> Result<Job, Settlement> {
+fn job_of(id: u64, mut admission: Admission, written: Result<Written, Settlement>) -> Result<Job, Unmade> {
     let settlement = match written {
         Ok((report, uploads, losses)) => {
             let mut job = Job::new(id, admission, report, uploads.into());
@@ -69,8 +68,7 @@ fn job_of(
         }
         Err(settlement) => settlement,
     };
-    admission.settle(settlement);
-    Err(settlement)
+    Err((admission, settlement))
 }
 
 fn write(interaction: Interaction, reporting: &Reporting) -> Result<Written, Settlement> {

@@ -83,6 +83,19 @@ async fn a_worker_that_nobody_can_ask_stays_while_an_exchange_is_under_way_and_f
     assert!((5 * SECOND..6 * SECOND).contains(&ended.elapsed()), "after {:?}", ended.elapsed());
 }
 
+/// A reading on another thread may have settled what it left out before the worker knew of it: it must not stand for the exchange.
+#[tokio::test(start_paused = true)]
+async fn so_does_one_whose_hooks_leave_out_all_else() {
+    let (simulated, seen) = answering(builder().before_send(|_| None), || 0.5, |_| Ok(()));
+    let under_way = simulated.intake.budget().admit();
+    (0..100).for_each(|_| simulated.report());
+    let mut worker = simulated.abandon();
+    assert!(timeout(600 * SECOND, &mut worker).await.is_err(), "it waits for the exchange");
+    drop(under_way);
+    timeout(HOUR, worker).await.expect("it ends").unwrap();
+    assert!(seen.all().is_empty());
+}
+
 /// Says once that it is not ready by an error, and takes everything afterwards.
 struct Stumbling(u32, Arc<AtomicU64>);
 

@@ -13,7 +13,7 @@ use tower::{BoxError, Service};
 use super::deliveries::{Deliveries, until};
 use super::flush::{Flush, FlushReport, Reply, ShutdownReport};
 use super::job::Job;
-use super::prepare;
+use super::prepare::{self, Unmade};
 use super::spooler::{Situation, Spooler};
 use super::warnings::Losses;
 use crate::budget::Budget;
@@ -36,9 +36,6 @@ const TURN: Duration = Duration::from_millis(10);
 /// How many exchanges that take long are read at once, each on a thread of its own.
 const MAX_HEAVY: usize = 2;
 
-/// How long deliveries go on once everything that could ask for them is gone.
-const GRACE: Duration = Duration::from_secs(5);
-
 /// When to give up; `None` for a time beyond all clocks.
 pub(super) type Deadline = Option<std::time::Instant>;
 
@@ -55,21 +52,21 @@ pub(super) struct Worker<S> {
     pub(super) deliveries: Deliveries<S>,
     pub(super) spooler: Spooler,
     /// Exchanges that are being read elsewhere.
-    pub(super) heavy: JoinSet<(u64, Result<Job, Settlement>)>,
+    pub(super) heavy: JoinSet<(u64, Result<Job, Unmade>)>,
     pub(super) reading: HashSet<u64>,
     pub(super) flushes: Vec<Flush>,
     next_job: u64,
     /// Looks at the queue that found nothing, since the last that did.
     vain_looks: u32,
     /// Nobody is left who could begin an exchange, report by hand or ask for anything.
-    is_abandoned: bool,
+    pub(super) is_abandoned: bool,
     pub(super) losses: Losses,
 }
 
 enum Event {
     Command(Command),
     Abandoned,
-    Read(u64, Result<Job, Settlement>),
+    Read(u64, Result<Job, Unmade>),
     Progress,
     Look,
     Deadline,
@@ -177,7 +174,7 @@ where
         self.losses.look(|| self.outlet.budget.stats());
     }
 
-    /// Interactions that the worker holds.
+    /// Interactions that the worker holds, each with its place.
     pub(super) fn known(&self) -> usize {
         self.deliveries.len() + self.heavy.len()
     }
@@ -210,7 +207,7 @@ where
         // It panics where the system gives no thread: the exchange is lost then, and counted as it is dropped.
         match catch_unwind(AssertUnwindSafe(|| self.heavy.spawn_blocking(read))) {
             Ok(_) => drop(self.reading.insert(id)),
-            Err(_) => self.take(id, Err(Settlement::Dropped(DropReason::Panicked))),
+            Err(_) => self.leave_out(id, Settlement::Dropped(DropReason::Panicked)),
         }
     }
 
@@ -218,29 +215,21 @@ where
         begin_job(&mut self.next_job, &mut self.flushes, true)
     }
 
-    pub(super) fn take(&mut self, id: u64, result: Result<Job, Settlement>) {
+    pub(super) fn take(&mut self, id: u64, result: Result<Job, Unmade>) {
         match result {
             Ok(job) => self.spooler.push(job, &mut self.deliveries.lineup),
-            Err(settlement) => self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement)),
-        }
-    }
-
-    /// Begins what the worker ends with by itself: once it is abandoned, and the last exchange has ended.
-    fn begin_last_flush(&mut self) {
-        let is_due = self.is_abandoned && !self.is_in_last_flush();
-        if is_due && self.outlet.budget.items() <= self.known() + self.outlet.queue.len() {
-            while let Ok(command) = self.inbox.try_recv() {
-                self.obey(command);
+            Err((admission, settlement)) => {
+                admission.settle(settlement);
+                self.leave_out(id, settlement);
             }
-            self.begin_flush(Some((Instant::now() + GRACE).into_std()), Reply::Abandoned);
         }
     }
 
-    fn is_in_last_flush(&self) -> bool {
-        self.flushes.iter().any(|flush| matches!(flush.reply, Reply::Abandoned))
+    fn leave_out(&mut self, id: u64, settlement: Settlement) {
+        self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement));
     }
 
-    fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {
+    pub(super) fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {
         let (now, deadline) = (Instant::now(), deadline.map(Instant::from_std));
         let flush = Flush {
             queued: self.outlet.queue.len(),
