@@ -44,9 +44,11 @@ where
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(command);
         }
-        while let Some(Ok((id, result))) = self.heavy.try_join_next() {
-            self.reading.remove(&id);
-            self.take(id, result);
+        while let Some(read) = self.heavy.try_join_next() {
+            if let Ok((id, result)) = read {
+                self.reading.remove(&id);
+                self.take(id, result);
+            }
         }
         self.deliveries.finish_ended();
         self.account();
