@@ -1,6 +1,6 @@
 //! The worker as a function: on a paused clock, with a transport of the test's.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -52,6 +52,7 @@ where
     S::Future: Send,
     S::Error: Into<tower::BoxError>,
 {
+    listen();
     let config = config.build().unwrap();
     let (intake, outlet) = queue::channel(Arc::new(Budget::new(config.limits)), config.capturing);
     let (commands, inbox) = mpsc::unbounded_channel();
@@ -60,6 +61,13 @@ where
     let worker = tokio::spawn(worker.run());
     let reporter = Reporter::linked(intake.clone(), commands.clone());
     Simulated { reporter, intake, worker, commands, next: Default::default() }
+}
+
+/// Has every place that logs ask on each thread who listens there. With one listener in the whole process, tracing
+/// asks only on the thread that comes by first; where nobody listens on that one, the others hear nothing either.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
 }
 
 /// A worker whose reports go to a collector that answers as told, and at once.
