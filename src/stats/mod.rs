@@ -12,8 +12,8 @@ pub(crate) use self::reasons::{Losses, Settlement};
 /// What became of every interaction since the layer was made.
 ///
 /// Whenever nothing moves, `captured == delivered + rejected + dropped + withheld + pending`. While something moves, a
-/// snapshot may be behind: it may show as pending what it shows as settled, too, or as on disk what it shows in memory. It never shows more settled than captured, and
-/// never misses what was captured before it was taken.
+/// snapshot may be behind: it may show as pending what it shows as settled, too, or as on disk what it shows in memory. It
+/// never shows more settled than captured, and never misses what was captured before it was taken.
 ///
 /// ```
 /// # use tower_reconify::{Config, DropReason, ReconifyLayer};
