@@ -7,7 +7,7 @@ use std::ops::Range;
 use memchr::memchr2;
 use serde_json::value::RawValue;
 
-use super::chunk::Chunk;
+use super::chunk::{Choices, Chunk, Piece};
 use super::json;
 
 /// A chunk by which those that follow it are measured.
@@ -35,22 +35,26 @@ pub(super) struct Said<'a> {
     text: &'a str,
 }
 
-type Fields<'a> = [(Cow<'a, str>, &'a RawValue)];
-
 impl<'a> Pattern<'a> {
     /// `None` for a chunk that adds no text, or several, or anything else.
-    pub(super) fn of(data: &'a [u8], chunk: &Chunk<'a>, is_settled: bool) -> Option<Self> {
-        let (mut said, mut padding) = (None, None);
+    pub(super) fn of(
+        data: &'a [u8],
+        chunk: &Chunk<'a>,
+        choices: Option<&Choices<'a>>,
+        is_settled: bool,
+    ) -> Option<Self> {
+        let Some(Choices::One(piece)) = choices else { return None };
+        let said = Said::of(piece)?;
+        let (mut has_choices, mut padding) = (false, None);
         for (key, raw) in &chunk.fields {
             match &**key {
-                "choices" if said.is_none() => said = Some(Said::of(raw)?),
+                "choices" if !has_choices => has_choices = true,
                 "choices" => return None,
                 "error" if !json::is_null(raw) => return None,
                 "obfuscation" | "p" if padding.is_none() => padding = json::text(raw),
                 _ => {}
             }
         }
-        let said = said?;
         let padding = match padding {
             Some(padding) => Some(place(padding, data)?),
             None => None,
@@ -81,18 +85,15 @@ impl<'a> Pattern<'a> {
 }
 
 impl<'a> Said<'a> {
-    /// What a list of choices says, if it is one text of one choice.
-    fn of(choices: &'a RawValue) -> Option<Self> {
-        let choices = json::array(choices)?;
-        let [choice] = choices.as_slice() else { return None };
-        let fields = json::object(choice)?;
+    /// What is said of a choice, if it is one text.
+    fn of(piece: &Piece<'a>) -> Option<Self> {
         let (mut said, mut has_delta) = (None, false);
-        for (key, raw) in &fields {
+        for (key, raw) in &piece.fields {
             match &**key {
                 "delta" if has_delta => return None,
                 "delta" => {
                     has_delta = true;
-                    said = merged(said, in_delta(&json::object(raw)?)?)?;
+                    said = merged(said, in_delta(piece.delta.as_deref()?)?)?;
                 }
                 "text" => said = merged(said, addition(key, raw)?.map(|(key, text)| (false, key, text)))?,
                 "message" => return None,
@@ -101,14 +102,8 @@ impl<'a> Said<'a> {
             }
         }
         let (is_delta, key, text) = said?;
-        Some(Self { index: index(&fields), is_delta, key, text })
+        Some(Self { index: piece.index(), is_delta, key, text })
     }
-}
-
-/// The index of a choice.
-pub(super) fn index<'a>(choice: &Fields<'a>) -> &'a str {
-    let index = choice.iter().find(|(key, _)| key == "index").map_or("0", |(_, raw)| raw.get());
-    if index == "null" { "0" } else { index }
 }
 
 type Addition<'a> = (bool, Cow<'a, str>, &'a str);
@@ -122,7 +117,7 @@ fn merged<'a>(one: Option<Addition<'a>>, other: Option<Addition<'a>>) -> Option<
 }
 
 /// The text that a delta adds; `None` if it adds anything else.
-fn in_delta<'a>(delta: &Fields<'a>) -> Option<Option<Addition<'a>>> {
+fn in_delta<'a>(delta: &[(Cow<'a, str>, &'a RawValue)]) -> Option<Option<Addition<'a>>> {
     let mut said = None;
     for (key, raw) in delta {
         match &**key {

@@ -1,5 +1,5 @@
 use super::chunk::{Chunk, Progress};
-use super::json::{self, Node};
+use super::json::Node;
 use super::{audio, images, responses, stream};
 use crate::endpoint::Endpoint;
 
@@ -61,7 +61,7 @@ impl<'a> Assembly<'a> {
         {
             return;
         }
-        let Some(chunk) = json::parse(data).and_then(|raw| Chunk::of(name, raw)) else {
+        let Some(chunk) = Chunk::of(name, data) else {
             self.progress.skipped += 1;
             return;
         };

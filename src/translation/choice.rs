@@ -2,7 +2,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::json::{self, Fields, Node};
+use super::chunk::Piece;
+use super::json::{self, Entries, Fields, Node};
 use super::merge;
 use super::tool_calls::ToolCalls;
 use crate::endpoint::Endpoint;
@@ -25,7 +26,8 @@ struct Message<'a> {
 }
 
 impl<'a> Choice<'a> {
-    pub(super) fn add(&mut self, fields: Vec<(Cow<'a, str>, &'a RawValue)>) {
+    pub(super) fn add(&mut self, piece: Piece<'a>) {
+        let Piece { fields, mut delta } = piece;
         let mut whole = None;
         for (key, raw) in fields {
             self.has_token |= key == "text" && !json::is_blank(raw);
@@ -35,7 +37,7 @@ impl<'a> Choice<'a> {
                     if !std::mem::replace(&mut self.has_deltas, true) {
                         self.message = Some(Message::default());
                     }
-                    let delta = json::object(raw).unwrap_or_default();
+                    let delta = delta.take().or_else(|| json::object(raw)).unwrap_or_default();
                     self.has_token = self.has_token || delta.iter().any(|(key, raw)| is_token(key, raw));
                     self.message.get_or_insert_default().add(delta);
                 }
@@ -84,7 +86,7 @@ impl<'a> Choice<'a> {
 }
 
 impl<'a> Message<'a> {
-    fn add(&mut self, delta: Vec<(Cow<'a, str>, &'a RawValue)>) {
+    fn add(&mut self, delta: Entries<'a>) {
         for (key, raw) in delta {
             match &*key {
                 "role" => merge::first(&mut self.fields, key, raw),

@@ -1,16 +1,34 @@
-use std::borrow::Cow;
-
 use serde_json::value::RawValue;
 
-use super::json;
+use super::json::{self, Entries};
 
 /// The data of one event of a stream.
 #[derive(Debug)]
 pub(super) struct Chunk<'a> {
     /// What the event calls itself; often nothing.
     name: &'a [u8],
-    pub(super) raw: &'a RawValue,
-    pub(super) fields: Vec<(Cow<'a, str>, &'a RawValue)>,
+    data: &'a [u8],
+    pub(super) fields: Entries<'a>,
+}
+
+/// What a chunk says of its choices.
+#[derive(Debug)]
+pub(super) enum Choices<'a> {
+    One(Piece<'a>),
+    /// Anything else: each is taken apart when it is its turn, as there may be many.
+    Others(Vec<&'a RawValue>),
+    /// More than can be meant.
+    Unreadable,
+    /// No list, or one of one thing that is no choice.
+    None,
+}
+
+/// What a chunk says of one choice.
+#[derive(Debug)]
+pub(super) struct Piece<'a> {
+    pub(super) fields: Entries<'a>,
+    /// Its first delta, if that is an object.
+    pub(super) delta: Option<Entries<'a>>,
 }
 
 /// What is known of a stream so far.
@@ -30,8 +48,8 @@ pub(super) struct Progress {
 
 impl<'a> Chunk<'a> {
     /// `None` for what is no object.
-    pub(super) fn of(name: &'a [u8], raw: &'a RawValue) -> Option<Self> {
-        Some(Self { name, raw, fields: json::object(raw)? })
+    pub(super) fn of(name: &'a [u8], data: &'a [u8]) -> Option<Self> {
+        Some(Self { name, data, fields: json::parse_object(data)? })
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
@@ -43,9 +61,51 @@ impl<'a> Chunk<'a> {
         self.get("type").and_then(json::text).map_or(self.name, str::as_bytes)
     }
 
+    /// What its first list of choices says.
+    pub(super) fn choices(&self) -> Option<Choices<'a>> {
+        self.get("choices").map(Choices::of)
+    }
+
+    /// The error that it carries, in a field of that name.
+    fn inner_error(&self) -> Option<&'a RawValue> {
+        self.get("error").filter(|error| !json::is_null(error))
+    }
+
+    /// Whether it is an error as a whole.
+    pub(super) fn is_error(&self) -> bool {
+        self.inner_error().is_none() && self.kind() == b"error" && self.get("choices").is_none()
+    }
+
     /// The error that it carries: in a field of that name, or as a whole.
     pub(super) fn error(&self) -> Option<&'a RawValue> {
-        let inner = self.get("error").filter(|error| !json::is_null(error));
-        inner.or_else(|| (self.kind() == b"error" && self.get("choices").is_none()).then_some(self.raw))
+        if self.is_error() { json::parse(self.data) } else { self.inner_error() }
+    }
+}
+
+impl<'a> Choices<'a> {
+    pub(super) fn of(raw: &'a RawValue) -> Self {
+        match json::array(raw) {
+            Some(choices) => match choices.as_slice() {
+                [choice] => Piece::of(choice).map_or(Self::None, Self::One),
+                _ => Self::Others(choices),
+            },
+            None if raw.get().starts_with('[') => Self::Unreadable,
+            None => Self::None,
+        }
+    }
+}
+
+impl<'a> Piece<'a> {
+    /// `None` for what is no object.
+    pub(super) fn of(choice: &'a RawValue) -> Option<Self> {
+        let fields = json::object(choice)?;
+        let delta = fields.iter().find(|(key, _)| key == "delta").and_then(|(_, raw)| json::object(raw));
+        Some(Self { fields, delta })
+    }
+
+    /// The index of its choice.
+    pub(super) fn index(&self) -> &'a str {
+        let index = self.fields.iter().find(|(key, _)| key == "index").map_or("0", |(_, raw)| raw.get());
+        if index == "null" { "0" } else { index }
     }
 }

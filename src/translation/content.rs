@@ -1,6 +1,7 @@
 //! A recorded body, as the JSON that is reported for it.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::mem;
 use std::time::Instant;
 
@@ -119,18 +120,20 @@ pub(super) fn of_no_response(reading: &Reading) -> Content {
 fn streamed(reading: &Reading, text: &Read) -> Content {
     // Data that cannot be read where it stands has to be put somewhere that outlives the assembly. It is rare.
     let is_utf8 = json::is_utf8(&text.bytes);
-    let mended: Vec<Vec<u8>> =
-        Events::new(&text.bytes).filter_map(|event| mend(event.data, is_utf8)).collect();
-    let mut mended = mended.iter();
+    let (mended, mut left) = (OnceCell::new(), None);
     let mut assembly = Assembly::of(reading.endpoint);
     let mut events = Events::new(&text.bytes);
     let mut first_token = None;
     while let Some(event) = events.next() {
-        let name = event.name;
-        match event.data {
-            Cow::Borrowed(data) if is_utf8 || json::is_utf8(data) => assembly.add(name, data),
-            _ => assembly.add(name, mended.next().map(Vec::as_slice).unwrap_or_default()),
-        }
+        let data = match event.data {
+            Cow::Borrowed(data) if is_utf8 || json::is_utf8(data) => data,
+            _ => {
+                let left =
+                    left.get_or_insert_with(|| mended.get_or_init(|| mend(&text.bytes, is_utf8)).iter());
+                left.next().map(Vec::as_slice).unwrap_or_default()
+            }
+        };
+        assembly.add(event.name, data);
         if assembly.progress.has_token && first_token.is_none() {
             first_token = Some((text.bytes.len() - events.left()) as u64);
         }
@@ -195,13 +198,14 @@ impl Reading {
     }
 }
 
-/// The data of an event, if it has several lines, or is not UTF-8: then with replacement characters, as the standard
-/// has it.
-fn mend(data: Cow<'_, [u8]>, is_utf8: bool) -> Option<Vec<u8>> {
-    match data {
+/// The data of those events that have several lines, or are not UTF-8: then with replacement characters, as the standard has
+/// it.
+fn mend(stream: &[u8], is_utf8: bool) -> Vec<Vec<u8>> {
+    let mended = Events::new(stream).filter_map(|event| match event.data {
         Cow::Borrowed(data) if is_utf8 || json::is_utf8(data) => None,
         data => Some(String::from_utf8_lossy(&data).into_owned().into_bytes()),
-    }
+    });
+    mended.collect()
 }
 
 impl Read {

@@ -7,25 +7,38 @@ use std::fmt;
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
-use memchr::memchr;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The fields of one JSON object, in order.
-struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) type Entries<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
-/// The elements of one JSON array.
-struct Elements<'a>(Vec<&'a RawValue>);
+/// An object, taken apart.
+struct Object<'a>(Entries<'a>);
+
+/// An array, taken apart.
+struct Array<'a>(Vec<&'a RawValue>);
 
 /// More elements, or fields, than anything of the API has that is taken apart. They take sixteen or forty bytes each in
 /// memory, and in JSON as little as two or five.
 const MOST_ELEMENTS: usize = 250_000;
 
+/// What there is place for at once: a chunk of OpenAI's has nine fields.
+const MANY_FIELDS: usize = 12;
+
 /// Checks that bytes are one JSON value, and returns its text. A byte order mark and white space around it are not
 /// part of it.
 pub(super) fn parse(bytes: &[u8]) -> Option<&RawValue> {
-    let text = simdutf8::basic::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()?;
-    serde_json::from_str(text).ok()
+    serde_json::from_str(text_of(bytes)?).ok()
+}
+
+/// Checks that bytes are one JSON object, and returns its fields: as of what [`parse`] gives, in one pass.
+pub(super) fn parse_object(bytes: &[u8]) -> Option<Entries<'_>> {
+    fields(text_of(bytes)?.trim_start_matches([' ', '\t', '\n', '\r']))
+}
+
+fn text_of(bytes: &[u8]) -> Option<&str> {
+    simdutf8::basic::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()
 }
 
 pub(super) fn is_utf8(bytes: &[u8]) -> bool {
@@ -33,12 +46,16 @@ pub(super) fn is_utf8(bytes: &[u8]) -> bool {
 }
 
 /// The fields of an object; `None` for any other value, and for one that has too many to be meant.
-pub(super) fn object(raw: &RawValue) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+pub(super) fn object(raw: &RawValue) -> Option<Entries<'_>> {
+    fields(raw.get())
+}
+
+fn fields(text: &str) -> Option<Entries<'_>> {
     // Looked at before: an error takes longer to make than most values take to read.
-    if !raw.get().starts_with('{') {
+    if !text.starts_with('{') {
         return None;
     }
-    serde_json::from_str(raw.get()).ok().map(|Entries(entries)| entries)
+    serde_json::from_str(text).ok().map(|Object(entries)| entries)
 }
 
 /// The elements of an array; `None` for any other value, and for one that is too long to be meant.
@@ -46,7 +63,7 @@ pub(super) fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
     if !raw.get().starts_with('[') {
         return None;
     }
-    serde_json::from_str(raw.get()).ok().map(|Elements(elements)| elements)
+    serde_json::from_str(raw.get()).ok().map(|Array(elements)| elements)
 }
 
 /// The inside of a string, still escaped; `None` for any other value. Two such texts can be joined as they are.
@@ -140,7 +157,7 @@ impl Node<'_> {
 
 impl<'a> Fields<'a> {
     /// The fields of an object as they are.
-    pub(super) fn of(entries: Vec<(Cow<'a, str>, &'a RawValue)>) -> Self {
+    pub(super) fn of(entries: Entries<'a>) -> Self {
         Self(entries.into_iter().map(|(key, raw)| (key, Node::Raw(raw))).collect())
     }
 
@@ -193,26 +210,26 @@ pub(super) fn write_text(text: &str, out: &mut String) {
     out.push_str(serde_json::to_string(text).as_deref().unwrap_or("\"\""));
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;
 
         impl<'de> Visitor<'de> for Collect {
-            type Value = Entries<'de>;
+            type Value = Object<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::with_capacity(8);
+                let mut entries = Vec::with_capacity(MANY_FIELDS);
                 while let Some(name) = map.next_key()? {
                     if entries.len() == MOST_ELEMENTS {
                         return Err(A::Error::custom("too many fields"));
                     }
                     entries.push((key(name), map.next_value()?));
                 }
-                Ok(Entries(entries))
+                Ok(Object(entries))
             }
         }
 
@@ -223,18 +240,18 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
 /// A key without its escapes. One that is no text, for half a surrogate pair in it, is known by its escapes.
 fn key(raw: &RawValue) -> Cow<'_, str> {
     let escaped = text(raw).unwrap_or_default();
-    if memchr(b'\\', escaped.as_bytes()).is_none() {
+    if !escaped.as_bytes().contains(&b'\\') {
         return Cow::Borrowed(escaped);
     }
     serde_json::from_str(raw.get()).map_or(Cow::Borrowed(escaped), Cow::Owned)
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Array<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;
 
         impl<'de> Visitor<'de> for Collect {
-            type Value = Elements<'de>;
+            type Value = Array<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an array")
@@ -248,7 +265,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
                     }
                     elements.push(element);
                 }
-                Ok(Elements(elements))
+                Ok(Array(elements))
             }
         }
 

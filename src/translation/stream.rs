@@ -6,12 +6,11 @@
 use std::borrow::Cow;
 
 use indexmap::IndexMap;
-use serde_json::value::RawValue;
 
-use super::alike::{self, Pattern};
+use super::alike::Pattern;
 use super::choice::Choice;
-use super::chunk::{Chunk, Progress};
-use super::json::{self, Fields, Node};
+use super::chunk::{Choices, Chunk, Piece, Progress};
+use super::json::{Fields, Node};
 use super::merge;
 use crate::endpoint::Endpoint;
 
@@ -58,19 +57,23 @@ impl<'a> Assembly<'a> {
         if let Some(error) = chunk.error() {
             self.top.set("error", Node::Raw(error));
             // An event that is nothing but an error has no fields of an answer.
-            if std::ptr::eq(error, chunk.raw) {
+            if chunk.is_error() {
                 return;
             }
         }
-        self.set_pattern(data, &chunk);
+        let mut choices = chunk.choices();
+        self.set_pattern(data, &chunk, choices.as_ref());
         for (key, raw) in chunk.fields {
             match &*key {
-                "choices" => {
-                    let choices = json::array(raw);
-                    progress.skipped += u64::from(choices.is_none() && raw.get().starts_with('['));
-                    let choices = choices.into_iter().flatten();
-                    choices.for_each(|choice| self.add_choice(choice, progress));
-                }
+                "choices" => match choices.take().unwrap_or_else(|| Choices::of(raw)) {
+                    Choices::One(piece) => self.add_piece(piece, progress),
+                    Choices::Others(choices) => {
+                        let pieces = choices.into_iter().filter_map(Piece::of);
+                        pieces.for_each(|piece| self.add_piece(piece, progress));
+                    }
+                    Choices::Unreadable => progress.skipped += 1,
+                    Choices::None => {}
+                },
                 "error" => {}
                 "id" | "model" | "created" | "object" => merge::first(&mut self.top, key, raw),
                 // Padding against guessing texts from packet lengths; no unstreamed answer has it.
@@ -81,23 +84,22 @@ impl<'a> Assembly<'a> {
     }
 
     /// Compares the next chunk with this one; seldom, if that has been in vain for long.
-    fn set_pattern(&mut self, data: &'a [u8], chunk: &Chunk<'a>) {
+    fn set_pattern(&mut self, data: &'a [u8], chunk: &Chunk<'a>, choices: Option<&Choices<'a>>) {
         self.pattern = None;
         self.misses = self.misses.saturating_add(1);
         if self.misses <= MOST_MISSES || self.misses.is_multiple_of(SELDOM) {
-            self.pattern = Pattern::of(data, chunk, self.is_alike);
+            self.pattern = Pattern::of(data, chunk, choices, self.is_alike);
         }
     }
 
-    fn add_choice(&mut self, raw: &'a RawValue, progress: &mut Progress) {
-        let Some(fields) = json::object(raw) else { return };
-        let index = alike::index(&fields);
+    fn add_piece(&mut self, piece: Piece<'a>, progress: &mut Progress) {
+        let index = piece.index();
         if self.choices.len() >= MOST_CHOICES && !self.choices.contains_key(index) {
             progress.skipped += 1;
             return;
         }
         let choice = self.choices.entry(index.into()).or_default();
-        choice.add(fields);
+        choice.add(piece);
         progress.has_token |= choice.has_token;
     }
 

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
 use super::choice::add_call;
-use super::json::{self, Fields, Node};
+use super::json::{self, Entries, Fields, Node};
 use super::merge;
 
 /// The tool calls of one message, which arrive in pieces and may arrive side by side.
@@ -39,7 +39,7 @@ impl<'a> ToolCalls<'a> {
         }
     }
 
-    fn add_piece(&mut self, fields: Vec<(Cow<'a, str>, &'a RawValue)>) {
+    fn add_piece(&mut self, fields: Entries<'a>) {
         let Some(call) = self.call_of(&fields) else { return };
         for (key, raw) in fields {
             match &*key {

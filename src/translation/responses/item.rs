@@ -1,16 +1,14 @@
 //! Items of inputs and outputs, as parts of a chat.
 
-use std::borrow::Cow;
-
 use serde_json::value::RawValue;
 
-use super::super::json::{self, Fields, Node};
+use super::super::json::{self, Entries, Fields, Node};
 use super::MOST_ITEMS;
 
 /// The fields of an item that decide how it is translated.
 pub(super) struct Item<'a> {
     pub(super) raw: &'a RawValue,
-    fields: Vec<(Cow<'a, str>, &'a RawValue)>,
+    fields: Entries<'a>,
 }
 
 impl<'a> Item<'a> {
