@@ -26,7 +26,7 @@ fn main() {
     println!("| | variant | allocations an exchange | added |\n| --- | --- | --- | --- |");
     for scenario in [unstreamed("JSON, 1 KiB", 1_024), streamed("stream of 2,000 frames", 2_000)] {
         let mut bare = 0.0;
-        for (name, run) in all(runtime, &scenario) {
+        for (name, run) in all(runtime, &scenario, false) {
             let count = allocations(run, &scenario);
             bare = if name == "bare" { count } else { bare };
             println!("| {} | {name} | {count:.1} | {:.1} |", scenario.name, count - bare);

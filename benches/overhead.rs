@@ -38,7 +38,7 @@ fn beside_others(runtime: &'static Runtime) {
     );
     for (scenario, exchanges) in EXCHANGES {
         let scenario = scenario();
-        let mut variants = all(runtime, &scenario);
+        let mut variants = all(runtime, &scenario, true);
         let times = measure(&mut variants, ROUNDS, exchanges);
         let [bare, trace, ..] = times.as_slice() else { return };
         for ((name, _), times) in variants.iter().zip(&times) {
@@ -54,7 +54,7 @@ fn by_size(runtime: &'static Runtime) {
     let json = [1, 16, 256, 4_096, 65_536].map(|kib| (unstreamed("JSON", kib * 1_024), kib, "KiB"));
     let streams = [10, 1_000, 100_000].map(|frames| (streamed("stream", frames), frames, "frames"));
     for (scenario, size, unit) in json.into_iter().chain(streams) {
-        let mut variants = all(runtime, &scenario);
+        let mut variants = all(runtime, &scenario, false);
         variants.truncate(3);
         drop(variants.remove(1));
         let exchanges = u32::try_from(200_000 / size).unwrap_or(1).clamp(1, 512);
@@ -74,7 +74,7 @@ fn kept(runtime: &'static Runtime) {
     let mut group = criterion.benchmark_group("overhead");
     for (scenario, _) in EXCHANGES {
         let scenario = scenario();
-        for (name, mut run) in all(runtime, &scenario) {
+        for (name, mut run) in all(runtime, &scenario, true) {
             group.bench_function(BenchmarkId::new(name, scenario.name), |bencher| {
                 bencher.iter_custom(|times| match u32::try_from(times) {
                     Ok(times) => run(times),

@@ -22,21 +22,29 @@ use crate::frames::drain;
 /// Runs so many exchanges, and says how long that took.
 pub type Run = Box<dyn FnMut(u32) -> Duration>;
 
-/// Every variant by its name: without any first, then `TraceLayer`.
-pub fn all(runtime: &'static Runtime, scenario: &Scenario) -> Vec<(&'static str, Run)> {
+/// Exchanges after which whoever reports gets time for it.
+const BATCH: u32 = 32;
+
+/// What happens between batches, of so many exchanges.
+type Between = Box<dyn Fn(u32)>;
+
+/// Every variant by its name: without any first, then `TraceLayer`. Between batches they pause, if asked for, as this crate's
+/// layer does.
+pub fn all(runtime: &'static Runtime, scenario: &Scenario, with_pauses: bool) -> Vec<(&'static str, Run)> {
     let s = scenario;
     let _guard = runtime.enter();
+    let pause = || if with_pauses { pause(runtime, s) } else { Box::new(|_| ()) };
     vec![
-        ("bare", run(runtime, s, s.service(), || ())),
-        ("TraceLayer", run(runtime, s, TraceLayer::new_for_http().layer(s.service()), || ())),
+        ("bare", run(runtime, s, s.service(), pause())),
+        ("TraceLayer", run(runtime, s, TraceLayer::new_for_http().layer(s.service()), pause())),
         ("tower-reconify", ours(runtime, s)),
-        ("outlet", run(runtime, s, outlet().layer(s.service()), || ())),
-        ("sentry-tower", run(runtime, s, sentry(s), || ())),
-        ("tutorial", run(runtime, s, from_fn(tutorial).layer(s.service()), || ())),
+        ("outlet", run(runtime, s, outlet().layer(s.service()), pause())),
+        ("sentry-tower", run(runtime, s, sentry(s), pause())),
+        ("tutorial", run(runtime, s, from_fn(tutorial).layer(s.service()), pause())),
     ]
 }
 
-fn run<S, R>(runtime: &'static Runtime, scenario: &Scenario, service: S, after: impl Fn() + 'static) -> Run
+fn run<S, R>(runtime: &'static Runtime, scenario: &Scenario, service: S, between: Between) -> Run
 where
     S: Service<Request, Response = http::Response<R>, Error = Infallible> + Clone + 'static,
     R: http_body::Body<Data = Bytes>,
@@ -47,21 +55,28 @@ where
         let mut left = exchanges;
         while left > 0 {
             // With time for whoever reports: what it takes beside is not the caller's.
-            let batch = left.min(32);
+            let batch = left.min(BATCH);
             left -= batch;
             let requests: Vec<_> = (0..batch).map(|_| scenario.request()).collect();
-            took += runtime.block_on(async {
-                let started = Instant::now();
-                for request in requests {
-                    let Ok(response) = service.clone().oneshot(request).await;
-                    drain(response.into_body()).await;
-                }
-                started.elapsed()
-            });
-            after();
+            took += runtime.block_on(pass(&service, requests));
+            between(batch);
         }
         took
     })
+}
+
+/// How long the exchanges take, one after the other.
+async fn pass<S, R>(service: &S, requests: Vec<Request>) -> Duration
+where
+    S: Service<Request, Response = http::Response<R>, Error = Infallible> + Clone,
+    R: http_body::Body<Data = Bytes>,
+{
+    let started = Instant::now();
+    for request in requests {
+        let Ok(response) = service.clone().oneshot(request).await;
+        drain(response.into_body()).await;
+    }
+    started.elapsed()
 }
 
 /// The layer, which reports to nowhere; and its reporter.
@@ -79,10 +94,10 @@ pub fn reconify() -> (ReconifyLayer, Reporter) {
 fn ours(runtime: &'static Runtime, scenario: &Scenario) -> Run {
     let (layer, reporter) = reconify();
     let flushed = reporter.clone();
-    let flush = move || {
+    let flush: Between = Box::new(move |_| {
         let flushed = runtime.block_on(flushed.flush(Duration::from_secs(60)));
         assert_eq!(flushed.pending, 0, "what was measured was reported");
-    };
+    });
     let mut run = run(runtime, scenario, layer.layer(scenario.service()), flush);
     let (is_captured, mut all) = (scenario.is_captured(), 0);
     Box::new(move |exchanges| {
@@ -91,6 +106,19 @@ fn ours(runtime: &'static Runtime, scenario: &Scenario) -> Run {
         let expected = if is_captured { all } else { 0 };
         assert_eq!(reporter.stats().delivered, expected, "what was measured was reported");
         took
+    })
+}
+
+/// What happens between the batches of this crate's layer, for another variant: a thread that has waited for a worker finds
+/// less of what it needs in its caches.
+fn pause(runtime: &'static Runtime, scenario: &Scenario) -> Between {
+    let (layer, reporter) = reconify();
+    let (service, scenario) = (layer.layer(scenario.service()), scenario.clone());
+    Box::new(move |batch| {
+        let requests: Vec<_> = (0..batch).map(|_| scenario.request()).collect();
+        runtime.block_on(pass(&service, requests));
+        let flushed = runtime.block_on(reporter.flush(Duration::from_secs(60)));
+        assert_eq!(flushed.pending, 0, "the worker has been busy");
     })
 }
 
