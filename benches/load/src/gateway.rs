@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::str::FromStr;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::Body;
@@ -21,7 +22,7 @@ use tower::util::MapRequestLayer;
 use tower_reconify::{Config, ReconifyLayer, User};
 
 use crate::spawning::{self, Poster};
-use crate::{Error, child};
+use crate::{Error, child, posting};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Variant {
@@ -33,11 +34,20 @@ pub(crate) enum Variant {
     SpawnAndPost,
     /// Which does not.
     TeeAndPost,
+    /// No layer, and a thread beside that posts as many reports of its own.
+    PostingOnly,
 }
 
 impl Variant {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::None, Self::Reconify, Self::SpawnAndPost, Self::TeeAndPost, Self::Tutorial, Self::Outlet];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::None,
+        Self::Reconify,
+        Self::PostingOnly,
+        Self::SpawnAndPost,
+        Self::TeeAndPost,
+        Self::Tutorial,
+        Self::Outlet,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -47,6 +57,7 @@ impl Variant {
             Self::Outlet => "outlet",
             Self::SpawnAndPost => "spawn-and-post",
             Self::TeeAndPost => "tee-and-post",
+            Self::PostingOnly => "posting only",
         }
     }
 }
@@ -86,6 +97,13 @@ pub(crate) async fn run(
             });
             app.layer(layer).layer(MapRequestLayer::new(|mut request: Request| {
                 request.extensions_mut().insert(User::new("user-42"));
+                request
+            }))
+        }
+        Variant::PostingOnly => {
+            let passed = posting::start(poster)?;
+            app.layer(MapRequestLayer::new(move |request: Request| {
+                passed.fetch_add(1, Ordering::Relaxed);
                 request
             }))
         }

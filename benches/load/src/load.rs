@@ -20,7 +20,7 @@ use crate::upstream::{ANSWER, EVENTS};
 use crate::{CONNECTIONS, Error};
 
 /// What marks a question; ten digits follow.
-const MARK: &str = "question number ";
+pub(crate) const MARK: &str = "question number ";
 
 type Connection = SendRequest<Full<Bytes>>;
 

@@ -13,6 +13,7 @@ mod collector;
 mod gateway;
 mod half;
 mod load;
+mod posting;
 mod saturated;
 mod spawning;
 mod table;

@@ -36,7 +36,7 @@ impl Poster {
     }
 
     /// What could not be posted is lost: nobody is there to be told.
-    async fn post(&self, record: Vec<u8>) {
+    pub(crate) async fn post(&self, record: Vec<u8>) {
         let answer =
             self.client.post(&self.url).header(CONTENT_TYPE, "application/json").body(record).send().await;
         if let Ok(answer) = answer {
