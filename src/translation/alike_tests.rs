@@ -180,3 +180,12 @@ fn text_is_compared_after_many_chunks_that_could_not_be() {
     assert!(compared[200..].iter().filter(|compared| **compared).count() > 80, "{compared:?}");
     assert!(whole.contains(&"a".repeat(100)), "{whole}");
 }
+
+#[test]
+fn text_of_a_choice_too_many_counts_as_skipped_however_alike_it_is() {
+    let chunk = |index: usize| format!(r#"{{"choices":[{{"index":{index},"delta":{{"content":"a"}}}}]}}"#);
+    let chunks: Vec<_> = (0..1_024).chain([2_000; 40]).map(chunk).collect();
+    let [compared, read] = both(&chunks);
+    assert_eq!(compared, read);
+    assert!(compared.contains("skipped: 40"), "{compared}");
+}

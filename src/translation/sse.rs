@@ -33,6 +33,11 @@ impl<'a> Events<'a> {
     }
 
     fn next_line(&mut self) -> Option<&'a [u8]> {
+        // Every other line of most streams is empty.
+        if let [b'\n', rest @ ..] = self.rest {
+            self.rest = rest;
+            return Some(b"");
+        }
         if self.rest.is_empty() {
             return None;
         }

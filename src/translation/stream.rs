@@ -21,6 +21,8 @@ pub(super) struct Assembly<'a> {
     choices: IndexMap<Cow<'a, str>, Choice<'a>, foldhash::fast::RandomState>,
     /// The chunk before, if further ones may be like it.
     pattern: Option<Pattern<'a>>,
+    /// What chunks that are like it have added since.
+    pending: String,
     /// The chunk that is being added was like the one before.
     is_alike: bool,
     /// How many chunks in a row were not like the one before.
@@ -47,9 +49,19 @@ impl<'a> Assembly<'a> {
         if !pattern.is_settled {
             return false;
         }
-        let Some(choice) = self.choices.get_mut(pattern.said.index) else { return false };
-        choice.append(pattern.said.is_delta, pattern.said.key.clone(), text);
+        self.pending.push_str(text);
         true
+    }
+
+    /// Adds what chunks that are alike have added.
+    fn settle(&mut self) {
+        if let Some(Pattern { said, .. }) = &self.pattern
+            && !self.pending.is_empty()
+            && let Some(choice) = self.choices.get_mut(said.index)
+        {
+            choice.append(said.is_delta, said.key.clone(), &self.pending);
+        }
+        self.pending.clear();
     }
 
     /// Takes in one event.
@@ -85,10 +97,13 @@ impl<'a> Assembly<'a> {
 
     /// Compares the next chunk with this one; seldom, if that has been in vain for long.
     fn set_pattern(&mut self, data: &'a [u8], chunk: &Chunk<'a>, choices: Option<&Choices<'a>>) {
+        self.settle();
         self.pattern = None;
         self.misses = self.misses.saturating_add(1);
         if self.misses <= MOST_MISSES || self.misses.is_multiple_of(SELDOM) {
-            self.pattern = Pattern::of(data, chunk, choices, self.is_alike);
+            let pattern = Pattern::of(data, chunk, choices, self.is_alike);
+            // Of a choice too many nothing is added.
+            self.pattern = pattern.filter(|new| !new.is_settled || self.choices.contains_key(new.said.index));
         }
     }
 
@@ -117,6 +132,7 @@ impl<'a> Assembly<'a> {
 
     /// The whole, as JSON text.
     pub(super) fn finish(mut self, endpoint: Endpoint) -> String {
+        self.settle();
         self.choices.sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));
         let is_chat = match endpoint {
             Endpoint::Chat => true,
