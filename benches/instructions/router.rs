@@ -5,6 +5,8 @@ mod drive;
 mod frames;
 mod scenario;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::routing::post;
@@ -30,6 +32,8 @@ fn main() {
 /// A router whose handler reads the request and answers.
 fn router(scenario: Scenario) -> Router {
     let path = scenario.path;
+    // What handlers hold is usually shared: they are cloned for each call of a layer around them.
+    let scenario = Arc::new(scenario);
     let handler = async move |request: Request<Body>| {
         drain(request.into_body()).await;
         scenario.response().map(Body::new)
