@@ -31,7 +31,7 @@ impl Capture {
         if capturing.outermost_only && is_within() {
             return Default::default();
         }
-        let mut identity = identity_of(extensions, headers, capturing);
+        let identity = identity_of(extensions, headers, capturing);
         let place = match identity.omission {
             Omission::Everything => {
                 intake.budget().withhold(WithholdReason::OptedOut);
@@ -43,7 +43,7 @@ impl Capture {
             extensions.insert(IdentitySlot::settled());
             return Default::default();
         };
-        let (exchange, request, response) = intake.begin(place, endpoint, &mut identity, headers);
+        let (exchange, request, response) = intake.begin(place, endpoint, identity, headers);
         // Held weakly: whoever keeps the extensions does not keep the exchange from being handed over.
         extensions.insert(IdentitySlot::of(exchange));
         (Self(Tap::new(response)), Tap::new(request))
@@ -51,7 +51,7 @@ impl Capture {
 
     /// Sees to it that the worker is awake when the exchange ends. The inner service has done what it can for now: whoever
     /// waits, waits for something slower than this.
-    pub(crate) fn announce(&self) {
+    pub(crate) fn announce(&mut self) {
         self.0.announce();
     }
 
@@ -124,7 +124,7 @@ mod tests {
         let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), Capturing::default());
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
-        let (capture, tap) =
+        let (mut capture, tap) =
             Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
         capture.announce();
         assert!(asleep.now_or_never().is_some(), "before the end of the exchange");

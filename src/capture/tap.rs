@@ -89,8 +89,8 @@ impl Tap {
     }
 
     #[inline(always)]
-    pub(super) fn announce(&self) {
-        let Some(part) = &self.0 else { return };
+    pub(super) fn announce(&mut self) {
+        let Some(part) = &mut self.0 else { return };
         // `scope(service.call(request))` makes the call before it opens the scope.
         part.announce(Identity::around);
     }

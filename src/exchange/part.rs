@@ -9,6 +9,8 @@ use super::in_flight::InFlight;
 use super::record::{HandOver, Landed};
 use super::recorder::Recorder;
 use super::{Answer, Ended, Head, MediaType, Message, Response};
+use crate::budget::Place;
+use crate::endpoint::Endpoint;
 use crate::identity::Identity;
 
 /// One of the two that an exchange consists of: its request, or whatever stands for its response. Whoever records it owns it
@@ -18,16 +20,28 @@ pub(crate) struct Part {
     head: Head,
     recorder: Recorder,
     ended: Ended,
+    /// Of a request: what is known as it enters the layer.
+    asked: Option<Asked>,
     is_response: bool,
     given: Given,
     request_id: Option<Box<str>>,
     finished: Option<Instant>,
     /// Moments and ids are to be noted.
     with_metadata: bool,
-    /// `None` while nobody records it.
+    is_announced: bool,
+    /// What it has in common with the other. The part has none while it waits for the worker.
     exchange: Option<Arc<InFlight>>,
     /// Where the exchange goes. The part that ended first has none any more.
     out: Option<Arc<dyn HandOver>>,
+}
+
+/// A request as it enters the layer.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) place: Place,
+    pub(super) endpoint: Endpoint,
+    pub(super) identity: Identity,
+    pub(super) started: Instant,
 }
 
 /// What there is of a response.
@@ -46,10 +60,11 @@ pub(crate) fn end(mut part: Box<Part>) {
     if part.is_response {
         part.finished = Some(Instant::now());
     }
+    let is_announced = part.is_announced;
     let Some(mut first) = exchange.end(part) else { return };
     // Taken out of what is handed over: nobody else sees to it that this way exists until all has passed.
     let Some(out) = first.out.take() else { return };
-    let is_announced = exchange.is_announced();
+    let is_announced = is_announced || first.is_announced;
     out.hand_over(Landed::new(exchange, first));
     // A call that was never polled has not woken the worker. Nobody waits for the end of such a one.
     if !is_announced {
@@ -58,21 +73,23 @@ pub(crate) fn end(mut part: Box<Part>) {
 }
 
 impl Part {
-    pub(super) fn new(out: Arc<dyn HandOver>) -> Self {
-        Self { out: Some(out), ..Self::default() }
+    /// The two parts of a record.
+    pub(super) fn pair(out: &Arc<dyn HandOver>) -> (Box<Self>, Box<Self>) {
+        let part =
+            |is_response| Box::new(Self { out: Some(Arc::clone(out)), is_response, ..Self::default() });
+        (part(false), part(true))
     }
 
     #[inline(always)]
-    pub(super) fn begin_request(&mut self, headers: &HeaderMap, exchange: Arc<InFlight>) {
+    pub(super) fn begin_request(&mut self, headers: &HeaderMap, asked: Asked) {
         self.head.read(headers);
-        self.exchange = Some(exchange);
+        self.asked = Some(asked);
     }
 
     #[inline(always)]
-    pub(super) fn begin_response(&mut self, with_metadata: bool, exchange: Arc<InFlight>) {
-        self.is_response = true;
+    pub(super) fn begin_response(&mut self, with_metadata: bool) {
         self.with_metadata = with_metadata;
-        self.exchange = Some(exchange);
+        self.is_announced = false;
     }
 
     /// How large the block is that another body has left.
@@ -101,9 +118,9 @@ impl Part {
 
     /// Wakes whoever takes the exchange, if it sleeps. The first time, it is told what is said around it.
     #[inline(always)]
-    pub(crate) fn announce(&self, around: impl FnOnce() -> Option<Identity>) {
+    pub(crate) fn announce(&mut self, around: impl FnOnce() -> Option<Identity>) {
         let (Some(exchange), Some(out)) = (&self.exchange, &self.out) else { return };
-        if exchange.announce()
+        if !mem::replace(&mut self.is_announced, true)
             && let Some(around) = around()
         {
             exchange.set_around(around);
@@ -134,9 +151,16 @@ impl Part {
         self.out.as_ref()
     }
 
-    /// Is used again.
-    pub(super) fn set_out(&mut self, out: Arc<dyn HandOver>) {
-        self.out = Some(out);
+    /// Is used for what it shares with the other part of this exchange, and ends this way.
+    pub(super) fn serve(&mut self, exchange: Arc<InFlight>, out: &Arc<dyn HandOver>) {
+        self.exchange = Some(exchange);
+        // One of two has its way out still.
+        self.out.get_or_insert_with(|| Arc::clone(out));
+    }
+
+    /// Takes out what was known of the request.
+    pub(super) fn take_asked(&mut self) -> Option<Asked> {
+        self.asked.take()
     }
 
     /// Takes out what was recorded.

@@ -1,12 +1,12 @@
-use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use http::HeaderMap;
 
 use super::Exchange;
-use super::in_flight::{InFlight, Known};
-use super::part::Part;
+use super::in_flight::InFlight;
+use super::part::{Asked, Part};
 use crate::budget::{Budget, Place};
 use crate::endpoint::Endpoint;
 use crate::identity::Identity;
@@ -26,8 +26,8 @@ pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
 /// What it takes to record an exchange: memory that serves one after the other.
 #[derive(Debug)]
 pub(crate) struct Record {
-    /// `None` if it is new, or somebody refers to what was there.
-    exchange: Option<Arc<InFlight>>,
+    /// What both parts share, for the slot. The worker has made it: counting references is not the caller's.
+    exchange: Weak<InFlight>,
     request: Box<Part>,
     response: Box<Part>,
 }
@@ -43,38 +43,38 @@ impl Record {
     #[cold]
     #[inline(never)]
     pub(crate) fn new(out: Arc<dyn HandOver>) -> Self {
-        let request = Box::new(Part::new(Arc::clone(&out)));
-        Self { exchange: None, request, response: Box::new(Part::new(out)) }
+        Self::of(Part::pair(&out), Arc::new(InFlight::new()), &out)
     }
 
-    /// Begins an exchange, which takes the identity. Gives its parts away, to be recorded, with moments and ids if asked for.
+    fn of(
+        (mut request, mut response): (Box<Part>, Box<Part>),
+        exchange: Arc<InFlight>,
+        out: &Arc<dyn HandOver>,
+    ) -> Self {
+        let weak = Arc::downgrade(&exchange);
+        request.serve(Arc::clone(&exchange), out);
+        response.serve(exchange, out);
+        Self { exchange: weak, request, response }
+    }
+
+    /// Begins an exchange. Gives its parts away, to be recorded, with moments and ids if asked for.
     #[inline(always)]
     pub(crate) fn begin(
         self,
         budget: &Budget,
-        (place, endpoint, identity): (Place, Endpoint, &mut Identity),
+        (place, endpoint, identity): (Place, Endpoint, Identity),
         headers: &HeaderMap,
         with_metadata: bool,
     ) -> (Weak<InFlight>, Box<Part>, Box<Part>) {
         let Self { exchange, mut request, mut response } = self;
-        let exchange = 'begun: {
-            if let Some(mut exchange) = exchange
-                && let Some(vacant) = Arc::get_mut(&mut exchange)
-            {
-                vacant.begin(place, endpoint, identity);
-                break 'begun exchange;
-            }
-            InFlight::anew(place, endpoint, mem::take(identity))
-        };
         let spare = request.spare() + response.spare();
         if spare > 0 && budget.charge(spare) {
             request.open_spare();
             response.open_spare();
         }
-        let weak = Arc::downgrade(&exchange);
-        request.begin_request(headers, Arc::clone(&exchange));
-        response.begin_response(with_metadata, exchange);
-        (weak, request, response)
+        request.begin_request(headers, Asked { place, endpoint, identity, started: Instant::now() });
+        response.begin_response(with_metadata);
+        (exchange, request, response)
     }
 }
 
@@ -86,19 +86,31 @@ impl Landed {
 
     /// Takes out what is to be reported, and what can be used again.
     pub(crate) fn take(self) -> Option<(Exchange, Record)> {
-        let Self { mut exchange, mut first } = self;
+        let Self { exchange, first } = self;
         let last = exchange.take_ended()?;
         let out = Arc::clone(last.out()?);
-        let Known { endpoint, started, place, identity } = exchange.land()?;
-        let mut admission = place.admit(out.budget());
-        first.set_out(out);
         let (mut request, mut response) = if first.is_response() { (last, first) } else { (first, last) };
+        let Asked { place, endpoint, identity, started } = request.take_asked()?;
+        let identity = match exchange.take_later() {
+            Some(later) => later.complete(identity),
+            None => identity,
+        };
+        let mut admission = place.admit(out.budget());
         admission.own(request.charged() + response.charged());
         let message = request.take();
         let (answer, finished) = response.take_answer();
         let landed = Exchange { admission, endpoint, identity, started, finished, request: message, answer };
-        // Not one that a slot still refers to: it would say of another exchange what it says of this one.
-        let is_free = Arc::get_mut(&mut exchange).is_some();
-        Some((landed, Record { exchange: is_free.then_some(exchange), request, response }))
+        Some((landed, Record::of((request, response), open_again(exchange), &out)))
+    }
+}
+
+/// Not one that a slot still refers to: it would say of another exchange what it says of this one.
+fn open_again(mut exchange: Arc<InFlight>) -> Arc<InFlight> {
+    match Arc::get_mut(&mut exchange) {
+        Some(vacant) => {
+            vacant.open_again();
+            exchange
+        }
+        None => Arc::new(InFlight::new()),
     }
 }

@@ -47,7 +47,7 @@ fn an_exchange_reaches_a_worker_that_sleeps() {
     model(|| {
         let (intake, outlet) = ends();
         let caller = thread::spawn(move || {
-            let (capture, tap, _slot) = begin(&intake);
+            let (mut capture, tap, _slot) = begin(&intake);
             capture.announce();
             drop((capture, tap));
         });

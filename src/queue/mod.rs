@@ -116,7 +116,7 @@ impl Intake {
         &self,
         place: Place,
         endpoint: Endpoint,
-        identity: &mut Identity,
+        identity: Identity,
         headers: &HeaderMap,
     ) -> (Weak<InFlight>, Box<Part>, Box<Part>) {
         let Ends { budget, queue, capturing, .. } = &*self.0;
@@ -252,8 +252,7 @@ mod tests {
         let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
         let (intake, outlet) = channel(Arc::new(Budget::new(limits)), Capturing::default());
         let place = intake.budget().take_place().unwrap();
-        let (_, request, response) =
-            intake.begin(place, Endpoint::Chat, &mut Identity::new(), &HeaderMap::new());
+        let (_, request, response) = intake.begin(place, Endpoint::Chat, Identity::new(), &HeaderMap::new());
         end(request);
         end(response);
         assert!(outlet.queue.pop().is_some());
