@@ -5,12 +5,16 @@ mod drive;
 mod frames;
 mod scenario;
 
+use std::convert::identity;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::routing::post;
 use http::Request;
+use http_body_util::BodyExt;
+use tower_http::map_request_body::MapRequestBodyLayer;
+use tower_http::map_response_body::MapResponseBodyLayer;
 use tower_http::trace::TraceLayer;
 
 use drive::{Asked, Variant};
@@ -24,6 +28,13 @@ fn main() {
     let router = router(asked.scenario.clone());
     match asked.variant {
         Variant::Bare => asked.run(&router.with_state(()), request),
+        Variant::Wrapped => {
+            let bodies = (
+                MapResponseBodyLayer::new(|body: Body| body.map_err(identity)),
+                MapRequestBodyLayer::new(|body: Body| body.map_err(identity)),
+            );
+            asked.run(&router.layer(bodies).with_state(()), request);
+        }
         Variant::Trace => asked.run(&router.layer(TraceLayer::new_for_http()).with_state(()), request),
         Variant::Reconify => asked.run_reported(|layer| router.layer(layer).with_state(()), request),
     }
