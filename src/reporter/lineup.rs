@@ -108,8 +108,8 @@ impl Lineup {
     }
 
     /// What was settled since this was last called.
-    pub(super) fn take_settled(&mut self) -> Vec<(u64, Settlement)> {
-        std::mem::take(&mut self.settled)
+    pub(super) fn take_settled(&mut self) -> impl Iterator<Item = (u64, Settlement)> + '_ {
+        self.settled.drain(..)
     }
 }
 
