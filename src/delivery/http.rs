@@ -1,17 +1,17 @@
 //! Reports posted to Reconify.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, USER_AGENT};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method};
 use http_body::{Body, Frame, SizeHint};
-use reqwest::{Client, Request, redirect};
+use reqwest::{Client, Request, Response, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tower::Service;
@@ -38,37 +38,48 @@ pub(crate) struct HttpTransport {
 /// An address, and the client for it: whether there is a proxy on the way depends on the address.
 struct Target {
     client: Client,
-    /// All of a request but its id, its body and its timeout.
-    request: Request,
+    url: Url,
+    /// All that a request has, the id's place among them: a clone has no room for more.
+    headers: HeaderMap,
+    /// Where the client has none: to say so with each request takes a table each.
+    timeout: Option<Duration>,
     /// As an answer will name it: reqwest takes the user-info out, and nobody sends a fragment.
     asked: Arc<Url>,
 }
 
-/// A body of several parts whose length is known.
-struct Parts(VecDeque<Bytes>);
+/// A body of two parts whose length is known.
+struct Parts {
+    head: Bytes,
+    tail: Bytes,
+}
 
 impl HttpTransport {
     /// A transport with clients of its own.
     pub(crate) fn new(destination: Destination) -> Self {
-        Self::through(destination, |url| {
-            client(url)
+        Self::to(destination, |url| {
+            let client = client(&url)
                 .inspect_err(
                     |error| tracing::error!(%error, "no HTTP client can be made: no report will be delivered"),
                 )
-                .ok()
+                .ok()?;
+            let mut target = Target::new(client, url)?;
+            // Reqwest would add it, after all others.
+            target.headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            Some(target)
         })
     }
 
     /// A transport with the application's client.
     pub(crate) fn with_client(destination: Destination, client: Client) -> Self {
-        Self::through(destination, |_| Some(client.clone()))
+        Self::to(destination, |url| {
+            Some(Target { timeout: Some(ATTEMPT_TIMEOUT), ..Target::new(client.clone(), url)? })
+        })
     }
 
-    fn through(destination: Destination, client: impl Fn(&Url) -> Option<Client>) -> Self {
+    fn to(destination: Destination, target: impl Fn(Url) -> Option<Target>) -> Self {
         let Destination { app_key, api_key, endpoint, upload_endpoint } = destination;
         let text = |key: &SecretString| Value::from(key.expose_secret()).to_string();
         let keys = format!(r#","appKey":{},"apiKey":{}"#, text(&app_key), text(&api_key)).into();
-        let target = |url: Url| Target::new(client(&url)?, url);
         Self { interactions: target(endpoint), uploads: target(upload_endpoint), keys }
     }
 
@@ -77,7 +88,7 @@ impl HttpTransport {
     fn body(&self, report: &Report) -> reqwest::Body {
         let (head, tail) = report.around_keys();
         let head = [&head, self.keys.expose_secret().as_bytes()].concat();
-        reqwest::Body::wrap(Parts([head.into(), tail].into()))
+        reqwest::Body::wrap(Parts { head: head.into(), tail })
     }
 }
 
@@ -92,21 +103,23 @@ impl Target {
                 |error| tracing::error!(%error, "no request can be made: no report will be delivered"),
             )
             .ok()?;
-        let mut asked = request.url().clone();
+        let (url, mut headers) = (request.url().clone(), request.headers().clone());
+        headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_static(""));
+        let mut asked = url.clone();
         asked.set_fragment(None);
-        Some(Self { client, request, asked: asked.into() })
+        Some(Self { client, url, headers, timeout: None, asked: asked.into() })
     }
 
     /// Of URLs that were checked none is known that reqwest refuses.
     fn request(&self, id: Uuid, body: reqwest::Body) -> Option<Request> {
         let id = HeaderValue::from_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())).ok()?;
-        // A clone of the map would have no room for those that are added: the id, and what reqwest and hyper add.
-        let mut headers = HeaderMap::with_capacity(self.request.headers().len() + 4);
-        headers.extend(self.request.headers().iter().map(|(name, value)| (name.clone(), value.clone())));
+        let mut request = Request::new(Method::POST, self.url.clone());
+        let headers = request.headers_mut();
+        *headers = self.headers.clone();
         headers.insert(IDEMPOTENCY_KEY, id);
-        let mut request = Request::new(Method::POST, self.request.url().clone());
-        *request.headers_mut() = headers;
-        *request.timeout_mut() = Some(ATTEMPT_TIMEOUT);
+        if self.timeout.is_some() {
+            *request.timeout_mut() = self.timeout;
+        }
         *request.body_mut() = Some(body);
         Some(request)
     }
@@ -115,6 +128,7 @@ impl Target {
 fn client(endpoint: &Url) -> reqwest::Result<Client> {
     let builder = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ATTEMPT_TIMEOUT)
         .redirect(redirect::Policy::none())
         // Nothing that another crate switches on in reqwest changes what is sent, or unpacks what comes back.
         .no_gzip()
@@ -140,10 +154,10 @@ impl Service<Report> for HttpTransport {
         let target = if report.is_image_upload() { &self.uploads } else { &self.interactions };
         let request = target.as_ref().and_then(|target| {
             let request = target.request(report.id(), self.body(&report))?;
-            Some(post(target.client.clone(), request, Arc::clone(&target.asked)))
+            Some(answered(target.client.execute(request), Arc::clone(&target.asked)))
         });
         match request {
-            Some(posted) => Box::pin(posted),
+            Some(answered) => Box::pin(answered),
             None => Box::pin(std::future::ready(Err(DeliveryError::rejected()))),
         }
     }
@@ -157,20 +171,26 @@ impl Body for Parts {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|part| Ok(Frame::data(part))))
+        let Self { head, tail } = &mut *self;
+        let part = [head, tail].into_iter().find(|part| !part.is_empty()).map(std::mem::take);
+        Poll::Ready(part.map(|part| Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.head.is_empty() && self.tail.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.iter().map(|part| part.len() as u64).sum())
+        SizeHint::with_exact((self.head.len() + self.tail.len()) as u64)
     }
 }
 
-async fn post(client: Client, request: Request, asked: Arc<Url>) -> Result<(), DeliveryError> {
-    let response = client.execute(request).await.map_err(|error| match error.is_redirect() {
+/// What is sent is not held here, so that little memory is taken for it.
+async fn answered(
+    posted: impl Future<Output = reqwest::Result<Response>>,
+    asked: Arc<Url>,
+) -> Result<(), DeliveryError> {
+    let response = posted.await.map_err(|error| match error.is_redirect() {
         true => DeliveryError::rejected(),
         false => DeliveryError::unavailable(),
     })?;
