@@ -42,6 +42,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "queue",
             "report",
             "stats",
+            "sync",
             "translation",
         ],
     ),

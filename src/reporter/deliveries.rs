@@ -1,14 +1,11 @@
-use std::collections::HashMap;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use foldhash::fast::RandomState;
-use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tower::{BoxError, Service};
 
+use super::attempts::{Attempts, Ended, guarded};
 use super::lineup::Lineup;
 use super::warnings::Warnings;
 use crate::config::{MAX_DELIVERIES, Patience};
@@ -20,16 +17,14 @@ use crate::stats::{DropReason, FailureClass, Settlement};
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// Reports that are being delivered, or wait for it.
-pub(super) struct Deliveries<S> {
+pub(super) struct Deliveries<S: Service<Report>> {
     transport: S,
     patience: Patience,
     /// A number from 0 to 1, other than the last.
     random: fn() -> f64,
     breaker: Breaker,
     pub(super) lineup: Lineup,
-    running: JoinSet<Result<(), DeliveryError>>,
-    /// The jobs of the running tasks.
-    tasks: HashMap<Id, u64, RandomState>,
+    running: Attempts<S::Future>,
     /// Attempts so far.
     turns: u64,
     /// The transport is not ready, and will wake the worker when it is.
@@ -50,8 +45,7 @@ where
             random,
             breaker: Breaker::new(),
             lineup: Lineup::default(),
-            running: JoinSet::new(),
-            tasks: HashMap::default(),
+            running: Attempts::new(),
             turns: 0,
             is_blocked: false,
             warnings: Warnings::default(),
@@ -111,26 +105,18 @@ where
             self.breaker.lost(Instant::now(), report_id, (self.random)());
             return self.settle(id, Settlement::Dropped(DropReason::Panicked));
         };
-        let task = self.running.spawn(async move {
-            let delivered = delivery.await.map_err(|error| DeliveryError::of(error.into()));
-            delivered.map(drop)
-        });
-        self.tasks.insert(task.id(), id);
+        self.running.push(id, delivery);
     }
 
     /// Waits until there is something for [`start`](Self::start) to do, or something settled.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost: what is taken from the running tasks is dealt with before this returns.
+    /// Nothing is lost: what has ended is kept until it is dealt with.
     pub(super) async fn progress(&mut self) {
         let due = self.due();
         tokio::select! {
-            Some(joined) = self.running.join_next_with_id() => {
-                self.finish(joined);
-                // One turn of the worker's for all that have.
-                self.finish_ended();
-            }
+            () = poll_fn(|cx| self.running.poll(cx)) => drop(self.finish_next()),
             () = until(due) => {}
             () = poll_fn(|cx| is_settled(&mut self.transport, cx)), if self.is_blocked => {}
         }
@@ -161,16 +147,20 @@ where
     }
 
     /// Deals with the attempts that have ended, without waiting for any.
-    pub(super) fn finish_ended(&mut self) {
-        while let Some(joined) = self.running.try_join_next_with_id() {
-            self.finish(joined);
-        }
+    pub(super) async fn finish_ended(&mut self) {
+        poll_fn(|cx| Poll::Ready(self.running.poll(cx).is_ready())).await;
+        while self.finish_next() {}
     }
 
-    /// Breaks off the running attempts; returns when they are gone.
-    pub(super) async fn abort(&mut self) {
-        self.running.shutdown().await;
-        for (_, id) in self.tasks.drain() {
+    /// Deals with another attempt that has ended in this turn, if one has.
+    pub(super) fn finish_next(&mut self) -> bool {
+        let ended = self.running.take_ended();
+        ended.map(|(id, ended)| self.finish(id, ended)).is_some()
+    }
+
+    /// Breaks off the running attempts.
+    pub(super) fn abort(&mut self) {
+        for id in self.running.abort() {
             self.lineup.again_first(id);
         }
     }
@@ -185,13 +175,8 @@ where
         self.running.len()
     }
 
-    fn finish(&mut self, joined: Result<(Id, Result<(), DeliveryError>), JoinError>) {
-        let (task, result) = match joined {
-            Ok((task, result)) => (task, Some(result)),
-            Err(error) => (error.id(), None),
-        };
-        let Some(id) = self.tasks.remove(&task) else { return };
-        match result {
+    fn finish(&mut self, id: u64, ended: Ended) {
+        match ended {
             Some(Ok(())) => {
                 self.breaker.succeeded();
                 self.warnings.delivered();
@@ -264,9 +249,4 @@ fn is_settled<S: Service<Report>>(transport: &mut S, cx: &mut Context<'_>) -> Po
         Some(true) => Poll::Pending,
         _ => Poll::Ready(()),
     }
-}
-
-/// Runs code of the transport's. `None` if it panics.
-fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(work)).ok()
 }

@@ -50,10 +50,10 @@ where
                 self.take(id, result);
             }
         }
-        self.deliveries.finish_ended();
+        self.deliveries.finish_ended().await;
         self.account();
         let in_flight = self.outlet.budget.items().saturating_sub(self.known() + self.outlet.queue.len());
-        self.deliveries.abort().await;
+        self.deliveries.abort();
         self.save(Instant::now() + LAST_WRITES).await;
         self.account();
         let queued = self.outlet.queue.len();

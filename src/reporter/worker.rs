@@ -45,7 +45,7 @@ pub(super) enum Command {
     Shutdown(Deadline, oneshot::Sender<ShutdownReport>),
 }
 
-pub(super) struct Worker<S> {
+pub(super) struct Worker<S: Service<Report>> {
     pub(super) outlet: Outlet,
     pub(super) inbox: mpsc::UnboundedReceiver<Command>,
     reporting: Arc<Reporting>,
