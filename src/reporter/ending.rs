@@ -77,7 +77,7 @@ where
         while Instant::now() < until {
             self.spool(true);
             if self.spooler.comes_first() {
-                self.take_exchanges();
+                self.take_exchanges(Instant::now());
                 self.spool(true);
             }
             let reads = self.spooler.comes_first() && !self.heavy.is_empty();

@@ -106,7 +106,7 @@ where
     /// Works until it is shut down, or nothing is left that could give it work.
     pub(super) async fn run(mut self) {
         loop {
-            self.take_exchanges();
+            self.take_exchanges(Instant::now());
             self.spool(false);
             self.deliveries.start().await;
             self.note();
@@ -122,8 +122,18 @@ where
                     self.take(id, result);
                 }
                 Event::Look => self.vain_looks = self.vain_looks.saturating_add(1),
-                Event::Progress | Event::Deadline => {}
+                Event::Progress => self.go_on().await,
+                Event::Deadline => {}
             }
+        }
+    }
+
+    /// Deals with what else has ended, and gives the place of each attempt to another report at once: that one gets the memory
+    /// that was just given back. What there is no time for has its turn later.
+    async fn go_on(&mut self) {
+        let turn = Instant::now();
+        while self.deliveries.finish_next() && self.take_exchanges(turn) {
+            self.deliveries.start().await;
         }
     }
 
@@ -187,10 +197,11 @@ where
         self.heavy.len() < MAX_HEAVY.min(room)
     }
 
-    pub(super) fn take_exchanges(&mut self) {
-        let turn = Instant::now();
-        while self.has_room() && turn.elapsed() < TURN {
-            let Some(item) = self.outlet.queue.pop() else { return };
+    /// Takes what there is room for from the queue. Returns whether there is time left in the turn.
+    pub(super) fn take_exchanges(&mut self, turn: Instant) -> bool {
+        while turn.elapsed() < TURN {
+            let item = if self.has_room() { self.outlet.queue.pop() } else { None };
+            let Some(item) = item else { return true };
             self.vain_looks = 0;
             let id = self.begin_job();
             if prepare::is_heavy(&item, &self.reporting) {
@@ -199,6 +210,7 @@ where
                 self.take(id, prepare::job(id, item, &self.reporting));
             }
         }
+        false
     }
 
     fn prepare_elsewhere(&mut self, id: u64, item: Item) {
@@ -231,13 +243,11 @@ where
 
     pub(super) fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {
         let (now, deadline) = (Instant::now(), deadline.map(Instant::from_std));
+        let spooled = self.outlet.budget.counters().resting();
         let flush = Flush {
             queued: self.outlet.queue.len(),
             jobs: self.deliveries.lineup.ids().chain(self.reading.iter().copied()).collect(),
-            report: FlushReport {
-                spooled: self.outlet.budget.counters().resting(),
-                ..FlushReport::default()
-            },
+            report: FlushReport { spooled, ..FlushReport::default() },
             deadline,
             half_time: deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2),
             reply,
