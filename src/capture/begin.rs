@@ -134,6 +134,41 @@ mod tests {
         assert!(asleep.now_or_never().is_none(), "not at its end");
     }
 
+    #[test]
+    fn a_record_that_is_used_again_wakes_the_worker_as_a_new_one_does() {
+        let (intake, outlet) = ends();
+        let begin = || Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+        let (mut capture, tap) = begin();
+        capture.announce();
+        drop((capture, tap));
+        assert!(outlet.queue.pop().is_some());
+        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(asleep.as_mut().now_or_never().is_none());
+        drop(begin());
+        assert!(asleep.now_or_never().is_some(), "a call that is never polled");
+    }
+
+    #[test]
+    fn the_slot_of_a_record_that_is_used_again_is_taken_until_its_exchange_ends() {
+        let ends = ends();
+        drop(exchange(&ends, Extensions::new(), b"first", drop));
+        let mut kept = None;
+        let next = exchange(&ends, Extensions::new(), b"next", |slot| {
+            assert!(slot.is_taken());
+            slot.set_user(User::new("u"));
+            kept = Some(slot);
+        });
+        assert_eq!(next.identity.user().and_then(User::id), Some("u"));
+        assert!(!kept.unwrap().is_taken());
+    }
+
+    #[test]
+    fn a_user_with_neither_id_nor_address_is_no_user() {
+        let mut extensions = Extensions::new();
+        extensions.insert(User::new("").authenticated(false));
+        assert!(exchange(&ends(), extensions, b"", drop).identity.user().is_none());
+    }
+
     /// One exchange from its beginning to the worker, in which `say` may be said.
     fn exchange(
         (intake, outlet): &(Intake, queue::Outlet),

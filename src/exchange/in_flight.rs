@@ -54,8 +54,8 @@ impl InFlight {
     }
 
     /// Takes out what was said.
-    pub(super) fn take_later(&self) -> Option<Box<Later>> {
-        lock(&self.later).take()
+    pub(super) fn take_later(&self) -> Later {
+        lock(&self.later).take().map(|later| *later).unwrap_or_default()
     }
 }
 
@@ -90,4 +90,19 @@ impl fmt::Debug for InFlight {
 #[inline]
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::User;
+
+    #[test]
+    fn what_is_said_too_late_of_one_exchange_is_not_said_of_the_next() {
+        let mut exchange = InFlight::new();
+        // As by somebody who has seen that it is open just before it ended.
+        exchange.set_around(User::new("another").into());
+        exchange.open_again();
+        assert!(exchange.take_later().complete(Identity::new()).is_empty());
+    }
 }

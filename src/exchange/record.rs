@@ -91,11 +91,8 @@ impl Landed {
         let out = Arc::clone(last.out()?);
         let (mut request, mut response) = if first.is_response() { (last, first) } else { (first, last) };
         let Asked { place, endpoint, identity, started } = request.take_asked()?;
-        let identity = match exchange.take_later() {
-            Some(later) => later.complete(identity),
-            None => identity,
-        };
         let mut admission = place.admit(out.budget());
+        let identity = exchange.take_later().complete(identity);
         admission.own(request.charged() + response.charged());
         let message = request.take();
         let (answer, finished) = response.take_answer();
