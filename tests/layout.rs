@@ -42,7 +42,6 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "queue",
             "report",
             "stats",
-            "sync",
             "translation",
         ],
     ),

@@ -112,11 +112,11 @@ where
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost: what has ended is kept until it is dealt with.
+    /// Nothing is lost: what is taken from the running attempts is dealt with before this returns.
     pub(super) async fn progress(&mut self) {
         let due = self.due();
         tokio::select! {
-            () = poll_fn(|cx| self.running.poll(cx)) => drop(self.finish_next()),
+            Some((id, ended)) = self.running.next() => self.finish(id, ended),
             () = until(due) => {}
             () = poll_fn(|cx| is_settled(&mut self.transport, cx)), if self.is_blocked => {}
         }
@@ -148,13 +148,12 @@ where
 
     /// Deals with the attempts that have ended, without waiting for any.
     pub(super) async fn finish_ended(&mut self) {
-        poll_fn(|cx| Poll::Ready(self.running.poll(cx).is_ready())).await;
-        while self.finish_next() {}
+        while self.finish_next().await {}
     }
 
-    /// Deals with another attempt that has ended in this turn, if one has.
-    pub(super) fn finish_next(&mut self) -> bool {
-        let ended = self.running.take_ended();
+    /// Deals with another attempt that has ended, if one has.
+    pub(super) async fn finish_next(&mut self) -> bool {
+        let ended = self.running.next_ended().await;
         ended.map(|(id, ended)| self.finish(id, ended)).is_some()
     }
 

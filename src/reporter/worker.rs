@@ -132,7 +132,7 @@ where
     /// that was just given back. What there is no time for has its turn later.
     async fn go_on(&mut self) {
         let turn = Instant::now();
-        while self.deliveries.finish_next() && self.take_exchanges(turn) {
+        while self.deliveries.finish_next().await && self.take_exchanges(turn) {
             self.deliveries.start().await;
         }
     }
