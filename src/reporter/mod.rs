@@ -4,6 +4,7 @@ mod attempts;
 mod deliveries;
 mod ending;
 mod flush;
+mod flushing;
 mod handle;
 mod job;
 mod lineup;

@@ -1,0 +1,61 @@
+//! What is asked of the worker.
+
+use tokio::time::Instant;
+use tower::{BoxError, Service};
+
+use super::flush::{Flush, FlushReport, Reply};
+use super::worker::{Command, Deadline, Worker};
+use crate::report::Report;
+
+impl<S> Worker<S>
+where
+    S: Service<Report>,
+    S::Future: Send + 'static,
+    S::Error: Into<BoxError>,
+{
+    pub(super) fn obey(&mut self, command: Command) {
+        match command {
+            Command::Flush(deadline, reply) => self.begin_flush(deadline, Reply::Flush(reply)),
+            Command::Shutdown(deadline, reply) => self.begin_flush(deadline, Reply::Shutdown(reply)),
+        }
+    }
+
+    pub(super) fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {
+        let (now, deadline) = (Instant::now(), deadline.map(Instant::from_std));
+        let spooled = self.outlet.budget.counters().resting();
+        let flush = Flush {
+            queued: self.outlet.queue.len(),
+            jobs: self.deliveries.lineup.ids().chain(self.reading.iter().copied()).collect(),
+            report: FlushReport { spooled, ..FlushReport::default() },
+            deadline,
+            half_time: deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2),
+            reply,
+        };
+        if flush.is_last() {
+            self.deliveries.hurry();
+        }
+        self.flushes.push(flush);
+    }
+
+    /// Answers the flushes that are over. Returns whether one of them is the worker's last.
+    pub(super) fn answer_flushes(&mut self) -> bool {
+        self.account();
+        if self.flushes.is_empty() {
+            return false;
+        }
+        let (now, is_queue_empty) = (Instant::now(), self.outlet.queue.len() == 0);
+        let has_more = self.spooler.has_more(&self.deliveries.lineup);
+        let is_over = |flush: &Flush| flush.is_over(now, is_queue_empty, has_more);
+        if self.flushes.iter().any(|flush| flush.is_last() && is_over(flush)) {
+            return true;
+        }
+        self.flushes.extract_if(.., |flush| is_over(flush)).for_each(|flush| flush.answer(0, 0));
+        false
+    }
+
+    pub(super) fn account(&mut self) {
+        for (id, settlement) in self.deliveries.lineup.take_settled() {
+            self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement));
+        }
+    }
+}
