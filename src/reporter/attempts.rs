@@ -22,6 +22,7 @@ pin_project! {
     /// It panics as it is polled, as what it came to is looked at, or as it is dropped: none of that is to end the worker.
     struct Attempt<F> {
         job: u64,
+        is_begun: bool,
         // `None` once it has ended.
         #[pin]
         future: Option<F>,
@@ -50,7 +51,7 @@ where
 
     /// Begins one.
     pub(super) fn push(&mut self, job: u64, future: F) {
-        self.0.push(Attempt { job, future: Some(future) });
+        self.0.push(Attempt { job, is_begun: false, future: Some(future) });
     }
 
     /// The next that ends, with its job; `None` if there are none.
@@ -67,6 +68,13 @@ where
         match poll_fn(|cx| Poll::Ready(self.0.poll_next_unpin(cx))).await {
             Poll::Ready(ended) => ended,
             Poll::Pending => None,
+        }
+    }
+
+    /// Lets go of those that have never been polled: nothing of theirs is on its way.
+    pub(super) fn begin_no_more(&mut self) {
+        for attempt in Pin::new(&mut self.0).iter_pin_mut().filter(|attempt| !attempt.is_begun) {
+            attempt.clear();
         }
     }
 
@@ -95,6 +103,7 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(u64, Ended)> {
         let this = self.as_mut().project();
+        *this.is_begun = true;
         let (job, Some(future)) = (*this.job, this.future.as_pin_mut()) else { return Poll::Pending };
         let polled = guarded(|| {
             let polled = future.poll(cx);

@@ -84,6 +84,20 @@ fn one_that_wakes_itself_for_ever_leaves_others_their_turn_and_ends_its_own() {
 }
 
 #[test]
+fn those_that_were_never_polled_need_not_begin() {
+    let mut attempts = Attempts::<Attempt>::new();
+    attempts.push(1, Box::pin(pending()));
+    assert_eq!(ended(&mut attempts), []);
+    attempts.push(2, Box::pin(async { panic!("it begins") }));
+    attempts.begin_no_more();
+    assert_eq!(ended(&mut attempts), []);
+    assert_eq!(attempts.len(), 2);
+    let mut jobs = attempts.abort();
+    jobs.sort_unstable();
+    assert_eq!(jobs, [1, 2]);
+}
+
+#[test]
 fn those_that_are_broken_off_are_dropped_whatever_they_do_then() {
     let mut attempts = Attempts::<Attempt>::new();
     let dropped = Arc::new(AtomicUsize::new(0));

@@ -1,7 +1,9 @@
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep_until};
 use tower::{BoxError, Service};
 
@@ -146,9 +148,16 @@ where
         self.lineup.hurry(now);
     }
 
-    /// Deals with the attempts that have ended, without waiting for any.
-    pub(super) async fn finish_ended(&mut self) {
-        while self.finish_next().await {}
+    /// Deals with the attempts that have ended, until a moment, and without waiting for any. None begins any more.
+    pub(super) async fn finish_ended(&mut self, until: Instant) {
+        self.running.begin_no_more();
+        // Two that wake themselves end a turn, as does the runtime's budget: others may have ended all the same.
+        let mut turns = self.running.len();
+        while turns > 0 && Instant::now() < until {
+            if !unconstrained(pin!(self.finish_next())).await {
+                turns -= 1;
+            }
+        }
     }
 
     /// Deals with another attempt that has ended, if one has.

@@ -12,6 +12,9 @@ use crate::report::Report;
 /// How long deliveries go on once everything that could ask for them is gone.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long is looked for attempts that have ended meanwhile.
+const LAST_ANSWERS: Duration = Duration::from_millis(10);
+
 /// How long what is left is written to disk, beyond the deadline.
 const LAST_WRITES: Duration = Duration::from_millis(60);
 
@@ -50,7 +53,7 @@ where
                 self.take(id, result);
             }
         }
-        self.deliveries.finish_ended().await;
+        self.deliveries.finish_ended(Instant::now() + LAST_ANSWERS).await;
         self.account();
         let in_flight = self.outlet.budget.items().saturating_sub(self.known() + self.outlet.queue.len());
         self.deliveries.abort();

@@ -5,17 +5,20 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep, timeout};
 use tower::{Service, service_fn};
 
 use super::deliveries::Deliveries;
 use super::prepare;
-use super::simulated::{answering, builder, start};
+use super::simulated::{answering, builder, number, start};
 use crate::budget::Budget;
 use crate::delivery::DeliveryError;
 use crate::interaction::{Interaction, InteractionKind};
 use crate::queue::Item;
 use crate::report::Report;
+use crate::stats::Settlement;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -125,4 +128,52 @@ async fn a_transport_that_is_not_available_when_asked_whether_it_is_ready_costs_
     }
     simulated.flush(HOUR).await;
     assert_eq!(simulated.stats().delivered, 100, "{}", simulated.stats());
+}
+
+/// A broker, say, whose client has a task of its own for each report.
+#[tokio::test]
+async fn a_transport_that_answers_at_once_leaves_other_tasks_their_turn() {
+    let (waiting, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (now, highest) = (Arc::clone(&waiting), Arc::clone(&most));
+    let transport = service_fn(move |_: Report| {
+        highest.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
+        let now = Arc::clone(&now);
+        tokio::spawn(async move { now.fetch_sub(1, SeqCst) });
+        std::future::ready(Ok::<_, DeliveryError>(()))
+    });
+    let simulated = start(builder(), transport, || 0.5);
+    for _ in 0..2_000 {
+        simulated.report();
+    }
+    assert_eq!(simulated.flush(60 * SECOND).await.pending, 0);
+    assert!(most.load(SeqCst) < 500, "{} tasks at once", most.load(SeqCst));
+}
+
+/// As the worker ends. Attempts that wake themselves end each turn early.
+#[tokio::test]
+async fn an_answer_that_has_come_is_taken_whatever_the_other_attempts_do() {
+    let config = builder().build().unwrap();
+    let budget = Arc::new(Budget::new(config.limits));
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let mut receiver = Some(receiver);
+    let transport = service_fn(move |report: Report| -> BoxFuture<'static, Result<(), DeliveryError>> {
+        match number(&report) {
+            0 => Box::pin(receiver.take().unwrap().map(|_| Ok(()))),
+            _ => Box::pin(std::future::poll_fn(|cx| {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })),
+        }
+    });
+    let mut deliveries = Deliveries::new(transport, config.patience, || 0.5);
+    for id in 0..4 {
+        let interaction = Interaction::new(InteractionKind::Chat, &id, &"answer").unwrap();
+        let item = Item::Interaction(budget.admit().unwrap(), Box::new(interaction));
+        deliveries.lineup.push(prepare::job(id, item, &config.reporting).unwrap());
+        deliveries.start().await;
+        assert!(deliveries.progress().now_or_never().is_none(), "it is begun");
+    }
+    sender.send(()).unwrap();
+    deliveries.finish_ended(Instant::now() + HOUR).await;
+    assert_eq!(deliveries.lineup.take_settled().collect::<Vec<_>>(), [(0, Settlement::Delivered)]);
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep};
 use tower::{BoxError, Service};
 
@@ -105,8 +106,10 @@ where
 
     /// Works until it is shut down, or nothing is left that could give it work.
     pub(super) async fn run(mut self) {
+        // What is done between two looks at whoever waits has a bound in time.
+        let mut turn = Instant::now();
         loop {
-            self.take_exchanges(Instant::now());
+            self.take_exchanges(turn);
             self.spool(false);
             self.deliveries.start().await;
             self.note();
@@ -114,7 +117,9 @@ where
             if self.answer_flushes() {
                 return self.end().await;
             }
-            match self.next_event().await {
+            let event = self.next_event().await;
+            turn = Instant::now();
+            match event {
                 Event::Command(command) => self.obey(command),
                 Event::Abandoned => self.is_abandoned = true,
                 Event::Read(id, result) => {
@@ -122,7 +127,7 @@ where
                     self.take(id, result);
                 }
                 Event::Look => self.vain_looks = self.vain_looks.saturating_add(1),
-                Event::Progress => self.go_on().await,
+                Event::Progress => self.go_on(turn).await,
                 Event::Deadline => {}
             }
         }
@@ -130,9 +135,13 @@ where
 
     /// Deals with what else has ended, and gives the place of each attempt to another report at once: that one gets the memory
     /// that was just given back. What there is no time for has its turn later.
-    async fn go_on(&mut self) {
-        let turn = Instant::now();
-        while self.deliveries.finish_next().await && self.take_exchanges(turn) {
+    async fn go_on(&mut self, turn: Instant) {
+        loop {
+            // A transport that answers at once would let nothing else run on this thread: its own tasks, say.
+            consume_budget().await;
+            if !self.deliveries.finish_next().await || !self.take_exchanges(turn) {
+                return;
+            }
             self.deliveries.start().await;
         }
     }
