@@ -20,7 +20,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_http::trace::TraceLayer;
 
-use drive::{Asked, NOT_HERE, Variant};
+use drive::{Asked, Variant};
 use scenario::Scenario;
 
 /// Nobody is woken here: what waits is asked again, so often at most.
@@ -32,7 +32,7 @@ fn main() {
     let inner = asked.scenario.clone();
     match asked.variant {
         Variant::Bare => asked.run(&client(inner), request),
-        Variant::Wrapped => panic!("{NOT_HERE}"),
+        Variant::Wrapped => asked.refuse(),
         Variant::Trace => asked.run(&TraceLayer::new_for_http().layer(client(inner)), request),
         Variant::Reconify => asked.run_reported(|layer| layer.layer(client(inner)), request),
     }

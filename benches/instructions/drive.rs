@@ -39,10 +39,6 @@ pub(crate) enum Variant {
     Reconify,
 }
 
-/// Where types are known wrapping is free. Another kind of service in a binary is not.
-#[allow(dead_code, reason = "the router's is the other one")]
-pub(crate) const NOT_HERE: &str = "bodies that are wrapped only are measured in a router";
-
 impl Asked {
     pub(crate) fn on_the_command_line() -> Option<Self> {
         let arguments: Vec<String> =
@@ -58,6 +54,12 @@ impl Asked {
         let scenario = Scenario::named(name).unwrap_or_else(|| panic!("{name} is no scenario"));
         let exchanges = exchanges.parse().unwrap_or_else(|_| panic!("{exchanges} is no number"));
         Some(Self { scenario, variant, exchanges })
+    }
+
+    /// Where types are known wrapping is free, but another kind of service in a binary is not.
+    #[allow(dead_code, reason = "the router measures it")]
+    pub(crate) fn refuse(&self) {
+        panic!("bodies that are wrapped only are measured in a router");
     }
 
     pub(crate) fn run<S, B, R>(&self, service: &S, request: impl Fn(&Scenario) -> Request<B>)

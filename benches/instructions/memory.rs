@@ -13,7 +13,7 @@ use http_body::Body;
 use tower::{Layer, Service, service_fn};
 use tower_http::trace::TraceLayer;
 
-use drive::{Asked, NOT_HERE, Variant};
+use drive::{Asked, Variant};
 use frames::{Frames, drain};
 use scenario::Scenario;
 
@@ -23,7 +23,7 @@ fn main() {
     let inner = asked.scenario.clone();
     match asked.variant {
         Variant::Bare => asked.run(&memory(inner), request),
-        Variant::Wrapped => panic!("{NOT_HERE}"),
+        Variant::Wrapped => asked.refuse(),
         Variant::Trace => asked.run(&TraceLayer::new_for_http().layer(memory(inner)), request),
         Variant::Reconify => asked.run_reported(|layer| layer.layer(memory(inner)), request),
     }
