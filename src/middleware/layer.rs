@@ -88,6 +88,9 @@ impl ReconifyLayer {
     /// The configuration's keys and endpoints are then not used. An error that is, or whose box holds, a
     /// [`DeliveryError`](crate::DeliveryError) says whether to try again; any other error is tried again.
     ///
+    /// Its futures are polled on the layer's thread, in a Tokio runtime with a clock and I/O, up to 32 of them in one task: one that
+    /// blocks holds up the others.
+    ///
     /// ```
     /// use tower::service_fn;
     /// use tower_reconify::{Config, ReconifyLayer, Report};
