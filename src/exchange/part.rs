@@ -74,9 +74,8 @@ pub(crate) fn end(mut part: Box<Part>) {
 
 impl Part {
     /// The two parts of a record.
-    pub(super) fn pair(out: &Arc<dyn HandOver>) -> (Box<Self>, Box<Self>) {
-        let part =
-            |is_response| Box::new(Self { out: Some(Arc::clone(out)), is_response, ..Self::default() });
+    pub(super) fn pair() -> (Box<Self>, Box<Self>) {
+        let part = |is_response| Box::new(Self { is_response, ..Self::default() });
         (part(false), part(true))
     }
 
@@ -89,7 +88,6 @@ impl Part {
     #[inline(always)]
     pub(super) fn begin_response(&mut self, with_metadata: bool) {
         self.with_metadata = with_metadata;
-        self.is_announced = false;
     }
 
     /// How large the block is that another body has left.
@@ -151,10 +149,11 @@ impl Part {
         self.out.as_ref()
     }
 
-    /// Is used for what it shares with the other part of this exchange, and ends this way.
+    /// Is for another exchange, which it shares with the other part and which goes this way.
     pub(super) fn serve(&mut self, exchange: Arc<InFlight>, out: &Arc<dyn HandOver>) {
         self.exchange = Some(exchange);
-        // One of two has its way out still.
+        self.is_announced = false;
+        // Of two that were used before, one has its way out still.
         self.out.get_or_insert_with(|| Arc::clone(out));
     }
 

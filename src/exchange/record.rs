@@ -43,7 +43,7 @@ impl Record {
     #[cold]
     #[inline(never)]
     pub(crate) fn new(out: Arc<dyn HandOver>) -> Self {
-        Self::of(Part::pair(&out), Arc::new(InFlight::new()), &out)
+        Self::of(Part::pair(), Arc::new(InFlight::new()), &out)
     }
 
     fn of(

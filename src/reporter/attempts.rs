@@ -23,7 +23,7 @@ pin_project! {
     struct Attempt<F> {
         job: u64,
         is_begun: bool,
-        // `None` once it has ended.
+        // `None` once it has ended, or need not begin.
         #[pin]
         future: Option<F>,
     }

@@ -1,5 +1,4 @@
 use std::future::poll_fn;
-use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -154,7 +153,7 @@ where
         // Two that wake themselves end a turn, as does the runtime's budget: others may have ended all the same.
         let mut turns = self.running.len();
         while turns > 0 && Instant::now() < until {
-            if !unconstrained(pin!(self.finish_next())).await {
+            if !unconstrained(self.finish_next()).await {
                 turns -= 1;
             }
         }

@@ -11,9 +11,11 @@ use tokio::time::{Instant, sleep, timeout};
 use tower::{Service, service_fn};
 
 use super::deliveries::Deliveries;
+use super::job::Job;
 use super::prepare;
 use super::simulated::{answering, builder, number, start};
 use crate::budget::Budget;
+use crate::config::Config;
 use crate::delivery::DeliveryError;
 use crate::interaction::{Interaction, InteractionKind};
 use crate::queue::Item;
@@ -52,9 +54,7 @@ async fn a_probe_that_becomes_due_while_the_worker_looks_away_is_not_forgotten()
     let transport = service_fn(|_: Report| std::future::ready(Err::<(), _>(DeliveryError::unavailable())));
     let mut deliveries = Deliveries::new(transport, config.patience, || 0.5);
     for id in 0..5 {
-        let interaction = Interaction::new(InteractionKind::Chat, &id, &"answer").unwrap();
-        let item = Item::Interaction(budget.admit().unwrap(), Box::new(interaction));
-        deliveries.lineup.push(prepare::job(id, item, &config.reporting).unwrap());
+        deliveries.lineup.push(job(id, &budget, &config));
     }
     deliveries.start().await;
     while deliveries.in_flight() > 0 {
@@ -167,13 +167,18 @@ async fn an_answer_that_has_come_is_taken_whatever_the_other_attempts_do() {
     });
     let mut deliveries = Deliveries::new(transport, config.patience, || 0.5);
     for id in 0..4 {
-        let interaction = Interaction::new(InteractionKind::Chat, &id, &"answer").unwrap();
-        let item = Item::Interaction(budget.admit().unwrap(), Box::new(interaction));
-        deliveries.lineup.push(prepare::job(id, item, &config.reporting).unwrap());
+        deliveries.lineup.push(job(id, &budget, &config));
         deliveries.start().await;
         assert!(deliveries.progress().now_or_never().is_none(), "it is begun");
     }
     sender.send(()).unwrap();
     deliveries.finish_ended(Instant::now() + HOUR).await;
     assert_eq!(deliveries.lineup.take_settled().collect::<Vec<_>>(), [(0, Settlement::Delivered)]);
+}
+
+/// A report with a number, to be delivered.
+fn job(id: u64, budget: &Arc<Budget>, config: &Config) -> Job {
+    let interaction = Interaction::new(InteractionKind::Chat, &id, &"answer").unwrap();
+    let item = Item::Interaction(budget.admit().unwrap(), Box::new(interaction));
+    prepare::job(id, item, &config.reporting).unwrap()
 }
