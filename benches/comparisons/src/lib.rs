@@ -1,5 +1,6 @@
 //! What the comparisons share: exchanges, what stands around them, and rounds of measurements.
 
+pub mod apart;
 pub mod exchange;
 #[path = "../../frames.rs"]
 pub mod frames;

@@ -28,20 +28,23 @@ const BATCH: u32 = 32;
 /// What happens between batches, of so many exchanges.
 type Between = Box<dyn Fn(u32)>;
 
-/// Every variant by its name: without any first, then `TraceLayer`. Between batches they pause, if asked for, as this crate's
-/// layer does.
-pub fn all(runtime: &'static Runtime, scenario: &Scenario, with_pauses: bool) -> Vec<(&'static str, Run)> {
+/// The variants: none first, then `TraceLayer`.
+pub const NAMES: [&str; 6] = ["bare", "TraceLayer", "tower-reconify", "outlet", "sentry-tower", "tutorial"];
+
+/// A variant by its name. Between batches it pauses, if asked for, as this crate's layer does.
+pub fn named(name: &str, runtime: &'static Runtime, scenario: &Scenario, with_pauses: bool) -> Run {
     let s = scenario;
     let _guard = runtime.enter();
     let pause = || if with_pauses { pause(runtime, s) } else { Box::new(|_| ()) };
-    vec![
-        ("bare", run(runtime, s, s.service(), pause())),
-        ("TraceLayer", run(runtime, s, TraceLayer::new_for_http().layer(s.service()), pause())),
-        ("tower-reconify", ours(runtime, s)),
-        ("outlet", run(runtime, s, outlet().layer(s.service()), pause())),
-        ("sentry-tower", run(runtime, s, sentry(s), pause())),
-        ("tutorial", run(runtime, s, from_fn(tutorial).layer(s.service()), pause())),
-    ]
+    match name {
+        "bare" => run(runtime, s, s.service(), pause()),
+        "TraceLayer" => run(runtime, s, TraceLayer::new_for_http().layer(s.service()), pause()),
+        "tower-reconify" => ours(runtime, s),
+        "outlet" => run(runtime, s, outlet().layer(s.service()), pause()),
+        "sentry-tower" => run(runtime, s, sentry(s), pause()),
+        "tutorial" => run(runtime, s, from_fn(tutorial).layer(s.service()), pause()),
+        unknown => panic!("{unknown} is none of {NAMES:?}"),
+    }
 }
 
 fn run<S, R>(runtime: &'static Runtime, scenario: &Scenario, service: S, between: Between) -> Run
