@@ -6,8 +6,9 @@ mod part;
 mod record;
 mod recorder;
 
-use std::fmt;
+use std::ops::Deref;
 use std::time::Instant;
+use std::{fmt, mem};
 
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
@@ -16,7 +17,7 @@ pub(crate) use self::head::{Head, MediaType};
 pub(crate) use self::in_flight::InFlight;
 pub(crate) use self::part::{Part, end};
 pub(crate) use self::record::{HandOver, Landed, Record};
-use crate::budget::Admission;
+use crate::budget::{Admission, Budget};
 use crate::endpoint::Endpoint;
 use crate::identity::Identity;
 
@@ -65,7 +66,7 @@ pub(crate) struct Message {
 #[derive(Default)]
 pub(crate) struct Recording {
     /// The kept bytes, in order.
-    pub(crate) pieces: Vec<Bytes>,
+    pub(crate) pieces: Vec<Piece>,
     /// How many bytes passed, kept or not.
     pub(crate) passed: u64,
     /// How many bytes of the budget are charged for what is kept.
@@ -75,6 +76,14 @@ pub(crate) struct Recording {
     pub(crate) over_budget: bool,
     /// When frames passed, if that is to be known.
     pub(crate) marks: Vec<Mark>,
+}
+
+/// Some of the kept bytes.
+pub(crate) enum Piece {
+    /// Copied from frames.
+    Block(BytesMut),
+    /// As it came.
+    Frame(Bytes),
 }
 
 /// A moment at which a body had passed up to an offset.
@@ -116,15 +125,29 @@ impl fmt::Debug for Recording {
 }
 
 impl Recording {
-    /// The kept bytes in one piece.
-    pub(crate) fn into_bytes(mut self) -> Bytes {
-        if self.pieces.len() < 2 {
-            return self.pieces.pop().unwrap_or_default();
+    /// The kept bytes in one piece. What they were copied into is given back.
+    pub(crate) fn into_bytes(mut self, budget: &Budget) -> Bytes {
+        if let [Piece::Frame(frame)] = self.pieces.as_mut_slice() {
+            return mem::take(frame);
         }
-        let mut whole = BytesMut::with_capacity(self.pieces.iter().map(Bytes::len).sum());
+        let mut whole = BytesMut::with_capacity(self.pieces.iter().map(|piece| piece.len()).sum());
         for piece in self.pieces {
             whole.extend_from_slice(&piece);
+            if let Piece::Block(block) = piece {
+                budget.give_back(block);
+            }
         }
         whole.freeze()
+    }
+}
+
+impl Deref for Piece {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Block(block) => block,
+            Self::Frame(frame) => frame,
+        }
     }
 }

@@ -3,17 +3,12 @@ use std::{fmt, mem};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Ended, Mark, Recording};
-use crate::budget::Budget;
+use super::{Ended, Mark, Piece, Recording};
+use crate::budget::{Budget, FIRST_BLOCK, LARGEST_BLOCK};
 
 /// From this size on a frame is kept by reference. Smaller ones are copied: a frame is a slice of the connection's read
 /// buffer, and keeping it keeps all of that (a trickled HTTP/1 stream was seen to hold 38 times its size).
 pub(crate) const KEEP_BY_REFERENCE: usize = 8 * 1024;
-
-/// Room that is made for copies when it is first needed, and the step by which it grows at the most: enough for most
-/// streams in a few blocks, and never much more than what is in them.
-const FIRST_BLOCK: usize = 8 * 1024;
-const LARGEST_BLOCK: usize = 512 * 1024;
 
 /// Blocks that there is place for from the first on: enough for most streams.
 const PIECES: usize = 16;
@@ -36,8 +31,8 @@ pub(super) struct Recorder {
     /// What passed and was not kept.
     beyond: u64,
     /// Full blocks, and large frames, in order. The first is beside the others: most bodies have no more.
-    first: Bytes,
-    pieces: Vec<Bytes>,
+    first: Option<Piece>,
+    pieces: Vec<Piece>,
     pieces_len: usize,
     charged: usize,
     over_budget: bool,
@@ -154,7 +149,7 @@ impl Recorder {
             return self.append(frame, budget);
         }
         self.close(budget);
-        self.push(frame.clone());
+        self.push(Piece::Frame(frame.clone()));
         charge(&mut self.charged, frame.len(), budget)
     }
 
@@ -167,7 +162,8 @@ impl Recorder {
         }
         if !self.open.is_empty() {
             let block = mem::take(&mut self.open);
-            self.push(Bytes::copy_from_slice(&block));
+            self.push(Piece::Frame(Bytes::copy_from_slice(&block)));
+            budget.give_back(block);
         }
     }
 
@@ -181,21 +177,21 @@ impl Recorder {
         if rest.is_empty() {
             return true;
         }
+        let room = budget.body_limit().saturating_sub(self.kept());
         let size = match self.kept() {
             // Most JSON bodies come in one frame.
             0 if !self.is_stream => rest.len(),
-            // Half of all the blocks before, as they grow. After a large frame they begin anew: what is between such frames may
-            // be next to nothing.
-            _ => (self.open.capacity() / 2 * 3).clamp(FIRST_BLOCK, LARGEST_BLOCK),
+            // After a large frame they begin anew: what is between such frames may be next to nothing.
+            _ => (self.open.capacity() * 2).clamp(FIRST_BLOCK, LARGEST_BLOCK),
         };
-        let size = size.min(budget.body_limit().saturating_sub(self.kept())).max(rest.len());
+        let size = size.min(room).max(rest.len());
         if !charge(&mut self.charged, size, budget) {
             return false;
         }
         self.is_charged = true;
-        let full = mem::replace(&mut self.open, BytesMut::with_capacity(size));
+        let full = mem::replace(&mut self.open, budget.take_block(size));
         if !full.is_empty() {
-            self.push(full.freeze());
+            self.push(Piece::Block(full));
         }
         self.open.extend_from_slice(rest);
         true
@@ -218,10 +214,10 @@ impl Recorder {
         }
     }
 
-    fn push(&mut self, piece: Bytes) {
-        if self.pieces_len == 0 {
+    fn push(&mut self, piece: Piece) {
+        if self.first.is_none() {
             self.pieces_len = piece.len();
-            self.first = piece;
+            self.first = Some(piece);
             return;
         }
         if self.pieces.is_empty() {
@@ -241,18 +237,16 @@ impl Recorder {
         let passed = self.passed();
         let Self { mut open, first, mut pieces, charged, over_budget, moments, .. } = mem::take(self);
         let mut kept = Vec::with_capacity(pieces.len() + 2);
-        if !first.is_empty() {
-            kept.push(first);
-        }
+        kept.extend(first);
         kept.append(&mut pieces);
         if pieces.capacity() <= PIECES {
             self.pieces = pieces;
         }
         if open.capacity() > LARGEST_SPARE {
-            kept.push(open.freeze());
+            kept.push(Piece::Block(open));
         } else {
             if !open.is_empty() {
-                kept.push(Bytes::copy_from_slice(&open));
+                kept.push(Piece::Frame(Bytes::copy_from_slice(&open)));
             }
             open.clear();
             self.open = open;

@@ -34,8 +34,9 @@ proptest! {
         prop_assert_eq!(recording.passed, whole.len() as u64);
         prop_assert_eq!(budget.stats().bytes_held, recording.charged as u64);
         prop_assert!(recording.charged >= kept.len());
-        prop_assert!(recording.charged <= kept.len() * 3 / 2 + FIRST_BLOCK + KEEP_BY_REFERENCE);
-        prop_assert_eq!(recording.into_bytes(), kept);
+        prop_assert!(recording.charged <= kept.len() * 2 + FIRST_BLOCK);
+        prop_assert!(recording.charged <= kept.len() + LARGEST_BLOCK);
+        prop_assert_eq!(recording.into_bytes(&budget), kept);
     }
 
     #[test]
@@ -61,7 +62,7 @@ proptest! {
             prop_assert!(with_marks || recording.marks.is_empty());
             budget.release(recording.charged);
             let kept = if recording.over_budget { &[][..] } else { &whole[..whole.len().min(limit)] };
-            prop_assert_eq!(recording.into_bytes(), kept);
+            prop_assert_eq!(recording.into_bytes(&budget), kept);
         }
     }
 
@@ -74,7 +75,7 @@ proptest! {
             prop_assert_eq!(budget.stats().bytes_held, 0);
         } else {
             prop_assert!(budget.stats().bytes_held as usize <= bytes);
-            prop_assert_eq!(recording.into_bytes(), frames.concat());
+            prop_assert_eq!(recording.into_bytes(&budget), frames.concat());
         }
     }
 }
@@ -89,9 +90,10 @@ fn a_large_frame_is_kept_without_a_copy() {
 #[test]
 fn a_frame_that_is_cut_at_the_limit_is_not_pinned() {
     let frame = Bytes::from(vec![b'x'; 100_000]);
-    let recording = record(std::slice::from_ref(&frame), &budget(1_000_000, 20_000));
+    let budget = budget(1_000_000, 20_000);
+    let recording = record(std::slice::from_ref(&frame), &budget);
     assert!(frame.is_unique());
-    assert_eq!((recording.passed, recording.into_bytes().len()), (100_000, 20_000));
+    assert_eq!((recording.passed, recording.into_bytes(&budget).len()), (100_000, 20_000));
 }
 
 #[test]
@@ -131,10 +133,12 @@ fn after_a_moment_that_had_no_room_none_is_noted() {
 #[test]
 fn small_frames_do_not_pin_what_they_were_cut_from() {
     let frame = Bytes::from(vec![b'x'; 100]);
+    let budget = budget(10_000, 10_000);
     for cut in [100, 50] {
-        let recording = record(&[frame.slice(..cut), frame.slice(cut..)], &budget(10_000, 10_000));
+        let recording = record(&[frame.slice(..cut), frame.slice(cut..)], &budget);
         assert!(frame.is_unique());
-        assert_eq!(recording.into_bytes(), frame);
+        budget.release(recording.charged);
+        assert_eq!(recording.into_bytes(&budget), frame);
     }
 }
 
@@ -148,13 +152,42 @@ fn a_small_block_serves_another_body_and_holds_nothing_of_the_one_before() {
         let held = budget.stats().bytes_held;
         let recording = recorder.finish(Ended::Complete);
         budget.release(recording.charged);
-        assert_eq!((held, recording.into_bytes()), (8.max(body.len()) as u64, Bytes::from(body)));
+        assert_eq!((held, recording.into_bytes(&budget)), (8.max(body.len()) as u64, Bytes::from(body)));
         block
     };
     let block = keep("a secret");
     assert_eq!(keep("yours"), block, "and it is charged as long as it is");
     keep("a body that does not fit into the block");
     assert_eq!(budget.stats().bytes_held, 0);
+}
+
+#[test]
+fn the_blocks_of_a_stream_serve_the_next_one_and_hold_nothing_of_the_one_before() {
+    let budget = budget(100_000, 100_000);
+    let keep = |byte, frames| {
+        let stream = vec![Bytes::from(vec![byte; 1_000]); frames];
+        let recording = record(&stream, &budget);
+        let blocks: Vec<_> = recording.pieces.iter().map(|piece| piece.as_ptr()).collect();
+        budget.release(recording.charged);
+        assert_eq!(recording.into_bytes(&budget), stream.concat());
+        blocks
+    };
+    let blocks = keep(b'a', 40);
+    assert_eq!(blocks.len(), 3);
+    assert_eq!(keep(b'b', 2), blocks[..1]);
+    assert_eq!(keep(b'c', 40), blocks);
+}
+
+#[test]
+fn what_a_large_frame_leaves_of_a_block_is_the_whole_block() {
+    let budget = budget(100_000, 100_000);
+    let block = budget.take_block(FIRST_BLOCK);
+    let address = block.as_ptr();
+    budget.give_back(block);
+    let frames = [Bytes::from_static(b"data: 1\n\n"), Bytes::from(vec![b'x'; KEEP_BY_REFERENCE])];
+    let recording = record(&frames, &budget);
+    assert_eq!(recording.charged, frames.concat().len());
+    assert_eq!(budget.take_block(FIRST_BLOCK).as_ptr(), address);
 }
 
 #[test]

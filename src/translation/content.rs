@@ -15,6 +15,7 @@ use super::json::{self, Fields, Node};
 use super::multipart;
 use super::responses::{self, Chat};
 use super::sse::{Events, looks_like_events};
+use crate::budget::Budget;
 use crate::endpoint::Endpoint;
 use crate::exchange::{Head, Mark, MediaType, Message};
 use crate::interaction::Text;
@@ -22,10 +23,10 @@ use crate::stats::Losses;
 
 /// How the bodies of an exchange are read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reading {
+pub(super) struct Reading<'a> {
     pub(super) endpoint: Endpoint,
-    /// How many bytes of a decoded body are kept.
-    pub(super) limit: usize,
+    /// Says how much of a decoded body is kept, and takes back what bodies were copied into.
+    pub(super) budget: &'a Budget,
     /// Whether the Responses API is translated.
     pub(super) is_translated: bool,
 }
@@ -77,7 +78,7 @@ pub(super) fn of_request(reading: &Reading, message: Message) -> Content {
         endpoint if endpoint.is_image() => Some(("prompt", "\"\"")),
         _ => None,
     };
-    let text = Read::of(message, reading.limit);
+    let text = Read::of(message, reading);
     if let MediaType::Form(content_type) = &text.head.media_type
         && !matches!(reading.endpoint, Endpoint::Chat | Endpoint::Completion | Endpoint::Responses)
         && !text.losses.is_truncated
@@ -91,7 +92,7 @@ pub(super) fn of_request(reading: &Reading, message: Message) -> Content {
 
 /// What was answered.
 pub(super) fn of_response(reading: &Reading, message: Message) -> Content {
-    let text = Read::of(message, reading.limit);
+    let text = Read::of(message, reading);
     let is_json = matches!(text.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
     let says_events =
         text.head.media_type == MediaType::EventStream && !is_json && !text.losses.is_undecodable;
@@ -154,7 +155,7 @@ fn streamed(reading: &Reading, text: &Read) -> Content {
     reading.translated(content, responses::answer)
 }
 
-impl Reading {
+impl Reading<'_> {
     /// What consoles reach for in an answer.
     fn expected(&self) -> Expected {
         match self.endpoint {
@@ -209,12 +210,13 @@ fn mend(stream: &[u8], is_utf8: bool) -> Vec<Vec<u8>> {
 }
 
 impl Read {
-    fn of(message: Message, limit: usize) -> Self {
+    fn of(message: Message, reading: &Reading) -> Self {
+        let limit = reading.budget.body_limit();
         let Message { head, mut body } = message;
         // Of an encoded body nobody knows which of its bytes an event came with.
         let marks = if head.codings.is_empty() { mem::take(&mut body.marks) } else { Vec::new() };
         let passed = body.passed;
-        let kept = body.into_bytes();
+        let kept = body.into_bytes(reading.budget);
         let is_incomplete = passed > kept.len() as u64;
         let decoded = decode(kept, &head.codings, limit);
         let is_undecodable = decoded.is_none();

@@ -12,8 +12,10 @@ use super::assembly::Assembly;
 use super::content::{self, Content, Reading};
 use super::sse::Events;
 use super::{decode as codings, images, json, media, multipart, responses};
+use crate::budget::Budget;
+use crate::config::Limits;
 use crate::endpoint::Endpoint;
-use crate::exchange::{Head, MediaType, Message, Recording};
+use crate::exchange::{Head, MediaType, Message, Piece, Recording};
 
 const LIMIT: usize = 1024 * 1024;
 
@@ -51,7 +53,8 @@ pub fn decode(body: &[u8], names: &str, limit: usize) -> Option<(Vec<u8>, bool)>
 
 /// Puts a stream together as an endpoint's answer, and gives the JSON that is reported; `None` if it is no stream.
 pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
-    let reading = Reading { endpoint, limit: LIMIT, is_translated: false };
+    let budget = budget();
+    let reading = Reading { endpoint, budget: &budget, is_translated: false };
     let streamed = |reading: &Reading, body: &[u8], more| {
         let mut message = message(b'1', b'-', body);
         message.body.passed += more;
@@ -129,8 +132,9 @@ pub fn body(input: &[u8]) {
     let verbatim = plain.as_ref().and_then(|plain| json::parse(&plain.body)).map(RawValue::get);
     let is_form = matches!((&head.media_type, &plain), (MediaType::Form(content_type), Some(plain))
         if multipart::fields(content_type, &plain.body).is_some());
+    let budget = budget();
     for is_translated in [true, false] {
-        let reading = Reading { endpoint, limit: LIMIT, is_translated };
+        let reading = Reading { endpoint, budget: &budget, is_translated };
         let request = content::of_request(&reading, message());
         assert!(request.stream.is_none(), "nobody asks in a stream");
         check_body(&reading, &request, verbatim.filter(|_| !is_form), asked(&reading).filter(|_| !is_form));
@@ -146,6 +150,10 @@ fn choice<T: Copy>(choices: &[T], byte: u8) -> Option<T> {
     choices.get(usize::from(byte.checked_sub(b'0')?)).copied()
 }
 
+fn budget() -> Budget {
+    Budget::new(Limits { items: 1, bytes: LIMIT, body_bytes: LIMIT })
+}
+
 fn message(content_type: u8, coding: u8, body: &[u8]) -> Message {
     let mut headers = HeaderMap::new();
     if let Some(value) = choice(&CONTENT_TYPES, content_type) {
@@ -155,7 +163,7 @@ fn message(content_type: u8, coding: u8, body: &[u8]) -> Message {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(value));
     }
     let body = Recording {
-        pieces: vec![Bytes::copy_from_slice(body)],
+        pieces: vec![Piece::Frame(Bytes::copy_from_slice(body))],
         passed: body.len() as u64,
         ..Recording::default()
     };

@@ -39,7 +39,7 @@ pub(crate) fn translate(
 ) -> Result<Interaction, Settlement> {
     let reading = Reading {
         endpoint: exchange.endpoint,
-        limit: exchange.admission.budget().body_limit(),
+        budget: exchange.admission.budget(),
         is_translated: reporting.responses == Responses::Chat,
     };
     if exchange.identity.omission == Omission::Everything {

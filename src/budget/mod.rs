@@ -1,7 +1,13 @@
 //! The one budget of items and bytes that everything on its way shares.
 
+mod blocks;
+
 use std::sync::Arc;
 use std::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst};
+
+use self::blocks::Blocks;
+pub(crate) use self::blocks::{FIRST_BLOCK, LARGEST_BLOCK};
+use bytes::BytesMut;
 
 use crate::config::Limits;
 use crate::stats::{Counters, DropReason, Settlement, Stats, WithholdReason};
@@ -19,6 +25,7 @@ pub(crate) struct Budget {
     bytes: AtomicUsize,
     closed: AtomicBool,
     counters: Counters,
+    blocks: Blocks,
 }
 
 impl Budget {
@@ -29,6 +36,7 @@ impl Budget {
             bytes: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             counters: Counters::default(),
+            blocks: Blocks::new(),
         }
     }
 
@@ -107,10 +115,25 @@ impl Budget {
     /// From now on, whatever asks for a place is dropped.
     pub(crate) fn close(&self) {
         self.closed.store(true, SeqCst);
+        self.blocks.clear();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(SeqCst)
+    }
+
+    /// Memory for so many bytes of bodies. It is not charged yet.
+    pub(crate) fn take_block(&self, size: usize) -> BytesMut {
+        self.blocks.take(size)
+    }
+
+    /// Takes such memory back, or lets go of other.
+    pub(crate) fn give_back(&self, block: BytesMut) {
+        self.blocks.give_back(block);
+        // Either it is seen here that nobody needs blocks any more, or whoever says so sees this one.
+        if self.is_closed() {
+            self.blocks.clear();
+        }
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -233,6 +256,38 @@ mod tests {
         let stats = budget.stats();
         assert_eq!((stats.dropped(DropReason::Shutdown), stats.dropped(DropReason::Panicked)), (1, 1));
         assert_eq!(stats.pending, 0);
+    }
+
+    #[test]
+    fn blocks_are_kept_until_the_budget_is_closed_and_other_memory_is_not() {
+        let budget = budget(1, 1);
+        for size in [1, FIRST_BLOCK - 1, FIRST_BLOCK + 1, 3 * FIRST_BLOCK, 2 * LARGEST_BLOCK] {
+            budget.give_back(BytesMut::with_capacity(size));
+        }
+        assert_eq!(budget.blocks.bytes(), 0);
+        for size in [FIRST_BLOCK, 2 * FIRST_BLOCK, LARGEST_BLOCK] {
+            let mut block = budget.take_block(size);
+            let address = block.as_ptr();
+            block.extend_from_slice(b"a secret");
+            budget.give_back(block);
+            assert_eq!(budget.blocks.bytes(), size);
+            let block = budget.take_block(size);
+            assert_eq!((block.as_ptr(), block.len(), block.capacity()), (address, 0, size));
+        }
+        budget.give_back(BytesMut::with_capacity(FIRST_BLOCK));
+        budget.close();
+        assert_eq!(budget.blocks.bytes(), 0);
+        budget.give_back(BytesMut::with_capacity(FIRST_BLOCK));
+        assert_eq!(budget.blocks.bytes(), 0);
+    }
+
+    #[test]
+    fn of_blocks_that_nobody_needs_four_megabytes_are_kept_at_most() {
+        let budget = budget(1, 1);
+        for doublings in (0..10).cycle().take(1_000) {
+            budget.give_back(BytesMut::with_capacity(FIRST_BLOCK << doublings));
+        }
+        assert!((3_000_000..4_000_000).contains(&budget.blocks.bytes()));
     }
 
     #[test]
