@@ -8,7 +8,7 @@ pub(crate) const FIRST_BLOCK: usize = 8 * 1024;
 pub(crate) const LARGEST_BLOCK: usize = FIRST_BLOCK << (SIZES - 1);
 const SIZES: usize = 4;
 
-/// How many are kept of each size: 3.8 MB of all, as many as some fifty streams of 50 frames leave.
+/// How many are kept of each size, 4 MB of all: as many as some thirty streams of 50 frames leave, or ten of 2,000.
 const SPARE: usize = 32;
 
 /// Blocks that are not in use. The allocator gives much memory back to the system, and each page of what comes in its place has
@@ -17,8 +17,10 @@ const SPARE: usize = 32;
 pub(super) struct Blocks([ArrayQueue<BytesMut>; SIZES]);
 
 impl Blocks {
-    pub(super) fn new() -> Self {
-        Self(std::array::from_fn(|_| ArrayQueue::new(SPARE)))
+    /// They take no more than that many bytes of all sizes, but for one block of each.
+    pub(super) fn new(bytes: usize) -> Self {
+        let places = |doublings: usize| (bytes / SIZES / (FIRST_BLOCK << doublings)).clamp(1, SPARE);
+        Self(std::array::from_fn(|doublings| ArrayQueue::new(places(doublings))))
     }
 
     /// An empty one, of this many bytes.

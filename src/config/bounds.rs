@@ -16,7 +16,8 @@ impl ConfigBuilder {
     /// How many bytes of recorded bodies and reports may be held at once. Beyond it the newest is dropped and counted.
     /// Default: 64 MiB, about 16,000 exchanges of 4 KiB. What an envelope
     /// adds to a report, up to 4 KiB, is granted, and so is one segment at a time that comes back from the spool: 1 MiB, or a
-    /// single report that is longer.
+    /// single report that is longer. Memory that was in use and is kept for the next exchanges, 6.5 MB at the most, comes on
+    /// top of it.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;

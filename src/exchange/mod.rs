@@ -127,8 +127,11 @@ impl fmt::Debug for Recording {
 impl Recording {
     /// The kept bytes in one piece. What they were copied into is given back.
     pub(crate) fn into_bytes(mut self, budget: &Budget) -> Bytes {
-        if let [Piece::Frame(frame)] = self.pieces.as_mut_slice() {
-            return mem::take(frame);
+        match self.pieces.as_mut_slice() {
+            [Piece::Frame(frame)] => return mem::take(frame),
+            // It was made for a body of that size.
+            [Piece::Block(block)] if block.len() == block.capacity() => return mem::take(block).freeze(),
+            _ => {}
         }
         let mut whole = BytesMut::with_capacity(self.pieces.iter().map(|piece| piece.len()).sum());
         for piece in self.pieces {

@@ -182,7 +182,7 @@ impl Recorder {
             // Most JSON bodies come in one frame.
             0 if !self.is_stream => rest.len(),
             // After a large frame they begin anew: what is between such frames may be next to nothing.
-            _ => (self.open.capacity() * 2).clamp(FIRST_BLOCK, LARGEST_BLOCK),
+            _ => 1 << (self.open.capacity() * 2).clamp(FIRST_BLOCK, LARGEST_BLOCK).ilog2(),
         };
         let size = size.min(room).max(rest.len());
         if !charge(&mut self.charged, size, budget) {

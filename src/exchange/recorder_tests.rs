@@ -10,8 +10,12 @@ fn budget(bytes: usize, body_bytes: usize) -> Budget {
 }
 
 fn record(frames: &[Bytes], budget: &Budget) -> Recording {
+    record_as(true, frames, budget)
+}
+
+fn record_as(is_stream: bool, frames: &[Bytes], budget: &Budget) -> Recording {
     let mut recorder = Recorder::default();
-    recorder.expect(true, false);
+    recorder.expect(is_stream, false);
     frames.iter().for_each(|frame| recorder.record(frame, || Some(budget)));
     recorder.finish(Ended::Complete)
 }
@@ -26,9 +30,13 @@ fn frames() -> impl Strategy<Value = Vec<Bytes>> {
 
 proptest! {
     #[test]
-    fn what_passes_is_kept_in_order_up_to_the_limit(frames in frames(), limit in 1..200_000usize) {
+    fn what_passes_is_kept_in_order_up_to_the_limit(
+        frames in frames(),
+        is_stream: bool,
+        limit in 1..200_000usize,
+    ) {
         let budget = budget(usize::MAX / 2, limit);
-        let recording = record(&frames, &budget);
+        let recording = record_as(is_stream, &frames, &budget);
         let whole = frames.concat();
         let kept = &whole[..whole.len().min(limit)];
         prop_assert_eq!(recording.passed, whole.len() as u64);
@@ -173,9 +181,25 @@ fn the_blocks_of_a_stream_serve_the_next_one_and_hold_nothing_of_the_one_before(
         blocks
     };
     let blocks = keep(b'a', 40);
-    assert_eq!(blocks.len(), 3);
+    assert_eq!((blocks.len(), budget.spare_bytes()), (3, 7 * FIRST_BLOCK));
     assert_eq!(keep(b'b', 2), blocks[..1]);
     assert_eq!(keep(b'c', 40), blocks);
+    assert_eq!(budget.spare_bytes(), 7 * FIRST_BLOCK);
+}
+
+#[test]
+fn the_blocks_of_an_upload_are_used_again_and_one_that_has_its_size_is_passed_on_as_it_is() {
+    let budget = budget(100_000, 100_000);
+    let upload = vec![Bytes::from(vec![b'x'; 5_000]); 5];
+    let recording = record_as(false, &upload, &budget);
+    assert_eq!(recording.charged, 5_000 + FIRST_BLOCK + 2 * FIRST_BLOCK);
+    budget.release(recording.charged);
+    assert_eq!(recording.into_bytes(&budget), upload.concat());
+    assert_eq!(budget.spare_bytes(), 3 * FIRST_BLOCK);
+
+    let recording = record_as(false, &upload[..1], &budget);
+    let block = recording.pieces[0].as_ptr();
+    assert_eq!(recording.into_bytes(&budget).as_ptr(), block);
 }
 
 #[test]
@@ -186,7 +210,7 @@ fn what_a_large_frame_leaves_of_a_block_is_the_whole_block() {
     budget.give_back(block);
     let frames = [Bytes::from_static(b"data: 1\n\n"), Bytes::from(vec![b'x'; KEEP_BY_REFERENCE])];
     let recording = record(&frames, &budget);
-    assert_eq!(recording.charged, frames.concat().len());
+    assert_eq!((recording.charged, budget.spare_bytes()), (frames.concat().len(), FIRST_BLOCK));
     assert_eq!(budget.take_block(FIRST_BLOCK).as_ptr(), address);
 }
 

@@ -133,3 +133,18 @@ fn no_snapshot_shows_more_settled_than_captured() {
         assert!(at_rest(&stats));
     });
 }
+
+#[test]
+fn a_block_that_comes_back_while_the_budget_is_closed_is_not_kept() {
+    model(|| {
+        let budget = budget(LIMITS);
+        let block = budget.take_block(FIRST_BLOCK);
+        let other = {
+            let budget = Arc::clone(&budget);
+            thread::spawn(move || budget.give_back(block))
+        };
+        budget.close();
+        other.join().unwrap();
+        assert_eq!(budget.spare_bytes(), 0);
+    });
+}

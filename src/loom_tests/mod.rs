@@ -14,7 +14,7 @@ use http::{Extensions, HeaderMap, StatusCode};
 use loom::future::block_on;
 use loom::thread;
 
-use crate::budget::{Admission, Budget};
+use crate::budget::{Admission, Budget, FIRST_BLOCK};
 use crate::capture::{Capture, Tap};
 use crate::config::{Capturing, Limits};
 use crate::endpoint::Endpoint;

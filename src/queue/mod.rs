@@ -20,7 +20,7 @@ use crate::interaction::Interaction;
 use crate::sync::{ArrayQueue, AtomicBool, SegQueue};
 
 /// How many records are kept for further exchanges: as many as end between two looks of a busy worker. With their buffers
-/// they are 2.3 MB at the most, and only if so many ended at once.
+/// they are 2.5 MB at the most, and only if so many ended at once.
 const SPARE: usize = 256;
 
 /// How many there is place for from the start: as many as end between two looks of a worker that has much to do. Beyond that
@@ -243,12 +243,13 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::FIRST_BLOCK;
     use crate::config::Limits;
     use crate::exchange::end;
     use crate::interaction::InteractionKind;
 
     #[test]
-    fn no_record_of_an_exchange_is_kept_once_the_worker_has_stopped() {
+    fn no_memory_of_an_exchange_is_kept_once_the_worker_has_stopped() {
         let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
         let (intake, outlet) = channel(Arc::new(Budget::new(limits)), Capturing::default());
         let place = intake.budget().take_place().unwrap();
@@ -258,8 +259,12 @@ mod tests {
         assert!(outlet.queue.pop().is_some());
         let spare = outlet.queue.spare.pop();
         assert!(outlet.queue.spare.push(spare.unwrap()).is_ok(), "one is kept meanwhile");
+        let block = outlet.budget.take_block(FIRST_BLOCK);
+        outlet.budget.give_back(block);
+        assert_eq!(outlet.budget.spare_bytes(), FIRST_BLOCK);
         drop(outlet);
         assert!(intake.0.queue.spare.pop().is_none());
+        assert_eq!(intake.budget().spare_bytes(), 0);
     }
 
     #[test]
