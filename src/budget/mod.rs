@@ -1,21 +1,19 @@
 //! The one budget of items and bytes that everything on its way shares.
 
+mod admission;
 mod blocks;
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst};
 
-use self::blocks::Blocks;
-pub(crate) use self::blocks::{FIRST_BLOCK, LARGEST_BLOCK};
 use bytes::BytesMut;
 
+pub(crate) use self::admission::{Admission, Place};
+use self::blocks::Blocks;
+pub(crate) use self::blocks::{FIRST_BLOCK, LARGEST_BLOCK};
 use crate::config::Limits;
 use crate::stats::{Counters, DropReason, Settlement, Stats, WithholdReason};
 use crate::sync::{AtomicBool, AtomicUsize};
-
-/// What a report may have more than the bodies that it was made from: an envelope with all fields of a user has less,
-/// unless they, or tags, are longer than any name.
-const ENVELOPE: usize = 4 * 1024;
 
 /// How much may be held at once, and how much is.
 #[derive(Debug)]
@@ -67,7 +65,9 @@ impl Budget {
         self.items.fetch_add(1, SeqCst);
         self.bytes.fetch_add(bytes, Relaxed);
         self.counters.resume(is_foreign);
-        Admission { budget: Arc::clone(self), bytes, settlement: None }
+        let mut admission = Place(()).admit(self);
+        admission.own(bytes);
+        admission
     }
 
     /// Counts interactions that rested on disk and cannot be read again.
@@ -150,71 +150,9 @@ impl Budget {
     }
 }
 
-/// The place of one interaction, as long as nobody can lose it: what has become of it is not seen when it is dropped.
-#[derive(Debug)]
-#[must_use]
-pub(crate) struct Place(());
-
-impl Place {
-    /// Whoever has it from now on may lose it.
-    pub(crate) fn admit(self, budget: &Arc<Budget>) -> Admission {
-        Admission { budget: Arc::clone(budget), bytes: 0, settlement: None }
-    }
-}
-
-/// The place of one interaction, and the bytes charged for it. It settles exactly once, when it is dropped: as told
-/// before, or as lost on the way.
-#[derive(Debug)]
-pub(crate) struct Admission {
-    budget: Arc<Budget>,
-    bytes: usize,
-    settlement: Option<Settlement>,
-}
-
-impl Admission {
-    pub(crate) fn budget(&self) -> &Budget {
-        &self.budget
-    }
-
-    /// Takes over bytes that were charged to the budget already.
-    pub(crate) fn own(&mut self, charged: usize) {
-        self.bytes += charged;
-    }
-
-    /// Corrects the charge to what is held now, in so many reports, if there is room. A report is always a little larger
-    /// than what it was made from, by its envelope: that much is granted, or a full budget could never be emptied.
-    pub(crate) fn recharge(&mut self, held: usize, reports: usize) -> bool {
-        let growth = held.saturating_sub(self.bytes);
-        if growth <= ENVELOPE * reports {
-            self.budget.bytes.fetch_add(growth, Relaxed);
-        } else if !self.budget.charge(growth) {
-            return false;
-        }
-        self.budget.release(self.bytes.saturating_sub(held));
-        self.bytes = held;
-        true
-    }
-
-    pub(crate) fn settle(mut self, settlement: Settlement) {
-        self.settlement = Some(settlement);
-    }
-}
-
-impl Drop for Admission {
-    fn drop(&mut self) {
-        let lost = || match std::thread::panicking() {
-            true => Settlement::Dropped(DropReason::Panicked),
-            false => Settlement::Dropped(DropReason::Shutdown),
-        };
-        // Counted before the place is free, so that nothing is ever neither settled nor pending.
-        self.budget.counters.settle(self.settlement.unwrap_or_else(lost));
-        self.budget.release(self.bytes);
-        self.budget.items.fetch_sub(1, SeqCst);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::admission::ENVELOPE;
     use super::*;
 
     fn budget(items: usize, bytes: usize) -> Arc<Budget> {

@@ -1,0 +1,72 @@
+use std::sync::Arc;
+use std::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst};
+
+use super::Budget;
+use crate::stats::{DropReason, Settlement};
+
+/// What a report may have more than the bodies that it was made from: an envelope with all fields of a user has less,
+/// unless they, or tags, are longer than any name.
+pub(super) const ENVELOPE: usize = 4 * 1024;
+
+/// The place of one interaction, as long as nobody can lose it: what has become of it is not seen when it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Place(pub(super) ());
+
+impl Place {
+    /// Whoever has it from now on may lose it.
+    pub(crate) fn admit(self, budget: &Arc<Budget>) -> Admission {
+        Admission { budget: Arc::clone(budget), bytes: 0, settlement: None }
+    }
+}
+
+/// The place of one interaction, and the bytes charged for it. It settles exactly once, when it is dropped: as told
+/// before, or as lost on the way.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    budget: Arc<Budget>,
+    bytes: usize,
+    settlement: Option<Settlement>,
+}
+
+impl Admission {
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Takes over bytes that were charged to the budget already.
+    pub(crate) fn own(&mut self, charged: usize) {
+        self.bytes += charged;
+    }
+
+    /// Corrects the charge to what is held now, in so many reports, if there is room. A report is always a little larger
+    /// than what it was made from, by its envelope: that much is granted, or a full budget could never be emptied.
+    pub(crate) fn recharge(&mut self, held: usize, reports: usize) -> bool {
+        let growth = held.saturating_sub(self.bytes);
+        if growth <= ENVELOPE * reports {
+            self.budget.bytes.fetch_add(growth, Relaxed);
+        } else if !self.budget.charge(growth) {
+            return false;
+        }
+        self.budget.release(self.bytes.saturating_sub(held));
+        self.bytes = held;
+        true
+    }
+
+    pub(crate) fn settle(mut self, settlement: Settlement) {
+        self.settlement = Some(settlement);
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        let lost = || match std::thread::panicking() {
+            true => Settlement::Dropped(DropReason::Panicked),
+            false => Settlement::Dropped(DropReason::Shutdown),
+        };
+        // Counted before the place is free, so that nothing is ever neither settled nor pending.
+        self.budget.counters.settle(self.settlement.unwrap_or_else(lost));
+        self.budget.release(self.bytes);
+        self.budget.items.fetch_sub(1, SeqCst);
+    }
+}
