@@ -28,7 +28,10 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("queue", &["budget", "config", "endpoint", "exchange", "identity", "interaction", "sync"]),
     ("capture", &["budget", "config", "endpoint", "exchange", "identity", "queue", "stats"]),
     ("middleware", &["capture", "config", "endpoint", "identity", "queue"]),
-    ("translation", &["config", "endpoint", "exchange", "id", "identity", "interaction", "outcome", "stats"]),
+    (
+        "translation",
+        &["budget", "config", "endpoint", "exchange", "id", "identity", "interaction", "outcome", "stats"],
+    ),
     ("report", &["config", "endpoint", "id", "identity", "interaction", "outcome"]),
     ("delivery", &["config", "report", "stats"]),
     (
