@@ -28,7 +28,8 @@ fn naps() -> u64 {
     naps.into_iter().sum()
 }
 
-/// Time is what is looked at here: an idle second, in which nothing may happen.
+/// Time is what is looked at here: an idle second, in which nothing may happen. It comes sooner or later, however busy the machine
+/// is; to a worker that goes on looking it never does.
 #[tokio::test]
 async fn a_worker_with_nothing_to_do_sleeps_on() {
     let collector = serve(Router::new().fallback(async || "thanks")).await;
@@ -36,18 +37,14 @@ async fn a_worker_with_nothing_to_do_sleeps_on() {
     let layer = ReconifyLayer::new(config);
     drop(begin(&layer, json(ANSWER)).await);
     assert!(layer.reporter().flush(PATIENCE).await.is_complete());
-    let mut before = naps();
     let mut is_quiet = false;
-    for _ in 0..300 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        let now = naps();
-        is_quiet = now == before;
+    for _ in 0..15 {
+        let before = naps();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        is_quiet = naps() == before;
         if is_quiet {
             break;
         }
-        before = now;
     }
-    assert!(is_quiet, "it comes to rest");
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(naps(), before, "nothing woke it");
+    assert!(is_quiet, "something wakes it every second");
 }
