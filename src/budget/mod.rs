@@ -107,6 +107,11 @@ impl Budget {
         self.limits.body_bytes
     }
 
+    /// How many bytes may be held at once.
+    pub(crate) fn most_bytes(&self) -> usize {
+        self.limits.bytes
+    }
+
     /// Interactions that were admitted and are not settled.
     pub(crate) fn items(&self) -> usize {
         self.items.load(SeqCst)

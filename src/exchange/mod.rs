@@ -70,6 +70,7 @@ pub(crate) struct Recording {
     /// How many bytes passed, kept or not.
     pub(crate) passed: u64,
     /// How many bytes of the budget are charged for what is kept.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the exchange's admission has taken it over"))]
     pub(crate) charged: usize,
     pub(crate) ended: Ended,
     /// The budget had no room for it: nothing is kept.
@@ -125,22 +126,35 @@ impl fmt::Debug for Recording {
 }
 
 impl Recording {
-    /// The kept bytes in one piece. What they were copied into is given back.
+    #[cfg(test)]
     pub(crate) fn into_bytes(mut self, budget: &Budget) -> Bytes {
-        match self.pieces.as_mut_slice() {
-            [Piece::Frame(frame)] => return mem::take(frame),
+        self.join(budget)
+    }
+
+    /// How many bytes are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.len()).sum()
+    }
+
+    /// The kept bytes, which become one piece. What they were copied into is given back.
+    pub(crate) fn join(&mut self, budget: &Budget) -> Bytes {
+        let whole = match self.pieces.as_mut_slice() {
+            [Piece::Frame(frame)] => return frame.clone(),
             // It was made for a body of that size.
-            [Piece::Block(block)] if block.len() == block.capacity() => return mem::take(block).freeze(),
-            _ => {}
-        }
-        let mut whole = BytesMut::with_capacity(self.pieces.iter().map(|piece| piece.len()).sum());
-        for piece in self.pieces {
-            whole.extend_from_slice(&piece);
-            if let Piece::Block(block) = piece {
-                budget.give_back(block);
+            [Piece::Block(block)] if block.len() == block.capacity() => mem::take(block).freeze(),
+            _ => {
+                let mut whole = BytesMut::with_capacity(self.len());
+                for piece in self.pieces.drain(..) {
+                    whole.extend_from_slice(&piece);
+                    if let Piece::Block(block) = piece {
+                        budget.give_back(block);
+                    }
+                }
+                whole.freeze()
             }
-        }
-        whole.freeze()
+        };
+        self.pieces = vec![Piece::Frame(whole.clone())];
+        whole
     }
 }
 

@@ -47,11 +47,8 @@ where
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(command);
         }
-        while let Some(read) = self.heavy.try_join_next() {
-            if let Ok((id, result)) = read {
-                self.reading.remove(&id);
-                self.take(id, result);
-            }
+        while let Some((id, prepared)) = self.aside.try_next() {
+            self.go_on_with(id, prepared);
         }
         self.deliveries.finish_ended(Instant::now() + LAST_ANSWERS).await;
         self.account();
@@ -61,6 +58,7 @@ where
         self.account();
         let queued = self.outlet.queue.len();
         drop(self.deliveries);
+        self.aside.clear();
         self.outlet.stop();
         let counters = self.outlet.budget.counters();
         counters.set_in_flight(0);
@@ -81,9 +79,10 @@ where
             self.spool(true);
             if self.spooler.comes_first() {
                 self.take_exchanges(Instant::now());
+                self.begin_aside();
                 self.spool(true);
             }
-            let reads = self.spooler.comes_first() && !self.heavy.is_empty();
+            let reads = self.spooler.comes_first() && self.aside.is_busy();
             let has_more = self.spooler.comes_first() && self.outlet.queue.len() > 0;
             let writes = self.spooler.is_busy();
             if !(reads || has_more || writes) {
@@ -91,10 +90,7 @@ where
             }
             tokio::select! {
                 () = self.spooler.progress(), if writes => {}
-                Some(Ok((id, result))) = self.heavy.join_next(), if reads => {
-                    self.reading.remove(&id);
-                    self.take(id, result);
-                }
+                (id, prepared) = self.aside.next(), if reads => self.go_on_with(id, prepared),
                 () = tokio::task::yield_now(), if has_more => {}
                 () = sleep_until(until) => {}
             }

@@ -25,7 +25,7 @@ where
         let spooled = self.outlet.budget.counters().resting();
         let flush = Flush {
             queued: self.outlet.queue.len(),
-            jobs: self.deliveries.lineup.ids().chain(self.reading.iter().copied()).collect(),
+            jobs: self.deliveries.lineup.ids().chain(self.aside.ids()).collect(),
             report: FlushReport { spooled, ..FlushReport::default() },
             deadline,
             half_time: deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2),

@@ -1,5 +1,6 @@
 //! The worker that sends what was captured, and the handle to it.
 
+mod aside;
 mod attempts;
 mod deliveries;
 mod ending;

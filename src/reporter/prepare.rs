@@ -5,58 +5,76 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::job::Job;
 use crate::budget::Admission;
 use crate::config::Reporting;
-use crate::exchange::{Answer, Message};
+use crate::exchange::{Answer, Exchange};
 use crate::interaction::Interaction;
 use crate::queue::Item;
 use crate::report::Report;
 use crate::stats::{DropReason, Losses, Settlement};
-use crate::translation::{Clock, apply_hooks, translate};
+use crate::translation::{Clock, Effort, Untranslated, apply_hooks, translate};
 
-/// Bodies of more than this are read on a thread of their own: that takes milliseconds, up to seconds for hostile ones,
-/// and the worker has deadlines to keep.
-const LARGE: usize = 64 * 1024;
-
-/// Whether a report may take long to make: the application's hooks may. Of an encoded body nobody knows how long it is: 181
-/// bytes of brotli have been seen to become 16 MiB.
-pub(super) fn is_heavy(item: &Item, reporting: &Reporting) -> bool {
-    let exchange = match item {
-        Item::Exchange(exchange) => exchange,
-        Item::Interaction(_, interaction) => {
-            let bytes = interaction.request.len() + interaction.response.len();
-            return bytes > LARGE || !reporting.hooks.is_empty();
-        }
-    };
-    let is_heavy = |message: &Message| message.body.charged > LARGE || !message.head.codings.is_empty();
-    !reporting.hooks.is_empty()
-        || is_heavy(&exchange.request)
-        || matches!(&exchange.answer, Answer::Response(response) if is_heavy(&response.message))
-}
+/// Bodies of more than this are read on a thread of their own: copying alone takes a part of a millisecond, and the worker has
+/// deadlines to keep.
+const LARGE: usize = 1024 * 1024;
 
 /// The place of what makes no report, and how it is to be settled: by the worker, for whom it is there until then.
 pub(super) type Unmade = (Admission, Settlement);
 
-/// Makes a report of what was handed over, if there is one to make.
-pub(super) fn job(id: u64, item: Item, reporting: &Reporting) -> Result<Job, Unmade> {
+/// What became of an item.
+#[expect(clippy::large_enum_variant, reason = "it is matched where it is returned")]
+pub(super) enum Prepared {
+    Done(Result<Job, Unmade>),
+    /// The application's hooks have to be asked.
+    Hooks(Admission, Box<Interaction>),
+    /// Reading it takes more than the worker's own thread has time for.
+    TooMuch(Item),
+}
+
+/// How many bytes of bodies an item holds.
+pub(super) fn size(item: &Item) -> usize {
     match item {
-        Item::Exchange(mut exchange) => {
-            let written = guarded(|| {
-                let interaction = translate(&mut exchange, Clock::now(), reporting)?;
-                write(interaction, reporting)
-            });
-            job_of(id, exchange.admission, written)
+        Item::Exchange(Exchange { request, answer, .. }) => {
+            let answer = match answer {
+                Answer::Response(response) => response.message.body.len(),
+                Answer::None | Answer::Failed => 0,
+            };
+            request.body.len() + answer
         }
-        Item::Interaction(admission, interaction) => {
-            let written = guarded(|| write(*interaction, reporting));
-            job_of(id, admission, written)
-        }
+        Item::Interaction(_, interaction) => interaction.request.len() + interaction.response.len(),
     }
 }
 
-/// A report, its images, and what is missing in it.
-type Written = (Report, Vec<Report>, Losses);
+/// Makes a report of what was handed over, if there is one to make.
+pub(super) fn job(id: u64, item: Item, reporting: &Reporting, effort: Effort) -> Prepared {
+    if effort == Effort::Try && size(&item) > LARGE {
+        return Prepared::TooMuch(item);
+    }
+    let (admission, interaction) = match item {
+        Item::Exchange(mut exchange) => {
+            let read = || translate(&mut exchange, Clock::now(), reporting, effort);
+            match guarded(read) {
+                Ok(interaction) => (exchange.admission, Box::new(interaction)),
+                Err(Untranslated::TooMuch) => return Prepared::TooMuch(Item::Exchange(exchange)),
+                Err(Untranslated::Settled(settlement)) => {
+                    return Prepared::Done(Err((exchange.admission, settlement)));
+                }
+            }
+        }
+        Item::Interaction(admission, interaction) => (admission, interaction),
+    };
+    match reporting.hooks.is_empty() {
+        true => Prepared::Done(write(id, admission, interaction, reporting)),
+        false => Prepared::Hooks(admission, interaction),
+    }
+}
 
-fn job_of(id: u64, mut admission: Admission, written: Result<Written, Settlement>) -> Result<Job, Unmade> {
-    let settlement = match written {
+/// Applies the application's settings and hooks to an interaction, and makes a report of it.
+pub(super) fn write(
+    id: u64,
+    mut admission: Admission,
+    interaction: Box<Interaction>,
+    reporting: &Reporting,
+) -> Result<Job, Unmade> {
+    let settlement = match guarded(|| report(*interaction, reporting)) {
         Ok((report, uploads, losses)) => {
             let mut job = Job::new(id, admission, report, uploads.into());
             if job.recharge() {
@@ -71,7 +89,10 @@ fn job_of(id: u64, mut admission: Admission, written: Result<Written, Settlement
     Err((admission, settlement))
 }
 
-fn write(interaction: Interaction, reporting: &Reporting) -> Result<Written, Settlement> {
+/// A report, its images, and what is missing in it.
+type Written = (Report, Vec<Report>, Losses);
+
+fn report(interaction: Interaction, reporting: &Reporting) -> Result<Written, Settlement> {
     let interaction = &apply_hooks(interaction, reporting)?;
     // Serialising raw JSON into memory fails in no way that is known.
     let losses = interaction.details.losses;
@@ -80,6 +101,6 @@ fn write(interaction: Interaction, reporting: &Reporting) -> Result<Written, Set
     written.map_err(|_| Settlement::Dropped(DropReason::Panicked))
 }
 
-fn guarded<T>(work: impl FnOnce() -> Result<T, Settlement>) -> Result<T, Settlement> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Settlement::Dropped(DropReason::Panicked)))
+fn guarded<T, E: From<Settlement>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Settlement::Dropped(DropReason::Panicked).into()))
 }

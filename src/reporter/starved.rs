@@ -12,7 +12,7 @@ use tower::{Service, service_fn};
 
 use super::deliveries::Deliveries;
 use super::job::Job;
-use super::prepare;
+use super::prepare::{self, Prepared};
 use super::simulated::{answering, builder, number, start};
 use crate::budget::Budget;
 use crate::config::Config;
@@ -21,6 +21,7 @@ use crate::interaction::{Interaction, InteractionKind};
 use crate::queue::Item;
 use crate::report::Report;
 use crate::stats::Settlement;
+use crate::translation::Effort;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -180,5 +181,8 @@ async fn an_answer_that_has_come_is_taken_whatever_the_other_attempts_do() {
 fn job(id: u64, budget: &Arc<Budget>, config: &Config) -> Job {
     let interaction = Interaction::new(InteractionKind::Chat, &id, &"answer").unwrap();
     let item = Item::Interaction(budget.admit().unwrap(), Box::new(interaction));
-    prepare::job(id, item, &config.reporting).unwrap()
+    match prepare::job(id, item, &config.reporting, Effort::Try) {
+        Prepared::Done(job) => job.unwrap(),
+        _ => panic!("it is small, and there are no hooks"),
+    }
 }

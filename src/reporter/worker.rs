@@ -1,27 +1,26 @@
 //! The worker: takes what was handed over, and sees to it that it is delivered.
 
-use std::collections::HashSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep};
 use tower::{BoxError, Service};
 
+use super::aside::{Aside, NoThread};
 use super::deliveries::{Deliveries, until};
 use super::flush::{Flush, FlushReport, ShutdownReport};
 use super::job::Job;
-use super::prepare::{self, Unmade};
+use super::prepare::{self, Prepared, Unmade};
 use super::spooler::{Situation, Spooler};
 use super::warnings::Losses;
 use crate::budget::Budget;
 use crate::config::{Patience, Reporting};
-use crate::queue::{Item, Outlet, Queue};
+use crate::queue::{Outlet, Queue};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
+use crate::translation::Effort;
 
 /// While exchanges are under way the worker looks for ended ones by itself, between these intervals: waking it would
 /// cost the caller microseconds, looking costs the worker's thread next to nothing.
@@ -34,8 +33,8 @@ const TICKS_BEFORE_SLEEP: u32 = 10;
 /// How long exchanges are taken and read before deliveries and deadlines get their turn.
 const TURN: Duration = Duration::from_millis(10);
 
-/// How many exchanges that take long are read at once, each on a thread of its own.
-const MAX_HEAVY: usize = 2;
+/// Bodies that wait to be read hold at most one part in so many of the budget.
+const WAITING_PART: usize = 8;
 
 /// When to give up; `None` for a time beyond all clocks.
 pub(super) type Deadline = Option<std::time::Instant>;
@@ -52,9 +51,7 @@ pub(super) struct Worker<S: Service<Report>> {
     reporting: Arc<Reporting>,
     pub(super) deliveries: Deliveries<S>,
     pub(super) spooler: Spooler,
-    /// Exchanges that are being read elsewhere.
-    pub(super) heavy: JoinSet<(u64, Result<Job, Unmade>)>,
-    pub(super) reading: HashSet<u64>,
+    pub(super) aside: Aside,
     pub(super) flushes: Vec<Flush>,
     next_job: u64,
     /// Looks at the queue that found nothing, since the last that did.
@@ -67,7 +64,7 @@ pub(super) struct Worker<S: Service<Report>> {
 enum Event {
     Command(Command),
     Abandoned,
-    Read(u64, Result<Job, Unmade>),
+    Prepared(u64, Prepared),
     Progress,
     Look,
     Deadline,
@@ -88,14 +85,14 @@ where
         spooler: Spooler,
         random: fn() -> f64,
     ) -> Self {
+        let room_aside = outlet.budget.most_bytes() / WAITING_PART;
         Self {
             outlet,
             inbox,
+            aside: Aside::new(Arc::clone(&reporting), room_aside),
             reporting,
             deliveries: Deliveries::new(transport, patience, random),
             spooler,
-            heavy: JoinSet::new(),
-            reading: HashSet::new(),
             flushes: Vec::new(),
             next_job: 0,
             vain_looks: 0,
@@ -110,6 +107,7 @@ where
         let mut turn = Instant::now();
         loop {
             self.take_exchanges(turn);
+            self.begin_aside();
             self.spool(false);
             self.deliveries.start().await;
             self.note();
@@ -122,10 +120,7 @@ where
             match event {
                 Event::Command(command) => self.obey(command),
                 Event::Abandoned => self.is_abandoned = true,
-                Event::Read(id, result) => {
-                    self.reading.remove(&id);
-                    self.take(id, result);
-                }
+                Event::Prepared(id, prepared) => self.go_on_with(id, prepared),
                 Event::Look => self.vain_looks = self.vain_looks.saturating_add(1),
                 Event::Progress => self.go_on(turn).await,
                 Event::Deadline => {}
@@ -156,7 +151,7 @@ where
         tokio::select! {
             Some(command) = self.inbox.recv() => Event::Command(command),
             _ = abandoned.recv(), if !self.is_abandoned => Event::Abandoned,
-            Some(Ok((id, result))) = self.heavy.join_next() => Event::Read(id, result),
+            (id, prepared) = self.aside.next() => Event::Prepared(id, prepared),
             () = self.deliveries.progress() => Event::Progress,
             () = self.spooler.progress() => Event::Progress,
             () = until(deadline) => Event::Deadline,
@@ -188,15 +183,20 @@ where
 
     /// Interactions that the worker holds, each with its place.
     pub(super) fn known(&self) -> usize {
-        self.deliveries.len() + self.heavy.len()
+        self.deliveries.len() + self.aside.len()
     }
 
     fn has_room(&self) -> bool {
+        self.has_room_for_reports() && self.aside.has_room()
+    }
+
+    /// Whether another report could be sent or written now.
+    fn has_room_for_reports(&self) -> bool {
         let room = match self.spooler.comes_first() {
             true => self.spooler.room(&self.deliveries.lineup),
             false => self.deliveries.room(),
         };
-        self.heavy.len() < MAX_HEAVY.min(room)
+        room > 0
     }
 
     /// Takes what there is room for from the queue. Returns whether there is time left in the turn.
@@ -206,22 +206,40 @@ where
             let Some(item) = item else { return true };
             self.vain_looks = 0;
             let id = self.begin_job();
-            if prepare::is_heavy(&item, &self.reporting) {
-                self.prepare_elsewhere(id, item);
-            } else {
-                self.take(id, prepare::job(id, item, &self.reporting));
-            }
+            let prepared = prepare::job(id, item, &self.reporting, Effort::Try);
+            self.go_on_with(id, prepared);
         }
         false
     }
 
-    fn prepare_elsewhere(&mut self, id: u64, item: Item) {
-        let reporting = Arc::clone(&self.reporting);
-        let read = move || (id, prepare::job(id, item, &reporting));
-        // It panics where the system gives no thread: the exchange is lost then, and counted as it is dropped.
-        match catch_unwind(AssertUnwindSafe(|| self.heavy.spawn_blocking(read))) {
-            Ok(_) => drop(self.reading.insert(id)),
-            Err(_) => self.leave_out(id, Settlement::Dropped(DropReason::Panicked)),
+    /// Takes an item from where it is now to the next stage.
+    pub(super) fn go_on_with(&mut self, id: u64, prepared: Prepared) {
+        match prepared {
+            Prepared::Done(result) => self.take(id, result),
+            Prepared::Hooks(admission, interaction) => {
+                if let Err(NoThread) = self.aside.ask(id, admission, interaction) {
+                    self.leave_out(id, Settlement::Dropped(DropReason::Panicked));
+                }
+            }
+            Prepared::TooMuch(item) => {
+                if let Err(item) = self.aside.wait(id, item) {
+                    // That never takes too much.
+                    let prepared = prepare::job(id, item, &self.reporting, Effort::Little);
+                    self.go_on_with(id, prepared);
+                }
+            }
+        }
+    }
+
+    /// Begins what other threads have time for now.
+    pub(super) fn begin_aside(&mut self) {
+        if let Some((id, admission, interaction)) = self.aside.take_read() {
+            self.go_on_with(id, Prepared::Hooks(admission, interaction));
+        }
+        while self.has_room_for_reports()
+            && let Some((id, NoThread)) = self.aside.read_next()
+        {
+            self.leave_out(id, Settlement::Dropped(DropReason::Panicked));
         }
     }
 

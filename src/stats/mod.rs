@@ -44,6 +44,9 @@ pub struct Stats {
     /// Reports whose request or response had a `content-encoding` that could not be undone, and stands there by its
     /// length.
     pub undecodable: u64,
+    /// Reports whose request or response would have cost too much work to read, and stands there by type and length: it was
+    /// built to be slow, or came while other large bodies were waiting to be read.
+    pub unread: u64,
     /// Events of streams that could not be read, and are missing in their reports.
     pub skipped_events: u64,
     /// Hooks that panicked: [`before_send`](crate::ConfigBuilder::before_send), whose report then went without content, or

@@ -65,6 +65,8 @@ pub(crate) struct Losses {
     pub(crate) is_truncated: bool,
     /// It was encoded in a way that could not be undone.
     pub(crate) is_undecodable: bool,
+    /// Reading it would have cost more than it may.
+    pub(crate) is_unread: bool,
     /// Events of it that could not be read.
     pub(crate) skipped: u64,
     /// Hooks that panicked over it.
@@ -77,6 +79,7 @@ impl Losses {
         Self {
             is_truncated: self.is_truncated || other.is_truncated,
             is_undecodable: self.is_undecodable || other.is_undecodable,
+            is_unread: self.is_unread || other.is_unread,
             skipped: self.skipped + other.skipped,
             hook_panics: self.hook_panics + other.hook_panics,
         }

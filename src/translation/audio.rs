@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::chunk::{Chunk, Progress};
-use super::json::{self, Fields, Node};
+use super::json::{self, Fields, Node, Nodes};
 use super::media;
 
 /// A stream of a transcription or of speech: the text and the segments of a transcription are kept, and what its final
@@ -13,7 +13,7 @@ pub(super) struct Assembly<'a> {
     top: Fields<'a>,
     /// The text so far, escaped.
     text: String,
-    segments: Vec<Node<'a>>,
+    segments: Nodes<'a>,
     /// Bytes of sound.
     sound: u64,
 }

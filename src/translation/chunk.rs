@@ -1,6 +1,6 @@
 use serde_json::value::RawValue;
 
-use super::json::{self, Entries};
+use super::json::{self, Elements, Entries};
 
 /// The data of one event of a stream.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Chunk<'a> {
 pub(super) enum Choices<'a> {
     One(Piece<'a>),
     /// Anything else: each is taken apart when it is its turn, as there may be many.
-    Others(Vec<&'a RawValue>),
+    Others(Elements<'a>),
     /// More than can be meant.
     Unreadable,
     /// No list, or one of one thing that is no choice.
@@ -85,7 +85,7 @@ impl<'a> Chunk<'a> {
 impl<'a> Choices<'a> {
     pub(super) fn of(raw: &'a RawValue) -> Self {
         match json::array(raw) {
-            Some(choices) => match choices.as_slice() {
+            Some(choices) => match &*choices {
                 [choice] => Piece::of(choice).map_or(Self::None, Self::One),
                 _ => Self::Others(choices),
             },

@@ -1,13 +1,13 @@
 //! A recorded body, as the JSON that is reported for it.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
-use std::mem;
+use std::cell::{Cell, OnceCell};
 use std::time::Instant;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use super::allowance::{self, Allowance};
 use super::assembly::Assembly;
 use super::chunk::Progress;
 use super::decode::{Decoded, decode};
@@ -29,7 +29,24 @@ pub(super) struct Reading<'a> {
     pub(super) budget: &'a Budget,
     /// Whether the Responses API is translated.
     pub(super) is_translated: bool,
+    pub(super) effort: Effort,
+    /// The bytes of the budget that decoded bodies are charged for.
+    pub(super) charged: &'a Cell<usize>,
 }
+
+/// What reading each body of an exchange may cost, and what becomes of one that costs more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Little. A body that costs more is not read yet.
+    Try,
+    /// Little. A body that costs more is reported by type and length.
+    Little,
+    /// As much as a body with a thread of its own may. One that costs more is reported by type and length.
+    Full,
+}
+
+/// Reading a body costs more than it may for now.
+pub(super) struct TooMuch;
 
 /// One side of an exchange.
 #[derive(Debug)]
@@ -55,13 +72,13 @@ pub(super) struct Stream {
 }
 
 /// A body that can be read.
-struct Read {
-    head: Head,
+struct Read<'m> {
+    head: &'m Head,
     bytes: Bytes,
     /// How many bytes crossed the wire.
     passed: u64,
     limit: usize,
-    marks: Vec<Mark>,
+    marks: &'m [Mark],
     losses: Losses,
 }
 
@@ -71,36 +88,43 @@ type Expected = Option<(&'static str, &'static str)>;
 const CHOICES: Expected = Some(("choices", "[]"));
 
 /// What was asked.
-pub(super) fn of_request(reading: &Reading, message: Message) -> Content {
+pub(super) fn of_request(reading: &Reading, message: &mut Message) -> Result<Content, TooMuch> {
     let expected = match reading.endpoint {
         Endpoint::Chat | Endpoint::Responses => Some(("messages", "[]")),
         Endpoint::Completion => Some(("prompt", "\"\"")),
         endpoint if endpoint.is_image() => Some(("prompt", "\"\"")),
         _ => None,
     };
-    let text = Read::of(message, reading);
+    reading.body(message, expected, |text| request(reading, &text, expected))
+}
+
+fn request(reading: &Reading, text: &Read, expected: Expected) -> Content {
     if let MediaType::Form(content_type) = &text.head.media_type
         && !matches!(reading.endpoint, Endpoint::Chat | Endpoint::Completion | Endpoint::Responses)
         && !text.losses.is_truncated
+        && allowance::examine(2 * text.bytes.len())
         && let Some(form) = multipart::fields(content_type, &text.bytes)
     {
         return Content::of_text(form);
     }
-    let content = reading.unstreamed(&text, expected);
-    reading.translated(content, responses::question)
+    let content = reading.unstreamed(text, expected);
+    reading.translated(content, "messages", responses::question)
 }
 
 /// What was answered.
-pub(super) fn of_response(reading: &Reading, message: Message) -> Content {
-    let text = Read::of(message, reading);
+pub(super) fn of_response(reading: &Reading, message: &mut Message) -> Result<Content, TooMuch> {
+    reading.body(message, reading.expected(), |text| response(reading, &text))
+}
+
+fn response(reading: &Reading, text: &Read) -> Content {
     let is_json = matches!(text.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
     let says_events =
         text.head.media_type == MediaType::EventStream && !is_json && !text.losses.is_undecodable;
     if says_events || looks_like_events(&text.bytes) {
-        return streamed(reading, &text);
+        return streamed(reading, text);
     }
-    let content = reading.unstreamed(&text, reading.expected());
-    reading.translated(content, responses::answer)
+    let content = reading.unstreamed(text, reading.expected());
+    reading.translated(content, "choices", responses::answer)
 }
 
 /// An error of our own, in the shape of OpenAI's.
@@ -125,7 +149,11 @@ fn streamed(reading: &Reading, text: &Read) -> Content {
     let mut assembly = Assembly::of(reading.endpoint);
     let mut events = Events::new(&text.bytes);
     let mut first_token = None;
+    allowance::examine(text.bytes.len());
     while let Some(event) = events.next() {
+        if allowance::is_exhausted() {
+            break;
+        }
         let data = match event.data {
             Cow::Borrowed(data) if is_utf8 || json::is_utf8(data) => data,
             _ => {
@@ -152,10 +180,54 @@ fn streamed(reading: &Reading, text: &Read) -> Content {
         is_sent: true,
         ..Content::of_text(assembly.finish(reading.endpoint))
     };
-    reading.translated(content, responses::answer)
+    reading.translated(content, "choices", responses::answer)
+}
+
+impl Effort {
+    fn allowance(self) -> Allowance {
+        match self {
+            Self::Try | Self::Little => Allowance::SMALL,
+            Self::Full => Allowance::LARGE,
+        }
+    }
 }
 
 impl Reading<'_> {
+    /// Does something with what was read, within the allowance.
+    pub(super) fn limited<T>(&self, work: impl FnOnce() -> T) -> Result<T, TooMuch> {
+        let (result, cost) = self.effort.allowance().within(work);
+        if cost.is_exhausted && self.effort == Effort::Try { Err(TooMuch) } else { Ok(result) }
+    }
+
+    /// Reads a body within the allowance, or else says of what type and length it was.
+    fn body(
+        &self,
+        message: &mut Message,
+        expected: Expected,
+        read: impl FnOnce(Read<'_>) -> Content,
+    ) -> Result<Content, TooMuch> {
+        let (content, cost) = self.effort.allowance().within(|| Read::of(message, self).map(read));
+        match content {
+            Some(mut content) if !cost.is_exhausted => {
+                if content.stream.is_some() {
+                    content.losses.skipped += cost.refused;
+                }
+                Ok(content)
+            }
+            _ if self.effort == Effort::Try => Err(TooMuch),
+            _ => Ok(unread(message, expected)),
+        }
+    }
+
+    /// Charges the budget for so many more bytes of decoded bodies, if it has room for them.
+    fn charge(&self, bytes: usize) -> bool {
+        let has_room = self.budget.charge(bytes);
+        if has_room {
+            self.charged.set(self.charged.get() + bytes);
+        }
+        has_room
+    }
+
     /// What consoles reach for in an answer.
     fn expected(&self) -> Expected {
         match self.endpoint {
@@ -178,22 +250,33 @@ impl Reading<'_> {
             };
             return Content { json, stream: None, losses: text.losses, is_sent: true };
         }
-        let mut fields = Fields::default();
-        if text.losses.is_truncated {
+        let fields = if text.losses.is_truncated {
+            let mut fields = Fields::default();
             fields.set("truncated", text.truncated());
+            fields
         } else {
-            fields.set("contentType", text.head.media_type.name().map_or(Node::NULL, Node::string));
-            fields.set("bytes", Node::number(text.passed));
-        }
+            description(text.head, text.passed)
+        };
         Content { losses: text.losses, ..Content::unstreamed(fields, expected) }
     }
 
     /// The Responses API as a chat, if it is to be one.
-    fn translated(&self, content: Content, chat_of: impl Fn(&RawValue) -> Option<Chat>) -> Content {
+    fn translated(
+        &self,
+        content: Content,
+        list: &str,
+        chat_of: impl Fn(&RawValue) -> Option<Chat>,
+    ) -> Content {
         if self.endpoint != Endpoint::Responses || !self.is_translated {
             return content;
         }
-        let Some(Chat { json, is_truncated }) = chat_of(&content.json.raw()) else { return content };
+        let before = allowance::refused();
+        let raw = content.json.raw();
+        let Some(mut chat) = chat_of(&raw) else { return content };
+        if allowance::refused() > before {
+            chat = Chat::of_too_many(&raw, list);
+        }
+        let Chat { json, is_truncated } = chat;
         let losses = content.losses.and(Losses { is_truncated, ..Losses::default() });
         Content { losses, stream: content.stream, is_sent: content.is_sent, ..Content::of_text(json) }
     }
@@ -209,21 +292,46 @@ fn mend(stream: &[u8], is_utf8: bool) -> Vec<Vec<u8>> {
     mended.collect()
 }
 
-impl Read {
-    fn of(message: Message, reading: &Reading) -> Self {
+/// What stands for a body that costs too much to read.
+fn unread(message: &Message, expected: Expected) -> Content {
+    let losses = Losses { is_unread: true, ..Losses::default() };
+    Content { losses, ..Content::unstreamed(description(&message.head, message.body.passed), expected) }
+}
+
+/// The type and length of a body.
+fn description(head: &Head, passed: u64) -> Fields<'static> {
+    let mut fields = Fields::default();
+    fields.set("contentType", head.media_type.name().map_or(Node::NULL, Node::string));
+    fields.set("bytes", Node::number(passed));
+    fields
+}
+
+impl<'m> Read<'m> {
+    /// `None` if the allowance does not suffice.
+    fn of(message: &'m mut Message, reading: &Reading) -> Option<Self> {
+        if !allowance::examine(message.body.len()) {
+            return None;
+        }
         let limit = reading.budget.body_limit();
-        let Message { head, mut body } = message;
+        let kept = message.body.join(reading.budget);
+        if reading.effort != Effort::Try {
+            // It is not read again, and need not be in memory beside what it becomes.
+            message.body.pieces.clear();
+        }
+        let Message { head, body } = &*message;
         // Of an encoded body nobody knows which of its bytes an event came with.
-        let marks = if head.codings.is_empty() { mem::take(&mut body.marks) } else { Vec::new() };
+        let marks = if head.codings.is_empty() { &*body.marks } else { &[] };
         let passed = body.passed;
-        let kept = body.into_bytes(reading.budget);
         let is_incomplete = passed > kept.len() as u64;
-        let decoded = decode(kept, &head.codings, limit);
+        let decoded = decode(kept, &head.codings, limit, &mut |bytes| reading.charge(bytes));
+        if allowance::is_exhausted() {
+            return None;
+        }
         let is_undecodable = decoded.is_none();
         let Decoded { body: bytes, is_cut } = decoded.unwrap_or_default();
         let is_truncated = is_incomplete || is_cut;
         let losses = Losses { is_truncated, is_undecodable, ..Losses::default() };
-        Self { head, bytes, passed, limit, marks, losses }
+        Some(Self { head, bytes, passed, limit, marks, losses })
     }
 
     /// When the byte before this offset passed.

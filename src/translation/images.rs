@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::chunk::{Chunk, Progress};
-use super::json::{self, Fields, Node};
+use super::json::{self, Fields, Node, Nodes};
 use super::media;
 use crate::id::new_id;
 use crate::interaction::Image;
@@ -33,7 +33,7 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -
     let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
     let elements = get("data").and_then(json::array)?;
     let (uuid, created) = (new_id(), created(get("created"), today));
-    let mut data = Vec::with_capacity(elements.len());
+    let mut data = Nodes::default();
     for (index, element) in elements.into_iter().enumerate() {
         if !has_data(element) || images.len() >= MOST_IMAGES {
             data.push(Node::Raw(element));
@@ -101,7 +101,7 @@ fn has_data(element: &RawValue) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Assembly<'a> {
     top: Fields<'a>,
-    images: Vec<Node<'a>>,
+    images: Nodes<'a>,
     /// The latest preview, if nothing final came.
     partial: Option<Node<'a>>,
 }

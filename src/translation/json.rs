@@ -4,24 +4,34 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::allowance::{self, Held};
+
+/// A list of parts of a JSON text, held within the [allowance](super::allowance).
+#[derive(Debug)]
+pub(super) struct Parts<T> {
+    parts: Vec<T>,
+    _held: Held,
+}
+
 /// The fields of one JSON object, in order.
-pub(super) type Entries<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+pub(super) type Entries<'a> = Parts<(Cow<'a, str>, &'a RawValue)>;
 
-/// An object, taken apart.
-struct Object<'a>(Entries<'a>);
+/// The elements of one JSON array.
+pub(super) type Elements<'a> = Parts<&'a RawValue>;
 
-/// An array, taken apart.
-struct Array<'a>(Vec<&'a RawValue>);
-
-/// More elements, or fields, than anything of the API has that is taken apart. They take sixteen or forty bytes each in
-/// memory, and in JSON as little as two or five.
-const MOST_ELEMENTS: usize = 250_000;
+/// How many nodes the parts of a list stand for: an element takes 16 bytes, a field 40, one under construction more than 100,
+/// and lists are grown by doubling.
+const ELEMENT: usize = 1;
+const ENTRY: usize = 2;
+const FIELD: usize = 3;
+const NODE: usize = 2;
 
 /// What there is place for at once: a chunk of OpenAI's has nine fields.
 const MANY_FIELDS: usize = 12;
@@ -29,6 +39,9 @@ const MANY_FIELDS: usize = 12;
 /// Checks that bytes are one JSON value, and returns its text. A byte order mark and white space around it are not
 /// part of it.
 pub(super) fn parse(bytes: &[u8]) -> Option<&RawValue> {
+    if !allowance::examine(bytes.len()) {
+        return None;
+    }
     serde_json::from_str(text_of(bytes)?).ok()
 }
 
@@ -52,18 +65,18 @@ pub(super) fn object(raw: &RawValue) -> Option<Entries<'_>> {
 
 fn fields(text: &str) -> Option<Entries<'_>> {
     // Looked at before: an error takes longer to make than most values take to read.
-    if !text.starts_with('{') {
+    if !text.starts_with('{') || !allowance::examine(text.len()) {
         return None;
     }
-    serde_json::from_str(text).ok().map(|Object(entries)| entries)
+    serde_json::from_str(text).ok()
 }
 
 /// The elements of an array; `None` for any other value, and for one that is too long to be meant.
-pub(super) fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
-    if !raw.get().starts_with('[') {
+pub(super) fn array(raw: &RawValue) -> Option<Elements<'_>> {
+    if !raw.get().starts_with('[') || !allowance::examine(raw.get().len()) {
         return None;
     }
-    serde_json::from_str(raw.get()).ok().map(|Array(elements)| elements)
+    serde_json::from_str(raw.get()).ok()
 }
 
 /// The inside of a string, still escaped; `None` for any other value. Two such texts can be joined as they are.
@@ -93,7 +106,7 @@ pub(super) enum Node<'a> {
     Literal(Cow<'a, str>),
     /// The inside of a string, escaped.
     Text(String),
-    Array(Vec<Node<'a>>),
+    Array(Nodes<'a>),
     /// The inside of an array, as text.
     List(String),
     Object(Fields<'a>),
@@ -101,7 +114,17 @@ pub(super) enum Node<'a> {
 
 /// The fields of an object under construction, in the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Fields<'a>(IndexMap<Cow<'a, str>, Node<'a>, RandomState>);
+pub(super) struct Fields<'a> {
+    fields: IndexMap<Cow<'a, str>, Node<'a>, RandomState>,
+    held: Held,
+}
+
+/// The elements of an array under construction. Those for which the allowance has no room are left out.
+#[derive(Debug, Default)]
+pub(super) struct Nodes<'a> {
+    nodes: Vec<Node<'a>>,
+    held: Held,
+}
 
 impl Node<'_> {
     pub(super) const NULL: Self = Self::Literal(Cow::Borrowed("null"));
@@ -137,7 +160,7 @@ impl Node<'_> {
             }
             Self::Array(items) => {
                 out.push('[');
-                for (i, item) in items.iter().enumerate() {
+                for (i, item) in items.nodes.iter().enumerate() {
                     if i > 0 {
                         out.push(',');
                     }
@@ -158,29 +181,37 @@ impl Node<'_> {
 impl<'a> Fields<'a> {
     /// The fields of an object as they are.
     pub(super) fn of(entries: Entries<'a>) -> Self {
-        Self(entries.into_iter().map(|(key, raw)| (key, Node::Raw(raw))).collect())
+        let mut fields = Self::default();
+        fields.fields.reserve(entries.len());
+        entries.into_iter().for_each(|(key, raw)| fields.set(key, Node::Raw(raw)));
+        fields
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Node<'a>> {
-        self.0.get(key)
+        self.fields.get(key)
     }
 
     pub(super) fn contains(&self, key: &str) -> bool {
-        self.0.contains_key(key)
+        self.fields.contains_key(key)
     }
 
     pub(super) fn set(&mut self, key: impl Into<Cow<'a, str>>, value: Node<'a>) {
-        self.0.insert(key.into(), value);
+        if self.fields.insert(key.into(), value).is_none() {
+            self.held.grow(FIELD);
+        }
     }
 
     /// The place of a field, made with `initial` if it is new.
     pub(super) fn entry(&mut self, key: Cow<'a, str>, initial: impl FnOnce() -> Node<'a>) -> &mut Node<'a> {
-        self.0.entry(key).or_insert_with(initial)
+        self.fields.entry(key).or_insert_with(|| {
+            self.held.grow(FIELD);
+            initial()
+        })
     }
 
     /// Sets all of these fields too.
     pub(super) fn extend(&mut self, fields: Self) {
-        self.0.extend(fields.0);
+        fields.fields.into_iter().for_each(|(key, value)| self.set(key, value));
     }
 
     /// The object as JSON text.
@@ -192,7 +223,7 @@ impl<'a> Fields<'a> {
 
     fn write(&self, out: &mut String) {
         out.push('{');
-        for (i, (key, value)) in self.0.iter().enumerate() {
+        for (i, (key, value)) in self.fields.iter().enumerate() {
             if i > 0 {
                 out.push(',');
             }
@@ -210,26 +241,134 @@ pub(super) fn write_text(text: &str, out: &mut String) {
     out.push_str(serde_json::to_string(text).as_deref().unwrap_or("\"\""));
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
+impl<'a> Nodes<'a> {
+    pub(super) fn push(&mut self, node: Node<'a>) {
+        if self.held.try_grow(NODE) {
+            self.nodes.push(node);
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    pub(super) fn last_mut(&mut self) -> Option<&mut Node<'a>> {
+        self.nodes.last_mut()
+    }
+}
+
+impl<'a> Extend<Node<'a>> for Nodes<'a> {
+    fn extend<I: IntoIterator<Item = Node<'a>>>(&mut self, nodes: I) {
+        nodes.into_iter().for_each(|node| self.push(node));
+    }
+}
+
+impl<'a> FromIterator<Node<'a>> for Nodes<'a> {
+    fn from_iter<I: IntoIterator<Item = Node<'a>>>(nodes: I) -> Self {
+        let mut list = Self::default();
+        list.extend(nodes);
+        list
+    }
+}
+
+impl<T> Parts<T> {
+    /// `None` for more parts than there is room for.
+    fn read<E: Error>(weight: usize, mut next: impl FnMut() -> Result<Option<T>, E>) -> Result<Self, E> {
+        let most = allowance::nodes_left() / weight;
+        let mut parts = Vec::new();
+        while let Some(part) = next()? {
+            if parts.len() == most {
+                allowance::refuse();
+                return Err(E::custom("too many parts"));
+            }
+            if parts.is_empty() {
+                parts.reserve(MANY_FIELDS.min(most));
+            }
+            parts.push(part);
+        }
+        let held = Held::new(parts.len() * weight);
+        Ok(Self { parts, _held: held })
+    }
+}
+
+impl<T> Default for Parts<T> {
+    fn default() -> Self {
+        Self { parts: Vec::new(), _held: Held::default() }
+    }
+}
+
+impl<T> Deref for Parts<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.parts
+    }
+}
+
+impl<T> IntoIterator for Parts<T> {
+    type Item = T;
+    type IntoIter = IntoParts<T>;
+
+    fn into_iter(self) -> IntoParts<T> {
+        IntoParts { parts: self.parts.into_iter(), _held: self._held }
+    }
+}
+
+/// The parts of a list, which is held until its last part is taken.
+pub(super) struct IntoParts<T> {
+    parts: std::vec::IntoIter<T>,
+    _held: Held,
+}
+
+impl<T> Iterator for IntoParts<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.parts.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.parts.size_hint()
+    }
+}
+
+impl<'s, T> IntoIterator for &'s Parts<T> {
+    type Item = &'s T;
+    type IntoIter = std::slice::Iter<'s, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.parts.iter()
+    }
+}
+
+impl<'a> FromIterator<(Cow<'a, str>, &'a RawValue)> for Entries<'a> {
+    fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, &'a RawValue)>>(entries: I) -> Self {
+        let parts: Vec<_> = entries.into_iter().collect();
+        let _held = Held::new(parts.len() * ENTRY);
+        Self { parts, _held }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;
 
         impl<'de> Visitor<'de> for Collect {
-            type Value = Object<'de>;
+            type Value = Entries<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut entries = Vec::with_capacity(MANY_FIELDS);
-                while let Some(name) = map.next_key()? {
-                    if entries.len() == MOST_ELEMENTS {
-                        return Err(A::Error::custom("too many fields"));
-                    }
-                    entries.push((key(name), map.next_value()?));
-                }
-                Ok(Object(entries))
+                Parts::read(ENTRY, || {
+                    let Some(name) = map.next_key()? else { return Ok(None) };
+                    Ok(Some((key(name), map.next_value()?)))
+                })
             }
         }
 
@@ -246,26 +385,19 @@ fn key(raw: &RawValue) -> Cow<'_, str> {
     serde_json::from_str(raw.get()).map_or(Cow::Borrowed(escaped), Cow::Owned)
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Array<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;
 
         impl<'de> Visitor<'de> for Collect {
-            type Value = Array<'de>;
+            type Value = Elements<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an array")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut elements = Vec::new();
-                while let Some(element) = seq.next_element()? {
-                    if elements.len() == MOST_ELEMENTS {
-                        return Err(A::Error::custom("too many elements"));
-                    }
-                    elements.push(element);
-                }
-                Ok(Array(elements))
+                Parts::read(ELEMENT, || seq.next_element())
             }
         }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::json::{self, Fields, Node};
+use super::json::{self, Elements, Fields, Node, Nodes};
 
 /// Replaces what is there, unless the new value is null. Objects are joined field by field.
 pub(super) fn last<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
@@ -129,10 +129,10 @@ fn replace<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
 fn extend<'a>(
     fields: &mut Fields<'a>,
     key: Cow<'a, str>,
-    items: Vec<&'a RawValue>,
-    mut add: impl FnMut(&mut Vec<Node<'a>>, &'a RawValue),
+    items: Elements<'a>,
+    mut add: impl FnMut(&mut Nodes<'a>, &'a RawValue),
 ) {
-    let slot = fields.entry(key, || Node::Array(Vec::new()));
+    let slot = fields.entry(key, || Node::Array(Nodes::default()));
     if !matches!(slot, Node::Array(_)) {
         *slot = Node::Array(elements(slot));
     }
@@ -149,20 +149,20 @@ fn extend<'a>(
 const MOST_PARTS: usize = 100_000;
 
 /// What a value contributes to a list that follows it: its elements, or the text before the first of them.
-fn elements<'a>(slot: &mut Node<'a>) -> Vec<Node<'a>> {
+fn elements<'a>(slot: &mut Node<'a>) -> Nodes<'a> {
     match slot {
         Node::Array(items) => std::mem::take(items),
-        Node::Text(text) if !text.is_empty() => vec![Node::Text(std::mem::take(text))],
+        Node::Text(text) if !text.is_empty() => [Node::Text(std::mem::take(text))].into_iter().collect(),
         Node::Raw(raw) if !json::is_blank(raw) => match json::array(raw) {
             Some(items) => items.into_iter().map(Node::Raw).collect(),
-            None => vec![Node::Raw(raw)],
+            None => [Node::Raw(*raw)].into_iter().collect(),
         },
-        _ => Vec::new(),
+        _ => Nodes::default(),
     }
 }
 
 /// Appends a content part; a part of the same type as the one before it, if it carries text, is joined to that one.
-fn append_part<'a>(parts: &mut Vec<Node<'a>>, part: &'a RawValue, depth: u8) {
+fn append_part<'a>(parts: &mut Nodes<'a>, part: &'a RawValue, depth: u8) {
     if let Some(shallower) = depth.checked_sub(1)
         && let Some(entries) = json::object(part)
         && let Some(known) = parts.last_mut().and_then(as_object)
@@ -178,7 +178,7 @@ fn append_part<'a>(parts: &mut Vec<Node<'a>>, part: &'a RawValue, depth: u8) {
 }
 
 /// Appends text that comes after a list of parts: to the last part, if that is text.
-fn append_text<'a>(parts: &mut Vec<Node<'a>>, piece: &str) {
+fn append_text<'a>(parts: &mut Nodes<'a>, piece: &str) {
     let is_text = |part: &Fields<'_>| part.get("type").and_then(Node::as_text) == Some("text");
     if let Some(part) = parts.last_mut().and_then(as_object)
         && is_text(part)

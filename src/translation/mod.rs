@@ -1,6 +1,7 @@
 //! From raw bytes to an interaction: what was asked, and what was answered.
 
 mod alike;
+mod allowance;
 mod assembly;
 mod audio;
 mod choice;
@@ -23,5 +24,6 @@ mod stream;
 mod tool_calls;
 mod translate;
 
+pub(crate) use self::content::Effort;
 pub(crate) use self::hooks::apply as apply_hooks;
-pub(crate) use self::translate::{Clock, translate};
+pub(crate) use self::translate::{Clock, Untranslated, translate};

@@ -47,7 +47,7 @@ async fn read(mut form: multer::Multipart<'_>) -> Option<Fields<'static>> {
     }
     let single = |mut values: Vec<_>| match values.len() {
         1 => values.remove(0),
-        _ => Node::Array(values),
+        _ => Node::Array(values.into_iter().collect()),
     };
     let mut form = Fields::default();
     for (name, values) in fields {

@@ -1,9 +1,10 @@
+use std::cell::Cell;
 use std::mem;
 use std::time::{Instant, SystemTime};
 
 use http::StatusCode;
 
-use super::content::{self, Content, Reading, Stream};
+use super::content::{self, Content, Effort, Reading, Stream, TooMuch};
 use super::{images, media};
 use crate::config::{Media, Reporting, Responses};
 use crate::endpoint::Endpoint;
@@ -31,49 +32,89 @@ impl Clock {
     }
 }
 
-/// Makes an interaction of an exchange, or says why there is nothing to report.
+/// Why there is no interaction of an exchange.
+#[derive(Debug)]
+pub(crate) enum Untranslated {
+    /// There is nothing to report.
+    Settled(Settlement),
+    /// Reading it takes more than [`Effort::Try`] has. The exchange is as it was.
+    TooMuch,
+}
+
+impl From<Settlement> for Untranslated {
+    fn from(settlement: Settlement) -> Self {
+        Self::Settled(settlement)
+    }
+}
+
+impl From<TooMuch> for Untranslated {
+    fn from(_: TooMuch) -> Self {
+        Self::TooMuch
+    }
+}
+
+/// Makes an interaction of an exchange.
 pub(crate) fn translate(
     exchange: &mut Exchange,
     clock: Clock,
     reporting: &Reporting,
-) -> Result<Interaction, Settlement> {
+    effort: Effort,
+) -> Result<Interaction, Untranslated> {
+    let charged = Cell::new(0);
+    let translated = read_both(exchange, clock, reporting, effort, &charged);
+    match translated {
+        // What was decoded is gone.
+        Err(Untranslated::TooMuch) => exchange.admission.budget().release(charged.get()),
+        _ => exchange.admission.own(charged.get()),
+    }
+    translated
+}
+
+fn read_both(
+    exchange: &mut Exchange,
+    clock: Clock,
+    reporting: &Reporting,
+    effort: Effort,
+    charged: &Cell<usize>,
+) -> Result<Interaction, Untranslated> {
     let reading = Reading {
         endpoint: exchange.endpoint,
         budget: exchange.admission.budget(),
         is_translated: reporting.responses == Responses::Chat,
+        effort,
+        charged,
     };
     if exchange.identity.omission == Omission::Everything {
-        return Err(Settlement::Withheld(WithholdReason::OptedOut));
+        return Err(Settlement::Withheld(WithholdReason::OptedOut).into());
     }
     let with_failures = reporting.failures;
-    let request = mem::take(&mut exchange.request);
-    let answer = mem::replace(&mut exchange.answer, Answer::None);
     let over_budget = |message: &Message| message.body.over_budget;
-    if over_budget(&request)
-        || matches!(&answer, Answer::Response(response) if over_budget(&response.message))
+    if over_budget(&exchange.request)
+        || matches!(&exchange.answer, Answer::Response(response) if over_budget(&response.message))
     {
-        return Err(Settlement::Dropped(DropReason::TooManyBytes));
+        return Err(Settlement::Dropped(DropReason::TooManyBytes).into());
     }
     let mut details = Details {
         endpoint: Some(exchange.endpoint),
         duration: exchange.finished.saturating_duration_since(exchange.started),
         ..Details::default()
     };
-    let (response, outcome) = match answer {
+    let (response, outcome) = match &mut exchange.answer {
         Answer::None => (content::of_no_response(&reading), Outcome::Abandoned),
         Answer::Failed if with_failures => (
             content::of_error(&reading, "no_response", "The service gave an error instead of a response."),
             Outcome::Failed,
         ),
-        Answer::Failed => return Err(Settlement::Withheld(WithholdReason::Failed)),
+        Answer::Failed => return Err(Settlement::Withheld(WithholdReason::Failed).into()),
         Answer::Response(response) if !response.status.is_success() && !with_failures => {
-            return Err(Settlement::Withheld(WithholdReason::Refused));
+            return Err(Settlement::Withheld(WithholdReason::Refused).into());
         }
         Answer::Response(response) => {
-            let Response { status, request_id, message } = *response;
+            let Response { status, request_id, message } = &mut **response;
             details.status = Some(status.as_u16());
-            details.request_id = request_id;
-            read(&reading, status, message)
+            let read = read(&reading, *status, message)?;
+            details.request_id = request_id.clone();
+            read
         }
     };
     if let Some(stream) = &response.stream {
@@ -81,11 +122,14 @@ pub(crate) fn translate(
         details.chunks = stream.chunks;
         details.first_token = stream.first_token.map(|at| at.saturating_duration_since(exchange.started));
     }
-    let request = content::of_request(&reading, request);
+    let request = content::of_request(&reading, &mut exchange.request)?;
     let today = clock.at(exchange.started);
     let (answered, images) = match reporting.media {
         Media::Elide => (response.json, Vec::new()),
-        Media::Keep => detach_images(exchange.endpoint, response.json, reporting, today),
+        Media::Keep => {
+            let detach = || detach_images(exchange.endpoint, response.json, reporting, today);
+            reading.limited(detach)?
+        }
     };
     details.losses = request.losses.and(response.losses);
     let mut interaction = Interaction {
@@ -135,19 +179,19 @@ fn detach_images(
 }
 
 /// What a response says, and how the exchange ended.
-fn read(reading: &Reading, status: StatusCode, message: Message) -> (Content, Outcome) {
+fn read(reading: &Reading, status: StatusCode, message: &mut Message) -> Result<(Content, Outcome), TooMuch> {
     let (is_complete, ended) = (message.is_complete(), message.body.ended);
-    let response = content::of_response(reading, message);
+    let response = content::of_response(reading, message)?;
     if status.is_success() {
         let outcome = outcome(response.stream.as_ref(), is_complete, ended);
-        return (response, outcome);
+        return Ok((response, outcome));
     }
     if response.says_something() {
-        return (response, Outcome::Refused);
+        return Ok((response, Outcome::Refused));
     }
     let message = format!("The service answered with status {}.", status.as_u16());
     let error = content::of_error(reading, "refused", &message);
-    (Content { losses: response.losses, ..error }, Outcome::Refused)
+    Ok((Content { losses: response.losses, ..error }, Outcome::Refused))
 }
 
 /// Clients stop reading a stream at its `[DONE]`: such an answer is whole, however its body ended.

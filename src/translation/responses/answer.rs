@@ -1,6 +1,6 @@
 use serde_json::value::RawValue;
 
-use super::super::json::{self, Fields, Node};
+use super::super::json::{self, Fields, Node, Nodes};
 use super::item::Item;
 use super::{Chat, has_too_many, set_once};
 
@@ -10,12 +10,12 @@ struct Message<'a> {
     content: Option<String>,
     refusal: Option<String>,
     reasoning: Option<String>,
-    annotations: Vec<Node<'a>>,
-    logprobs: Vec<Node<'a>>,
-    tool_calls: Vec<Node<'a>>,
+    annotations: Nodes<'a>,
+    logprobs: Nodes<'a>,
+    tool_calls: Nodes<'a>,
     /// Calls that wait for a result of the client's.
     open_calls: usize,
-    others: Vec<Node<'a>>,
+    others: Nodes<'a>,
 }
 
 /// An answer of the Responses API as that of a chat: the output becomes the message of one choice, usage gets the chat's
@@ -133,7 +133,7 @@ impl<'a> Message<'a> {
             choice.set("logprobs", Node::Object(logprobs));
         }
         choice.set("finish_reason", finish);
-        Node::Array(vec![Node::Object(choice)])
+        Node::Array([Node::Object(choice)].into_iter().collect())
     }
 }
 

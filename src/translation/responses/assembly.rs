@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::super::chunk::{Chunk, Progress};
-use super::super::json::{self, Fields, Node};
+use super::super::json::{self, Fields, Node, Nodes};
 use super::MOST_ITEMS;
 
 /// A streamed response, put together as the object that the unstreamed call would have returned.
@@ -36,8 +36,8 @@ struct Item<'a> {
 struct Content<'a> {
     /// Escaped.
     text: String,
-    annotations: Vec<Node<'a>>,
-    logprobs: Vec<Node<'a>>,
+    annotations: Nodes<'a>,
+    logprobs: Nodes<'a>,
     /// As it was when it was done.
     done: Option<&'a RawValue>,
 }
@@ -212,10 +212,10 @@ impl<'a> Item<'a> {
             item.set("role", Node::string("assistant"));
         }
         if !content.is_empty() {
-            item.set("content", Node::Array(content));
+            item.set("content", Node::Array(content.into_iter().collect()));
         }
         if !summary.is_empty() {
-            item.set("summary", Node::Array(summary));
+            item.set("summary", Node::Array(summary.into_iter().collect()));
         }
         if !self.arguments.is_empty() {
             let key = ["input", "code"].into_iter().find(|key| item.contains(key)).unwrap_or("arguments");

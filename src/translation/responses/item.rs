@@ -59,7 +59,7 @@ impl<'a> Item<'a> {
 pub(super) fn content(raw: &RawValue) -> Node<'_> {
     match json::array(raw) {
         Some(parts) if parts.len() <= MOST_ITEMS => Node::Array(parts.into_iter().map(part).collect()),
-        None if raw.get().starts_with('{') => Node::Array(vec![part(raw)]),
+        None if raw.get().starts_with('{') => Node::Array([part(raw)].into_iter().collect()),
         _ => Node::Raw(raw),
     }
 }

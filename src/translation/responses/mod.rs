@@ -41,7 +41,7 @@ impl Chat {
     }
 
     /// What stands for a body with too many items.
-    fn of_too_many(body: &RawValue, expected: &str) -> Self {
+    pub(super) fn of_too_many(body: &RawValue, expected: &str) -> Self {
         let bytes = body.get().len();
         let json = format!(r#"{{"truncated":{{"bytes":{bytes},"itemLimit":{MOST_ITEMS}}},"{expected}":[]}}"#);
         Self { json, is_truncated: true }

@@ -87,7 +87,7 @@ fn add<'a>(messages: &mut Vec<Fields<'a>>, raw: &'a RawValue, role: &str) {
 fn flush<'a>(messages: &mut Vec<Fields<'a>>, calls: &mut Vec<Node<'a>>) {
     if !calls.is_empty() {
         let mut asking = message(Node::string("assistant"), Node::NULL);
-        asking.set("tool_calls", Node::Array(std::mem::take(calls)));
+        asking.set("tool_calls", Node::Array(std::mem::take(calls).into_iter().collect()));
         messages.push(asking);
     }
 }
