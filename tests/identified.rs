@@ -346,6 +346,27 @@ async fn headers_say_who_is_asking_only_where_that_is_wanted() {
     }
 }
 
+/// A proxy that appends its header leaves the client's in place.
+#[tokio::test]
+async fn a_client_cannot_choose_its_user_by_sending_the_header_that_a_proxy_appends() {
+    for (setting, passed) in [(IdentityHeaders::Read, 5), (IdentityHeaders::Take, 1)] {
+        let config = Config::builder("a", "b").identity_headers(setting).build().unwrap();
+        let mut observed = observed_with(config);
+        let mut request = with_headers();
+        request.headers_mut().append("x-reconify-user-id", "from the proxy".parse().unwrap());
+        let seen = service_fn(async |request: Request<RequestBody<Body>>| {
+            let (parts, body) = request.into_parts();
+            body.collect().await.unwrap();
+            let names = parts.headers.iter().map(|(name, _)| name.as_str());
+            let ours = names.filter(|name| name.starts_with("x-")).count();
+            Ok::<_, Infallible>(Response::new(Body::from(ours.to_string())))
+        });
+        let answer = observed.layer.layer(seen).oneshot(request).await.unwrap();
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), passed.to_string());
+        assert_eq!(user_of(&mut observed).await, json!([null, "s1"]));
+    }
+}
+
 #[tokio::test]
 async fn headers_are_taken_from_requests_that_are_not_captured_too() {
     let config = Config::builder("a", "b").identity_headers(IdentityHeaders::Take).build().unwrap();
