@@ -188,6 +188,27 @@ mod tests {
     }
 
     #[test]
+    fn a_disabled_layer_takes_identity_headers_out_unless_it_is_told_to_let_them_pass() {
+        use crate::IdentityHeaders::{Ignore, Read, Take};
+        for (word, meant) in [
+            ("", Ignore),
+            ("ignore", Ignore),
+            (" Read ", Read),
+            ("take", Take),
+            ("tale", Take),
+            ("ignored", Take),
+            ("1", Take),
+            (" ", Take),
+            ("\0", Take),
+        ] {
+            let config = config(&[("RECONIFY_DISABLED", "1"), ("RECONIFY_IDENTITY_HEADERS", word)]).unwrap();
+            assert_eq!(config.capturing.identity_headers, meant, "{word:?}");
+        }
+        assert_eq!(config(&[("RECONIFY_DISABLED", "1")]).unwrap().capturing.identity_headers, Ignore);
+        assert!(error_with("RECONIFY_IDENTITY_HEADERS", "tale").contains("use ignore, read or take"));
+    }
+
+    #[test]
     fn an_empty_optional_variable_counts_as_unset() {
         for name in
             ["RECONIFY_ENDPOINT", "RECONIFY_SESSION_TIMEOUT", "RECONIFY_DISABLED", "RECONIFY_ALLOW_HTTP"]
