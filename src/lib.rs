@@ -61,6 +61,10 @@
 //! # Ok::<_, tower_reconify::Error>(())
 //! ```
 //!
+//! If the extractor rejects a request, the rejection is the response. For an optional login use `identify::<Option<Claims>>()`
+//! (axum's `OptionalFromRequestParts`), or name the rejections that mean "not logged in" with
+//! [`anonymous_if`](IdentifyLayer::anonymous_if).
+//!
 //! A call to OpenAI that a handler makes through a layer on the way out has the identity of the request that is handled:
 //! `identify` opens a [scope](Identity::scope) for it, which also holds while the body of the response is streamed.
 //! [`Identity::current`] carries it into a spawned task. A user or session that the outgoing request carries itself comes
