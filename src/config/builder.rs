@@ -90,7 +90,7 @@ impl ConfigBuilder {
     /// ```
     #[must_use]
     pub fn from_env() -> Self {
-        env::read(std::env::var_os::<&str>)
+        env::read(std::env::var_os::<&str>, std::env::vars_os().map(|(name, _)| name))
     }
 
     /// The two keys of the Reconify console; for keys that come from elsewhere than the other settings.

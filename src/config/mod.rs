@@ -5,6 +5,7 @@ mod build;
 mod builder;
 mod env;
 mod hooks;
+mod misspelled;
 mod setting;
 #[cfg(feature = "spool")]
 mod spool;
@@ -217,7 +218,8 @@ impl Config {
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
     /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; of the others only `RECONIFY_IDENTITY_HEADERS` is read then, and an unknown word there means `take` | `0` |
     ///
-    /// A variable that is set to the empty string counts as unset, except for the keys.
+    /// A variable that is set to the empty string counts as unset, except for the keys. Another `RECONIFY_` variable whose name
+    /// differs from one of these by one or two letters is a warning in the log that names the right one.
     ///
     /// # Errors
     ///
