@@ -14,7 +14,7 @@ mod simulated;
 use std::error::Error;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{OptionalFromRequestParts, State};
 use axum::http::{StatusCode, header, request::Parts};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -40,8 +40,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = Router::new()
         .route("/v1/chat/completions", post(chat))
         .layer(reconify.clone())
-        // A request without a login is served too, and reported as nobody's; identify::<Claims>() would answer it 401.
-        .layer(identify::<Result<Claims, _>>().with_state(logins))
+        // A request without a token is served too, and reported without a user. One with a token that is not known is answered 401.
+        .layer(identify::<Option<Claims>>().with_state(logins))
         .with_state(state);
     let url = format!("http://{}/v1/chat/completions", simulated::serve(app).await?);
 
@@ -88,14 +88,18 @@ impl From<Claims> for Identity {
     }
 }
 
-impl FromRequestParts<Logins> for Claims {
+impl OptionalFromRequestParts<Logins> for Claims {
     type Rejection = StatusCode;
 
-    async fn from_request_parts(parts: &mut Parts, Logins(logins): &Logins) -> Result<Self, StatusCode> {
-        let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = token.and_then(|value| value.strip_prefix("Bearer ")).ok_or(StatusCode::UNAUTHORIZED)?;
-        let login = logins.iter().find(|(known, ..)| *known == token).ok_or(StatusCode::UNAUTHORIZED)?;
-        Ok(Self { user: login.1, email: login.2 })
+    async fn from_request_parts(
+        parts: &mut Parts,
+        Logins(logins): &Logins,
+    ) -> Result<Option<Self>, StatusCode> {
+        let Some(credentials) = parts.headers.get(header::AUTHORIZATION) else { return Ok(None) };
+        let token = credentials.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+        let login = logins.iter().find(|(known, ..)| Some(*known) == token);
+        let (_, user, email) = login.ok_or(StatusCode::UNAUTHORIZED)?;
+        Ok(Some(Self { user, email }))
     }
 }
 

@@ -61,6 +61,10 @@
 //! # Ok::<_, tower_reconify::Error>(())
 //! ```
 //!
+//! If the extractor rejects a request, the rejection is the response. For an optional login use `identify::<Option<Claims>>()`
+//! (axum's `OptionalFromRequestParts`), or name the rejections that mean "not logged in" with
+//! [`anonymous_if`](IdentifyLayer::anonymous_if).
+//!
 //! A call to OpenAI that a handler makes through a layer on the way out has the identity of the request that is handled:
 //! `identify` opens a [scope](Identity::scope) for it, which also holds while the body of the response is streamed.
 //! [`Identity::current`] carries it into a spawned task. A user or session that the outgoing request carries itself comes
@@ -135,6 +139,7 @@
 //! | five different reports in a row fail | one probe at a time, with the same pauses, by another report each time; it costs no attempt. The first success ends it, and lets one more through with each further one |
 //! | 401, 403 | one probe after 5 s, doubling to 60 s; every report is kept. Once keys have been accepted it takes three reports in a row: a single one may be refused for what is in it, and is given up after its attempts |
 //! | any other status, redirects too, and a success whose JSON says otherwise in its first 64 KiB | the report is rejected |
+//! | the endpoint is `https` and the build has no TLS, or no HTTP client can be made | one error in the log; the reports are dropped without an attempt ([`DropReason::Unsendable`]), those on disk too |
 //! | a report fails that is older than [`max_age`](ConfigBuilder::max_age) | it is given up |
 //!
 //! Redirects are not followed, unless by a [client of yours](ReconifyLayer::with_client), and neither keys nor reports ever go
@@ -158,7 +163,7 @@
 //! | --- | --- | --- |
 //! | `axum` | yes | the layer [`identify`], and extractors of [`User`], [`Session`], [`Identity`] and [`IdentitySlot`] |
 //! | `decompression` | yes | decoding of encoded bodies; without it they are reported by type and length |
-//! | `rustls` | yes | `https` for the default transport; without it only an `http` collector, or [a transport of your own](ReconifyLayer::with_transport), can be reached |
+//! | `rustls` | yes | `https` for the default transport; without it, and unless another crate enables TLS in `reqwest`, only an `http` collector, or [a transport of your own](ReconifyLayer::with_transport), can be reached |
 //! | `spool` | no | reports survive the process, on disk: `ConfigBuilder::spool` |
 //! | `reqwest-middleware` | no | `reqwest_middleware::Middleware` for [`ReconifyLayer`] |
 //!

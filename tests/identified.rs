@@ -34,20 +34,42 @@ use tower_reconify::{
 /// What the application knows of who is logged in: from a header, as a stand-in for a session cookie.
 struct Claims(String);
 
-impl<S: Sync> FromRequestParts<S> for Claims {
-    type Rejection = StatusCode;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rejected {
+    NoLogin,
+    Expired,
+    StoreDown,
+}
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
-        let subject = parts.headers.get("x-login").ok_or(StatusCode::UNAUTHORIZED)?;
-        Ok(Self(subject.to_str().unwrap().to_owned()))
+impl IntoResponse for Rejected {
+    fn into_response(self) -> axum::response::Response {
+        let status = match self {
+            Self::NoLogin | Self::Expired => StatusCode::UNAUTHORIZED,
+            Self::StoreDown => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (status, [("x-rejected", format!("{self:?}"))], format!("{self:?}")).into_response()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Claims {
+    type Rejection = Rejected;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejected> {
+        let login = <Self as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await?;
+        login.ok_or(Rejected::NoLogin)
     }
 }
 
 impl<S: Sync> OptionalFromRequestParts<S> for Claims {
-    type Rejection = Infallible;
+    type Rejection = Rejected;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Infallible> {
-        Ok(<Self as FromRequestParts<S>>::from_request_parts(parts, state).await.ok())
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Rejected> {
+        match parts.headers.get("x-login").map(|login| login.to_str().unwrap()) {
+            None => Ok(None),
+            Some("expired") => Err(Rejected::Expired),
+            Some("unknown") => Err(Rejected::StoreDown),
+            Some(subject) => Ok(Some(Self(subject.to_owned()))),
+        }
     }
 }
 
@@ -108,24 +130,63 @@ async fn an_extractor_says_who_is_asking_whichever_layer_stands_outside() {
     }
 }
 
+/// What an app answers to no login, an expired one, one that the session store cannot tell, and a good one.
+async fn answers(app: &Router) -> [(StatusCode, Bytes); 4] {
+    let logins = [None, Some("expired"), Some("unknown"), Some("u1")];
+    let mut answers = [const { (StatusCode::OK, Bytes::new()) }; 4];
+    for (answer, login) in answers.iter_mut().zip(logins) {
+        *answer = call(app.clone(), asked_by(login)).await;
+    }
+    answers
+}
+
+const NO_LOGIN: (StatusCode, Bytes) = (StatusCode::UNAUTHORIZED, Bytes::from_static(b"NoLogin"));
+const EXPIRED: (StatusCode, Bytes) = (StatusCode::UNAUTHORIZED, Bytes::from_static(b"Expired"));
+const STORE_DOWN: (StatusCode, Bytes) = (StatusCode::SERVICE_UNAVAILABLE, Bytes::from_static(b"StoreDown"));
+const SERVED: (StatusCode, Bytes) = (StatusCode::OK, Bytes::from_static(ANSWER.as_bytes()));
+
 #[tokio::test]
-async fn a_rejection_answers_unless_the_login_is_optional() {
-    let mut observed = observed();
+async fn every_rejection_is_answered_as_a_handlers_extractor_would_answer_it() {
+    let observed = &mut observed();
+    let identified = answering().layer(observed.layer.clone()).layer(identify::<Claims>());
+    assert_eq!(answers(&identified).await, [NO_LOGIN, EXPIRED, STORE_DOWN, SERVED]);
+    assert_eq!(user_of(observed).await, json!(["u1", "of u1"]));
+    assert!(observed.settle().await.0.is_empty(), "a rejected request never gets to the layer");
+
+    let extracted = Router::new().route("/v1/chat/completions", post(async |_: Claims, _: Bytes| ANSWER));
+    for login in [None, Some("expired"), Some("unknown")] {
+        let answer = identified.clone().oneshot(asked_by(login)).await.unwrap();
+        let as_axum_would = extracted.clone().oneshot(asked_by(login)).await.unwrap();
+        assert_eq!(answer.headers(), as_axum_would.headers());
+    }
+}
+
+#[tokio::test]
+async fn an_optional_login_lets_a_missing_login_pass_and_neither_an_expired_token_nor_a_failing_store() {
+    let observed = &mut observed();
     let app = answering().layer(observed.layer.clone());
-    assert_eq!(
-        call(app.clone().layer(identify::<Claims>()), asked_by(None)).await.0,
-        StatusCode::UNAUTHORIZED
-    );
+    let is_missing = |rejection: &Rejected| *rejection == Rejected::NoLogin;
     for app in [
         app.clone().layer(identify::<Option<Claims>>()),
-        app.clone().layer(identify::<Result<Claims, StatusCode>>()),
+        app.clone().layer(identify::<Claims>().anonymous_if(|rejection| *rejection == Rejected::NoLogin)),
+        app.clone().layer(identify::<Claims>().anonymous_if(is_missing).map(Identity::from).with_state(7)),
+        app.clone().layer(identify::<Claims>().with_state(7).map(Identity::from).anonymous_if(is_missing)),
     ] {
-        assert_eq!(call(app.clone(), asked_by(None)).await.0, StatusCode::OK);
-        assert_eq!(user_of(&mut observed).await, json!([null, null]));
-        assert_eq!(call(app, asked_by(Some("u1"))).await.0, StatusCode::OK);
-        assert_eq!(user_of(&mut observed).await, json!(["u1", "of u1"]));
+        assert_eq!(answers(&app).await, [SERVED, EXPIRED, STORE_DOWN, SERVED]);
+        assert_eq!(user_of(observed).await, json!([null, null]));
+        assert_eq!(user_of(observed).await, json!(["u1", "of u1"]));
     }
-    assert!(observed.settle().await.0.is_empty(), "a rejected request never got to the layer");
+    assert!(observed.settle().await.0.is_empty(), "a rejected request never gets to the layer");
+}
+
+#[tokio::test]
+async fn a_rejection_that_means_anonymous_leaves_alone_what_an_outer_layer_has_found_out() {
+    let observed = &mut observed();
+    let anonymous = identify::<Claims>().anonymous_if(|_| true);
+    let outer = identify::<Identity>().map(|_| User::new("of the outer layer"));
+    let app = answering().layer(observed.layer.clone()).layer(anonymous).layer(outer);
+    assert_eq!(call(app, asked_by(None)).await, SERVED);
+    assert_eq!(user_of(observed).await, json!(["of the outer layer", null]));
 }
 
 #[tokio::test]
@@ -343,6 +404,27 @@ async fn headers_say_who_is_asking_only_where_that_is_wanted() {
         let answer = observed.layer.layer(seen).oneshot(with_headers()).await.unwrap();
         assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), passed.to_string());
         assert_eq!(user_of(&mut observed).await, expected);
+    }
+}
+
+/// A proxy that appends its header leaves the client's in place.
+#[tokio::test]
+async fn a_client_cannot_choose_its_user_by_sending_the_header_that_a_proxy_appends() {
+    for (setting, passed) in [(IdentityHeaders::Read, 5), (IdentityHeaders::Take, 1)] {
+        let config = Config::builder("a", "b").identity_headers(setting).build().unwrap();
+        let mut observed = observed_with(config);
+        let mut request = with_headers();
+        request.headers_mut().append("x-reconify-user-id", "from the proxy".parse().unwrap());
+        let seen = service_fn(async |request: Request<RequestBody<Body>>| {
+            let (parts, body) = request.into_parts();
+            body.collect().await.unwrap();
+            let names = parts.headers.iter().map(|(name, _)| name.as_str());
+            let ours = names.filter(|name| name.starts_with("x-")).count();
+            Ok::<_, Infallible>(Response::new(Body::from(ours.to_string())))
+        });
+        let answer = observed.layer.layer(seen).oneshot(request).await.unwrap();
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), passed.to_string());
+        assert_eq!(user_of(&mut observed).await, json!([null, "s1"]));
     }
 }
 

@@ -17,8 +17,8 @@ use std::convert::Infallible;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::http::Extensions;
 use axum::http::request::Parts;
+use axum::http::{Extensions, Response};
 use axum::routing::{get, post};
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
@@ -276,15 +276,38 @@ async fn an_exchange_without_room_is_counted_once_by_two_layers() {
     }
 }
 
+/// What a disabled layer does with the header of a request that it would capture, and of another.
 #[tokio::test]
-async fn a_disabled_layer_lets_no_identity_leave() {
-    let config =
-        Config::builder("", "").disabled(true).identity_headers(IdentityHeaders::Take).build().unwrap();
-    let seen = service_fn(async |request: Request<RequestBody<Body>>| {
-        assert!(!request.headers().contains_key("x-reconify-user-email"));
-        Ok::<_, Infallible>(support::json(ANSWER))
-    });
-    let mut request = chat();
-    request.headers_mut().insert("x-reconify-user-email", "jane@example.com".parse().unwrap());
-    ReconifyLayer::new(config).layer(seen).oneshot(request).await.unwrap();
+async fn a_disabled_layer_passes_and_takes_identity_headers_as_an_enabled_one_does() {
+    const EMAIL: &str = "x-reconify-user-email";
+    for (setting, passes, leaves) in [
+        (IdentityHeaders::Ignore, true, true),
+        (IdentityHeaders::Read, true, false),
+        (IdentityHeaders::Take, false, false),
+    ] {
+        for disabled in [true, false] {
+            let config = Config::builder("a", "b").disabled(disabled).identity_headers(setting);
+            let layer = observed_with(config.build().unwrap()).layer;
+            for path in ["/v1/chat/completions", "/v1/models"] {
+                let inside = layer.layer(service_fn(async |request: Request<RequestBody<Body>>| {
+                    let passed = request.headers().contains_key(EMAIL);
+                    Ok::<_, Infallible>(Response::new(Body::from(passed.to_string())))
+                }));
+                let request = Request::post(path).header(EMAIL, "jane@example.com");
+                let answer = inside.oneshot(request.body(Body::from("{}")).unwrap()).await.unwrap();
+                let passed = answer.into_body().collect().await.unwrap().to_bytes();
+                assert_eq!(passed, passes.to_string(), "{setting:?}, disabled: {disabled}, {path}");
+
+                let outside = layer.layer(service_fn(async |request: reqwest::Request| {
+                    let left = request.headers().contains_key(EMAIL);
+                    Ok::<_, reqwest::Error>(reqwest::Response::from(Response::new(left.to_string())))
+                }));
+                let client = reqwest::Client::new();
+                let request = client.post(format!("http://openai{path}")).header(EMAIL, "jane@example.com");
+                let answer = outside.oneshot(request.build().unwrap()).await.unwrap();
+                let left = answer.text().await.unwrap();
+                assert_eq!(left, leaves.to_string(), "{setting:?}, disabled: {disabled}, {path}");
+            }
+        }
+    }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::builder::ConfigBuilder;
 use super::{
-    Capturing, Config, DEFAULT_ENDPOINT, Destination, Limits, Patience, Reporting, Responses, target,
+    Capturing, Config, DEFAULT_ENDPOINT, Destination, IdentityHeaders, Limits, Patience, Reporting,
+    Responses, target,
 };
 use crate::endpoint::{Endpoint, Endpoints, Route};
 use crate::error::{Error, Kind};
@@ -18,8 +19,8 @@ impl ConfigBuilder {
     /// user-info or query of a URL, is in the error's text.
     pub fn build(self) -> Result<Config, Error> {
         if self.disabled.flag()? {
-            // Even then nobody behind the layer may learn who is asking.
-            let identity_headers = self.identity_headers.choice().unwrap_or_default();
+            // A disabled layer still removes identity headers. A setting that cannot be read may have meant `take`.
+            let identity_headers = self.identity_headers.choice().unwrap_or(IdentityHeaders::Take);
             let capturing = Capturing { identity_headers, ..Capturing::default() };
             return Ok(Config { capturing, ..Config::disabled() });
         }

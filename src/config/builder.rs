@@ -90,7 +90,7 @@ impl ConfigBuilder {
     /// ```
     #[must_use]
     pub fn from_env() -> Self {
-        env::read(std::env::var_os::<&str>)
+        env::read(std::env::var_os::<&str>, std::env::vars_os().map(|(name, _)| name))
     }
 
     /// The two keys of the Reconify console; for keys that come from elsewhere than the other settings.
@@ -198,7 +198,10 @@ impl ConfigBuilder {
     /// | `x-reconify-session`, `x-reconify-session-timeout` | the [`Session`](crate::Session), and its timeout in minutes |
     /// | `x-reconify-tag-NAME` | one of the [`Tags`](crate::Tags), up to 32 |
     ///
-    /// A value is UTF-8 of up to 1,024 bytes; others say nothing. What the request's extensions say comes first.
+    /// A value is UTF-8 of up to 1,024 bytes; others are ignored. A header that occurs more than once is ignored too, whatever
+    /// its values, and the other headers are read: if a proxy appends a header that a client has sent already, nothing tells
+    /// which one to trust. Let the proxy remove all `x-reconify-` headers of clients before it sets its own, since a client can
+    /// still set those that the proxy does not. What the request's extensions say comes first.
     #[must_use]
     pub fn identity_headers(mut self, headers: IdentityHeaders) -> Self {
         self.identity_headers = Setting { name: "identity_headers", value: Some(Choice::Value(headers)) };
@@ -223,8 +226,10 @@ impl ConfigBuilder {
         self
     }
 
-    /// Passes everything through and captures nothing; all other settings are then ignored, but for
-    /// [`identity_headers`](Self::identity_headers), which are taken out all the same. Default: off.
+    /// Passes everything through and captures nothing. Default: off. All other settings are ignored, except
+    /// [`identity_headers`](Self::identity_headers): a disabled layer passes or removes these headers exactly as it does when
+    /// it is enabled. If `RECONIFY_IDENTITY_HEADERS` holds none of the known words, a disabled layer removes them, as with
+    /// `take`; an enabled layer does not start.
     #[must_use]
     pub fn disabled(mut self, disabled: bool) -> Self {
         self.disabled = Setting { name: "disabled", value: Some(Flag::Value(disabled)) };

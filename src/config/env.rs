@@ -1,11 +1,22 @@
 //! The environment variables, read into a builder.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 
 use super::builder::ConfigBuilder;
+use super::misspelled::misspelled;
 use super::setting::{Captured, Choice, Flag, Number, Part, Setting};
 
-pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> ConfigBuilder {
+/// Reads the known variables, and warns of those among the names of all set variables that are almost known.
+pub(super) fn read(
+    variable: impl Fn(&'static str) -> Option<OsString>,
+    set: impl Iterator<Item = OsString>,
+) -> ConfigBuilder {
+    let known = RefCell::new(Vec::new());
+    let variable = |name| {
+        known.borrow_mut().push(name);
+        variable(name)
+    };
     let key = |name| Setting { name, value: variable(name).map(text) };
     let optional = |name| Setting { name, value: variable(name).map(text).filter(|text| !text.is_empty()) };
     let flag = |name| {
@@ -42,6 +53,9 @@ pub(super) fn read(variable: impl Fn(&'static str) -> Option<OsString>) -> Confi
     builder.disabled = flag("RECONIFY_DISABLED");
     let Setting { name, value } = optional("RECONIFY_SESSION_TIMEOUT");
     builder.session_timeout = Setting { name, value: value.map(Number::Text) };
+    for (name, meant) in misspelled(&set.collect::<Vec<_>>(), &known.borrow()) {
+        tracing::warn!("the environment variable {} is not read: {meant} may be meant", name.escape_debug());
+    }
     builder
 }
 
@@ -57,7 +71,9 @@ mod tests {
     use crate::{Config, Endpoint, Error};
 
     fn config(variables: &[(&str, &str)]) -> Result<Config, Error> {
-        read(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())).build()
+        let variable =
+            |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+        read(variable, variables.iter().map(|(name, _)| name.into())).build()
     }
 
     fn error(variables: &[(&str, &str)]) -> String {
@@ -188,6 +204,27 @@ mod tests {
     }
 
     #[test]
+    fn a_disabled_layer_takes_identity_headers_out_unless_it_is_told_to_let_them_pass() {
+        use crate::IdentityHeaders::{Ignore, Read, Take};
+        for (word, meant) in [
+            ("", Ignore),
+            ("ignore", Ignore),
+            (" Read ", Read),
+            ("take", Take),
+            ("tale", Take),
+            ("ignored", Take),
+            ("1", Take),
+            (" ", Take),
+            ("\0", Take),
+        ] {
+            let config = config(&[("RECONIFY_DISABLED", "1"), ("RECONIFY_IDENTITY_HEADERS", word)]).unwrap();
+            assert_eq!(config.capturing.identity_headers, meant, "{word:?}");
+        }
+        assert_eq!(config(&[("RECONIFY_DISABLED", "1")]).unwrap().capturing.identity_headers, Ignore);
+        assert!(error_with("RECONIFY_IDENTITY_HEADERS", "tale").contains("use ignore, read or take"));
+    }
+
+    #[test]
     fn an_empty_optional_variable_counts_as_unset() {
         for name in
             ["RECONIFY_ENDPOINT", "RECONIFY_SESSION_TIMEOUT", "RECONIFY_DISABLED", "RECONIFY_ALLOW_HTTP"]
@@ -201,17 +238,53 @@ mod tests {
     fn a_value_that_is_not_unicode_is_an_error() {
         use std::os::unix::ffi::OsStringExt;
         let broken = |wanted: &'static str| {
-            read(move |name| match name {
+            let variable = move |name| match name {
                 name if name == wanted => Some(OsString::from_vec(vec![b'1', 0xff])),
                 "RECONIFY_APP_KEY" | "RECONIFY_API_KEY" => Some("key".into()),
                 _ => None,
-            })
-            .build()
+            };
+            read(variable, [OsString::from_vec(b"RECONIFY_\xff".to_vec())].into_iter()).build()
         };
         for name in ["RECONIFY_APP_KEY", "RECONIFY_API_KEY", "RECONIFY_ENDPOINT", "RECONIFY_SESSION_TIMEOUT"]
         {
             assert!(broken(name).unwrap_err().to_string().starts_with(name));
         }
+    }
+
+    #[test]
+    fn a_misspelled_variable_is_one_warning_with_the_right_name_and_without_its_value() {
+        let log = std::sync::Arc::new(tempfile::tempfile().unwrap());
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+        let told = tracing::subscriber::with_default(subscriber, || {
+            let misspelled = [("RECONIFY_APP_KEYS", "s3cret"), ("RECONIFY_IDENTITY_HEADER", "s3cret")];
+            let other = [("RECONIFY_CONSOLE_URL", "s3cret"), ("RECONIFY_METADATA", "1")];
+            config(&[&KEYS[..], &misspelled, &other].concat()).unwrap();
+            std::io::Seek::rewind(&mut &*log).unwrap();
+            std::io::read_to_string(&*log).unwrap()
+        });
+        let lines: Vec<_> = told.lines().collect();
+        assert_eq!(lines.len(), 2, "{told}");
+        assert!(lines.iter().all(|line| line.contains("WARN") && !line.contains("s3cret")), "{told}");
+        assert!(lines[0].contains("RECONIFY_APP_KEYS is not read: RECONIFY_APP_KEY may be meant"), "{told}");
+        assert!(lines[1].contains("RECONIFY_IDENTITY_HEADER is not read: RECONIFY_IDENTITY_HEADERS may"));
+    }
+
+    #[test]
+    fn every_documented_variable_is_read_and_so_never_a_warning() {
+        let documented = include_str!("mod.rs").split("/// | `RECONIFY_").skip(1);
+        let documented = documented.map(|row| format!("RECONIFY_{}", row.split('`').next().unwrap()));
+        let asked = RefCell::new(Vec::new());
+        let variable = |name: &'static str| {
+            asked.borrow_mut().push(name.to_owned());
+            None
+        };
+        drop(read(variable, std::iter::empty()));
+        let is_readable = |name: &String| cfg!(feature = "spool") || name != "RECONIFY_SPOOLING";
+        let mut documented: Vec<_> = documented.filter(is_readable).collect();
+        let mut asked = asked.into_inner();
+        documented.sort();
+        asked.sort();
+        assert_eq!(documented, asked);
     }
 
     #[test]

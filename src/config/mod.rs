@@ -5,6 +5,7 @@ mod build;
 mod builder;
 mod env;
 mod hooks;
+mod misspelled;
 mod setting;
 #[cfg(feature = "spool")]
 mod spool;
@@ -215,9 +216,10 @@ impl Config {
     /// | `RECONIFY_SPOOL` | the folder for reports that cannot be delivered now (feature `spool`) | none |
     /// | `RECONIFY_SPOOLING` | when they go there: `when-needed` or `always` (feature `spool`) | `when-needed` |
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
-    /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; nothing else is read then | `0` |
+    /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; of the others only `RECONIFY_IDENTITY_HEADERS` is read then, and an unknown word there means `take` | `0` |
     ///
-    /// A variable that is set to the empty string counts as unset, except for the keys.
+    /// A variable that is set to the empty string counts as unset, except for the keys. Another `RECONIFY_` variable whose name
+    /// differs from one of these by one or two letters is a warning in the log that names the right one.
     ///
     /// # Errors
     ///
@@ -242,7 +244,8 @@ impl Config {
         ConfigBuilder::new(app_key.into(), api_key.into())
     }
 
-    /// A layer that passes everything through and captures nothing: for tests, and to switch reporting off.
+    /// A layer that passes everything through and captures nothing: for tests, and to switch reporting off. Identity headers
+    /// pass too; with [`ConfigBuilder::disabled`] the setting for them still applies.
     pub fn disabled() -> Self {
         let limits = Limits { items: 0, bytes: 0, body_bytes: 0 };
         Self {

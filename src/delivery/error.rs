@@ -42,6 +42,11 @@ impl DeliveryError {
         Self::new(FailureClass::Unauthorized)
     }
 
+    /// The report cannot be sent at all, by a fault of this process. It is not tried again.
+    pub(crate) fn unsendable() -> Self {
+        Self::new(FailureClass::Unsendable)
+    }
+
     /// Sets how long the receiver asked to wait before the next attempt, of this and of all other reports. Up to 300 s
     /// are granted. Such a failure costs the report no attempt.
     #[must_use]
@@ -59,7 +64,7 @@ impl DeliveryError {
 
     /// Whether the report is tried again.
     pub fn is_retryable(&self) -> bool {
-        self.class != FailureClass::Rejected
+        !matches!(self.class, FailureClass::Rejected | FailureClass::Unsendable)
     }
 
     /// Whether the keys were not accepted.
@@ -92,6 +97,7 @@ impl fmt::Display for DeliveryError {
             FailureClass::Unavailable => "the collector could not take the report",
             FailureClass::Rejected => "the collector rejected the report",
             FailureClass::Unauthorized => "the collector did not accept the keys",
+            FailureClass::Unsendable => "the report cannot be sent",
         })?;
         match self.status {
             Some(status) => write!(f, " (status {status})"),

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::answer;
 use super::error::DeliveryError;
+use super::tls::Tls;
 use crate::config::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Destination, MAX_DELIVERIES, is_this_machine};
 use crate::report::Report;
 
@@ -29,10 +30,11 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Posts reports with reqwest, and adds the keys to them as it does.
 pub(crate) struct HttpTransport {
-    /// `None` if no client could be made (there is no TLS then, or no certificates to trust), or no request.
+    /// `None` if no client could be made (no certificates to trust, say), or no request.
     interactions: Option<Target>,
     uploads: Option<Target>,
     keys: SecretString,
+    tls: Arc<Tls>,
 }
 
 /// An address, and the client for it: whether there is a proxy on the way depends on the address.
@@ -80,7 +82,8 @@ impl HttpTransport {
         let Destination { app_key, api_key, endpoint, upload_endpoint } = destination;
         let text = |key: &SecretString| Value::from(key.expose_secret()).to_string();
         let keys = format!(r#","appKey":{},"apiKey":{}"#, text(&app_key), text(&api_key)).into();
-        Self { interactions: target(endpoint), uploads: target(upload_endpoint), keys }
+        let (interactions, uploads) = (target(endpoint), target(upload_endpoint));
+        Self { interactions, uploads, keys, tls: Tls::of_this_build().into() }
     }
 
     /// The report, with the keys. A body that reqwest could send twice would go wherever a redirect points that the
@@ -154,11 +157,19 @@ impl Service<Report> for HttpTransport {
         let target = if report.is_image_upload() { &self.uploads } else { &self.interactions };
         let request = target.as_ref().and_then(|target| {
             let request = target.request(report.id(), self.body(&report))?;
-            Some(answered(target.client.execute(request), Arc::clone(&target.asked)))
+            let answered = answered(target.client.execute(request), Arc::clone(&target.asked));
+            Some((answered, target.url.scheme() == "https" && !self.tls.is_certain()))
         });
         match request {
-            Some(answered) => Box::pin(answered),
-            None => Box::pin(std::future::ready(Err(DeliveryError::rejected()))),
+            Some((answered, false)) => Box::pin(answered),
+            Some((answered, true)) => {
+                let tls = Arc::clone(&self.tls);
+                Box::pin(async move {
+                    tls.check().await?;
+                    answered.await
+                })
+            }
+            None => Box::pin(std::future::ready(Err(DeliveryError::unsendable()))),
         }
     }
 }

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::config::Config;
-use crate::interaction::{Interaction, InteractionKind};
+use crate::interaction::{Image, Interaction, InteractionKind};
+use crate::stats::FailureClass;
 
 #[path = "../../tests/support/scripted.rs"]
 mod scripted;
@@ -169,4 +170,72 @@ async fn a_server_that_is_slow_to_accept_gets_the_report() {
     still.end().await;
     drop(transport);
     server.gone().await;
+}
+
+/// A proxy on the way would get keys and content in the clear.
+#[tokio::test]
+async fn without_tls_an_https_endpoint_is_one_error_that_names_the_feature_and_nothing_is_sent() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let log = Arc::new(tempfile::tempfile().unwrap());
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&log)).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let proxied = Client::builder().proxy(reqwest::Proxy::all(format!("http://{address}")).unwrap());
+    let proxied = proxied.build().unwrap();
+    let (tls, plain) = (format!("https://{address}/track"), "http://127.0.0.1:9/track".to_owned());
+    let mut errors = 0;
+    for (endpoint, upload_endpoint) in [(&tls, &tls), (&tls, &plain), (&plain, &tls)] {
+        let config = Config::builder("app", "SECRET").endpoint(endpoint).upload_endpoint(upload_endpoint);
+        let config = config.build().unwrap();
+        let destination = config.destination.clone().unwrap();
+        for mut transport in [
+            HttpTransport::new(destination.clone()),
+            HttpTransport::with_client(destination.clone(), proxied.clone()),
+        ] {
+            transport.tls = Tls::known(false).into();
+            let over_tls = [endpoint == &tls, upload_endpoint == &tls];
+            for _ in 0..3 {
+                let reports = report_and_upload(&config).into_iter().zip(over_tls);
+                for (report, _) in reports.filter(|(_, is_over_tls)| *is_over_tls) {
+                    let error = transport.call(report).await.unwrap_err();
+                    assert_eq!((error.class(), error.is_retryable()), (FailureClass::Unsendable, false));
+                }
+            }
+            errors += 1;
+            let told = told(&log);
+            assert_eq!(told.matches("ERROR").count(), errors, "one for each transport: {told}");
+            assert_eq!(told.matches("feature `rustls`").count(), errors, "{told}");
+            assert!(!told.contains("SECRET"));
+        }
+    }
+    let connected = listener.accept().map(drop).map_err(|error| error.kind());
+    assert_eq!(connected, Err(std::io::ErrorKind::WouldBlock), "nobody was connected to");
+}
+
+#[tokio::test]
+async fn without_tls_a_plain_endpoint_gets_its_reports() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec();
+    let _server = Scripted::on(listener, [vec![Step::Take, Step::Say(answer)]]);
+    let without_tls =
+        |destination| HttpTransport { tls: Tls::known(false).into(), ..HttpTransport::new(destination) };
+    assert_eq!(attempt_through(address, without_tls).await.0, Ok(()));
+}
+
+fn report_and_upload(config: &Config) -> [Report; 2] {
+    let mut interaction = Interaction::new(InteractionKind::Image, &1, &2).unwrap();
+    let element = serde_json::value::to_raw_value(&serde_json::json!({"b64_json": "aGVsbG8="})).unwrap();
+    interaction.images.push(Image { filename: "image.png".to_owned(), element });
+    let upload = Report::uploads(&interaction).unwrap().remove(0);
+    [Report::new(&interaction, &config.reporting).unwrap(), upload]
+}
+
+fn told(mut log: &std::fs::File) -> String {
+    use std::io::{Read, Seek};
+    let mut text = String::new();
+    log.rewind().unwrap();
+    log.read_to_string(&mut text).unwrap();
+    text
 }

@@ -7,6 +7,7 @@ mod http;
 mod retry;
 #[cfg(feature = "spool")]
 pub(crate) mod spool;
+mod tls;
 
 pub(crate) use self::breaker::{Breaker, Permit};
 pub use self::error::DeliveryError;

@@ -16,7 +16,8 @@ const MOST_BYTES: usize = 1_024;
 const MOST_TAGS: usize = 32;
 const MOST_NAME_BYTES: usize = 64;
 
-/// What the headers say. A value that is not UTF-8, or empty, says nothing.
+/// Reads an identity from the headers. Values that are empty, too long or not UTF-8 are ignored, and so is each header that
+/// occurs more than once: a proxy that appends its own leaves the client's in place, and nothing tells them apart.
 pub(crate) fn read(headers: &HeaderMap) -> Identity {
     let (user, email) = (text(headers, USER_ID), text(headers, USER_EMAIL));
     let user = match (user, email) {
@@ -46,8 +47,9 @@ pub(crate) fn remove(headers: &mut HeaderMap) {
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let value = headers.get(name)?.as_bytes();
-    str::from_utf8(value).ok().filter(|text| !text.is_empty() && text.len() <= MOST_BYTES)
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    str::from_utf8(value.as_bytes()).ok().filter(|text| !text.is_empty() && text.len() <= MOST_BYTES)
 }
 
 #[cfg(test)]
@@ -91,11 +93,41 @@ mod tests {
         assert_eq!(read(&by_address), Identity::from((User::with_email("a@b"), Session::new("").timeout(5))));
     }
 
+    const ONCE: [(&str, &str); 6] = [
+        (USER_ID, "u"),
+        (USER_EMAIL, "a@b"),
+        (SESSION, "s"),
+        (SESSION_TIMEOUT, "5"),
+        ("x-reconify-tag-plan", "free"),
+        ("x-reconify-tag-team", "red"),
+    ];
+
     #[test]
-    fn all_of_them_are_removed_and_nothing_else() {
-        let mut headers =
-            headers(&[(USER_ID, "a"), ("x-reconify-tag-a", "b"), ("x-reconify-new", "c"), ("x-other", "d")]);
+    fn an_identity_header_that_occurs_twice_is_ignored_and_the_others_are_read() {
+        for (name, value) in ONCE {
+            let without: Vec<_> = ONCE.into_iter().filter(|(other, _)| *other != name).collect();
+            for second in [value, "another", ""] {
+                let twice = [&ONCE[..], &[(name, second)]].concat();
+                assert_eq!(read(&headers(&twice)), read(&headers(&without)), "{name}: {second:?}");
+                // Whichever of the two comes first, and however many there are.
+                let more = [&[(name, second); 3], &ONCE[..]].concat();
+                assert_eq!(read(&headers(&more)), read(&headers(&without)), "{name}: {second:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_identity_headers_are_removed_however_often_they_occur_and_nothing_else() {
+        let mut headers = headers(&[
+            (USER_ID, "a"),
+            (USER_ID, "b"),
+            ("x-other", "d"),
+            ("x-reconify-tag-a", "b"),
+            ("x-reconify-new", "c"),
+            ("x-reconify-new", "c"),
+            (USER_ID, "c"),
+        ]);
         remove(&mut headers);
-        assert_eq!(headers.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["x-other"]);
+        assert_eq!(headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["x-other"]);
     }
 }

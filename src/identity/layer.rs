@@ -20,9 +20,12 @@ use super::{Identity, IdentitySlot};
 /// A layer that runs an extractor of the application, and attaches the identity that it yields to the request.
 ///
 /// `E` is any extractor that does not take the body and can become an [`Identity`]: a `From<E> for Identity` says how, or
-/// [`map`](IdentifyLayer::map). A rejection of the extractor answers the request. Where the login is optional,
-/// `Result<E, _>` ignores it, for every extractor; `Option<E>` does for those that implement axum's
-/// `OptionalFromRequestParts`.
+/// [`map`](IdentifyLayer::map).
+///
+/// If the extractor rejects the request, the rejection is the response, as in a handler. An optional login is either
+/// `identify::<Option<E>>()`, for extractors that implement axum's `OptionalFromRequestParts` and so tell a missing login from
+/// an invalid one, or [`anonymous_if`](IdentifyLayer::anonymous_if), which names the rejections that mean "not logged in".
+/// An expired token or a session store that fails is answered with its rejection either way, and never reported as anonymous.
 ///
 /// The identity is attached to the extensions of the request, and said to a [`ReconifyLayer`](crate::ReconifyLayer)
 /// through which the request has passed already: it does not matter which of the two layers stands outside. Calls to OpenAI
@@ -58,31 +61,34 @@ use super::{Identity, IdentitySlot};
 /// let app: Router = Router::new()
 ///     .route("/v1/chat/completions", post(async || "an answer"))
 ///     .layer(reconify)
-///     .layer(identify::<Claims>()); // identify::<Result<Claims, _>>() for an optional login
+///     .layer(identify::<Claims>()); // identify::<Option<Claims>>() for an optional login
 /// # Ok::<_, tower_reconify::Error>(())
 /// ```
 pub fn identify<E>() -> IdentifyLayer<E> {
-    IdentifyLayer { state: (), to_identity: |extracted| extracted, extractor: PhantomData }
+    IdentifyLayer { state: (), to_identity: |extracted| extracted, is_anonymous: (), extractor: PhantomData }
 }
 
 /// The layer made by [`identify`].
-pub struct IdentifyLayer<E, S = (), F = fn(E) -> E> {
+pub struct IdentifyLayer<E, S = (), F = fn(E) -> E, P = ()> {
     state: S,
     to_identity: F,
+    /// `()` until [`anonymous_if`](Self::anonymous_if) sets it.
+    is_anonymous: P,
     extractor: PhantomData<fn() -> E>,
 }
 
 /// The service made by an [`IdentifyLayer`].
-pub struct Identify<T, E, S = (), F = fn(E) -> E> {
+pub struct Identify<T, E, S, F, P> {
     inner: T,
-    layer: IdentifyLayer<E, S, F>,
+    layer: IdentifyLayer<E, S, F, P>,
 }
 
-impl<E, S, F> IdentifyLayer<E, S, F> {
+impl<E, S, F, P> IdentifyLayer<E, S, F, P> {
     /// Sets the state that the extractor takes, as `Router::with_state` does for handlers.
     #[must_use]
-    pub fn with_state<S2>(self, state: S2) -> IdentifyLayer<E, S2, F> {
-        IdentifyLayer { state, to_identity: self.to_identity, extractor: PhantomData }
+    pub fn with_state<S2>(self, state: S2) -> IdentifyLayer<E, S2, F, P> {
+        let Self { to_identity, is_anonymous, extractor, .. } = self;
+        IdentifyLayer { state, to_identity, is_anonymous, extractor }
     }
 
     /// Says how what is extracted becomes an identity, in place of a `From`.
@@ -94,24 +100,79 @@ impl<E, S, F> IdentifyLayer<E, S, F> {
     /// let layer = identify::<Path<String>>().map(|Path(tenant)| User::new(tenant));
     /// ```
     #[must_use]
-    pub fn map<F2, I>(self, to_identity: F2) -> IdentifyLayer<E, S, F2>
+    pub fn map<F2, I>(self, to_identity: F2) -> IdentifyLayer<E, S, F2, P>
     where
         F2: Fn(E) -> I,
         I: Into<Identity>,
     {
-        IdentifyLayer { state: self.state, to_identity, extractor: PhantomData }
+        let Self { state, is_anonymous, extractor, .. } = self;
+        IdentifyLayer { state, to_identity, is_anonymous, extractor }
+    }
+
+    /// Lets requests pass without an identity if the extractor rejects them with one of these rejections. All other
+    /// rejections are answered. Default: every rejection is answered.
+    ///
+    /// Accept only the rejection that means "no credentials were sent", not those of an invalid or expired login. If the
+    /// extractor needs a state, call [`with_state`](Self::with_state) first.
+    ///
+    /// ```
+    /// # use axum::{extract::FromRequestParts, http::{StatusCode, request::Parts}};
+    /// # use axum::response::{IntoResponse, Response};
+    /// # use tower_reconify::{Identity, User};
+    /// use tower_reconify::identify;
+    ///
+    /// struct Claims { subject: String }
+    ///
+    /// enum Rejected { NoToken, Expired }
+    /// # impl IntoResponse for Rejected {
+    /// #     fn into_response(self) -> Response { StatusCode::UNAUTHORIZED.into_response() }
+    /// # }
+    /// # impl<S: Sync> FromRequestParts<S> for Claims {
+    /// #     type Rejection = Rejected;
+    /// #     async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, Rejected> { Err(Rejected::Expired) }
+    /// # }
+    /// # impl From<Claims> for Identity {
+    /// #     fn from(claims: Claims) -> Self { User::new(claims.subject).into() }
+    /// # }
+    ///
+    /// let layer = identify::<Claims>().anonymous_if(|rejection| matches!(rejection, Rejected::NoToken));
+    /// # let _: axum::Router = axum::Router::new().layer(layer);
+    /// ```
+    #[must_use]
+    pub fn anonymous_if<P2>(self, is_anonymous: P2) -> IdentifyLayer<E, S, F, P2>
+    where
+        E: FromRequestParts<S>,
+        P2: Fn(&E::Rejection) -> bool,
+    {
+        let Self { state, to_identity, extractor, .. } = self;
+        IdentifyLayer { state, to_identity, is_anonymous, extractor }
     }
 }
 
-impl<T, E, S: Clone, F: Clone> Layer<T> for IdentifyLayer<E, S, F> {
-    type Service = Identify<T, E, S, F>;
+impl<T, E: FromRequestParts<S>, S: Clone, F: Clone> Layer<T> for IdentifyLayer<E, S, F> {
+    type Service = Identify<T, E, S, F, fn(&E::Rejection) -> bool>;
+
+    fn layer(&self, inner: T) -> Self::Service {
+        let Self { state, to_identity, extractor, .. } = self.clone();
+        Identify { inner, layer: IdentifyLayer { state, to_identity, is_anonymous: |_| false, extractor } }
+    }
+}
+
+impl<T, E, S, F, P> Layer<T> for IdentifyLayer<E, S, F, P>
+where
+    E: FromRequestParts<S>,
+    S: Clone,
+    F: Clone,
+    P: Fn(&E::Rejection) -> bool + Clone,
+{
+    type Service = Identify<T, E, S, F, P>;
 
     fn layer(&self, inner: T) -> Self::Service {
         Identify { inner, layer: self.clone() }
     }
 }
 
-impl<T, B, E, S, F, I> Service<Request<B>> for Identify<T, E, S, F>
+impl<T, B, E, S, F, I, P> Service<Request<B>> for Identify<T, E, S, F, P>
 where
     T: Service<Request<B>, Error = Infallible> + Clone + Send + 'static,
     T::Response: IntoResponse,
@@ -121,6 +182,7 @@ where
     S: Clone + Send + Sync + 'static,
     F: Fn(E) -> I + Clone + Send + 'static,
     I: Into<Identity>,
+    P: Fn(&E::Rejection) -> bool + Clone + Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
@@ -134,11 +196,12 @@ where
         // The one that is ready is called, and not the clone.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
-        let IdentifyLayer { state, to_identity, .. } = self.layer.clone();
+        let IdentifyLayer { state, to_identity, is_anonymous, .. } = self.layer.clone();
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
             let identity: Identity = match E::from_request_parts(&mut parts, &state).await {
                 Ok(extracted) => to_identity(extracted).into(),
+                Err(rejection) if is_anonymous(&rejection) => Identity::new(),
                 Err(rejection) => return Ok(rejection.into_response()),
             };
             identity.clone().attach(&mut parts.extensions);
@@ -157,25 +220,30 @@ where
     }
 }
 
-impl<E, S: Clone, F: Clone> Clone for IdentifyLayer<E, S, F> {
+impl<E, S: Clone, F: Clone, P: Clone> Clone for IdentifyLayer<E, S, F, P> {
     fn clone(&self) -> Self {
-        Self { state: self.state.clone(), to_identity: self.to_identity.clone(), extractor: PhantomData }
+        Self {
+            state: self.state.clone(),
+            to_identity: self.to_identity.clone(),
+            is_anonymous: self.is_anonymous.clone(),
+            extractor: PhantomData,
+        }
     }
 }
 
-impl<T: Clone, E, S: Clone, F: Clone> Clone for Identify<T, E, S, F> {
+impl<T: Clone, E, S: Clone, F: Clone, P: Clone> Clone for Identify<T, E, S, F, P> {
     fn clone(&self) -> Self {
         Self { inner: self.inner.clone(), layer: self.layer.clone() }
     }
 }
 
-impl<E, S, F> fmt::Debug for IdentifyLayer<E, S, F> {
+impl<E, S, F, P> fmt::Debug for IdentifyLayer<E, S, F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "IdentifyLayer<{}>", std::any::type_name::<E>())
     }
 }
 
-impl<T: fmt::Debug, E, S, F> fmt::Debug for Identify<T, E, S, F> {
+impl<T: fmt::Debug, E, S, F, P> fmt::Debug for Identify<T, E, S, F, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identify").field("inner", &self.inner).field("layer", &self.layer).finish()
     }

@@ -30,8 +30,15 @@ pub use self::user::User;
 
 /// User, session and tags of a request, as far as they are known.
 ///
-/// Made of a [`User`], a [`Session`], [`Tags`], a pair of user and session, or step by step; of an `Option` or a
-/// `Result` of any of these it is empty where they are.
+/// Made of a [`User`], a [`Session`], [`Tags`], a pair of user and session, or step by step. An `Option` of any of these makes
+/// one too, which is empty for `None`. A `Result` does not: whether an error means that nobody is logged in is for the
+/// application to decide.
+///
+/// ```compile_fail,E0277
+/// # use tower_reconify::{Identity, User};
+/// let login: Result<User, &str> = Err("the token has expired");
+/// let identity = Identity::from(login);
+/// ```
 ///
 /// ```
 /// use tower_reconify::{Identity, Session, User};
@@ -218,12 +225,5 @@ impl From<(User, Session)> for Identity {
 impl<T: Into<Self>> From<Option<T>> for Identity {
     fn from(option: Option<T>) -> Self {
         option.map(Into::into).unwrap_or_default()
-    }
-}
-
-/// Of an error nothing is known: a login that is optional.
-impl<T: Into<Self>, E> From<Result<T, E>> for Identity {
-    fn from(result: Result<T, E>) -> Self {
-        result.map(Into::into).unwrap_or_default()
     }
 }

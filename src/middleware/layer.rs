@@ -53,6 +53,7 @@ impl ReconifyLayer {
     /// | 10 s for an attempt, from its beginning to the end of the answer | the layer's, whatever the client's timeout is |
     /// | 64 KiB of an answer are read | the layer's |
     /// | proxies, for addresses on this machine too | the client's |
+    /// | nothing for an `https` endpoint without TLS in reqwest | the layer's |
     /// | time to connect, TLS, DNS, pooled connections, further default headers | the client's |
     /// | redirects | the client's |
     ///

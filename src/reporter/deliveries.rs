@@ -204,10 +204,16 @@ where
         let waiting = self.lineup.len();
         let Some(job) = self.lineup.get(id) else { return };
         let costs = self.breaker.failed(now, job.report.id(), error, (self.random)());
-        self.warnings.failed(error, self.breaker.doubts_keys(), waiting);
+        if class != FailureClass::Unsendable {
+            self.warnings.failed(error, self.breaker.doubts_keys(), waiting);
+        }
         job.admission.budget().counters().fail(class);
-        if class == FailureClass::Rejected {
-            return self.give_up(id, Settlement::Rejected);
+        match class {
+            FailureClass::Rejected => return self.give_up(id, Settlement::Rejected),
+            FailureClass::Unsendable => {
+                return self.give_up(id, Settlement::Dropped(DropReason::Unsendable));
+            }
+            FailureClass::Unavailable | FailureClass::Unauthorized => {}
         }
         match job.retry.fail(now, class, costs, (self.random)(), self.patience) {
             Ok(pause) => self.lineup.again_at(now + pause.max(SHORTEST_PAUSE), id),

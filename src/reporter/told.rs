@@ -10,6 +10,7 @@ use tracing::subscriber::DefaultGuard;
 
 use super::simulated::{answering, builder};
 use crate::delivery::DeliveryError;
+use crate::stats::{DropReason, FailureClass};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -84,6 +85,22 @@ async fn keys_that_are_not_accepted_are_told_once() {
     let lines = log.lines();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert!(lines[0].contains("until the keys are accepted") && lines[0].contains("401"), "{lines:#?}");
+}
+
+/// The transport has logged the reason. Nothing waits, so no line says so.
+#[tokio::test(start_paused = true)]
+async fn reports_that_cannot_be_sent_are_tried_once_dropped_for_that_reason_and_not_said_to_wait() {
+    let (log, _guard) = Log::here();
+    let (simulated, seen) = answering(builder(), || 0.5, |_| Err(DeliveryError::unsendable()));
+    for _ in 0..100 {
+        simulated.report();
+    }
+    sleep(HOUR).await;
+    let stats = simulated.stats();
+    assert_eq!((stats.dropped(DropReason::Unsendable), stats.pending, stats.retried), (100, 0, 0));
+    assert_eq!((seen.all().len(), stats.last_failure), (100, Some(FailureClass::Unsendable)));
+    let lines = log.lines();
+    assert!(!lines.is_empty() && lines.iter().all(|line| line.contains("reports were lost")), "{lines:#?}");
 }
 
 #[tokio::test(start_paused = true)]

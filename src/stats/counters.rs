@@ -137,9 +137,11 @@ impl Counters {
     }
 }
 
+const CLASSES: [FailureClass; 4] =
+    [FailureClass::Unavailable, FailureClass::Rejected, FailureClass::Unauthorized, FailureClass::Unsendable];
+
 fn class_of(stored: u8) -> Option<FailureClass> {
-    let classes = [FailureClass::Unavailable, FailureClass::Rejected, FailureClass::Unauthorized];
-    classes.into_iter().find(|class| *class as u8 + 1 == stored)
+    CLASSES.into_iter().find(|class| *class as u8 + 1 == stored)
 }
 
 #[cfg(test)]
@@ -158,14 +160,14 @@ mod tests {
         let stats = counters.snapshot(|| (0, 0));
         assert!(DropReason::ALL.iter().all(|reason| stats.dropped(*reason) == 1));
         assert!(WithholdReason::ALL.iter().all(|reason| stats.withheld(*reason) == 1));
-        assert_eq!(stats.settled(), 12);
+        assert_eq!(stats.settled(), 13);
     }
 
     #[test]
     fn the_last_failure_is_kept() {
         let counters = Counters::default();
         assert_eq!(counters.snapshot(|| (0, 0)).last_failure, None);
-        for class in [FailureClass::Unavailable, FailureClass::Rejected, FailureClass::Unauthorized] {
+        for class in CLASSES {
             counters.fail(class);
             assert_eq!(counters.snapshot(|| (0, 0)).last_failure, Some(class));
         }

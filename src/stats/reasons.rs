@@ -10,6 +10,9 @@ pub enum DropReason {
     Undelivered,
     /// It was tried for longer than [`max_age`](crate::ConfigBuilder::max_age).
     Expired,
+    /// This process cannot send it: the endpoint is `https` in a build without TLS, or no HTTP client can be made. An error in
+    /// the log says which.
+    Unsendable,
     /// It was on disk, and could not be read again.
     Unreadable,
     /// The reporter was shut down, or everything that held it was gone, before it was delivered.
@@ -44,6 +47,8 @@ pub enum FailureClass {
     Rejected,
     /// The collector did not accept the keys.
     Unauthorized,
+    /// This process cannot send reports ([`DropReason::Unsendable`]).
+    Unsendable,
 }
 
 /// How one interaction ended.
@@ -88,11 +93,12 @@ impl Losses {
 
 impl DropReason {
     /// Every reason, in the order of their declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TooManyItems,
         Self::TooManyBytes,
         Self::Undelivered,
         Self::Expired,
+        Self::Unsendable,
         Self::Unreadable,
         Self::Shutdown,
         Self::Panicked,

@@ -141,7 +141,7 @@ impl Breaker {
                 note(&mut self.refused, report);
                 (!self.are_keys_proven || self.refused.len() >= DISTRUSTS_AFTER).then_some(class)
             }
-            FailureClass::Rejected => None,
+            FailureClass::Rejected | FailureClass::Unsendable => None,
         };
         if let (None, Some(cause)) = (&self.open, cause) {
             self.are_keys_proven &= cause != FailureClass::Unauthorized;
@@ -173,7 +173,7 @@ impl Breaker {
     fn probe_failed(&mut self, now: Instant, class: FailureClass, random: f64) {
         let Some(open) = &mut self.open else { return };
         let cause = match class {
-            FailureClass::Rejected => open.cause,
+            FailureClass::Rejected | FailureClass::Unsendable => open.cause,
             class => class,
         };
         open.failures = if cause == open.cause { open.failures.saturating_add(1) } else { 1 };
