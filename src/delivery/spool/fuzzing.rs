@@ -9,6 +9,8 @@ use super::record::Item;
 use super::segment::{self, Decoded};
 use crate::report::Report;
 
+const BEGINNING: &str = r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0"}"#;
+
 /// Reads anything as a segment, and finds the records that are put between parts of it. The parts are separated by lines.
 pub fn segment(input: &[u8]) {
     check(input);
@@ -58,8 +60,9 @@ fn checksummed(input: &[u8]) -> Vec<u8> {
 }
 
 fn item(number: u64, length: usize) -> Item {
-    let json = format!(r#"{{"reconify":{{}},"filler":"{}"}}"#, "x".repeat(length % 32));
-    let report = |id| Report::restore(Uuid::from_u128(id), Bytes::from(json.clone()), 13, id > 0);
+    let json = format!(r#"{BEGINNING},"filler":"{}"}}"#, "x".repeat(length % 32));
+    let keys_at = BEGINNING.len() - 1;
+    let report = |id| Report::restore(Uuid::from_u128(id), Bytes::from(json.clone()), keys_at, id > 0);
     let reports = (0..=number.into()).take(3).map(|id| report(id).expect("it is one")).collect();
     Item { created_ms: number, flags: 1, reports }
 }

@@ -15,6 +15,9 @@ pub(super) const HEAD: usize = 16;
 /// The longest record, head included.
 pub(super) const LARGEST: usize = 256 * 1024 * 1024;
 
+/// How many reports an item has at most: a report and its images, of which the translation detaches 128.
+const MOST_REPORTS: usize = 256;
+
 /// What is kept together: a report, and the images that belong to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
@@ -49,7 +52,7 @@ impl Item {
     fn write(&self, record: &mut Vec<u8>) -> Result<(), Unfit> {
         let start = record.len();
         let payload: usize = self.reports.iter().map(|report| 25 + report.len()).sum::<usize>() + 13;
-        if self.reports.is_empty() || payload > LARGEST - HEAD {
+        if !(1..=MOST_REPORTS).contains(&self.reports.len()) || payload > LARGEST - HEAD {
             return Err(Unfit);
         }
         record.reserve(HEAD + payload);
@@ -79,7 +82,7 @@ impl Item {
         let mut rest = payload;
         let created_ms = u64::from_le_bytes(take(&mut rest)?);
         let [flags] = take(&mut rest)?;
-        let count = u32::from_le_bytes(take(&mut rest)?);
+        let count = take_length(&mut rest).filter(|count| (1..=MOST_REPORTS).contains(count))?;
         let mut reports = Vec::new();
         for _ in 0..count {
             let id = Uuid::from_bytes(take(&mut rest)?);
@@ -95,8 +98,7 @@ impl Item {
             // A copy: a part of the segment would keep all of it in memory.
             reports.push(Report::restore(id, Bytes::copy_from_slice(json), keys_at, is_upload)?);
         }
-        let is_whole = rest.is_empty() && !reports.is_empty();
-        is_whole.then_some(Self { created_ms, flags, reports })
+        rest.is_empty().then_some(Self { created_ms, flags, reports })
     }
 }
 
