@@ -5,6 +5,7 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::SEGMENT_ITEMS;
 use super::record::Item;
 use super::segment::{self, Decoded};
 use crate::report::Report;
@@ -27,21 +28,24 @@ pub fn segment(input: &[u8]) {
         item.encode(&mut mixed).expect("it fits");
         expected.push(written(&item));
     }
-    let found: Vec<_> = segment::decode(&mixed).items.iter().map(written).collect();
+    let found: Vec<_> = segment::decode(&mixed, usize::MAX).items.iter().map(written).collect();
     let mut found = found.iter();
     assert!(expected.iter().all(|item| found.any(|other| other == item)), "every record is found, in order");
 }
 
 /// What is read is not more than there was, and can be written and read again.
 fn check(bytes: &[u8]) {
-    let Decoded { items, corrupt } = segment::decode(bytes);
+    let single = segment::decode(bytes, 1);
+    assert!(single.items.len() <= 1, "one where there may be no more");
+    let Decoded { items, corrupt } = segment::decode(bytes, SEGMENT_ITEMS);
+    assert!(items.len() <= SEGMENT_ITEMS, "no more than a writer puts into a segment");
     assert!(items.len() + usize::try_from(corrupt).expect("small") <= bytes.len() / 8 + 2, "all take space");
     let mut again = segment::header();
     for item in &items {
         item.encode(&mut again).expect("what was read can be written");
     }
     assert!(again.len() <= bytes.len() + segment::HEADER);
-    let decoded = segment::decode(&again);
+    let decoded = segment::decode(&again, SEGMENT_ITEMS);
     assert_eq!(decoded.corrupt, 0, "what was written can be read");
     assert!(decoded.items.iter().map(written).eq(items.iter().map(written)), "and is the same");
 }

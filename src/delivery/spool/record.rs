@@ -105,15 +105,21 @@ impl Item {
 /// Reads what begins with a marker.
 pub(super) fn read(region: &[u8]) -> Region<'_> {
     let Some((head, rest)) = region.split_first_chunk::<HEAD>() else { return Region::Short };
-    let (Some(length), Some(sum)) = (head.get(8..).and_then(first), head.get(12..).and_then(first)) else {
+    let (Some(length), Some(sum)) = (head.get(8..).and_then(first::<4>), head.get(12..).and_then(first))
+    else {
         return Region::Corrupt;
     };
-    let split = usize::try_from(u32::from_le_bytes(length)).ok().and_then(|at| rest.split_at_checked(at));
+    let split = payload_length(head).and_then(|at| rest.split_at_checked(at));
     let Some((payload, rest)) = split else { return Region::Short };
     if checksum(length, payload) != u32::from_le_bytes(sum) {
         return Region::Corrupt;
     }
     Item::decode(payload).map_or(Region::Corrupt, |item| Region::Record(item, rest))
+}
+
+/// What the head of a record says.
+pub(super) fn payload_length(head: &[u8; HEAD]) -> Option<usize> {
+    take_length(&mut head.get(8..)?)
 }
 
 pub(super) fn checksum(head: impl AsRef<[u8]>, rest: &[u8]) -> u32 {

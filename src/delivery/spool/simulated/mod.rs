@@ -78,6 +78,11 @@ impl SimulatedDisk {
         inode.synced = inode.data.clone();
     }
 
+    /// How many bytes were read at once.
+    pub(super) fn largest_read(&self) -> usize {
+        self.state().largest_read
+    }
+
     /// Every path there is.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         self.state().now.keys().cloned().collect()
@@ -184,12 +189,14 @@ impl Disk for SimulatedDisk {
     }
 
     fn read(&self, path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
-        let state = self.begin(false)?;
+        let mut state = self.begin(false)?;
         if state.faults.unreadable.contains(path) {
             return Err(io::Error::other("EIO"));
         }
         let data = &state.inode(path)?.data;
-        Ok(data[..data.len().min(usize::try_from(at_most).unwrap_or(usize::MAX))].to_vec())
+        let data = data[..data.len().min(usize::try_from(at_most).unwrap_or(usize::MAX))].to_vec();
+        state.largest_read = state.largest_read.max(data.len());
+        Ok(data)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -18,6 +18,7 @@ pub(super) struct State {
     pub(super) living: BTreeSet<u64>,
     pub(super) faults: Faults,
     pub(super) interruption: Option<Interruption>,
+    pub(super) largest_read: usize,
 }
 
 /// What happens in the midst of what a process does.
@@ -77,6 +78,7 @@ impl State {
             living: BTreeSet::from([0]),
             faults: Faults::default(),
             interruption: None,
+            largest_read: 0,
         }
     }
 

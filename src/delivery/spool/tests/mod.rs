@@ -1,5 +1,6 @@
 mod adoption;
 mod appending;
+mod bounds;
 mod damage;
 mod model;
 mod names;
