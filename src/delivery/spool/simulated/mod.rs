@@ -6,11 +6,10 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, UNIX_EPOCH};
 
 pub(super) use self::state::Faults;
 use self::state::{Change, Interruption, State, is_empty};
-use super::disk::{Disk, Entry, Kind};
+use super::disk::{Disk, Entry};
 
 /// The file system as one process sees it.
 #[derive(Clone)]
@@ -121,16 +120,13 @@ impl Disk for SimulatedDisk {
         let state = self.begin(false)?;
         state.inode(folder)?;
         let inside = state.now.iter().filter(|(path, _)| path.parent() == Some(folder));
-        let entry = |(path, number): (&PathBuf, &u64)| {
-            let inode = &state.inodes[number];
-            Entry {
-                name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-                kind: if inode.is_folder { Kind::Folder } else { Kind::File },
-                bytes: inode.data.len() as u64,
-                modified: UNIX_EPOCH + Duration::from_secs(*number),
-            }
-        };
-        Ok(inside.map(entry).collect())
+        Ok(inside.map(|(path, number)| state.entry(path, *number)).collect())
+    }
+
+    fn look(&self, path: &Path, _: bool) -> io::Result<Entry> {
+        let state = self.begin(false)?;
+        let number = *state.now.get(path).ok_or(ErrorKind::NotFound)?;
+        Ok(state.entry(path, number))
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {
