@@ -1,11 +1,9 @@
 //! How long segments become, and which longer ones are read.
 
 use super::*;
-use crate::config::Config;
 use crate::delivery::spool::record::{HEAD, LARGEST, MARKER};
 use crate::delivery::spool::segment::{HEADER, header};
 use crate::delivery::spool::{SEGMENT_BYTES, SEGMENT_ITEMS};
-use crate::interaction::{Interaction, InteractionKind};
 
 const MIB: usize = SEGMENT_BYTES as usize;
 
@@ -120,28 +118,5 @@ fn of_a_long_file_that_is_no_segment_only_the_beginning_is_read() {
     ];
     for (which, segment) in planted.into_iter().enumerate() {
         assert_eq!(adopted(segment), (vec![], 1, MIB + 1), "{which}");
-    }
-}
-
-#[test]
-fn every_report_that_is_made_can_be_read_again() {
-    let config = Config::builder("app", "key").build().unwrap();
-    let kinds = [
-        InteractionKind::Chat,
-        InteractionKind::Completion,
-        InteractionKind::Assistant,
-        InteractionKind::Image,
-        InteractionKind::Embedding,
-        InteractionKind::Moderation,
-        InteractionKind::Speech,
-        InteractionKind::Transcription,
-        InteractionKind::Translation,
-        InteractionKind::Response,
-    ];
-    for kind in kinds {
-        let interaction = Interaction::new(kind, &"}", &serde_json::json!({"reconify": {}})).unwrap();
-        let made = Report::new(&interaction, &config.reporting).unwrap();
-        let again = Report::restore(made.id(), made.bytes(), made.keys_at(), false).unwrap();
-        assert_eq!((again.json(), again.around_keys()), (made.json(), made.around_keys()));
     }
 }
