@@ -161,12 +161,11 @@ impl Report {
         self.keys_at
     }
 
-    /// Puts a stored report together again, if it is one: keys must never go elsewhere than where they belong.
+    /// Restores a stored report. `None` unless it begins exactly as [`open`] begins one: anybody may have written what is on
+    /// disk, and the keys must not end up in the content.
     #[cfg(feature = "spool")]
     pub(crate) fn restore(id: Uuid, json: Bytes, keys_at: usize, is_upload: bool) -> Option<Self> {
-        let is_report = str::from_utf8(&json).is_ok()
-            && json.starts_with(br#"{"reconify":{"#)
-            && json.get(keys_at) == Some(&b'}');
+        let is_report = str::from_utf8(&json).is_ok() && opened_at(&json) == Some(keys_at);
         is_report.then_some(Self { id, json, keys_at, is_upload })
     }
 }
@@ -181,15 +180,33 @@ impl fmt::Debug for Report {
     }
 }
 
+const BEFORE_TYPE: &str = r#"{"reconify":{"format":"openai","type":""#;
+const BEFORE_VERSION: &str = r#"","version":""#;
+
 /// Begins a payload. What is always the same takes no serialising. Returns where the keys go.
 fn open(json: &mut Vec<u8>, r#type: &'static str) -> usize {
-    for part in [r#"{"reconify":{"format":"openai","type":""#, r#type, r#"","version":""#, API_VERSION, "\""]
-    {
+    for part in [BEFORE_TYPE, r#type, BEFORE_VERSION, API_VERSION, "\""] {
         json.extend_from_slice(part.as_bytes());
     }
     let keys_at = json.len();
     json.push(b'}');
     keys_at
+}
+
+/// Where the keys go in a payload that [`open`] began, in this version of the crate or another. It is the first closing brace:
+/// neither a type nor a version has one, or a quote.
+#[cfg(feature = "spool")]
+fn opened_at(json: &[u8]) -> Option<usize> {
+    let rest = after_word(json.strip_prefix(BEFORE_TYPE.as_bytes())?)?;
+    let rest = after_word(rest.strip_prefix(BEFORE_VERSION.as_bytes())?)?;
+    rest.starts_with(b"\"}").then(|| json.len() - rest.len() + 1)
+}
+
+#[cfg(feature = "spool")]
+fn after_word(text: &[u8]) -> Option<&[u8]> {
+    let is_in_word = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
+    let length = text.iter().position(|byte| !is_in_word(byte))?;
+    text.get(length..).filter(|_| length > 0)
 }
 
 /// Appends a field to an object that has others.

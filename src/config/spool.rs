@@ -43,7 +43,9 @@ impl ConfigBuilder {
     ///
     /// The folder is made if it is not there, for this user only (0700, files 0600); any number of processes can share it. It
     /// has to be on a disk of this machine. There are no keys in it, but conversations: it is as confidential as they are.
-    /// Reports of another app key are left alone. A folder that cannot be used is a warning in the log, and
+    /// Reports of another app key are left alone. The folder can be a symbolic link, or belong to another user, but it is not
+    /// used if everybody can change what is in it: `/tmp` with its sticky bit is fine, a folder with the mode 0777 is not. What is in
+    /// it is not used if it is a link or another user's. A folder that cannot be used is a warning in the log, and
     /// [`Stats::spool_failures`](crate::Stats::spool_failures): the reports stay in memory, and it is tried again.
     ///
     /// Every report is delivered at least once, with the same id on every attempt. The format is in

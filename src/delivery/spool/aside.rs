@@ -1,7 +1,7 @@
 //! Segments that could not be read whole, kept for a human to look at.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::disk::{Disk, Entry, Kind};
 use super::folder::{Folder, is_number, is_process};
@@ -28,8 +28,7 @@ impl Aside {
     }
 
     pub(super) fn put<D: Disk>(&mut self, disk: &D, folder: &Folder<D>, number: u64) -> io::Result<()> {
-        let name = format!("{}-{number:020}{SUFFIX}", folder.name);
-        disk.rename(&folder.segment(number), &folder.app.join(name))?;
+        disk.rename(&folder.segment(number), &path(folder, number))?;
         let _ = self.trim(disk, &folder.app);
         disk.sync_folder(&folder.app)
     }
@@ -53,6 +52,11 @@ impl Aside {
         self.bytes = left;
         Ok(())
     }
+}
+
+/// Where a segment is set aside.
+pub(super) fn path<D: Disk>(folder: &Folder<D>, number: u64) -> PathBuf {
+    folder.app.join(format!("{}-{number:020}{SUFFIX}", folder.name))
 }
 
 /// Whether it is the name of a process and a number.

@@ -17,6 +17,8 @@ pub(crate) trait Disk: Debug {
     fn create_folder(&self, path: &Path) -> io::Result<()>;
     /// Everything in a folder; symbolic links are not followed.
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
+    /// What a folder would say of this, or of what it links to.
+    fn look(&self, path: &Path, follows_links: bool) -> io::Result<Entry>;
     /// Makes a file, which must not exist, for nobody else to read.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
     fn append(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
@@ -41,6 +43,10 @@ pub(crate) struct Entry {
     pub(crate) kind: Kind,
     pub(crate) bytes: u64,
     pub(crate) modified: SystemTime,
+    /// Whose it is, where the system says so.
+    pub(crate) owner: Option<u32>,
+    /// Everybody can add to it, and also rename and remove what others have put there: there is no sticky bit.
+    pub(crate) is_open_to_all: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,6 +85,11 @@ impl Disk for RealDisk {
             }
         }
         Ok(entries)
+    }
+
+    fn look(&self, path: &Path, follows_links: bool) -> io::Result<Entry> {
+        let metadata = if follows_links { fs::metadata(path) } else { fs::symlink_metadata(path) };
+        metadata.map(|metadata| entry(String::new(), &metadata))
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {
@@ -140,14 +151,24 @@ impl Disk for RealDisk {
 /// `None` for names that cannot be ours.
 fn read_entry(entry: &fs::DirEntry) -> io::Result<Option<Entry>> {
     let Ok(name) = entry.file_name().into_string() else { return Ok(None) };
-    let metadata = entry.metadata()?;
+    Ok(Some(self::entry(name, &entry.metadata()?)))
+}
+
+fn entry(name: String, metadata: &fs::Metadata) -> Entry {
     let kind = match metadata.file_type() {
         kind if kind.is_file() => Kind::File,
         kind if kind.is_dir() => Kind::Folder,
         _ => Kind::Other,
     };
     let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
-    Ok(Some(Entry { name, kind, bytes: metadata.len(), modified }))
+    #[cfg(unix)]
+    let (owner, is_open_to_all) = {
+        use std::os::unix::fs::MetadataExt;
+        (Some(metadata.uid()), metadata.mode() & 0o1002 == 0o002)
+    };
+    #[cfg(not(unix))]
+    let (owner, is_open_to_all) = (None, false);
+    Entry { name, kind, bytes: metadata.len(), modified, owner, is_open_to_all }
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {

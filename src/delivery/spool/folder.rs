@@ -12,6 +12,9 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x6f0d_2a6e_53c1_4b0e_9d55_1d3c_8a77_40b
 
 const LOCK: &str = "lock";
 
+/// So many of the folders that are not used are named in the log.
+const MOST_NAMED: usize = 4;
+
 /// How often somebody else may remove a folder while it is being made: when they adopt it, or close the last one beside it.
 const ATTEMPTS: usize = 16;
 
@@ -27,10 +30,25 @@ pub(super) struct Folder<D: Disk> {
     pub(super) path: PathBuf,
     pub(super) name: String,
     lock: Option<D::Lock>,
+    /// Whom our files belong to.
+    owner: Option<u32>,
+}
+
+/// The folders of other processes.
+#[derive(Debug, Default)]
+pub(super) struct Others {
+    /// Their names, in an order that stays.
+    pub(super) names: Vec<String>,
+    /// What is named like one and is not used, and why not: the first few.
+    pub(super) refused: Vec<String>,
+    pub(super) refusals: usize,
 }
 
 impl<D: Disk> Folder<D> {
     pub(super) fn open(disk: &D, spool: &Path, app: Uuid) -> io::Result<Self> {
+        make(disk, spool)?;
+        // It is the application's choice, be it a link or somebody else's.
+        check(spool, &disk.look(spool, true)?, None)?;
         let app = spool.join(app.to_string());
         let mut failure = None;
         for _ in 0..ATTEMPTS {
@@ -49,12 +67,17 @@ impl<D: Disk> Folder<D> {
         let name = Uuid::new_v4().to_string();
         let path = app.join(&name);
         make(disk, app)?;
+        let above = disk.look(app, false)?;
+        check(app, &above, None)?;
         disk.create_folder(&path)?;
-        let locked = Self::lock(disk, app, &path).inspect_err(|_| {
+        // What was just made tells who we are, on this file system.
+        let owner = disk.look(&path, false).and_then(|own| check(app, &above, own.owner).map(|()| own.owner));
+        let locked = owner.and_then(|owner| Ok((owner, Self::lock(disk, app, &path)?)));
+        let (owner, lock) = locked.inspect_err(|_| {
             release(disk, &path, None);
             let _ = disk.remove_folder(app);
         })?;
-        Ok(locked.map(|lock| Self { app: app.to_owned(), path, name, lock: Some(lock) }))
+        Ok(lock.map(|lock| Self { app: app.to_owned(), path, name, lock: Some(lock), owner }))
     }
 
     fn lock(disk: &D, app: &Path, path: &Path) -> io::Result<Option<D::Lock>> {
@@ -82,15 +105,23 @@ impl<D: Disk> Folder<D> {
         let _ = disk.remove_folder(&self.app);
     }
 
-    /// The folders of other processes, in an order that stays.
-    pub(super) fn others(&self, disk: &D) -> io::Result<Vec<String>> {
-        let mut others: Vec<_> = disk
-            .list(&self.app)?
-            .into_iter()
-            .filter(|entry| entry.kind == Kind::Folder && is_process(&entry.name) && entry.name != self.name)
-            .map(|entry| entry.name)
-            .collect();
-        others.sort_unstable();
+    /// The folders of other processes.
+    pub(super) fn others(&self, disk: &D) -> io::Result<Others> {
+        let mut others = Others::default();
+        for entry in disk.list(&self.app)? {
+            if !is_process(&entry.name) || entry.name == self.name {
+                continue;
+            }
+            match check(&self.app.join(&entry.name), &entry, self.owner) {
+                Ok(()) => others.names.push(entry.name),
+                Err(_) if others.refused.len() >= MOST_NAMED => others.refusals += 1,
+                Err(error) => {
+                    others.refused.push(error.to_string());
+                    others.refusals += 1;
+                }
+            }
+        }
+        others.names.sort_unstable();
         Ok(others)
     }
 
@@ -124,13 +155,39 @@ impl<D: Disk> Folder<D> {
     }
 }
 
+impl Others {
+    /// What the log should hear.
+    pub(super) fn refusal(&self) -> Option<io::Error> {
+        let more = match self.refusals - self.refused.len() {
+            0 => String::new(),
+            more => format!("; and so on, {more} more"),
+        };
+        let text = || format!("{}{more}", self.refused.join("; "));
+        (self.refusals > 0).then(|| io::Error::new(ErrorKind::PermissionDenied, text()))
+    }
+}
+
+/// Refuses a folder that somebody else could have put there, or could replace. The error names it.
+fn check(path: &Path, entry: &Entry, owner: Option<u32>) -> io::Result<()> {
+    let problem = if entry.kind != Kind::Folder {
+        "is not used: it is a symbolic link, or no folder"
+    } else if owner.is_some() && entry.owner != owner {
+        "is not used: it belongs to another user"
+    } else if entry.is_open_to_all {
+        "is not used: everybody can change what is in it (`chmod o-w` ends that)"
+    } else {
+        return Ok(());
+    };
+    Err(io::Error::new(ErrorKind::PermissionDenied, format!("{path:?} {problem}")))
+}
+
 /// The lock of a dead process. A folder that has none is removed, if it has no segments either.
 fn take_lock<D: Disk>(disk: &D, dead: &Path) -> io::Result<Option<D::Lock>> {
     let entries = disk.list(dead)?;
     let path = dead.join(LOCK);
     match entries.iter().find(|entry| entry.name == LOCK) {
         Some(entry) if entry.kind == Kind::File => disk.lock(&path, false),
-        Some(_) => Ok(None),
+        Some(_) => Err(io::Error::new(ErrorKind::PermissionDenied, format!("{path:?} is no file"))),
         None if entries.iter().any(|entry| number_of(entry).is_some()) => disk.lock(&path, true),
         None => {
             let _ = disk.remove_folder(dead);

@@ -5,9 +5,12 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::SEGMENT_ITEMS;
 use super::record::Item;
 use super::segment::{self, Decoded};
 use crate::report::Report;
+
+const BEGINNING: &str = r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0"}"#;
 
 /// Reads anything as a segment, and finds the records that are put between parts of it. The parts are separated by lines.
 pub fn segment(input: &[u8]) {
@@ -25,21 +28,24 @@ pub fn segment(input: &[u8]) {
         item.encode(&mut mixed).expect("it fits");
         expected.push(written(&item));
     }
-    let found: Vec<_> = segment::decode(&mixed).items.iter().map(written).collect();
+    let found: Vec<_> = segment::decode(&mixed, usize::MAX).items.iter().map(written).collect();
     let mut found = found.iter();
     assert!(expected.iter().all(|item| found.any(|other| other == item)), "every record is found, in order");
 }
 
 /// What is read is not more than there was, and can be written and read again.
 fn check(bytes: &[u8]) {
-    let Decoded { items, corrupt } = segment::decode(bytes);
+    let single = segment::decode(bytes, 1);
+    assert!(single.items.len() <= 1, "one where there may be no more");
+    let Decoded { items, corrupt } = segment::decode(bytes, SEGMENT_ITEMS);
+    assert!(items.len() <= SEGMENT_ITEMS, "no more than a writer puts into a segment");
     assert!(items.len() + usize::try_from(corrupt).expect("small") <= bytes.len() / 8 + 2, "all take space");
     let mut again = segment::header();
     for item in &items {
         item.encode(&mut again).expect("what was read can be written");
     }
     assert!(again.len() <= bytes.len() + segment::HEADER);
-    let decoded = segment::decode(&again);
+    let decoded = segment::decode(&again, SEGMENT_ITEMS);
     assert_eq!(decoded.corrupt, 0, "what was written can be read");
     assert!(decoded.items.iter().map(written).eq(items.iter().map(written)), "and is the same");
 }
@@ -58,8 +64,9 @@ fn checksummed(input: &[u8]) -> Vec<u8> {
 }
 
 fn item(number: u64, length: usize) -> Item {
-    let json = format!(r#"{{"reconify":{{}},"filler":"{}"}}"#, "x".repeat(length % 32));
-    let report = |id| Report::restore(Uuid::from_u128(id), Bytes::from(json.clone()), 13, id > 0);
+    let json = format!(r#"{BEGINNING},"filler":"{}"}}"#, "x".repeat(length % 32));
+    let keys_at = BEGINNING.len() - 1;
+    let report = |id| Report::restore(Uuid::from_u128(id), Bytes::from(json.clone()), keys_at, id > 0);
     let reports = (0..=number.into()).take(3).map(|id| report(id).expect("it is one")).collect();
     Item { created_ms: number, flags: 1, reports }
 }

@@ -1,11 +1,12 @@
 //! Loading segments, the oldest first.
 
 use std::io::{self, ErrorKind};
+use std::path::Path;
 
 use super::disk::Disk;
-use super::record::{self, Item};
+use super::record::Item;
 use super::segment::{self, Decoded};
-use super::{SegmentId, Spool, State};
+use super::{SEGMENT_ITEMS, SegmentId, Spool, State};
 
 /// How many segments that cannot be read are passed over in one call.
 const MOST_UNREADABLE: usize = 8;
@@ -51,18 +52,24 @@ impl<D: Disk> Spool<D> {
 
     fn load(&mut self, number: u64) -> io::Result<Decoded> {
         self.seal(number);
-        // A file that is longer than any can be is no segment.
-        let most = self.settings.segment_bytes.max((segment::HEADER + record::LARGEST) as u64);
-        let unreadable = Decoded { items: Vec::new(), corrupt: 1 };
-        if self.segments.get(&number).is_some_and(|segment| segment.bytes > most) {
-            return Ok(unreadable);
+        self.read(&self.folder.segment(number)).or_else(|error| match error.kind() {
+            ErrorKind::NotFound => Ok(Decoded::unread()),
+            _ => Err(error),
+        })
+    }
+
+    /// Reads no more than the writer would have put into a segment: up to `segment_bytes`, or a single record.
+    fn read(&self, path: &Path) -> io::Result<Decoded> {
+        let most = self.settings.segment_bytes;
+        let start = self.disk.read(path, most.saturating_add(1))?;
+        if start.len() as u64 <= most {
+            return Ok(segment::decode(&start, SEGMENT_ITEMS));
         }
-        match self.disk.read(&self.folder.segment(number), most.saturating_add(1)) {
-            Ok(bytes) if bytes.len() as u64 > most => Ok(unreadable),
-            Ok(bytes) => Ok(segment::decode(&bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(unreadable),
-            Err(error) => Err(error),
-        }
+        let Some(length) = segment::length_of_single(&start) else { return Ok(Decoded::unread()) };
+        drop(start);
+        let bytes = self.disk.read(path, length.saturating_add(1))?;
+        let is_longer = bytes.len() as u64 > length;
+        Ok(if is_longer { Decoded::unread() } else { segment::decode(&bytes, 1) })
     }
 
     fn is_foreign(&self, number: u64) -> bool {

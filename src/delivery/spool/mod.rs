@@ -72,8 +72,8 @@ pub(crate) struct Spool<D: Disk> {
     writer: Option<Writer<D::File>>,
     last: u64,
     aside: Aside,
-    /// The folder up to which this round of adoption has come.
-    adopted: Option<String>,
+    /// The folders that this round of adoption has still to look at, the last one first. Empty between two rounds.
+    round: Vec<String>,
     /// Segments were removed, and the folder not synced.
     is_dirty: bool,
 }
@@ -111,7 +111,7 @@ impl<D: Disk> Spool<D> {
             writer: None,
             last: 0,
             aside,
-            adopted: None,
+            round: Vec::new(),
             is_dirty: false,
         })
     }
@@ -136,6 +136,11 @@ impl<D: Disk> Spool<D> {
         self.sync_removals()
     }
 
+    /// Where a damaged segment is set aside.
+    pub(crate) fn aside(&self, SegmentId(number): SegmentId) -> PathBuf {
+        aside::path(&self.folder, number)
+    }
+
     /// Removes what could not be removed before.
     pub(crate) fn tidy(&mut self) -> io::Result<()> {
         let is_settled = |(_, segment): &(&u64, &Segment)| segment.state == State::Settled;
@@ -147,16 +152,19 @@ impl<D: Disk> Spool<D> {
     /// Looks at so many folders of other processes, and takes over the segments of those that are dead.
     pub(crate) fn adopt(&mut self, at_most: usize) -> io::Result<Adopted> {
         let mut adopted = Adopted::default();
-        let mut others = self.folder.others(&self.disk)?;
-        others.retain(|name| self.adopted.as_ref().is_none_or(|last| name > last));
-        adopted.has_more = others.len() > at_most;
-        for name in others.iter().take(at_most) {
-            self.adopted = Some(name.clone());
+        if self.round.is_empty() {
+            let others = self.folder.others(&self.disk)?;
+            adopted.error = others.refusal();
+            self.round = others.names;
+            self.round.reverse();
+        }
+        for _ in 0..at_most {
+            let Some(name) = self.round.pop() else { break };
             let before = self.segments.len();
             let (last, segments) = (&mut self.last, &mut self.segments);
             let result = self.folder.adopt(
                 &self.disk,
-                name,
+                &name,
                 || next(last),
                 |number, entry| {
                     segments.insert(number, Segment::new(entry.bytes, true));
@@ -167,12 +175,13 @@ impl<D: Disk> Spool<D> {
                 Ok(is_dead) => adopted.folders += usize::from(is_dead),
                 // Somebody else was faster.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => adopted.error = Some(error),
+                Err(error) => {
+                    let named = io::Error::new(error.kind(), format!("{name}: {error}"));
+                    adopted.error.get_or_insert(named);
+                }
             }
         }
-        if !adopted.has_more {
-            self.adopted = None;
-        }
+        adopted.has_more = !self.round.is_empty();
         Ok(adopted)
     }
 

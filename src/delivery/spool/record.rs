@@ -15,6 +15,9 @@ pub(super) const HEAD: usize = 16;
 /// The longest record, head included.
 pub(super) const LARGEST: usize = 256 * 1024 * 1024;
 
+/// How many reports an item has at most: a report and its images, of which the translation detaches 128.
+const MOST_REPORTS: usize = 256;
+
 /// What is kept together: a report, and the images that belong to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
@@ -49,7 +52,7 @@ impl Item {
     fn write(&self, record: &mut Vec<u8>) -> Result<(), Unfit> {
         let start = record.len();
         let payload: usize = self.reports.iter().map(|report| 25 + report.len()).sum::<usize>() + 13;
-        if self.reports.is_empty() || payload > LARGEST - HEAD {
+        if !(1..=MOST_REPORTS).contains(&self.reports.len()) || payload > LARGEST - HEAD {
             return Err(Unfit);
         }
         record.reserve(HEAD + payload);
@@ -79,7 +82,7 @@ impl Item {
         let mut rest = payload;
         let created_ms = u64::from_le_bytes(take(&mut rest)?);
         let [flags] = take(&mut rest)?;
-        let count = u32::from_le_bytes(take(&mut rest)?);
+        let count = take_length(&mut rest).filter(|count| (1..=MOST_REPORTS).contains(count))?;
         let mut reports = Vec::new();
         for _ in 0..count {
             let id = Uuid::from_bytes(take(&mut rest)?);
@@ -95,23 +98,28 @@ impl Item {
             // A copy: a part of the segment would keep all of it in memory.
             reports.push(Report::restore(id, Bytes::copy_from_slice(json), keys_at, is_upload)?);
         }
-        let is_whole = rest.is_empty() && !reports.is_empty();
-        is_whole.then_some(Self { created_ms, flags, reports })
+        rest.is_empty().then_some(Self { created_ms, flags, reports })
     }
 }
 
 /// Reads what begins with a marker.
 pub(super) fn read(region: &[u8]) -> Region<'_> {
     let Some((head, rest)) = region.split_first_chunk::<HEAD>() else { return Region::Short };
-    let (Some(length), Some(sum)) = (head.get(8..).and_then(first), head.get(12..).and_then(first)) else {
+    let (Some(length), Some(sum)) = (head.get(8..).and_then(first::<4>), head.get(12..).and_then(first))
+    else {
         return Region::Corrupt;
     };
-    let split = usize::try_from(u32::from_le_bytes(length)).ok().and_then(|at| rest.split_at_checked(at));
+    let split = payload_length(head).and_then(|at| rest.split_at_checked(at));
     let Some((payload, rest)) = split else { return Region::Short };
     if checksum(length, payload) != u32::from_le_bytes(sum) {
         return Region::Corrupt;
     }
     Item::decode(payload).map_or(Region::Corrupt, |item| Region::Record(item, rest))
+}
+
+/// What the head of a record says.
+pub(super) fn payload_length(head: &[u8; HEAD]) -> Option<usize> {
+    take_length(&mut head.get(8..)?)
 }
 
 pub(super) fn checksum(head: impl AsRef<[u8]>, rest: &[u8]) -> u32 {

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::record::{self, Item, MARKER, Region};
+use super::record::{self, HEAD, Item, LARGEST, MARKER, Region};
 
 const MAGIC: &[u8; 8] = b"\x89RCSPOOL";
 const VERSION: u32 = 1;
@@ -34,13 +34,24 @@ pub(super) fn header() -> Vec<u8> {
     header
 }
 
-/// Reads all that can be read. Records end where the next marker begins, so every byte belongs to one of them at most.
-pub(super) fn decode(segment: &[u8]) -> Decoded {
+impl Decoded {
+    /// Of a segment that is not read.
+    pub(super) fn unread() -> Self {
+        Self { items: Vec::new(), corrupt: 1 }
+    }
+}
+
+/// Reads all that can be read. Records end where the next marker begins, so every byte belongs to one of them at most. A segment
+/// with more records than that is not read.
+pub(super) fn decode(segment: &[u8], most_records: usize) -> Decoded {
+    if memmem::find_iter(segment, MARKER).nth(most_records).is_some() {
+        return Decoded::unread();
+    }
     let mut decoded = Decoded::default();
     let body = match read_header(segment) {
         Header::Known(body) => body,
         Header::Torn => return decoded,
-        Header::OtherVersion => return Decoded { corrupt: 1, ..decoded },
+        Header::OtherVersion => return Decoded::unread(),
         Header::Corrupt => segment,
     };
     let mut starts = memmem::find_iter(body, MARKER).peekable();
@@ -59,6 +70,14 @@ pub(super) fn decode(segment: &[u8]) -> Decoded {
         };
     }
     decoded
+}
+
+/// How long a segment is whose only record is the one that begins here. `None` if no record does, or a longer one than any can be.
+pub(super) fn length_of_single(start: &[u8]) -> Option<u64> {
+    let (head, _) = start.get(HEADER..)?.split_first_chunk::<HEAD>()?;
+    let length = record::payload_length(head)
+        .filter(|length| head.starts_with(MARKER) && *length <= LARGEST - HEAD)?;
+    Some((HEADER + HEAD + length) as u64)
 }
 
 fn read_header(segment: &[u8]) -> Header<'_> {

@@ -138,4 +138,27 @@ mod tests {
             assert_eq!((again.failed, again.report.id()), (job.failed, job.report.id()));
         }
     }
+
+    #[test]
+    fn every_report_that_is_made_can_be_read_again() {
+        let config = Config::builder("app", "key").build().unwrap();
+        let kinds = [
+            InteractionKind::Chat,
+            InteractionKind::Completion,
+            InteractionKind::Assistant,
+            InteractionKind::Image,
+            InteractionKind::Embedding,
+            InteractionKind::Moderation,
+            InteractionKind::Speech,
+            InteractionKind::Transcription,
+            InteractionKind::Translation,
+            InteractionKind::Response,
+        ];
+        for kind in kinds {
+            let interaction = Interaction::new(kind, &"}", &serde_json::json!({"reconify": {}})).unwrap();
+            let made = Report::new(&interaction, &config.reporting).unwrap();
+            let again = Report::restore(made.id(), made.bytes(), made.keys_at(), false).unwrap();
+            assert_eq!((again.json(), again.around_keys()), (made.json(), made.around_keys()));
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! Reports are on disk only, or also in memory, and then in one segment only, the head: the one whose reports are being
 //! sent. So a crash repeats one segment at the most.
 
+mod damage;
 mod item;
 mod outcome;
 mod task;
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
+use self::damage::Damage;
 pub(super) use self::item::Spooled;
 use self::task::{Done, Running, Task};
 use super::job::Job;
@@ -34,7 +36,7 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// So many reports of the head in memory are enough: what follows goes to another segment, and rests.
 const HEAD: usize = 256;
 
-/// Between two looks for dead processes, while there is anything to do.
+/// Between two looks for dead processes.
 const ADOPTION: Duration = Duration::from_secs(60);
 
 /// More stragglers than these are no stragglers: the head waits for them.
@@ -66,6 +68,7 @@ pub(super) struct Spooler {
     next_adoption: Instant,
     failures: u32,
     told: Option<Instant>,
+    damage: Damage,
     /// The disk failed, and is left alone until then.
     pause: Option<Instant>,
     situation: Situation,
@@ -118,6 +121,7 @@ impl Spooler {
             next_adoption: now,
             failures: 0,
             told: None,
+            damage: Damage::default(),
             pause: None,
             situation: Situation::default(),
             is_tight: false,
@@ -165,11 +169,11 @@ impl Spooler {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Ended(ended) => self.finish(ended, lineup, budget, next_id),
             State::Closed if self.pause.is_none() && !situation.is_over => {
-                let settings = settings.clone();
-                self.begin(task::open(settings), lineup, budget);
+                self.begin(task::open(settings.clone()), lineup, budget);
             }
             state => self.state = state,
         }
+        self.damage.look();
         self.release_stragglers();
         if self.pause.is_none()
             && let State::Idle(_) = self.state
@@ -191,9 +195,12 @@ impl Spooler {
     /// Nothing is lost: what has ended is kept for `step`.
     pub(super) async fn progress(&mut self) {
         let stuck = (!self.is_stuck).then_some(self.busy_since + STUCK);
-        let load = (self.has_backlog && self.head.is_none()).then_some(self.next_load);
-        let load = load.filter(|load| *load > Instant::now());
-        let later = self.stragglers.values().min().copied().into_iter().chain(load).min();
+        let waits = self.has_backlog && self.head.is_none() && self.next_load > Instant::now();
+        let load = waits.then_some(self.next_load);
+        let adopts = self.settings.is_some() && !self.situation.is_ending && !self.situation.is_over;
+        let adoption = adopts.then_some(self.next_adoption);
+        let later = [self.stragglers.values().min().copied(), load, adoption, self.damage.end()];
+        let later = later.into_iter().flatten().min();
         let moment = match (&self.state, self.pause) {
             (State::Busy(_), _) => stuck,
             (State::Ended(_), _) => return,
@@ -207,11 +214,10 @@ impl Spooler {
             }
         };
         let State::Busy(running) = &mut self.state else { return sleep.await };
-        let ended = tokio::select! {
-            ended = running => ended.ok(),
-            () = sleep => return,
-        };
-        self.state = State::Ended(ended);
+        tokio::select! {
+            ended = running => self.state = State::Ended(ended.ok()),
+            () = sleep => {}
+        }
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -221,6 +227,7 @@ impl Spooler {
     /// Releases the folder, and removes it if nothing is left in it.
     pub(super) fn close(&mut self) -> Option<JoinHandle<()>> {
         let state = std::mem::replace(&mut self.state, State::Closed);
+        self.damage.ended();
         self.settings.take()?;
         task::spawn(|| drop(state))
     }

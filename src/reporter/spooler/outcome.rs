@@ -204,10 +204,9 @@ impl Spooler {
         budget.lose_resting(resting);
         if corrupt > 0 {
             budget.counters().fail_to_spool();
-            tracing::warn!(
-                records = corrupt,
-                "reports on disk were damaged, and are lost; the segment is set aside"
-            );
+            if let State::Idle(spool) = &self.state {
+                self.damage.found(corrupt, &spool.aside(segment));
+            }
         }
     }
 

@@ -6,11 +6,10 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, UNIX_EPOCH};
 
 pub(super) use self::state::Faults;
 use self::state::{Change, Interruption, State, is_empty};
-use super::disk::{Disk, Entry, Kind};
+use super::disk::{Disk, Entry};
 
 /// The file system as one process sees it.
 #[derive(Clone)]
@@ -78,6 +77,11 @@ impl SimulatedDisk {
         inode.synced = inode.data.clone();
     }
 
+    /// How many bytes were read at once.
+    pub(super) fn largest_read(&self) -> usize {
+        self.state().largest_read
+    }
+
     /// Every path there is.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         self.state().now.keys().cloned().collect()
@@ -116,16 +120,13 @@ impl Disk for SimulatedDisk {
         let state = self.begin(false)?;
         state.inode(folder)?;
         let inside = state.now.iter().filter(|(path, _)| path.parent() == Some(folder));
-        let entry = |(path, number): (&PathBuf, &u64)| {
-            let inode = &state.inodes[number];
-            Entry {
-                name: path.file_name().unwrap().to_str().unwrap().to_owned(),
-                kind: if inode.is_folder { Kind::Folder } else { Kind::File },
-                bytes: inode.data.len() as u64,
-                modified: UNIX_EPOCH + Duration::from_secs(*number),
-            }
-        };
-        Ok(inside.map(entry).collect())
+        Ok(inside.map(|(path, number)| state.entry(path, *number)).collect())
+    }
+
+    fn look(&self, path: &Path, _: bool) -> io::Result<Entry> {
+        let state = self.begin(false)?;
+        let number = *state.now.get(path).ok_or(ErrorKind::NotFound)?;
+        Ok(state.entry(path, number))
     }
 
     fn create(&self, path: &Path) -> io::Result<File> {
@@ -184,12 +185,14 @@ impl Disk for SimulatedDisk {
     }
 
     fn read(&self, path: &Path, at_most: u64) -> io::Result<Vec<u8>> {
-        let state = self.begin(false)?;
+        let mut state = self.begin(false)?;
         if state.faults.unreadable.contains(path) {
             return Err(io::Error::other("EIO"));
         }
         let data = &state.inode(path)?.data;
-        Ok(data[..data.len().min(usize::try_from(at_most).unwrap_or(usize::MAX))].to_vec())
+        let data = data[..data.len().min(usize::try_from(at_most).unwrap_or(usize::MAX))].to_vec();
+        state.largest_read = state.largest_read.max(data.len());
+        Ok(data)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use fastrand::Rng;
+
+use super::super::disk::{Entry, Kind};
 
 pub(super) struct State {
     pub(super) random: Rng,
@@ -18,6 +21,7 @@ pub(super) struct State {
     pub(super) living: BTreeSet<u64>,
     pub(super) faults: Faults,
     pub(super) interruption: Option<Interruption>,
+    pub(super) largest_read: usize,
 }
 
 /// What happens in the midst of what a process does.
@@ -60,6 +64,8 @@ pub(in super::super) struct Faults {
     pub(in super::super) space: Option<u64>,
     /// Files that cannot be read.
     pub(in super::super) unreadable: BTreeSet<PathBuf>,
+    /// Files and folders of another user.
+    pub(in super::super) strangers: BTreeSet<PathBuf>,
     pub(in super::super) operations: u64,
 }
 
@@ -77,6 +83,7 @@ impl State {
             living: BTreeSet::from([0]),
             faults: Faults::default(),
             interruption: None,
+            largest_read: 0,
         }
     }
 
@@ -146,6 +153,19 @@ impl State {
         here.iter().rev().for_each(|change| apply(&mut self.durable, change));
         self.pending = others.into_iter().rev().collect();
         Ok(())
+    }
+
+    pub(super) fn entry(&self, path: &Path, number: u64) -> Entry {
+        let inode = &self.inodes[&number];
+        let name = path.file_name().map(|name| name.to_str().unwrap().to_owned());
+        Entry {
+            name: name.unwrap_or_default(),
+            kind: if inode.is_folder { Kind::Folder } else { Kind::File },
+            bytes: inode.data.len() as u64,
+            modified: UNIX_EPOCH + Duration::from_secs(number),
+            owner: Some(u32::from(self.faults.strangers.contains(path))),
+            is_open_to_all: false,
+        }
     }
 
     pub(super) fn inode(&self, path: &Path) -> io::Result<&Inode> {

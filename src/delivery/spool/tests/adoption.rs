@@ -194,3 +194,30 @@ fn a_folder_without_a_lock_is_adopted_or_removed() {
     spool.close();
     assert_eq!(disk.paths().len(), 2, "nothing is left");
 }
+
+#[test]
+fn folders_of_another_user_are_refused_and_named() {
+    let disk = SimulatedDisk::new(1);
+    orphan(&disk, 0..3);
+    orphan(&disk, 3..6);
+    let app = Path::new("/spool").join(settings("/spool").app.to_string());
+    let is_process = |path: &std::path::PathBuf| path.parent() == Some(&app);
+    let foreign = disk.paths().into_iter().find(is_process).unwrap();
+    disk.faults(|faults| _ = faults.strangers.insert(foreign.clone()));
+    let mut spool = open(&disk);
+    let adopted = spool.adopt(10).unwrap();
+    assert_eq!((adopted.folders, adopted.has_more), (1, false));
+    let error = adopted.error.unwrap().to_string();
+    assert!(error.contains(&format!("{foreign:?}")) && error.contains("another user"), "{error}");
+    assert_eq!(drain(&mut spool).len(), 3);
+    spool.close();
+
+    disk.faults(|faults| _ = faults.strangers.insert(app.clone()));
+    let before = disk.paths();
+    let error = Spool::open(disk.process(), settings("/spool")).unwrap_err().to_string();
+    assert!(error.contains(&format!("{app:?}")) && error.contains("another user"), "{error}");
+    assert_eq!(disk.paths(), before, "nothing is left in it");
+    // The configured folder may be anybody's.
+    disk.faults(|faults| faults.strangers = [std::path::PathBuf::from("/spool")].into());
+    adopt_all(&mut open(&disk), 10);
+}

@@ -117,7 +117,7 @@ fn after_a_write_that_cannot_be_undone_the_segment_is_left_alone() {
 
 #[test]
 fn a_disk_that_fills_up_anywhere_keeps_what_fitted() {
-    for space in 0..3_000 {
+    for space in 0..3_600 {
         let disk = SimulatedDisk::new(space);
         let mut spool = open(&disk);
         disk.faults(|faults| faults.space = Some(space));

@@ -2,10 +2,15 @@
 
 use super::*;
 use crate::delivery::spool::record::{HEAD, MARKER};
-use crate::delivery::spool::segment::{HEADER, decode, header};
+use crate::delivery::spool::segment::{Decoded, HEADER, header};
+use crate::delivery::spool::{SEGMENT_ITEMS, segment};
+
+fn decode(bytes: &[u8]) -> Decoded {
+    segment::decode(bytes, SEGMENT_ITEMS)
+}
 
 /// A segment of five items, and where their records end.
-fn segment() -> (Vec<u8>, Vec<usize>) {
+fn five() -> (Vec<u8>, Vec<usize>) {
     let mut segment = header();
     let mut ends = Vec::new();
     for item in items(0..5) {
@@ -22,7 +27,7 @@ fn numbers(segment: &[u8]) -> (Vec<u64>, u64) {
 
 #[test]
 fn a_damaged_byte_costs_the_record_it_is_in_and_no_other() {
-    let (segment, ends) = segment();
+    let (segment, ends) = five();
     for at in 0..segment.len() {
         for flip in [1, 2, 4, 8, 16, 32, 64, 128, 255] {
             let mut damaged = segment.clone();
@@ -39,7 +44,7 @@ fn a_damaged_byte_costs_the_record_it_is_in_and_no_other() {
 
 #[test]
 fn a_segment_cut_off_anywhere_has_all_records_before_and_counts_as_torn() {
-    let (segment, ends) = segment();
+    let (segment, ends) = five();
     for length in 0..segment.len() {
         let whole = ends.iter().filter(|end| **end <= length).count() as u64;
         assert_eq!(numbers(&segment[..length]), (Vec::from_iter(0..whole), 0), "{length} bytes");
@@ -50,7 +55,7 @@ fn a_segment_cut_off_anywhere_has_all_records_before_and_counts_as_torn() {
 
 #[test]
 fn a_segment_that_lacks_its_beginning_has_all_records_after() {
-    let (segment, ends) = segment();
+    let (segment, ends) = five();
     for start in 1..segment.len() {
         let starts = std::iter::once(HEADER).chain(ends.iter().copied());
         let missing = starts.take(5).filter(|record| *record < start).count() as u64;
@@ -78,7 +83,7 @@ fn records_are_found_between_garbage() {
 fn a_length_of_four_gigabytes_is_neither_believed_nor_allocated() {
     let huge = [&header()[..], MARKER, &[0xFF; 8]].concat();
     assert_eq!(numbers(&huge), (vec![], 0));
-    let (record, _) = segment();
+    let (record, _) = five();
     assert_eq!(numbers(&[&huge, &record[HEADER..]].concat()), (Vec::from_iter(0..5), 1));
 }
 
@@ -91,7 +96,8 @@ fn nothing_takes_longer_than_its_length() {
         hostile.extend_from_slice(&(left * 16).to_le_bytes());
         hostile.extend_from_slice(&[1; 4]);
     }
-    assert_eq!(numbers(&hostile), (vec![], 1_000_000));
+    let decoded = segment::decode(&hostile, usize::MAX);
+    assert_eq!((decoded.items.len(), decoded.corrupt), (0, 1_000_000));
 }
 
 #[test]
@@ -99,15 +105,15 @@ fn content_cannot_look_like_a_record() {
     let text = String::from_utf8_lossy(MARKER).into_owned();
     assert_ne!(text.as_bytes(), MARKER);
     assert!(!MARKER[1..].contains(&MARKER[0]), "no two of them overlap");
-    let json = Bytes::from([br#"{"reconify":{},"a":""#, &MARKER[..], b"\"}"].concat());
-    assert!(Report::restore(Uuid::nil(), json, 13, false).is_none(), "it is no UTF-8");
+    let json = Bytes::from([BEGINNING.as_bytes(), br#","a":""#, &MARKER[..], b"\"}"].concat());
+    assert!(Report::restore(Uuid::nil(), json, KEYS_AT, false).is_none(), "it is no UTF-8");
 }
 
 #[test]
 fn an_id_that_looks_like_a_marker_is_not_written() {
     let mut id = [0; 16];
     id[3..11].copy_from_slice(MARKER);
-    let report = Report::restore(Uuid::from_bytes(id), Bytes::from(r#"{"reconify":{}}"#), 13, false).unwrap();
+    let report = report(u128::from_be_bytes(id), "", false);
     let mut record = b"before".to_vec();
     Item { created_ms: 0, flags: 0, reports: vec![report] }.encode(&mut record).unwrap_err();
     assert_eq!(record, b"before");
@@ -127,34 +133,80 @@ fn a_record_is_corrupt_unless_keys_go_where_they_belong() {
         let length = u32::try_from(json.len()).unwrap().to_le_bytes();
         [&head[..], &keys_at.to_le_bytes(), &length, json].concat()
     };
-    let json = r#"{"reconify":{},"ü":1}"#.as_bytes();
-    let sound = payload(json, 13, 0, 1);
+    let text = format!(r#"{BEGINNING},"user":{{}},"ü":{{"a":1}}}}"#);
+    let (json, keys_at) = (text.as_bytes(), u32::try_from(KEYS_AT).unwrap());
+    let sound = payload(json, keys_at, 0, 1);
     assert_eq!(decode(&record(&sound)).items.len(), 1);
     let unsound = [
-        payload(json, 12, 0, 1),
-        payload(json, 17, 0, 1),
-        payload(json, 1_000, 0, 1),
-        payload(json, u32::MAX, 0, 1),
-        payload(json, 13, 2, 1),
-        payload(json, 13, 0, 0),
-        payload(json, 13, 0, 2),
-        payload(json, 13, 0, u32::MAX),
-        payload(br#"{"reconify":[}}"#, 13, 0, 1),
-        payload(b"{\"reconify\":{}\xFF}", 13, 0, 1),
+        payload(json, keys_at, 2, 1),
+        payload(json, keys_at, 0, 0),
+        payload(json, keys_at, 0, 2),
+        payload(json, keys_at, 0, u32::MAX),
+        payload(&[json, b"\xFF"].concat(), keys_at, 0, 1),
         payload(b"", 0, 0, 1),
         sound[..sound.len() - 1].to_vec(),
         [&sound[..], b" "].concat(),
         Vec::new(),
     ];
-    for payload in unsound {
+    let places = (0..=json.len()).chain([1_000, 1 << 31, u32::MAX as usize]).filter(|at| *at != KEYS_AT);
+    let misplaced = places.map(|at| payload(json, u32::try_from(at).unwrap(), 0, 1));
+    for payload in misplaced.chain(unsound) {
         let decoded = decode(&record(&payload));
         assert_eq!((decoded.items.len(), decoded.corrupt), (0, 1), "{payload:?}");
     }
 }
 
 #[test]
+fn keys_go_into_nothing_but_an_object_that_begins_as_ours_do() {
+    let restore = |json: &str, keys_at| {
+        let json = Bytes::copy_from_slice(json.as_bytes());
+        Report::restore(Uuid::nil(), json, keys_at, false)
+    };
+    let ours = [
+        BEGINNING.to_owned(),
+        BEGINNING.replace("chat", "image-upload"),
+        BEGINNING.replace("1.0.0", "2.1.0-beta_3"),
+    ];
+    for beginning in ours {
+        let (head, tail) = restore(&format!("{beginning}}}"), beginning.len() - 1).unwrap().around_keys();
+        assert_eq!((&head[..], &tail[..]), (&beginning.as_bytes()[..beginning.len() - 1], &b"}}"[..]));
+    }
+    let planted = [
+        r#"{"reconify":{}}"#,
+        r#"{"reconify":{"a":1},"request":{}}"#,
+        r#"{"reconify":{"a":"}"},"request":{}}"#,
+        r#"{"reconify":{"a":{}},"request":{}}"#,
+        r#"{"reconify":{"format":"openai","type":"chat"},"version":{}}"#,
+        r#"{"reconify":{"format":"openai","type":"","version":"1.0.0"},"request":{}}"#,
+        r#"{"reconify":{"format":"openai","type":"chat","version":"1\"},"b":"}"},"request":{}}"#,
+        r#"{"reconify":{"format":"openai","type":"chat","version":"1}"},"request":{}}"#,
+        r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0","endpoint":"x"},"request":{}}"#,
+        r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0" },"request":{}}"#,
+        r#" {"reconify":{"format":"openai","type":"chat","version":"1.0.0"},"request":{}}"#,
+        r#"{"request":{"reconify":{"format":"openai","type":"chat","version":"1.0.0"}}}"#,
+    ];
+    for json in planted {
+        assert!((0..=json.len()).all(|keys_at| restore(json, keys_at).is_none()), "{json}");
+    }
+}
+
+#[test]
+fn an_item_has_a_limited_number_of_reports() {
+    let item = |reports| Item { reports: vec![report(1, "", true); reports], ..item(1, 0) };
+    let mut most = header();
+    item(256).encode(&mut most).unwrap();
+    assert_eq!(decode(&most).items[0].reports.len(), 256);
+    item(257).encode(&mut Vec::new()).unwrap_err();
+    let mut payload = [&[0; 9][..], &257_u32.to_le_bytes()].concat();
+    payload.extend_from_slice(&most[HEADER + HEAD + 13..]);
+    let length = (most.len() - HEADER - HEAD - 13) / 256;
+    payload.extend_from_within(payload.len() - length..);
+    assert_eq!(decode(&record(&payload)).corrupt, 1);
+}
+
+#[test]
 fn a_segment_of_another_version_is_not_read() {
-    let (segment, _) = segment();
+    let (segment, _) = five();
     let mut newer = header();
     newer[8] = 2;
     let sum = crate::delivery::spool::record::checksum(&newer[..12], &[]).to_le_bytes();
@@ -165,14 +217,14 @@ fn a_segment_of_another_version_is_not_read() {
 
 #[test]
 fn the_format_is_as_it_was_written_down() {
-    let json = r#"{"reconify":{}}"#;
-    let report = Report::restore(Uuid::from_u128(0xA5), Bytes::from(json), 13, true).unwrap();
+    let report = report(0xA5, "", true);
+    let json = report.bytes();
     let mut written = header();
     Item { created_ms: 0x0102, flags: 3, reports: vec![report] }.encode(&mut written).unwrap();
     let mut expected = b"\x89RCSPOOL\x01\0\0\0".to_vec();
     expected.extend_from_slice(&crc32fast::hash(&expected.clone()).to_le_bytes());
     let mut payload = b"\x02\x01\0\0\0\0\0\0\x03\x01\0\0\0".to_vec();
-    payload.extend_from_slice(&[&[0; 15][..], b"\xA5\x01\x0D\0\0\0\x0F\0\0\0", json.as_bytes()].concat());
+    payload.extend_from_slice(&[&[0; 15][..], b"\xA5\x01\x3E\0\0\0\x40\0\0\0", &json].concat());
     let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
     let sum = crc32fast::hash(&[&length[..], &payload].concat()).to_le_bytes();
     expected.extend_from_slice(&[b"\xFFREC\r\n\0\x01", &length[..], &sum, &payload].concat());

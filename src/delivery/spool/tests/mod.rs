@@ -1,5 +1,6 @@
 mod adoption;
 mod appending;
+mod bounds;
 mod damage;
 mod model;
 mod names;
@@ -15,12 +16,21 @@ use super::simulated::SimulatedDisk;
 use super::{Appended, Disk, Item, Settings, Spool, Stopped, app_folder};
 use crate::report::Report;
 
+/// How reports begin, and where the keys go in them.
+const BEGINNING: &str = r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0"}"#;
+const KEYS_AT: usize = BEGINNING.len() - 1;
+
+/// A report with these fields after its beginning.
+fn report(id: u128, fields: &str, is_upload: bool) -> Report {
+    let json = format!("{BEGINNING}{fields}}}");
+    Report::restore(Uuid::from_u128(id), Bytes::from(json), KEYS_AT, is_upload).unwrap()
+}
+
 /// An item with a report of its number and so many letters, and an image upload for every third.
 fn item(number: u64, letters: usize) -> Item {
     let report = |is_upload| {
-        let json = format!(r#"{{"reconify":{{}},"number":{number},"ü":"{}"}}"#, "x".repeat(letters));
-        let id = Uuid::from_u128(u128::from(number) << 64 | u128::from(is_upload));
-        Report::restore(id, Bytes::from(json), 13, is_upload).unwrap()
+        let fields = format!(r#","number":{number},"ü":"{}""#, "x".repeat(letters));
+        report(u128::from(number) << 64 | u128::from(is_upload), &fields, is_upload)
     };
     let reports =
         if number.is_multiple_of(3) { vec![report(false), report(true)] } else { vec![report(false)] };
@@ -50,7 +60,7 @@ fn settings(folder: impl AsRef<Path>) -> Settings {
         folder: folder.as_ref().to_owned(),
         app: app_folder("app"),
         max_bytes: 1024 * 1024,
-        segment_bytes: 640,
+        segment_bytes: 850,
     }
 }
 

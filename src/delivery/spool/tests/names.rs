@@ -62,29 +62,99 @@ fn what_is_not_ours_is_left_where_it_is() {
 }
 
 #[cfg(unix)]
-#[test]
-fn symbolic_links_are_not_followed() {
-    use std::os::unix::fs::symlink;
+mod unix {
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
-    let spool = tempfile::tempdir().unwrap();
-    let (dead, app) = orphan(spool.path());
-    let precious = spool.path().join("precious");
-    fs::create_dir(&precious).unwrap();
-    fs::copy(dead.join("00000000000000000007.seg"), precious.join("00000000000000000001.seg")).unwrap();
-    fs::write(precious.join("lock"), "").unwrap();
-    symlink(precious.join("00000000000000000001.seg"), dead.join("00000000000000000001.seg")).unwrap();
-    symlink(&precious, app.join(Uuid::new_v4().to_string())).unwrap();
-    // One with a lock that is a link.
-    let odd = app.join(Uuid::new_v4().to_string());
-    fs::create_dir(&odd).unwrap();
-    symlink(precious.join("lock"), odd.join("lock")).unwrap();
-    fs::copy(dead.join("00000000000000000007.seg"), odd.join("00000000000000000001.seg")).unwrap();
+    use super::*;
 
-    let mut spool = Spool::open(RealDisk, settings(spool.path())).unwrap();
-    assert_eq!(adopt_all(&mut spool, 10), 1);
-    assert_eq!(drain(&mut spool), [0, 1]);
-    assert_eq!(names(&precious), ["00000000000000000001.seg", "lock"]);
-    assert_eq!(names(&odd), ["00000000000000000001.seg", "lock"]);
+    #[test]
+    fn symbolic_links_are_not_followed() {
+        let spool = tempfile::tempdir().unwrap();
+        let (dead, app) = orphan(spool.path());
+        let precious = spool.path().join("precious");
+        fs::create_dir(&precious).unwrap();
+        fs::copy(dead.join("00000000000000000007.seg"), precious.join("00000000000000000001.seg")).unwrap();
+        fs::write(precious.join("lock"), "").unwrap();
+        symlink(precious.join("00000000000000000001.seg"), dead.join("00000000000000000001.seg")).unwrap();
+        let link = app.join(Uuid::new_v4().to_string());
+        symlink(&precious, &link).unwrap();
+        // One with a lock that is a link.
+        let odd = app.join(Uuid::new_v4().to_string());
+        fs::create_dir(&odd).unwrap();
+        symlink(precious.join("lock"), odd.join("lock")).unwrap();
+        fs::copy(dead.join("00000000000000000007.seg"), odd.join("00000000000000000001.seg")).unwrap();
+
+        let mut spool = Spool::open(RealDisk, settings(spool.path())).unwrap();
+        let adopted = spool.adopt(10).unwrap();
+        assert_eq!((adopted.folders, adopted.has_more), (1, false));
+        let error = adopted.error.unwrap().to_string();
+        assert!(error.contains(&format!("{link:?}")) && error.contains("symbolic link"), "{error}");
+        assert_eq!(drain(&mut spool), [0, 1]);
+        assert_eq!(names(&precious), ["00000000000000000001.seg", "lock"]);
+        assert_eq!(names(&odd), ["00000000000000000001.seg", "lock"]);
+    }
+
+    #[test]
+    fn an_app_folder_that_is_a_link_is_refused_and_named() {
+        let (spool, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let app = spool.path().join(app_folder("app").to_string());
+        for target in [elsewhere.path().to_owned(), spool.path().join("nowhere")] {
+            symlink(&target, &app).unwrap();
+            let error = Spool::open(RealDisk, settings(spool.path())).unwrap_err().to_string();
+            assert!(error.contains(&format!("{app:?}")) && error.contains("symbolic link"), "{error}");
+            fs::remove_file(&app).unwrap();
+        }
+        assert_eq!((names(elsewhere.path()).len(), names(spool.path()).len()), (0, 0));
+    }
+
+    #[test]
+    fn the_configured_folder_may_be_a_link_but_not_one_that_everybody_can_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        fs::create_dir(&real).unwrap();
+        symlink(&real, &link).unwrap();
+        // Its group, and everybody where a sticky bit keeps them from what is ours.
+        for mode in [0o700, 0o755, 0o2775, 0o1777] {
+            fs::set_permissions(&real, Permissions::from_mode(mode)).unwrap();
+            Spool::open(RealDisk, settings(&link)).unwrap().close();
+        }
+        for mode in [0o777, 0o702] {
+            fs::set_permissions(&real, Permissions::from_mode(mode)).unwrap();
+            for path in [&real, &link] {
+                let error = Spool::open(RealDisk, settings(path)).unwrap_err().to_string();
+                assert!(error.contains(&format!("{path:?}")) && error.contains("everybody"), "{error}");
+            }
+        }
+        assert_eq!(names(&real).len(), 0);
+    }
+
+    #[test]
+    fn folders_that_everybody_can_change_are_refused() {
+        let spool = tempfile::tempdir().unwrap();
+        let (dead, app) = orphan(spool.path());
+        fs::set_permissions(&dead, Permissions::from_mode(0o777)).unwrap();
+        let mut first = Spool::open(RealDisk, settings(spool.path())).unwrap();
+        let error = first.adopt(10).unwrap().error.unwrap().to_string();
+        assert!(error.contains(&format!("{dead:?}")) && first.segments() == 0, "{error}");
+        fs::set_permissions(&app, Permissions::from_mode(0o777)).unwrap();
+        let error = Spool::open(RealDisk, settings(spool.path())).unwrap_err().to_string();
+        assert!(error.contains(&format!("{app:?}")), "{error}");
+    }
+
+    #[test]
+    fn of_many_refused_folders_a_few_are_named_and_the_others_counted() {
+        let spool = tempfile::tempdir().unwrap();
+        let (_, app) = orphan(spool.path());
+        for _ in 0..100 {
+            symlink("/nowhere", app.join(Uuid::new_v4().to_string())).unwrap();
+        }
+        let mut spool = Spool::open(RealDisk, settings(spool.path())).unwrap();
+        let adopted = spool.adopt(10).unwrap();
+        let error = adopted.error.unwrap().to_string();
+        assert!(error.matches("symbolic link").count() == 4 && error.ends_with("96 more"), "{error}");
+        assert_eq!((adopted.folders, adopted.has_more), (1, false));
+    }
 }
 
 #[test]

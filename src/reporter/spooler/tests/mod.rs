@@ -2,6 +2,7 @@
 
 mod generations;
 mod hostile;
+mod planted;
 mod refusing;
 
 use std::collections::{BTreeMap, BTreeSet};
