@@ -67,13 +67,15 @@ impl<'a> Items<'a> {
             Address { id: id(event.get("item_id")), call_id: None, index: number(event, "output_index") };
         let class = Class::of(kind);
         let found = self.named(address, class).or_else(|| {
-            let candidates = [self.at(address.index), self.latest(class)];
+            let at_index = self.at(address.index);
+            let candidates = [at_index, self.latest(class)];
             candidates.into_iter().flatten().find(|at| {
                 self.list.get(*at).is_some_and(|item| {
-                    let is_here = item.address.index.is_some() && item.address.index == address.index;
+                    let is_here = Some(*at) == at_index;
+                    let has_other_id = item.address.id.is_some() && address.id.is_some();
                     class.fits(Class::of(item.kind))
-                        && !item.address.conflicts(address, item.done.is_some())
-                        && (is_here || item.done.is_none())
+                        && (is_here || item.done.is_none() && (item.kind == kind || !has_other_id))
+                        && !(item.done.is_some() && has_other_id)
                 })
             })
         });

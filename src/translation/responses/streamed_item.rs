@@ -74,8 +74,8 @@ impl<'a> StreamedItem<'a> {
         match self.last(part) {
             Some((last, content))
                 if content.done.is_none()
-                    && (index.is_none() || !content.is_finished)
-                    && text.starts_with(&content.text) =>
+                    && text.starts_with(&content.text)
+                    && (index.is_none() || !content.is_finished || text == content.text) =>
             {
                 last
             }
