@@ -86,6 +86,9 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     assert_eq!(framed.json.get(), answer.json.get(), "the framing is no part of an answer");
     let framed = framed.stream.map(|framed| (framed.is_done, framed.chunks));
     assert_eq!(framed, Some((progress.is_done, progress.chunks)));
+    if endpoint == Endpoint::Responses {
+        check_response(|events| streamed(&reading, &[stream, b"\n\n", events].concat(), 0));
+    }
     // That it went on is said.
     let truncated = streamed(&reading, stream, 1);
     assert!(truncated.losses.is_truncated && truncated.json.get().contains("\"truncated\""));
@@ -107,6 +110,18 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
         check_images(answer.json.into_raw());
     }
     Some(translated.json.get().to_owned())
+}
+
+/// Asserts what must hold of a streamed response, whatever came before these events.
+fn check_response(followed_by: impl Fn(&[u8]) -> Content) {
+    let last = br#"data: {"type":"response.completed","response":{"output":[{"type":"x"}]}}"#;
+    let whole = followed_by(last);
+    assert!(whole.json.get().contains(r#""output":[{"type":"x"}]"#), "the output of the last event wins");
+    assert!(whole.stream.is_some_and(|stream| stream.is_done));
+    let created = br#"data: {"type":"response.created","response":{"id":"x"}}"#;
+    let again = followed_by(&[&created[..], b"\n\n", created].concat());
+    assert_eq!(again.json.get(), r#"{"id":"x","object":"response"}"#, "a second response starts over");
+    assert!(again.stream.is_some_and(|stream| !stream.is_done && !stream.has_error));
 }
 
 /// Leaves media out of a JSON text: what is left is JSON, not much longer, and has none to leave out.

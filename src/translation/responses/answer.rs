@@ -2,7 +2,7 @@ use serde_json::value::RawValue;
 
 use super::super::json::{self, Fields, Node, Nodes};
 use super::item::Item;
-use super::{Chat, has_too_many, set_once};
+use super::{Chat, has_too_many, lengthen, set_once};
 
 /// What an output adds up to, in the shape of a chat's message.
 #[derive(Default)]
@@ -10,12 +10,14 @@ struct Message<'a> {
     content: Option<String>,
     refusal: Option<String>,
     reasoning: Option<String>,
-    annotations: Nodes<'a>,
-    logprobs: Nodes<'a>,
+    phase: Option<&'a RawValue>,
+    /// The insides of lists, as JSON text: an attack could send millions of elements.
+    annotations: String,
+    logprobs: String,
+    others: String,
     tool_calls: Nodes<'a>,
     /// Calls that wait for a result of the client's.
     open_calls: usize,
-    others: Nodes<'a>,
 }
 
 /// An answer of the Responses API as that of a chat: the output becomes the message of one choice, usage gets the chat's
@@ -63,6 +65,8 @@ impl<'a> Message<'a> {
                 let parts = item.get("content").and_then(json::array).unwrap_or_default();
                 parts.into_iter().filter_map(Item::of).for_each(|part| self.add_part(&part));
                 push(&mut self.content, item.text("content"), "");
+                // The last message says what the turn ended with.
+                self.phase = item.get("phase").filter(|phase| !json::is_null(phase)).or(self.phase);
             }
             "reasoning" => {
                 for parts in ["summary", "content"] {
@@ -86,24 +90,21 @@ impl<'a> Message<'a> {
                         }
                         _ => {}
                     }
-                    self.others.push(Node::Raw(item.raw));
+                    lengthen(&mut self.others, item.raw.get());
                 }
             },
         }
     }
 
     fn add_part(&mut self, part: &Item<'a>) {
-        let list = |name| {
-            let items = part.get(name).and_then(json::array).unwrap_or_default();
-            items.into_iter().map(Node::Raw)
-        };
+        let list = |name| part.get(name).and_then(json::items).unwrap_or_default();
         match part.kind() {
             "refusal" => push(&mut self.refusal, part.text("refusal"), ""),
-            _ if part.get("text").is_none() => self.others.push(Node::Raw(part.raw)),
+            _ if part.get("text").is_none() => lengthen(&mut self.others, part.raw.get()),
             _ => {
                 push(&mut self.content, part.text("text"), "");
-                self.annotations.extend(list("annotations"));
-                self.logprobs.extend(list("logprobs"));
+                lengthen(&mut self.annotations, list("annotations"));
+                lengthen(&mut self.logprobs, list("logprobs"));
             }
         }
     }
@@ -117,11 +118,15 @@ impl<'a> Message<'a> {
         if self.reasoning.is_some() {
             message.set("reasoning_content", text(self.reasoning));
         }
-        for (name, list) in
-            [("tool_calls", self.tool_calls), ("annotations", self.annotations), ("items", self.others)]
-        {
+        if let Some(phase) = self.phase {
+            message.set("phase", Node::Raw(phase));
+        }
+        if !self.tool_calls.is_empty() {
+            message.set("tool_calls", Node::Array(self.tool_calls));
+        }
+        for (name, list) in [("annotations", self.annotations), ("items", self.others)] {
             if !list.is_empty() {
-                message.set(name, Node::Array(list));
+                message.set(name, Node::List(list));
             }
         }
         let mut choice = Fields::default();
@@ -129,7 +134,7 @@ impl<'a> Message<'a> {
         choice.set("message", Node::Object(message));
         if !self.logprobs.is_empty() {
             let mut logprobs = Fields::default();
-            logprobs.set("content", Node::Array(self.logprobs));
+            logprobs.set("content", Node::List(self.logprobs));
             choice.set("logprobs", Node::Object(logprobs));
         }
         choice.set("finish_reason", finish);

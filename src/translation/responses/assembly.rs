@@ -1,133 +1,181 @@
-use std::collections::BTreeMap;
-
 use serde_json::value::RawValue;
 
 use super::super::chunk::{Chunk, Progress};
-use super::super::json::{self, Fields, Node, Nodes};
-use super::MOST_ITEMS;
+use super::super::json::{self, Fields, Node};
+use super::items::{Items, number};
+use super::part::{Content, Part};
+use super::{MOST_PARTS, lengthen};
 
 /// A streamed response, put together as the object that the unstreamed call would have returned.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in super::super) struct Assembly<'a> {
+    /// The stream has announced a response.
+    is_created: bool,
     /// The latest object that the stream gave for the whole.
     response: Option<&'a RawValue>,
-    items: BTreeMap<u64, Item<'a>>,
+    /// That object came with the event that ends the response.
+    is_final: bool,
+    items: Items<'a>,
+    /// How many more parts the items may have.
+    room: usize,
     error: Option<Node<'a>>,
     truncated: Option<Node<'a>>,
 }
 
-/// One item of the output.
-#[derive(Debug, Default)]
-struct Item<'a> {
-    /// As it was announced.
-    added: Option<&'a RawValue>,
-    /// As it was when it was done.
-    done: Option<&'a RawValue>,
-    /// Its parts so far, by the kind of part and its index.
-    parts: BTreeMap<(Part, u64), Content<'a>>,
-    /// The arguments of a call so far, escaped.
-    arguments: String,
-    /// The latest preview of an image.
-    partial_image: Option<&'a RawValue>,
-}
-
-/// One part of an item.
-#[derive(Debug, Default)]
-struct Content<'a> {
-    /// Escaped.
-    text: String,
-    annotations: Nodes<'a>,
-    logprobs: Nodes<'a>,
-    /// As it was when it was done.
-    done: Option<&'a RawValue>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Part {
-    Text,
-    Refusal,
-    Summary,
-    Reasoning,
+impl Default for Assembly<'_> {
+    fn default() -> Self {
+        Self {
+            is_created: false,
+            response: None,
+            is_final: false,
+            items: Items::default(),
+            room: MOST_PARTS,
+            error: None,
+            truncated: None,
+        }
+    }
 }
 
 impl<'a> Assembly<'a> {
     /// Takes in one event.
     pub(in super::super) fn add(&mut self, event: &Chunk<'a>, progress: &mut Progress) {
-        let delta = event.get("delta").filter(|delta| !json::is_blank(delta));
-        progress.has_token |= delta.is_some();
+        let kind = str::from_utf8(event.kind()).unwrap_or_default();
+        if kind == "response.created" {
+            self.start(event, progress);
+        }
+        progress.has_token |= event.get("delta").is_some_and(|delta| !json::is_blank(delta));
         if let Some(error) = event.error() {
             self.error = Some(Node::Raw(error));
         }
-        // An attack could make hundreds of thousands of items, which would be left out in the end.
-        if ["output_index", "content_index", "summary_index"]
-            .iter()
-            .any(|index| number(event, index) > MOST_ITEMS as u64)
+        let is_final = matches!(
+            kind,
+            "response.completed" | "response.incomplete" | "response.failed" | "response.done"
+        );
+        if let Some(response) = event.get("response")
+            && (is_final || !self.is_final)
         {
-            progress.skipped += 1;
-            return;
+            (self.response, self.is_final) = (Some(response), is_final);
         }
-        if let Some(response) = event.get("response") {
-            self.response = Some(response);
-        }
-        match str::from_utf8(event.kind()).unwrap_or_default() {
-            "response.completed" | "response.incomplete" => progress.is_done = true,
+        match kind {
+            "response.completed" | "response.incomplete" | "response.done" => progress.is_done = true,
             "response.failed" => {
                 progress.is_done = true;
                 progress.has_error = true;
             }
-            "response.output_item.added" => self.item(event).added = event.get("item"),
-            "response.output_item.done" => {
+            _ => {
+                if self.add_piece(kind, event, progress).is_none() {
+                    progress.skipped += 1;
+                }
+            }
+        }
+    }
+
+    /// A second response starts over: a proxy tried again, or sends a stream again from its beginning.
+    fn start(&mut self, event: &Chunk<'a>, progress: &mut Progress) {
+        if self.is_created {
+            *self = Self::default();
+            progress.is_done = false;
+            progress.has_error = event.error().is_some();
+        }
+        self.is_created = true;
+    }
+
+    /// Adds a piece to its item; `None` if the piece cannot be read, or if there are too many items or parts.
+    fn add_piece(&mut self, kind: &str, event: &Chunk<'a>, progress: &mut Progress) -> Option<()> {
+        let kind = kind.strip_prefix("response.").and_then(|kind| kind.rsplit_once('.'));
+        match kind.unwrap_or_default() {
+            ("output_item", "added") => self.items.announce(event)?,
+            ("output_item", "done") => {
                 progress.has_token = true;
-                self.item(event).done = event.get("item");
+                self.items.complete(event)?;
             }
-            "response.output_text.delta" => {
-                let logprobs = event.get("logprobs").and_then(json::array).unwrap_or_default();
-                let part = self.part(event, Part::Text, "content_index");
-                part.logprobs.extend(logprobs.into_iter().map(Node::Raw));
-                self.grow(event, Part::Text, "content_index", delta);
+            ("content_part" | "reasoning_summary_part", "added") => {
+                let (part, _, text) = whole_part(event)?;
+                let index = number(event, part.index());
+                let item = self.items.of_event(event, part.item())?;
+                item.announce_part(part, index, text, &mut self.room)?;
             }
-            "response.content_part.done" => {
-                let index = number(event, "content_index");
-                // It stands for all that was said in pieces.
-                self.item(event).parts.retain(|(part, at), _| *part == Part::Summary || *at != index);
-                self.part(event, Part::Text, "content_index").done = event.get("part");
+            ("content_part" | "reasoning_summary_part", "done") => {
+                let (part, raw, text) = whole_part(event)?;
+                let index = number(event, part.index());
+                let item = self.items.of_event(event, part.item())?;
+                item.complete_part(part, index, text, raw, &mut self.room)?;
             }
-            "response.refusal.delta" => self.grow(event, Part::Refusal, "content_index", delta),
-            "response.reasoning_text.delta" => self.grow(event, Part::Reasoning, "content_index", delta),
-            "response.reasoning_summary_text.delta" => {
-                self.grow(event, Part::Summary, "summary_index", delta)
+            ("output_text.annotation", "added") => {
+                if let Some(annotation) = event.get("annotation") {
+                    lengthen(&mut self.part(event, Part::Text)?.annotations, annotation.get());
+                }
             }
-            "response.function_call_arguments.delta"
-            | "response.mcp_call_arguments.delta"
-            | "response.custom_tool_call_input.delta"
-            | "response.code_interpreter_call_code.delta" => {
-                let text = delta.and_then(json::text).unwrap_or_default();
-                self.item(event).arguments.push_str(text);
-            }
-            // They say all of what was said in pieces. Some servers send no pieces.
-            "response.output_text.done" => self.set(event, Part::Text, "content_index", "text"),
-            "response.refusal.done" => self.set(event, Part::Refusal, "content_index", "refusal"),
-            "response.reasoning_text.done" => self.set(event, Part::Reasoning, "content_index", "text"),
-            "response.reasoning_summary_text.done" => {
-                self.set(event, Part::Summary, "summary_index", "text");
-            }
-            "response.function_call_arguments.done" | "response.mcp_call_arguments.done" => {
-                self.item(event).set_arguments(event.get("arguments"));
-            }
-            "response.custom_tool_call_input.done" => self.item(event).set_arguments(event.get("input")),
-            "response.code_interpreter_call_code.done" => {
-                self.item(event).set_arguments(event.get("code"));
-            }
-            "response.output_text.annotation.added" => {
-                let annotation = event.get("annotation").map(Node::Raw);
-                self.part(event, Part::Text, "content_index").annotations.extend(annotation);
-            }
-            "response.image_generation_call.partial_image" => {
+            ("image_generation_call", "partial_image") => {
                 progress.has_token = true;
-                self.item(event).partial_image = event.get("partial_image_b64");
+                let item = self.items.of_event(event, "image_generation_call")?;
+                item.partial_image = event.get("partial_image_b64");
+            }
+            ("shell_call_output_content", "delta") => {
+                let streams = event.get("delta").and_then(json::object).unwrap_or_default();
+                for (key, text) in streams {
+                    let part = match &*key {
+                        "stdout" => Part::Stdout,
+                        "stderr" => Part::Stderr,
+                        _ => continue,
+                    };
+                    let text = json::text(text).unwrap_or_default();
+                    self.part(event, part)?.text.push_str(text);
+                }
+            }
+            ("shell_call_output_content", "done") => {
+                if let Some(output) = event.get("output").filter(|output| json::items(output).is_some()) {
+                    let part = self.part(event, Part::Stdout)?;
+                    (part.done, part.is_finished) = (Some(output), true);
+                }
+            }
+            (name, verb) => {
+                if let Some(target) = Target::of(name) {
+                    self.add_text(target, verb, event)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Adds a text, whole or in pieces.
+    fn add_text(&mut self, target: Target, verb: &str, event: &Chunk<'a>) -> Option<()> {
+        let key = if verb == "delta" { "delta" } else { target.key() };
+        let Some(text) = event.get(key).and_then(json::text) else { return Some(()) };
+        let logprobs = event.get("logprobs").and_then(json::items).unwrap_or_default();
+        match (target, verb) {
+            (Target::Part(part), "delta") => {
+                let part = self.part(event, part)?;
+                part.text.push_str(text);
+                lengthen(&mut part.logprobs, logprobs);
+            }
+            // It is all that was said in pieces. Some servers send no pieces.
+            (Target::Part(part), "added" | "done") => {
+                let index = number(event, part.index());
+                let item = self.items.of_event(event, part.item())?;
+                let part = item.whole_part(part, index, text, &mut self.room)?;
+                text.clone_into(&mut part.text);
+                part.is_finished = verb == "done";
+                if part.logprobs.is_empty() {
+                    logprobs.clone_into(&mut part.logprobs);
+                }
+            }
+            (Target::Field { item, key }, "delta") => {
+                self.items.of_event(event, item)?.text(key).push_str(text);
+            }
+            (Target::Field { item, key }, "done") => {
+                let item = self.items.of_event(event, item)?;
+                text.clone_into(item.text(key));
+                item.name = event.get("name").or(item.name);
             }
             _ => {}
         }
+        Some(())
+    }
+
+    fn part(&mut self, event: &Chunk<'a>, part: Part) -> Option<&mut Content<'a>> {
+        let index = number(event, part.index());
+        self.items.of_event(event, part.item())?.part(part, index, &mut self.room)
     }
 
     pub(in super::super) fn mark_truncated(&mut self, mark: Node<'a>) {
@@ -138,13 +186,16 @@ impl<'a> Assembly<'a> {
     pub(in super::super) fn finish(self) -> String {
         let mut response = Fields::of(self.response.and_then(json::object).unwrap_or_default());
         response.set("object", Node::string("response"));
-        let given = match response.get("output") {
-            Some(Node::Raw(output)) => json::array(output).map_or(0, |items| items.len()),
-            _ => 0,
+        let output = match response.get("output") {
+            Some(Node::Raw(output)) if json::items(output).is_some_and(|items| !items.is_empty()) => {
+                Some(*output)
+            }
+            _ => None,
         };
         // Some servers end with an empty output although they streamed items.
-        if given < self.items.len() {
-            response.set("output", Node::Array(self.items.into_values().map(Item::finish).collect()));
+        let is_given = output.is_some() && (self.is_final || self.items.is_empty());
+        if !is_given && !self.items.is_empty() {
+            response.set("output", Node::List(self.items.into_output(output)));
         }
         // The event says it in more words, but the unstreamed call would have said it as the response does.
         let has_error = matches!(response.get("error"), Some(Node::Raw(error)) if !json::is_null(error));
@@ -156,84 +207,57 @@ impl<'a> Assembly<'a> {
         }
         response.to_json()
     }
-
-    fn item(&mut self, event: &Chunk<'a>) -> &mut Item<'a> {
-        self.items.entry(number(event, "output_index")).or_default()
-    }
-
-    fn grow(&mut self, event: &Chunk<'a>, part: Part, index: &str, delta: Option<&'a RawValue>) {
-        let text = delta.and_then(json::text).unwrap_or_default();
-        self.part(event, part, index).text.push_str(text);
-    }
-
-    fn set(&mut self, event: &Chunk<'a>, part: Part, index: &str, key: &str) {
-        if let Some(text) = event.get(key).and_then(json::text) {
-            text.clone_into(&mut self.part(event, part, index).text);
-        }
-    }
-
-    fn part(&mut self, event: &Chunk<'a>, part: Part, index: &str) -> &mut Content<'a> {
-        self.item(event).parts.entry((part, number(event, index))).or_default()
-    }
 }
 
-impl<'a> Item<'a> {
-    /// The item as far as it came.
-    fn finish(self) -> Node<'a> {
-        if let Some(done) = self.done {
-            return Node::Raw(done);
-        }
-        let mut item = Fields::of(self.added.and_then(json::object).unwrap_or_default());
-        let (mut content, mut summary) = (Vec::new(), Vec::new());
-        for ((part, _), said) in self.parts {
-            if let Some(done) = said.done {
-                content.push(Node::Raw(done));
-                continue;
-            }
-            let (kind, key) = match part {
-                Part::Text => ("output_text", "text"),
-                Part::Refusal => ("refusal", "refusal"),
-                Part::Summary => ("summary_text", "text"),
-                Part::Reasoning => ("reasoning_text", "text"),
-            };
-            let mut fields = Fields::default();
-            fields.set("type", Node::string(kind));
-            fields.set(key, Node::Text(said.text));
-            if !said.annotations.is_empty() {
-                fields.set("annotations", Node::Array(said.annotations));
-            }
-            if !said.logprobs.is_empty() {
-                fields.set("logprobs", Node::Array(said.logprobs));
-            }
-            if part == Part::Summary { &mut summary } else { &mut content }.push(Node::Object(fields));
-        }
-        if !item.contains("type") {
-            item.set("type", Node::string("message"));
-            item.set("role", Node::string("assistant"));
-        }
-        if !content.is_empty() {
-            item.set("content", Node::Array(content.into_iter().collect()));
-        }
-        if !summary.is_empty() {
-            item.set("summary", Node::Array(summary.into_iter().collect()));
-        }
-        if !self.arguments.is_empty() {
-            let key = ["input", "code"].into_iter().find(|key| item.contains(key)).unwrap_or("arguments");
-            item.set(key, Node::Text(self.arguments));
-        }
-        if let Some(image) = self.partial_image {
-            item.set("result", Node::Raw(image));
-        }
-        Node::Object(item)
-    }
-
-    fn set_arguments(&mut self, arguments: Option<&'a RawValue>) {
-        if let Some(arguments) = arguments.and_then(json::text) {
-            arguments.clone_into(&mut self.arguments);
-        }
-    }
+/// The part that an event gives as a whole, and its text, escaped.
+fn whole_part<'a>(event: &Chunk<'a>) -> Option<(Part, &'a RawValue, &'a str)> {
+    let raw = event.get("part")?;
+    let fields = json::object(raw)?;
+    let get = |name: &str| fields.iter().find(|(key, _)| key == name).and_then(|(_, raw)| json::text(raw));
+    let text = ["text", "refusal", "transcript"].into_iter().find_map(get);
+    Some((Part::of(get("type").unwrap_or_default()), raw, text.unwrap_or_default()))
 }
 
-fn number(event: &Chunk<'_>, name: &str) -> u64 {
-    event.get(name).and_then(|raw| raw.get().parse().ok()).unwrap_or_default()
+/// Where a text belongs.
+#[derive(Clone, Copy)]
+enum Target {
+    Part(Part),
+    /// A field of an item of this type.
+    Field {
+        item: &'static str,
+        key: &'static str,
+    },
+}
+
+impl Target {
+    /// The target of events of this name.
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "output_text" => Self::Part(Part::Text),
+            "refusal" => Self::Part(Part::Refusal),
+            "reasoning_text" | "reasoning" => Self::Part(Part::Reasoning),
+            "reasoning_summary_text" | "reasoning_summary" => Self::Part(Part::Summary),
+            "audio" | "output_audio" => Self::Part(Part::Audio),
+            "audio.transcript" | "audio_transcript" | "output_audio_transcript" => {
+                Self::Part(Part::Transcript)
+            }
+            "shell_call_command" => Self::Part(Part::Command),
+            "function_call_arguments" => Self::Field { item: "function_call", key: "arguments" },
+            "mcp_call_arguments" | "mcp_call.arguments" => Self::Field { item: "mcp_call", key: "arguments" },
+            "custom_tool_call_input" => Self::Field { item: "custom_tool_call", key: "input" },
+            "code_interpreter_call_code" | "code_interpreter_call.code" => {
+                Self::Field { item: "code_interpreter_call", key: "code" }
+            }
+            "apply_patch_call_operation_diff" => Self::Field { item: "apply_patch_call", key: "diff" },
+            _ => return None,
+        })
+    }
+
+    /// The field in which an event gives the whole text.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Part(part) => part.key(),
+            Self::Field { key, .. } => key,
+        }
+    }
 }

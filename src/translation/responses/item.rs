@@ -3,7 +3,6 @@
 use serde_json::value::RawValue;
 
 use super::super::json::{self, Entries, Fields, Node};
-use super::MOST_ITEMS;
 
 /// The fields of an item that decide how it is translated.
 pub(super) struct Item<'a> {
@@ -42,7 +41,15 @@ impl<'a> Item<'a> {
         };
         call.set("type", Node::Text(kind.to_owned()));
         call.set(kind, inside);
+        self.keep("caller", &mut call);
         Some(Node::Object(call))
+    }
+
+    /// Sets a field that a chat does not have, if the item has it.
+    pub(super) fn keep(&self, name: &'static str, fields: &mut Fields<'a>) {
+        if let Some(raw) = self.get(name).filter(|raw| !json::is_null(raw)) {
+            fields.set(name, Node::Raw(raw));
+        }
     }
 
     /// Fields under other names; null where there is none.
@@ -55,12 +62,19 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Content as a chat has it: a text as it is, parts as a list, with the chat's names for their types.
-pub(super) fn content(raw: &RawValue) -> Node<'_> {
-    match json::array(raw) {
-        Some(parts) if parts.len() <= MOST_ITEMS => Node::Array(parts.into_iter().map(part).collect()),
-        None if raw.get().starts_with('{') => Node::Array([part(raw)].into_iter().collect()),
-        _ => Node::Raw(raw),
+/// Content as a chat has it: a text as it is, parts as a list, with the chat's names for their types. Without room for the
+/// parts it stays as it is.
+pub(super) fn content<'a>(raw: &'a RawValue, room: &mut usize) -> Node<'a> {
+    if raw.get().starts_with('{') {
+        return Node::Array([part(raw)].into_iter().collect());
+    }
+    let Some(parts) = json::array(raw) else { return Node::Raw(raw) };
+    match room.checked_sub(parts.len()) {
+        Some(left) => {
+            *room = left;
+            Node::Array(parts.into_iter().map(part).collect())
+        }
+        None => Node::Raw(raw),
     }
 }
 

@@ -3,7 +3,12 @@
 mod answer;
 mod assembly;
 mod item;
+mod items;
+mod part;
 mod question;
+mod streamed_item;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::answer::answer;
 pub(super) use self::assembly::Assembly;
@@ -24,8 +29,19 @@ pub(super) struct Chat {
 /// as long as it.
 const MOST_ITEMS: usize = 10_000;
 
+/// More parts than the items of any response have. Each takes many times its length in memory.
+const MOST_PARTS: usize = 10_000;
+
 fn has_too_many(list: &RawValue) -> bool {
     list.get().starts_with('[') && json::array(list).is_none_or(|items| items.len() > MOST_ITEMS)
+}
+
+/// Appends elements to the inside of a list, as JSON text.
+fn lengthen(list: &mut String, elements: &str) {
+    if !list.is_empty() && !elements.is_empty() {
+        list.push(',');
+    }
+    list.push_str(elements);
 }
 
 /// Sets a field where it is first asked for.

@@ -2,7 +2,7 @@ use serde_json::value::RawValue;
 
 use super::super::json::{self, Fields, Node};
 use super::item::{Item, content};
-use super::{Chat, has_too_many, set_once};
+use super::{Chat, MOST_PARTS, has_too_many, set_once};
 
 /// A request to the Responses API as that of a chat: instructions and input become messages, everything else stays.
 pub(in super::super) fn question(raw: &RawValue) -> Option<Chat> {
@@ -14,11 +14,12 @@ pub(in super::super) fn question(raw: &RawValue) -> Option<Chat> {
     if ["instructions", "input", "messages"].into_iter().filter_map(get).any(has_too_many) {
         return Some(Chat::of_too_many(raw, "messages"));
     }
+    let mut room = MOST_PARTS;
     if let Some(instructions) = get("instructions").filter(|raw| !json::is_null(raw)) {
-        add(&mut messages, instructions, "system");
+        add(&mut messages, instructions, "system", &mut room);
     }
     if let Some(input) = get("input").filter(|raw| !json::is_null(raw)) {
-        add(&mut messages, input, "user");
+        add(&mut messages, input, "user", &mut room);
     }
     let messages = messages.into_iter().map(Node::Object);
     let others = get("messages").and_then(json::array);
@@ -37,7 +38,7 @@ pub(in super::super) fn question(raw: &RawValue) -> Option<Chat> {
 }
 
 /// Adds what is a text, or a list of items. A text is said by `role`.
-fn add<'a>(messages: &mut Vec<Fields<'a>>, raw: &'a RawValue, role: &str) {
+fn add<'a>(messages: &mut Vec<Fields<'a>>, raw: &'a RawValue, role: &str, room: &mut usize) {
     let Some(items) = json::array(raw) else {
         messages.push(message(Node::string(role), Node::Raw(raw)));
         return;
@@ -59,12 +60,16 @@ fn add<'a>(messages: &mut Vec<Fields<'a>>, raw: &'a RawValue, role: &str) {
         messages.push(match item.kind() {
             "message" => {
                 let role = item.get("role").map_or(Node::string(role), Node::Raw);
-                message(role, item.get("content").map_or(Node::NULL, content))
+                let content = item.get("content").map_or(Node::NULL, |raw| content(raw, room));
+                let mut said = message(role, content);
+                item.keep("phase", &mut said);
+                said
             }
             kind if kind.ends_with("_output") => {
-                let mut result =
-                    message(Node::string("tool"), item.get("output").map_or(Node::NULL, content));
+                let content = item.get("output").map_or(Node::NULL, |raw| content(raw, room));
+                let mut result = message(Node::string("tool"), content);
                 result.set("tool_call_id", item.get("call_id").map_or(Node::NULL, Node::Raw));
+                item.keep("caller", &mut result);
                 result
             }
             "reasoning" => {
