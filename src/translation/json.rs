@@ -10,6 +10,8 @@ use indexmap::IndexMap;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::elements::Elements;
+
 /// The fields of one JSON object, in order.
 pub(super) type Entries<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
@@ -93,9 +95,16 @@ pub(super) enum Node<'a> {
     Literal(Cow<'a, str>),
     /// The inside of a string, escaped.
     Text(String),
+    /// The same for a text that came so many times. It is written once.
+    Repeated {
+        piece: &'a str,
+        times: usize,
+    },
     Array(Vec<Node<'a>>),
     /// The inside of an array, as text.
     List(String),
+    /// An array whose elements still grow.
+    Elements(Box<Elements<'a>>),
     Object(Fields<'a>),
 }
 
@@ -121,7 +130,16 @@ impl Node<'_> {
         match self {
             Self::Raw(raw) => text(raw),
             Self::Text(text) => Some(text),
+            Self::Repeated { piece, .. } => Some(piece),
             _ => None,
+        }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        match self {
+            Self::Raw(raw) => is_null(raw),
+            Self::Literal(text) => text == "null",
+            _ => false,
         }
     }
 
@@ -130,21 +148,13 @@ impl Node<'_> {
         match self {
             Self::Raw(raw) => out.push_str(raw.get()),
             Self::Literal(text) => out.push_str(text),
-            Self::Text(text) => {
+            Self::Text(_) | Self::Repeated { .. } => {
                 out.push('"');
-                out.push_str(text);
+                out.push_str(self.as_text().unwrap_or_default());
                 out.push('"');
             }
-            Self::Array(items) => {
-                out.push('[');
-                for (i, item) in items.iter().enumerate() {
-                    if i > 0 {
-                        out.push(',');
-                    }
-                    item.write(out);
-                }
-                out.push(']');
-            }
+            Self::Array(items) => write_items(items, out),
+            Self::Elements(elements) => write_items(elements.items(), out),
             Self::List(items) => {
                 out.push('[');
                 out.push_str(items);
@@ -202,6 +212,17 @@ impl<'a> Fields<'a> {
         }
         out.push('}');
     }
+}
+
+fn write_items(items: &[Node<'_>], out: &mut String) {
+    out.push('[');
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        item.write(out);
+    }
+    out.push(']');
 }
 
 /// Appends text as a JSON string.

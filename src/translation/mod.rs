@@ -1,12 +1,14 @@
 //! From raw bytes to an interaction: what was asked, and what was answered.
 
 mod alike;
+mod arguments;
 mod assembly;
 mod audio;
 mod choice;
 mod chunk;
 mod content;
 mod decode;
+mod elements;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod hooks;
