@@ -33,7 +33,14 @@ pub(super) struct Said<'a> {
     pub(super) is_delta: bool,
     pub(super) key: Cow<'a, str>,
     text: &'a str,
+    /// Other texts of its delta. They may be pieces of longer ones, so that it matters how often they are said.
+    pub(super) repeated: Repeated<'a>,
 }
+
+type Repeated<'a> = Vec<(Cow<'a, str>, &'a str)>;
+
+/// More of them than servers send beside a text.
+const MOST_REPEATED: usize = 4;
 
 impl<'a> Pattern<'a> {
     /// `None` for a chunk that adds no text, or several, or anything else.
@@ -87,22 +94,23 @@ impl<'a> Pattern<'a> {
 impl<'a> Said<'a> {
     /// What is said of a choice, if it is one text.
     fn of(piece: &Piece<'a>) -> Option<Self> {
-        let (mut said, mut has_delta) = (None, false);
+        let (mut said, mut has_delta, mut repeated) = (None, false, Repeated::new());
         for (key, raw) in &piece.fields {
             match &**key {
                 "delta" if has_delta => return None,
                 "delta" => {
                     has_delta = true;
-                    said = merged(said, in_delta(piece.delta.as_deref()?)?)?;
+                    said = merged(said, in_delta(piece.delta.as_deref()?, &mut repeated)?)?;
                 }
                 "text" => said = merged(said, addition(key, raw)?.map(|(key, text)| (false, key, text)))?,
                 "message" => return None,
                 "logprobs" if !json::is_null(raw) => return None,
+                _ if json::items(raw).is_some_and(|items| !items.is_empty()) => return None,
                 _ => {}
             }
         }
         let (is_delta, key, text) = said?;
-        Some(Self { index: piece.index(), is_delta, key, text })
+        Some(Self { index: piece.index(), is_delta, key, text, repeated })
     }
 }
 
@@ -116,8 +124,11 @@ fn merged<'a>(one: Option<Addition<'a>>, other: Option<Addition<'a>>) -> Option<
     }
 }
 
-/// The text that a delta adds; `None` if it adds anything else.
-fn in_delta<'a>(delta: &[(Cow<'a, str>, &'a RawValue)]) -> Option<Option<Addition<'a>>> {
+/// The text that a delta adds; `None` if it adds anything else. Texts that nobody knows may stand beside it.
+fn in_delta<'a>(
+    delta: &[(Cow<'a, str>, &'a RawValue)],
+    repeated: &mut Repeated<'a>,
+) -> Option<Option<Addition<'a>>> {
     let mut said = None;
     for (key, raw) in delta {
         match &**key {
@@ -127,9 +138,14 @@ fn in_delta<'a>(delta: &[(Cow<'a, str>, &'a RawValue)]) -> Option<Option<Additio
             "tool_calls" if json::is_null(raw) || json::items(raw) == Some("") => {}
             "tool_calls" => return None,
             "function_call" | "audio" if !json::is_null(raw) => return None,
-            "role" => {}
+            "role" | "id" | "type" | "channel" => {}
             _ if json::items(raw).is_some_and(|items| !items.is_empty()) => return None,
-            _ => {}
+            _ => {
+                let Some(text) = json::text(raw).filter(|text| !text.is_empty()) else { continue };
+                let is_only = delta.iter().filter(|(other, _)| other == key).count() == 1;
+                (is_only && repeated.len() < MOST_REPEATED).then_some(())?;
+                repeated.push((key.clone(), text));
+            }
         }
     }
     Some(said)

@@ -31,6 +31,7 @@ fn value() -> impl Strategy<Value = &'static str> {
         "1",
         "true",
         "[{\"index\":0}]",
+        "[{\"index\":0,\"type\":\"reasoning.text\",\"text\":\"t\"}]",
         "{\"content\":\"y\"}",
         "\"\\ud83d\"",
         "\"\\n\"",
@@ -56,7 +57,18 @@ fn field(keys: Vec<&'static str>) -> impl Strategy<Value = (&'static str, &'stat
 /// Makes chunks that have all but the text and the padding in common.
 fn shape() -> impl Strategy<Value = String> {
     let top = || {
-        field(vec!["id", "model", "created", "usage", "error", "service_tier", "x", "choices", "obfuscation"])
+        field(vec![
+            "id",
+            "model",
+            "created",
+            "usage",
+            "error",
+            "service_tier",
+            "type",
+            "x",
+            "choices",
+            "obfuscation",
+        ])
     };
     let choice = || {
         field(vec![
@@ -67,6 +79,8 @@ fn shape() -> impl Strategy<Value = String> {
             "text",
             "delta",
             "content_filter_results",
+            "usage",
+            "token_ids",
             "x",
         ])
     };
@@ -81,6 +95,10 @@ fn shape() -> impl Strategy<Value = String> {
             "audio",
             "thinking",
             "name",
+            "reasoning_details",
+            "channel",
+            "cot_id",
+            "cot_summary",
             "x",
         ])
     };
@@ -93,6 +111,12 @@ fn shape() -> impl Strategy<Value = String> {
     let hole = prop::sample::select(vec![
         r#""delta":{"content":"TEXT"DELTA}CHOICE"#,
         r#""delta":{"role":"assistant"DELTA,"reasoning_content":"TEXT"}CHOICE"#,
+        r#""delta":{"content":"TEXT","cot_id":"cot_1"DELTA}CHOICE"#,
+        r#""delta":{"content":"TEXT","cot_summary":"PADDING"DELTA}CHOICE"#,
+        r#""delta":{"cot_summary":"TEXT"DELTA}CHOICE"#,
+        r#""delta":{"cot_id":"cot_1"DELTA},"text":"TEXT"CHOICE"#,
+        r#""delta":{"content":"TEXT","x":"a","y":"a","z":"a","cot_id":"a","cot_summary":"a"DELTA}CHOICE"#,
+        r#""delta":{"content":"TEXT","reasoning_details":[{"index":0,"text":"TEXT"}]DELTA}CHOICE"#,
         r#""text":"TEXT"CHOICE"#,
         r#""delta":{"content":"TEXT"DELTA},"text":"TEXT"CHOICE"#,
         r#""delta":{"tool_calls":[{"index":0,"function":{"arguments":"TEXT"}}]DELTA}CHOICE"#,
@@ -155,6 +179,22 @@ fn from_the_third_on_chunks_that_are_alike_are_compared() {
     let (compared, whole) = compared(&chunks);
     assert_eq!(compared, [false, false, true, true, false]);
     assert!(whole.contains(r#""content":" a b \u00e9\n d""#), "{whole}");
+}
+
+#[test]
+fn an_unknown_text_beside_the_text_counts_as_often_as_it_was_said_in_chunks_that_were_compared() {
+    let chunk = |text: &str, summary: &str| {
+        format!(
+            r#"{{"choices":[{{"index":0,"delta":{{"content":"{text}","cot_id":"7","cot_summary":"{summary}"}}}}]}}"#
+        )
+    };
+    let mut chunks: Vec<_> = ["a", "b", "c", "d"].map(|text| chunk(text, "no")).to_vec();
+    let (compared_to, whole) = compared(&chunks);
+    assert_eq!(compared_to, [false, false, true, true]);
+    assert!(whole.contains(r#""content":"abcd","cot_id":"7","cot_summary":"no""#), "{whole}");
+    chunks.push(chunk("e", "!"));
+    let (_, whole) = compared(&chunks);
+    assert!(whole.contains(r#""content":"abcde","cot_id":"7","cot_summary":"nononono!""#), "{whole}");
 }
 
 #[test]

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::chunk::Piece;
+use super::elements;
 use super::json::{self, Entries, Fields, Node};
 use super::merge;
 use super::tool_calls::ToolCalls;
@@ -26,7 +27,8 @@ struct Message<'a> {
 }
 
 impl<'a> Choice<'a> {
-    pub(super) fn add(&mut self, piece: Piece<'a>) {
+    /// Adds what a chunk says. `joined` counts the elements of lists that more can be joined to.
+    pub(super) fn add(&mut self, piece: Piece<'a>, joined: &mut usize) {
         let Piece { fields, mut delta } = piece;
         let mut whole = None;
         for (key, raw) in fields {
@@ -39,12 +41,13 @@ impl<'a> Choice<'a> {
                     }
                     let delta = delta.take().or_else(|| json::object(raw)).unwrap_or_default();
                     self.has_token = self.has_token || delta.iter().any(|(key, raw)| is_token(key, raw));
-                    self.message.get_or_insert_default().add(delta);
+                    self.message.get_or_insert_default().add(delta, joined);
                 }
                 "message" => whole = json::object(raw),
                 "text" => merge::append(&mut self.fields, key, raw),
                 "logprobs" => merge::concat(&mut self.fields, key, raw),
                 "finish_reason" => merge::last_said(&mut self.fields, key, raw),
+                _ if json::items(raw).is_some() => merge::concat(&mut self.fields, key, raw),
                 _ => merge::last(&mut self.fields, key, raw),
             }
         }
@@ -52,7 +55,8 @@ impl<'a> Choice<'a> {
         if let Some(whole) = whole
             && !self.has_deltas
         {
-            self.message.insert(Message::default()).add(whole);
+            // Nothing is joined to the elements of its lists.
+            self.message.insert(Message::default()).add(whole, &mut { elements::MOST_JOINED });
         }
     }
 
@@ -63,6 +67,15 @@ impl<'a> Choice<'a> {
             _ => &mut self.fields,
         };
         merge::append_piece(fields, key, piece);
+    }
+
+    /// Adds texts that so many chunks have said beside another.
+    pub(super) fn repeat(&mut self, said: &[(Cow<'a, str>, &'a str)], times: usize) {
+        if let Some(message) = &mut self.message {
+            for (key, piece) in said {
+                merge::repeat(&mut message.fields, key.clone(), piece, times);
+            }
+        }
     }
 
     /// Whether it is a chat's. Some servers send the text of a completion as a delta too.
@@ -86,7 +99,7 @@ impl<'a> Choice<'a> {
 }
 
 impl<'a> Message<'a> {
-    fn add(&mut self, delta: Entries<'a>) {
+    fn add(&mut self, delta: Entries<'a>, joined: &mut usize) {
         for (key, raw) in delta {
             match &*key {
                 "role" => merge::first(&mut self.fields, key, raw),
@@ -96,8 +109,13 @@ impl<'a> Message<'a> {
                 "content" | "refusal" | "reasoning" | "reasoning_content" | "reasoning_text" | "thinking" => {
                     merge::append(&mut self.fields, key, raw);
                 }
-                _ if json::items(raw).is_some() => merge::concat(&mut self.fields, key, raw),
-                _ => merge::last(&mut self.fields, key, raw),
+                // Labels, which are no texts that grow.
+                "id" | "type" | "channel" => merge::last(&mut self.fields, key, raw),
+                _ => match json::text(raw) {
+                    Some(piece) => merge::repeat(&mut self.fields, key, piece, 1),
+                    None if json::items(raw).is_some() => elements::add(&mut self.fields, key, raw, joined),
+                    None => merge::last(&mut self.fields, key, raw),
+                },
             }
         }
     }
@@ -131,7 +149,7 @@ fn is_token(key: &str, raw: &RawValue) -> bool {
             | "function_call"
             | "audio"
     );
-    is_said && !json::is_blank(raw) && raw.get() != "[]"
+    is_said && !json::is_blank(raw) && !matches!(raw.get(), "[]" | "{}")
 }
 
 /// Adds a piece of a call of a function or tool, or of spoken audio: identifiers are set once, texts grow.

@@ -1,6 +1,6 @@
 use serde_json::value::RawValue;
 
-use super::json::{self, Elements, Entries};
+use super::json::{self, Entries, Values};
 
 /// The data of one event of a stream.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Chunk<'a> {
 pub(super) enum Choices<'a> {
     One(Piece<'a>),
     /// Anything else: each is taken apart when it is its turn, as there may be many.
-    Others(Elements<'a>),
+    Others(Values<'a>),
     /// More than can be meant.
     Unreadable,
     /// No list, or one of one thing that is no choice.

@@ -12,6 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::value::RawValue;
 
 use super::allowance::{self, Held};
+use super::elements::Elements;
 
 /// A list of parts of a JSON text, held within the [allowance](super::allowance).
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(super) struct Parts<T> {
 pub(super) type Entries<'a> = Parts<(Cow<'a, str>, &'a RawValue)>;
 
 /// The elements of one JSON array.
-pub(super) type Elements<'a> = Parts<&'a RawValue>;
+pub(super) type Values<'a> = Parts<&'a RawValue>;
 
 /// How many nodes the parts of a list stand for: an element takes 16 bytes, a field 40, one under construction more than 100,
 /// and lists are grown by doubling.
@@ -72,7 +73,7 @@ fn fields(text: &str) -> Option<Entries<'_>> {
 }
 
 /// The elements of an array; `None` for any other value, and for one that is too long to be meant.
-pub(super) fn array(raw: &RawValue) -> Option<Elements<'_>> {
+pub(super) fn array(raw: &RawValue) -> Option<Values<'_>> {
     if !raw.get().starts_with('[') || !allowance::examine(raw.get().len()) {
         return None;
     }
@@ -106,9 +107,16 @@ pub(super) enum Node<'a> {
     Literal(Cow<'a, str>),
     /// The inside of a string, escaped.
     Text(String),
+    /// The same for a text that came so many times. It is written once.
+    Repeated {
+        piece: &'a str,
+        times: usize,
+    },
     Array(Nodes<'a>),
     /// The inside of an array, as text.
     List(String),
+    /// An array whose elements still grow.
+    Elements(Box<Elements<'a>>),
     Object(Fields<'a>),
 }
 
@@ -144,7 +152,16 @@ impl Node<'_> {
         match self {
             Self::Raw(raw) => text(raw),
             Self::Text(text) => Some(text),
+            Self::Repeated { piece, .. } => Some(piece),
             _ => None,
+        }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        match self {
+            Self::Raw(raw) => is_null(raw),
+            Self::Literal(text) => text == "null",
+            _ => false,
         }
     }
 
@@ -153,21 +170,13 @@ impl Node<'_> {
         match self {
             Self::Raw(raw) => out.push_str(raw.get()),
             Self::Literal(text) => out.push_str(text),
-            Self::Text(text) => {
+            Self::Text(_) | Self::Repeated { .. } => {
                 out.push('"');
-                out.push_str(text);
+                out.push_str(self.as_text().unwrap_or_default());
                 out.push('"');
             }
-            Self::Array(items) => {
-                out.push('[');
-                for (i, item) in items.nodes.iter().enumerate() {
-                    if i > 0 {
-                        out.push(',');
-                    }
-                    item.write(out);
-                }
-                out.push(']');
-            }
+            Self::Array(items) => write_items(&items.nodes, out),
+            Self::Elements(elements) => write_items(elements.items(), out),
             Self::List(items) => {
                 out.push('[');
                 out.push_str(items);
@@ -233,6 +242,17 @@ impl<'a> Fields<'a> {
         }
         out.push('}');
     }
+}
+
+fn write_items(items: &[Node<'_>], out: &mut String) {
+    out.push('[');
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            out.push(',');
+        }
+        item.write(out);
+    }
+    out.push(']');
 }
 
 /// Appends text as a JSON string.
@@ -345,9 +365,9 @@ impl<'s, T> IntoIterator for &'s Parts<T> {
     }
 }
 
-impl<'a> FromIterator<(Cow<'a, str>, &'a RawValue)> for Entries<'a> {
-    fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, &'a RawValue)>>(entries: I) -> Self {
-        let parts: Vec<_> = entries.into_iter().collect();
+impl<T> FromIterator<T> for Parts<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(parts: I) -> Self {
+        let parts: Vec<_> = parts.into_iter().collect();
         let _held = Held::new(parts.len() * ENTRY);
         Self { parts, _held }
     }
@@ -385,12 +405,12 @@ fn key(raw: &RawValue) -> Cow<'_, str> {
     serde_json::from_str(raw.get()).map_or(Cow::Borrowed(escaped), Cow::Owned)
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for Values<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Collect;
 
         impl<'de> Visitor<'de> for Collect {
-            type Value = Elements<'de>;
+            type Value = Values<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an array")

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::json::{self, Elements, Fields, Node, Nodes};
+use super::json::{self, Entries, Fields, Node, Nodes, Values};
 
 /// Replaces what is there, unless the new value is null. Objects are joined field by field.
 pub(super) fn last<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
@@ -71,6 +71,35 @@ pub(super) fn append_piece<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, piece
     }
 }
 
+/// Appends a text that may be a piece of a longer one, or a label that every chunk repeats. It stays one text while all
+/// pieces are the same; once they differ, every piece counts.
+pub(super) fn repeat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, piece: &'a str, times: usize) {
+    let slot = fields.entry(key, || Node::Repeated { piece, times: 0 });
+    if let Node::Raw(raw) = slot
+        && let Some(piece) = json::text(raw)
+    {
+        *slot = Node::Repeated { piece, times: 1 };
+    }
+    match slot {
+        _ if piece.is_empty() => {}
+        Node::Repeated { piece: known, times: so_far } if *known == piece => *so_far += times,
+        Node::Repeated { piece: "", .. } => *slot = Node::Repeated { piece, times },
+        Node::Repeated { .. } | Node::Text(_) => join(slot, &piece.repeat(times)),
+        _ => *slot = Node::Repeated { piece, times },
+    }
+}
+
+/// Joins a piece of an element that all chunks give in full or in part: what was said before is not said twice.
+pub(super) fn grow<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    match (fields.get(&key), json::text(raw)) {
+        // The whole text once more, after its pieces.
+        (Some(Node::Text(known)), Some(piece)) if known == piece => {}
+        (Some(Node::Raw(known)), None) if known.get() == raw.get() => {}
+        (Some(Node::Array(_)), _) | (_, None) => append(fields, key, raw),
+        (_, Some(piece)) => repeat(fields, key, piece, 1),
+    }
+}
+
 /// Appends the elements of lists, as they are; of an object, those of each of its fields.
 pub(super) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     if let Some(items) = json::items(raw) {
@@ -129,7 +158,7 @@ fn replace<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
 fn extend<'a>(
     fields: &mut Fields<'a>,
     key: Cow<'a, str>,
-    items: Elements<'a>,
+    items: Values<'a>,
     mut add: impl FnMut(&mut Nodes<'a>, &'a RawValue),
 ) {
     let slot = fields.entry(key, || Node::Array(Nodes::default()));
@@ -166,14 +195,32 @@ fn append_part<'a>(parts: &mut Nodes<'a>, part: &'a RawValue, depth: u8) {
     if let Some(shallower) = depth.checked_sub(1)
         && let Some(entries) = json::object(part)
         && let Some(known) = parts.last_mut().and_then(as_object)
-        && let Some(kind) = joinable(known, &entries)
+        && is_continued(known, &entries)
     {
-        // What else it says of itself, the first piece has said.
-        if let Some((key, raw)) = entries.into_iter().find(|(key, _)| key == kind) {
-            append_within(known, key, raw, shallower);
-        }
+        join_part(known, entries, shallower);
     } else {
         parts.push(Node::Raw(part));
+    }
+}
+
+/// Joins a part to the one before it, if it continues that one. Returns whether it did.
+pub(super) fn continue_part<'a>(before: Option<&mut Node<'a>>, entries: Entries<'a>) -> bool {
+    let Some(known) = before.and_then(as_object) else { return false };
+    let is_continued = is_continued(known, &entries);
+    if is_continued {
+        join_part(known, entries, MAX_PART_DEPTH - 1);
+    }
+    is_continued
+}
+
+fn join_part<'a>(known: &mut Fields<'a>, entries: Entries<'a>, depth: u8) {
+    for (key, raw) in entries {
+        match &*key {
+            "text" | "thinking" | "reasoning" | "summary" => append_within(known, key, raw, depth),
+            "signature" => last_said(known, key, raw),
+            // What else it says of itself, the first piece has said.
+            _ => {}
+        }
     }
 }
 
@@ -196,23 +243,32 @@ fn append_text<'a>(parts: &mut Nodes<'a>, piece: &str) {
 fn join(slot: &mut Node<'_>, piece: &str) {
     match slot {
         Node::Text(text) => text.push_str(piece),
+        Node::Repeated { piece: known, times } => *slot = Node::Text(known.repeat(*times) + piece),
         slot => *slot = Node::Text([slot.as_text().unwrap_or_default(), piece].concat()),
     }
 }
 
-/// The type that two neighbouring parts share, if it is one whose pieces are joined. Its text is under its own name.
-fn joinable(known: &Fields<'_>, entries: &[(Cow<'_, str>, &RawValue)]) -> Option<&'static str> {
-    let Some(Node::Raw(known)) = known.get("type") else {
-        return None;
-    };
-    let (_, new) = entries.iter().find(|(key, _)| key == "type")?;
-    ["text", "thinking"]
-        .into_iter()
-        .find(|kind| json::text(known) == Some(kind) && json::text(new) == Some(kind))
+/// Whether a part continues the part before it: both are of one type, whose texts come in pieces, and no signature has
+/// closed the earlier one.
+fn is_continued(known: &Fields<'_>, entries: &[(Cow<'_, str>, &RawValue)]) -> bool {
+    let text = |name| entries.iter().find(|(key, _)| key == name).and_then(|(_, raw)| json::text(raw));
+    let known = |name| known.get(name).and_then(Node::as_text);
+    let kind = text("type").filter(|kind| *kind == "text" || is_reasoning(kind));
+    let is_closed = known("signature").is_some_and(|signature| !signature.is_empty());
+    kind.is_some() && kind == known("type") && !(is_closed && known("signature") != text("signature"))
 }
 
+/// Whether parts of this type are reasoning.
+pub(super) fn is_reasoning(kind: &str) -> bool {
+    REASONING.contains(&kind)
+}
+
+/// The types of the parts of a reasoning whose texts come in pieces.
+const REASONING: [&str; 6] =
+    ["thinking", "reasoning", "reasoning.text", "reasoning.summary", "reasoning_text", "summary_text"];
+
 /// Makes an object of a value that is one, so that its fields can change.
-fn as_object<'s, 'a>(slot: &'s mut Node<'a>) -> Option<&'s mut Fields<'a>> {
+pub(super) fn as_object<'s, 'a>(slot: &'s mut Node<'a>) -> Option<&'s mut Fields<'a>> {
     if let Node::Raw(raw) = slot {
         *slot = Node::Object(Fields::of(json::object(raw)?));
     }

@@ -2,12 +2,14 @@
 
 mod alike;
 mod allowance;
+mod arguments;
 mod assembly;
 mod audio;
 mod choice;
 mod chunk;
 mod content;
 mod decode;
+mod elements;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod hooks;

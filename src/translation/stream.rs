@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use super::alike::Pattern;
 use super::choice::Choice;
 use super::chunk::{Choices, Chunk, Piece, Progress};
-use super::json::{Fields, Node};
+use super::json::{self, Fields, Node};
 use super::merge;
 use crate::endpoint::Endpoint;
 
@@ -21,12 +21,17 @@ pub(super) struct Assembly<'a> {
     choices: IndexMap<Cow<'a, str>, Choice<'a>, foldhash::fast::RandomState>,
     /// The chunk before, if further ones may be like it.
     pattern: Option<Pattern<'a>>,
-    /// What chunks that are like it have added since.
+    /// What chunks that are like it have added since, and how many there were.
     pending: String,
+    pending_chunks: usize,
     /// The chunk that is being added was like the one before.
     is_alike: bool,
     /// How many chunks in a row were not like the one before.
     misses: u32,
+    /// The usage that choices gave, for servers that give none beside them.
+    usage_of_choices: Fields<'a>,
+    /// How many elements of lists can be joined to.
+    joined: usize,
 }
 
 /// OpenAI gives 128 choices at the most. Further ones are passed over: an attack could make millions.
@@ -50,18 +55,21 @@ impl<'a> Assembly<'a> {
             return false;
         }
         self.pending.push_str(text);
+        self.pending_chunks += 1;
         true
     }
 
     /// Adds what chunks that are alike have added.
     fn settle(&mut self) {
         if let Some(Pattern { said, .. }) = &self.pattern
-            && !self.pending.is_empty()
+            && self.pending_chunks > 0
             && let Some(choice) = self.choices.get_mut(said.index)
         {
             choice.append(said.is_delta, said.key.clone(), &self.pending);
+            choice.repeat(&said.repeated, self.pending_chunks);
         }
         self.pending.clear();
+        self.pending_chunks = 0;
     }
 
     /// Takes in one event.
@@ -74,6 +82,7 @@ impl<'a> Assembly<'a> {
             }
         }
         let mut choices = chunk.choices();
+        let is_chunk = choices.is_some();
         self.set_pattern(data, &chunk, choices.as_ref());
         for (key, raw) in chunk.fields {
             match &*key {
@@ -90,6 +99,8 @@ impl<'a> Assembly<'a> {
                 "id" | "model" | "created" | "object" => merge::first(&mut self.top, key, raw),
                 // Padding against guessing texts from packet lengths; no unstreamed answer has it.
                 "obfuscation" | "p" => {}
+                // What keeps a connection alive, or tells of something else, names itself.
+                "type" if !is_chunk => {}
                 _ => merge::last(&mut self.top, key, raw),
             }
         }
@@ -113,8 +124,12 @@ impl<'a> Assembly<'a> {
             progress.skipped += 1;
             return;
         }
+        let usage = piece.fields.iter().find(|(key, _)| key == "usage").map(|(_, raw)| *raw);
+        if let Some(usage) = usage.filter(|usage| !json::is_null(usage)) {
+            merge::last(&mut self.usage_of_choices, "usage".into(), usage);
+        }
         let choice = self.choices.entry(index.into()).or_default();
-        choice.add(piece);
+        choice.add(piece, &mut self.joined);
         progress.has_token |= choice.has_token;
     }
 
@@ -133,6 +148,9 @@ impl<'a> Assembly<'a> {
     /// The whole, as JSON text.
     pub(super) fn finish(mut self, endpoint: Endpoint) -> String {
         self.settle();
+        if self.top.get("usage").is_none_or(Node::is_null) {
+            self.top.extend(self.usage_of_choices);
+        }
         self.choices.sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));
         let is_chat = match endpoint {
             Endpoint::Chat => true,

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
+use super::arguments::Extent;
 use super::choice::add_call;
 use super::json::{self, Entries, Fields, Node};
 use super::merge;
@@ -11,6 +12,8 @@ use super::merge;
 #[derive(Debug, Default)]
 pub(super) struct ToolCalls<'a> {
     calls: Vec<Call<'a>>,
+    /// How many lists of pieces there were.
+    lists: u64,
     /// The call that a further piece with this index, or this id, belongs to.
     places: IndexMap<Place<'a>, usize, foldhash::fast::RandomState>,
 }
@@ -18,10 +21,16 @@ pub(super) struct ToolCalls<'a> {
 /// More calls than any message has. Further ones are passed over: an attack could make millions.
 const MOST_CALLS: usize = 4_096;
 
+/// Ids and indices that are remembered.
+const MOST_PLACES: usize = 4 * MOST_CALLS;
+
 #[derive(Debug, Default)]
 struct Call<'a> {
     fields: Fields<'a>,
     index: Option<u64>,
+    /// The list in which a piece of it was named, if that list had other pieces too.
+    named_in: Option<u64>,
+    arguments: Extent,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -31,16 +40,24 @@ enum Place<'a> {
 }
 
 impl<'a> ToolCalls<'a> {
+    /// Adds the pieces of a list, or the one that stands in its place.
     pub(super) fn add(&mut self, raw: &'a RawValue) {
-        for piece in json::array(raw).into_iter().flatten() {
-            if let Some(fields) = json::object(piece) {
-                self.add_piece(fields);
-            }
+        self.lists += 1;
+        let pieces = match raw.get() {
+            "{}" => return,
+            text if text.starts_with('{') => [raw].into_iter().collect(),
+            _ => json::array(raw).unwrap_or_default(),
+        };
+        let is_alone = pieces.len() == 1;
+        for fields in pieces.into_iter().filter_map(json::object) {
+            let named_in = (!is_alone && has_name(&fields)).then_some(self.lists);
+            self.add_piece(fields, named_in);
         }
     }
 
-    fn add_piece(&mut self, fields: Entries<'a>) {
+    fn add_piece(&mut self, fields: Entries<'a>, named_in: Option<u64>) {
         let Some(call) = self.call_of(&fields) else { return };
+        call.named_in = named_in.or(call.named_in);
         for (key, raw) in fields {
             match &*key {
                 "index" => {}
@@ -51,8 +68,8 @@ impl<'a> ToolCalls<'a> {
         }
     }
 
-    /// The call that a piece belongs to: that of its index, else that of its id, else the latest. A name under another
-    /// id begins a new call, since some servers give every call the index 0.
+    /// The call that a piece belongs to: that of its index, else that of its id, else the latest. Some servers give
+    /// every call the index 0, or neither index nor id: then a name can begin a new call.
     fn call_of(&mut self, piece: &[(Cow<'a, str>, &'a RawValue)]) -> Option<&mut Call<'a>> {
         let value = |name| piece.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
         let index = value("index").map(RawValue::get).filter(|index| *index != "null");
@@ -61,28 +78,48 @@ impl<'a> ToolCalls<'a> {
         let known = match (index, id) {
             // Where every call has the index 0, further pieces are told by their ids.
             (Some(index), Some(id)) if self.has(id, index) => place(Place::Id(id)),
-            (Some(index), id) => place(Place::Index(index)).filter(|place| {
-                let other_id = id.is_some() && self.calls.get(*place).and_then(Call::id) != id;
-                !(other_id && self.calls.get(*place).is_some_and(Call::is_named) && has_name(piece))
-            }),
+            (Some(index), id) => {
+                place(Place::Index(index)).filter(|place| !self.begins_another(*place, id, piece))
+            }
             (None, Some(id)) => place(Place::Id(id)),
-            (None, None) => self.calls.len().checked_sub(1),
+            (None, None) => {
+                let latest = self.calls.len().checked_sub(1);
+                latest.filter(|place| !self.begins_another(*place, None, piece))
+            }
         };
         if known.is_none() && self.calls.len() >= MOST_CALLS {
             return None;
         }
         let place = known.unwrap_or_else(|| {
-            self.calls
-                .push(Call { fields: Fields::default(), index: index.and_then(|index| index.parse().ok()) });
+            self.calls.push(Call { index: index.and_then(|index| index.parse().ok()), ..Call::default() });
             self.calls.len() - 1
         });
-        if let Some(index) = index {
-            self.places.insert(Place::Index(index), place);
-        }
-        if let Some(id) = id {
-            self.places.insert(Place::Id(id), place);
+        let names = [index.map(Place::Index), id.map(Place::Id)];
+        for name in names.into_iter().flatten() {
+            // An attack could give a call another id with each piece.
+            if self.places.len() < MOST_PLACES || self.places.contains_key(&name) {
+                self.places.insert(name, place);
+            }
         }
         self.calls.get_mut(place)
+    }
+
+    /// Whether a piece begins a call of its own, although its index, or its lack of one, stands for this call.
+    ///
+    /// Both have a name then. Their ids differ, or the piece has none and both stand in one list, or the arguments of the
+    /// call are whole.
+    fn begins_another(
+        &mut self,
+        place: usize,
+        id: Option<&str>,
+        piece: &[(Cow<'a, str>, &'a RawValue)],
+    ) -> bool {
+        let Some(call) = self.calls.get_mut(place) else { return false };
+        if !call.is_named() || (id.is_some() && call.id() == id) {
+            return false;
+        }
+        // Looking for a name takes longest.
+        (id.is_some() || call.named_in == Some(self.lists) || call.is_whole()) && has_name(piece)
     }
 
     /// Whether there is a call that had this id and this index.
@@ -101,14 +138,35 @@ impl<'a> ToolCalls<'a> {
     }
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
     fn id(&self) -> Option<&str> {
         self.fields.get("id").and_then(Node::as_text)
     }
 
+    fn function(&self) -> Option<&Fields<'a>> {
+        match self.fields.get("function").or(self.fields.get("custom")) {
+            Some(Node::Object(function)) => Some(function),
+            _ => None,
+        }
+    }
+
     fn is_named(&self) -> bool {
-        let function = self.fields.get("function").or(self.fields.get("custom"));
-        matches!(function, Some(Node::Object(function)) if function.contains("name"))
+        self.function().is_some_and(|function| function.contains("name"))
+    }
+
+    /// Whether its arguments, as far as they are here, are a whole JSON object.
+    fn is_whole(&mut self) -> bool {
+        let mut extent = self.arguments;
+        let arguments =
+            self.function().and_then(|function| function.get("arguments").or(function.get("input")));
+        let is_whole = match arguments {
+            Some(Node::Text(text)) => extent.reaches_end(text),
+            Some(Node::Raw(raw)) => raw.get().starts_with('{'),
+            Some(Node::Object(_)) => true,
+            _ => false,
+        };
+        self.arguments = extent;
+        is_whole
     }
 }
 

@@ -44,8 +44,7 @@ pub(crate) fn compare(exchange: &Recorded, report: &str) -> Result<(), String> {
             Err("the response differs".to_owned())
         };
     }
-    let (mut expected, reported) = (normal(&exchange.expected()), normal(&whole["response"]));
-    correct(exchange, &mut expected);
+    let (expected, reported) = (normal(&exchange.expected()), normal(&whole["response"]));
     if expected == reported { Ok(()) } else { Err(format!("\n  expected {expected}\n  reported {reported}")) }
 }
 
@@ -69,28 +68,6 @@ fn compare_images(exchange: &Recorded, report: &Value) -> Result<(), String> {
         }
     }
     if expected == report["response"] { Ok(()) } else { Err(format!("images {}", report["response"])) }
-}
-
-/// What two expectations have wrong, seen by reading the streams.
-fn correct(exchange: &Recorded, expected: &mut Value) {
-    let choice = &mut expected["choices"][0];
-    if exchange.name.starts_with("204-chat-stream-githubcopilotc") {
-        // Two calls, with ids and names of their own, came under one index; the expectation fuses their arguments
-        // into a text that is no JSON.
-        let fused = choice["message"]["tool_calls"][0].clone();
-        let arguments =
-            fused["function"]["arguments"].as_str().unwrap().split_inclusive("\"}").collect::<Vec<_>>();
-        let ids = ["tooluse_448k6WHnTpS28K0Bd1bhgA", "tooluse_2SRF2HShTXOoLdGrjWuGiw"];
-        assert_eq!(arguments.len(), ids.len());
-        choice["message"]["tool_calls"] = ids.iter().zip(arguments).map(|(id, arguments)| {
-            json!({"id": id, "type": "function", "function": {"name": "edit_file", "arguments": arguments}})
-        }).collect();
-    }
-    if exchange.name.starts_with("264-completions-stream-mistralai") {
-        // An agent's route streams a chat; the expectation looks for a text only, and loses the answer.
-        choice["message"] = json!({"role": "assistant", "content": "Understood."});
-        expected["object"] = "chat.completion".into();
-    }
 }
 
 /// Without what the expectations and the wire may differ in: null, absent and empty lists are the same, and three

@@ -10,6 +10,7 @@
 )]
 
 mod compare;
+mod corrections;
 mod cuttings;
 mod recorded;
 #[path = "../support/mod.rs"]
@@ -19,7 +20,7 @@ mod translated;
 use std::sync::Arc;
 
 use compare::compare;
-use recorded::read;
+use recorded::{Recorded, read};
 use serde_json::Value;
 use support::gateway::{Collector, Gateway, Upstream};
 
@@ -39,6 +40,8 @@ async fn recorded_exchanges_pass_unchanged_and_are_reported_as_they_were() {
 
     let (mut compared, mut withheld, mut passed) = (0, 0, 0);
     let mut failures = Vec::new();
+    let is_compared = |exchange: &&Recorded| exchange.kind().is_some() && exchange.meta["status"] == 200;
+    corrections::assert_used(exchanges.values().filter(is_compared));
     for exchange in exchanges.values() {
         let method = exchange.meta["method"].as_str().unwrap_or("POST").parse().unwrap();
         let request = client

@@ -60,6 +60,9 @@ impl Recorded {
 
     /// The type that it is reported with, if it is one that is captured.
     pub(crate) fn kind(&self) -> Option<&'static str> {
+        if !self.is_captured() {
+            return None;
+        }
         Some(match self.meta["kind"].as_str()? {
             "chat" | "responses" => "chat",
             "completions" => "completion",
@@ -88,7 +91,9 @@ impl Recorded {
 
     /// The answer as a JSON text, or the object that a stream must add up to.
     pub(crate) fn expected(&self) -> Value {
-        self.try_expected().unwrap()
+        let mut expected = self.try_expected().unwrap();
+        self.correct(&mut expected);
+        expected
     }
 
     fn try_expected(&self) -> Option<Value> {
