@@ -13,6 +13,7 @@ pub(crate) struct Counters {
     retried: AtomicU64,
     truncated: AtomicU64,
     undecodable: AtomicU64,
+    mended: AtomicU64,
     skipped_events: AtomicU64,
     hook_panics: AtomicU64,
     in_flight: AtomicU64,
@@ -84,6 +85,7 @@ impl Counters {
     pub(crate) fn lose(&self, losses: Losses) {
         self.truncated.fetch_add(losses.is_truncated.into(), Relaxed);
         self.undecodable.fetch_add(losses.is_undecodable.into(), Relaxed);
+        self.mended.fetch_add(losses.is_mended.into(), Relaxed);
         self.skipped_events.fetch_add(losses.skipped, Relaxed);
         self.hook_panics.fetch_add(losses.hook_panics, Relaxed);
     }
@@ -113,6 +115,7 @@ impl Counters {
             retried: self.retried.load(Relaxed),
             truncated: self.truncated.load(Relaxed),
             undecodable: self.undecodable.load(Relaxed),
+            mended: self.mended.load(Relaxed),
             skipped_events: self.skipped_events.load(Relaxed),
             hook_panics: self.hook_panics.load(Relaxed),
             in_flight: self.in_flight.load(Relaxed),

@@ -65,6 +65,8 @@ pub(crate) struct Losses {
     pub(crate) is_truncated: bool,
     /// It was encoded in a way that could not be undone.
     pub(crate) is_undecodable: bool,
+    /// Something in it was replaced, so that it became JSON.
+    pub(crate) is_mended: bool,
     /// Events of it that could not be read.
     pub(crate) skipped: u64,
     /// Hooks that panicked over it.
@@ -77,6 +79,7 @@ impl Losses {
         Self {
             is_truncated: self.is_truncated || other.is_truncated,
             is_undecodable: self.is_undecodable || other.is_undecodable,
+            is_mended: self.is_mended || other.is_mended,
             skipped: self.skipped + other.skipped,
             hook_panics: self.hook_panics + other.hook_panics,
         }
