@@ -190,7 +190,9 @@ fn check(content: &Content, expected: Option<(&str, char)>) {
     let fields = json::object(&raw).expect("a report is an object");
     if let Some((name, start)) = expected {
         let field = fields.iter().find(|(key, _)| key == name).expect("what a console reaches for is there");
-        assert!(field.1.get().starts_with(start), "{name} is as expected: {}", field.1);
+        // A field of a body that is cut off is as it was sent.
+        let is_as_sent = content.is_sent && content.losses.is_truncated && content.stream.is_none();
+        assert!(is_as_sent || field.1.get().starts_with(start), "{name} is as expected: {}", field.1);
     }
 }
 
