@@ -90,4 +90,13 @@ mod tests {
         assert_eq!((lines.next(), lines.left()), (Some(&b"{\"a\":1}"[..]), 0));
         assert_eq!(lines.next(), None);
     }
+
+    /// If white space at the end were looked at for each line, this would take hours.
+    #[test]
+    fn many_lines_before_much_white_space_are_looked_at_once() {
+        let mut body = "{}\n".repeat(100_000);
+        body.push_str(&" ".repeat(4_000_000));
+        assert!(looks_like_lines(body.as_bytes()));
+        assert!(!looks_like_lines(&[body.as_bytes(), b"x"].concat()));
+    }
 }
