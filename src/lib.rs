@@ -121,11 +121,13 @@
 //! ([`Responses`] has the other ways). Images that are answered as data, by the Responses API too, are taken out of the
 //! answer and posted by themselves, unless [`Media`] leaves them out; forms are reported by their fields, files by name,
 //! type and size. Encoded bodies (gzip, deflate, br, zstd) are decoded for the report. A body that
-//! is no JSON is reported by its type and length, and one beyond [`max_body_bytes`](ConfigBuilder::max_body_bytes) by its
-//! length, with an empty `messages`, `prompt` or `choices` beside it, since consoles reach for those. The answer to a
+//! is no JSON is reported by its type and length. Of one that breaks off, or is longer than
+//! [`max_body_bytes`](ConfigBuilder::max_body_bytes), what is complete is reported, marked `truncated`. An empty `messages`,
+//! `prompt` or `choices` stands where it is missing, since consoles reach for those. Bytes that are no UTF-8 become U+FFFD,
+//! and a bare `NaN` or `Infinity` becomes a string. The answer to a
 //! request whose body the service never read is reported with what had been read of it. Events of a stream that cannot be
-//! read are passed over. [`Stats`] counts reports that were cut short, bodies in codings that could not be undone, and events
-//! that were passed over.
+//! read are passed over. [`Stats`] counts reports that were cut short or mended, bodies in codings that could not be
+//! undone, and events that were passed over.
 //!
 //! # When the collector does not answer
 //!

@@ -147,6 +147,74 @@ async fn what_is_not_what_its_coding_says_is_reported_by_type_and_length_and_cou
     }
 }
 
+/// Clients take a coding that they do not know as none, and some servers name what is none.
+#[tokio::test]
+async fn a_body_that_can_be_read_as_it_stands_is_read_whatever_its_coding_says() {
+    let stream = format!("data: {}\n\ndata: [DONE]\n\n", support::delta(r#"{"content":"Meow."}"#));
+    let lines = stream.replace("data: ", "").replace("[DONE]", &support::delta("{}"));
+    for coding in
+        ["none", "None", "utf-8", "chunked", "aws-chunked", "gzip", "br", "snappy, gzip", "?", "zstd,deflate"]
+    {
+        assert_eq!(reported(coding, Bytes::from(ANSWER)).await, ANSWER, "{coding}");
+        for stream in [&stream, &lines] {
+            let reported = reported(coding, Bytes::from(stream.clone())).await;
+            assert!(reported.contains(r#""content":"Meow.""#), "{coding}: {reported}");
+        }
+    }
+    let mut observed = observed();
+    let mut request = support::post("/v1/chat/completions", CHAT);
+    request.headers_mut().insert("content-encoding", "none".parse().unwrap());
+    exchange(&observed, request, encoded("gzip", Bytes::from(ANSWER))).await;
+    assert_eq!(field(&observed.report_text().await, "request"), CHAT);
+    assert_eq!(observed.layer.reporter().stats().undecodable, 0);
+}
+
+#[tokio::test]
+async fn a_list_of_codings_that_is_wrong_in_part_is_undone_as_far_as_it_is_right() {
+    let gzipped = gzip(ANSWER.as_bytes()).await;
+    for coding in ["gzip, none", "utf-8,gzip", "gzip, gzip", "br, gzip", "gzip, deflate", "gzip, aws-chunked"]
+    {
+        assert_eq!(reported(coding, gzipped.clone()).await, ANSWER, "{coding}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_with_a_name_of_no_coding_that_is_no_json_is_told_by_its_length_and_not_counted() {
+    let mut observed = observed();
+    exchange(&observed, chat(), encoded("none", Bytes::from("<html>"))).await;
+    let by_length = json!({"contentType": "application/json", "bytes": 6, "choices": []});
+    assert_eq!(observed.report().await["response"], by_length);
+    assert_eq!(observed.layer.reporter().stats().undecodable, 0);
+}
+
+#[tokio::test]
+async fn what_is_complete_of_json_is_reported_though_the_rest_cannot_be_decoded() {
+    let words: String =
+        (0..2_000_u64).map(|i| format!("{:x} ", i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let plain = json!({"a": {"model": "m"}, "b": words}).to_string();
+    let whole = gzip(plain.as_bytes()).await;
+    let mut broken = whole.to_vec();
+    broken.truncate(whole.len() / 2);
+    broken.extend([0xff; 1_000]);
+    for (body, coding) in [(whole.slice(..whole.len() / 2), "gzip"), (broken.into(), "gzip")] {
+        let reported: serde_json::Value =
+            serde_json::from_str(&reported(coding, body.clone()).await).unwrap();
+        assert_eq!(reported, json!({"a": {"model": "m"}, "truncated": {"bytes": body.len()}, "choices": []}));
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_an_encoded_body_is_not_taken_for_its_text() {
+    let mut observed = observed_with(Config::builder("a", "b").max_body_bytes(1_000).build().unwrap());
+    let words: String =
+        (0..2_000_u64).map(|i| format!("{:x} ", i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let mut body = gzip(json!({"a": 1, "b": words}).to_string().as_bytes()).await.to_vec();
+    body.extend(br#"","model":"not this one"}"#);
+    exchange(&observed, chat(), encoded("gzip", body.into())).await;
+    let response = observed.report().await["response"].take();
+    assert_eq!((&response["a"], &response["model"]), (&json!(1), &json!(null)));
+}
+
 #[tokio::test]
 async fn a_body_that_was_cut_is_no_undecodable_one_wherever_it_was_cut() {
     let observed = observed();

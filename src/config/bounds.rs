@@ -24,8 +24,9 @@ impl ConfigBuilder {
         self
     }
 
-    /// How many bytes of one body are kept. Default: 16 MiB, so that answers with several base64 images fit. A longer
-    /// event stream is reported up to this point; any other longer body is reported by its length only.
+    /// How many bytes of one body are kept. Default: 16 MiB, so that answers with several base64 images fit. Of a longer
+    /// body, everything that is complete up to this point is reported: events, fields, messages, texts of a form. Its last
+    /// 4 KiB are kept too, for the fields that come last, like `model` and `stream`. They are not read if it is encoded.
     #[must_use]
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;

@@ -5,6 +5,7 @@ mod in_flight;
 mod part;
 mod record;
 mod recorder;
+mod tail;
 
 use std::ops::Deref;
 use std::time::Instant;
@@ -17,6 +18,7 @@ pub(crate) use self::head::{Head, MediaType};
 pub(crate) use self::in_flight::InFlight;
 pub(crate) use self::part::{Part, end};
 pub(crate) use self::record::{HandOver, Landed, Record};
+pub(crate) use self::tail::Tail;
 use crate::budget::{Admission, Budget};
 use crate::endpoint::Endpoint;
 use crate::identity::Identity;
@@ -77,6 +79,8 @@ pub(crate) struct Recording {
     pub(crate) over_budget: bool,
     /// When frames passed, if that is to be known.
     pub(crate) marks: Vec<Mark>,
+    /// The last bytes, if there were more than are kept.
+    pub(crate) tail: Option<Box<Tail>>,
 }
 
 /// Some of the kept bytes.

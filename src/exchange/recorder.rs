@@ -3,7 +3,7 @@ use std::{fmt, mem};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Ended, Mark, Piece, Recording};
+use super::{Ended, Mark, Piece, Recording, Tail};
 use crate::budget::{Budget, FIRST_BLOCK, LARGEST_BLOCK};
 
 /// From this size on a frame is kept by reference. Smaller ones are copied: a frame is a slice of the connection's read
@@ -30,6 +30,8 @@ pub(super) struct Recorder {
     is_charged: bool,
     /// What passed and was not kept.
     beyond: u64,
+    /// The end of that.
+    tail: Option<Box<Tail>>,
     /// Full blocks, and large frames, in order. The first is beside the others: most bodies have no more.
     first: Option<Piece>,
     pieces: Vec<Piece>,
@@ -96,9 +98,11 @@ impl Recorder {
         let kept = if frame.len() <= room {
             self.keep(frame, budget)
         } else {
-            self.beyond += (frame.len() - room) as u64;
+            let (head, rest) = frame.split_at(room);
             // Copied: a slice would keep all of the frame.
-            room == 0 || self.keep(&Bytes::copy_from_slice(frame.get(..room).unwrap_or_default()), budget)
+            let kept = room == 0 || self.keep(&Bytes::copy_from_slice(head), budget);
+            self.keep_tail(rest, budget);
+            kept
         };
         if !kept {
             self.give_up(passed, budget);
@@ -107,12 +111,29 @@ impl Recorder {
         self.is_open = !self.open.is_empty() && self.moments.as_deref().is_none_or(|moments| moments.is_full);
     }
 
+    /// Keeps the end of what is beyond the limit, if the budget has room for it.
+    #[cold]
+    fn keep_tail(&mut self, bytes: &[u8], budget: &Budget) {
+        self.beyond += bytes.len() as u64;
+        if self.tail.is_none() {
+            let most = Tail::MOST.min(budget.body_limit());
+            if !charge(&mut self.charged, 2 * most, budget) {
+                return;
+            }
+            self.tail = Some(Box::new(Tail::new(most)));
+        }
+        if let Some(tail) = &mut self.tail {
+            tail.push(bytes);
+        }
+    }
+
     /// Lets go of everything: the budget has no room for all of it.
     #[cold]
     fn give_up(&mut self, passed: u64, budget: &Budget) {
         self.beyond = passed;
         self.over_budget = true;
         (self.open, self.first, self.pieces, self.pieces_len, self.moments) = Default::default();
+        self.tail = None;
         self.is_charged = false;
         budget.release(mem::take(&mut self.charged));
     }
@@ -235,7 +256,7 @@ impl Recorder {
     /// Takes out what was kept. A small block remains, for another body, and the place for blocks.
     pub(super) fn finish(&mut self, ended: Ended) -> Recording {
         let passed = self.passed();
-        let Self { mut open, first, mut pieces, charged, over_budget, moments, .. } = mem::take(self);
+        let Self { mut open, first, mut pieces, charged, over_budget, moments, tail, .. } = mem::take(self);
         let mut kept = Vec::with_capacity(pieces.len() + 2);
         kept.extend(first);
         kept.append(&mut pieces);
@@ -252,7 +273,7 @@ impl Recorder {
             self.open = open;
         }
         let marks = moments.map(|moments| moments.marks).unwrap_or_default();
-        Recording { pieces: kept, passed, charged, ended, over_budget, marks }
+        Recording { pieces: kept, passed, charged, ended, over_budget, marks, tail }
     }
 }
 

@@ -42,8 +42,14 @@ proptest! {
         prop_assert_eq!(recording.passed, whole.len() as u64);
         prop_assert_eq!(budget.stats().bytes_held, recording.charged as u64);
         prop_assert!(recording.charged >= kept.len());
-        prop_assert!(recording.charged <= kept.len() * 2 + FIRST_BLOCK);
-        prop_assert!(recording.charged <= kept.len() + LARGEST_BLOCK);
+        let most = Tail::MOST.min(limit);
+        let rest = &whole[kept.len()..];
+        let of_tail = if rest.is_empty() { 0 } else { 2 * most };
+        prop_assert!(recording.charged <= kept.len() * 2 + FIRST_BLOCK + of_tail);
+        prop_assert!(recording.charged <= kept.len() + LARGEST_BLOCK + of_tail);
+        let mut recording = recording;
+        let tail = recording.tail.take().map(|tail| tail.to_bytes()).unwrap_or_default();
+        prop_assert_eq!(tail, &rest[rest.len().saturating_sub(most)..]);
         prop_assert_eq!(recording.into_bytes(&budget), kept);
     }
 

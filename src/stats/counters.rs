@@ -14,6 +14,7 @@ pub(crate) struct Counters {
     truncated: AtomicU64,
     undecodable: AtomicU64,
     unread: AtomicU64,
+    mended: AtomicU64,
     skipped_events: AtomicU64,
     hook_panics: AtomicU64,
     in_flight: AtomicU64,
@@ -86,6 +87,7 @@ impl Counters {
         self.truncated.fetch_add(losses.is_truncated.into(), Relaxed);
         self.undecodable.fetch_add(losses.is_undecodable.into(), Relaxed);
         self.unread.fetch_add(losses.is_unread.into(), Relaxed);
+        self.mended.fetch_add(losses.is_mended.into(), Relaxed);
         self.skipped_events.fetch_add(losses.skipped, Relaxed);
         self.hook_panics.fetch_add(losses.hook_panics, Relaxed);
     }
@@ -116,6 +118,7 @@ impl Counters {
             truncated: self.truncated.load(Relaxed),
             undecodable: self.undecodable.load(Relaxed),
             unread: self.unread.load(Relaxed),
+            mended: self.mended.load(Relaxed),
             skipped_events: self.skipped_events.load(Relaxed),
             hook_panics: self.hook_panics.load(Relaxed),
             in_flight: self.in_flight.load(Relaxed),

@@ -37,16 +37,19 @@ pub struct Stats {
     pub pending: u64,
     /// Further attempts to deliver a report, after its first.
     pub retried: u64,
-    /// Reports whose request or response was longer than
-    /// [`max_body_bytes`](crate::ConfigBuilder::max_body_bytes), and stands there in part or by its length; those of the
-    /// Responses API too that had more than 10,000 items.
+    /// Reports that have only the complete parts of a request or response, or its length, because the body was longer
+    /// than [`max_body_bytes`](crate::ConfigBuilder::max_body_bytes) or broke off in the middle of its JSON or form; also
+    /// those of the Responses API that had more than 10,000 items.
     pub truncated: u64,
-    /// Reports whose request or response had a `content-encoding` that could not be undone, and stands there by its
-    /// length.
+    /// Reports whose request or response had a `content-encoding` that could not be undone, and was neither JSON nor an
+    /// event stream as it stood. They have its length.
     pub undecodable: u64,
     /// Reports whose request or response would have cost too much work to read, and stands there by type and length: it was
     /// built to be slow, or came while other large bodies were waiting to be read.
     pub unread: u64,
+    /// Reports whose request or response became JSON only by replacing something: bytes that were not UTF-8 by U+FFFD, or
+    /// the bare numbers `NaN`, `Infinity` and `-Infinity` by strings.
+    pub mended: u64,
     /// Events of streams that could not be read, and are missing in their reports.
     pub skipped_events: u64,
     /// Hooks that panicked: [`before_send`](crate::ConfigBuilder::before_send), whose report then went without content, or

@@ -72,6 +72,8 @@ pub(crate) struct Losses {
     pub(crate) is_undecodable: bool,
     /// Reading it would have cost more than it may.
     pub(crate) is_unread: bool,
+    /// Something in it was replaced, so that it became JSON.
+    pub(crate) is_mended: bool,
     /// Events of it that could not be read.
     pub(crate) skipped: u64,
     /// Hooks that panicked over it.
@@ -85,6 +87,7 @@ impl Losses {
             is_truncated: self.is_truncated || other.is_truncated,
             is_undecodable: self.is_undecodable || other.is_undecodable,
             is_unread: self.is_unread || other.is_unread,
+            is_mended: self.is_mended || other.is_mended,
             skipped: self.skipped + other.skipped,
             hook_panics: self.hook_panics + other.hook_panics,
         }

@@ -20,8 +20,8 @@ pub(crate) struct Allowance {
 pub(crate) struct Cost {
     /// The work allowance ran out: what was read is of no use.
     pub(crate) is_exhausted: bool,
-    /// How often there was no room for further nodes. What they stood for is left out, or kept as text.
-    pub(crate) refused: u64,
+    /// Elements of lists that were left out, as there was no room for them.
+    pub(crate) left_out: u64,
     pub(crate) work: usize,
     /// The most nodes that were held at once.
     pub(crate) peak: usize,
@@ -57,8 +57,8 @@ impl Allowance {
 
         let _before = Restore(COUNTS.replace(Counts::of(self)));
         let result = read();
-        let Counts { work, lowest, is_exhausted, refused, .. } = COUNTS.get();
-        (result, Cost { is_exhausted, refused, work: self.work - work, peak: self.nodes - lowest })
+        let Counts { work, lowest, is_exhausted, left_out, .. } = COUNTS.get();
+        (result, Cost { is_exhausted, left_out, work: self.work - work, peak: self.nodes - lowest })
     }
 }
 
@@ -70,12 +70,14 @@ struct Counts {
     /// The fewest nodes that were left.
     lowest: usize,
     is_exhausted: bool,
+    /// How often there was no room for further nodes.
     refused: u64,
+    left_out: u64,
 }
 
 impl Counts {
     const fn of(Allowance { work, nodes }: Allowance) -> Self {
-        Self { work, nodes, lowest: nodes, is_exhausted: false, refused: 0 }
+        Self { work, nodes, lowest: nodes, is_exhausted: false, refused: 0, left_out: 0 }
     }
 }
 
@@ -109,10 +111,17 @@ pub(super) fn refused() -> u64 {
     COUNTS.get().refused
 }
 
-/// Notes that there was no room for further nodes.
+/// Notes that there was no room for a list, which is kept as text.
 pub(super) fn refuse() {
     let counts = COUNTS.get();
     COUNTS.set(Counts { refused: counts.refused + 1, ..counts });
+}
+
+/// Notes that there was no room for an element of a list, which is left out.
+fn leave_out() {
+    refuse();
+    let counts = COUNTS.get();
+    COUNTS.set(Counts { left_out: counts.left_out + 1, ..counts });
 }
 
 /// Nodes that somebody holds. They are given back when it is dropped.
@@ -141,7 +150,7 @@ impl Held {
         if has_room {
             self.grow(nodes)
         } else {
-            refuse()
+            leave_out()
         }
         has_room
     }
@@ -180,7 +189,7 @@ mod tests {
             assert!(held.try_grow(5));
             assert_eq!(nodes_left(), 5);
         });
-        assert_eq!((cost.peak, cost.refused, cost.is_exhausted), (6, 1, false));
+        assert_eq!((cost.peak, cost.left_out, cost.is_exhausted), (6, 1, false));
     }
 
     #[test]

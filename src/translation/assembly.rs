@@ -45,26 +45,24 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Takes in one event.
-    pub(super) fn add(&mut self, name: &'a [u8], data: &'a [u8]) {
+    /// Takes in one event. Returns whether its data could be read; if not, nothing has changed.
+    pub(super) fn add(&mut self, name: &'a [u8], data: &'a [u8]) -> bool {
         // Some servers keep connections alive with events of nothing.
         if data.is_empty() {
-            return;
+            return true;
         }
         if data.trim_ascii() == b"[DONE]" {
             self.progress.is_done = true;
-            return;
+            return true;
         }
-        self.progress.chunks += 1;
         if let Parts::Chunks(chunks) = &mut self.parts
             && chunks.add_alike(data)
         {
-            return;
+            self.progress.chunks += 1;
+            return true;
         }
-        let Some(chunk) = Chunk::of(name, data) else {
-            self.progress.skipped += 1;
-            return;
-        };
+        let Some(chunk) = Chunk::of(name, data) else { return false };
+        self.progress.chunks += 1;
         self.progress.has_error |= chunk.error().is_some();
         match &mut self.parts {
             Parts::Chunks(chunks) => chunks.add(data, chunk, &mut self.progress),
@@ -72,6 +70,13 @@ impl<'a> Assembly<'a> {
             Parts::Images(images) => images.add(chunk, &mut self.progress),
             Parts::Audio(audio) => audio.add(chunk, &mut self.progress),
         }
+        true
+    }
+
+    /// Counts an event whose data cannot be read.
+    pub(super) fn skip(&mut self) {
+        self.progress.chunks += 1;
+        self.progress.skipped += 1;
     }
 
     /// Says that the stream went on after what is here.

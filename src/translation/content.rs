@@ -1,23 +1,22 @@
 //! A recorded body, as the JSON that is reported for it.
 
-use std::borrow::Cow;
-use std::cell::{Cell, OnceCell};
-use std::time::Instant;
+use std::cell::Cell;
 
-use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::allowance::{self, Allowance};
-use super::assembly::Assembly;
-use super::chunk::Progress;
-use super::decode::{Decoded, decode};
+use super::complete::Expected;
+use super::framing::Framing;
 use super::json::{self, Fields, Node};
-use super::multipart;
+use super::received::{Received, begins_like_json};
 use super::responses::{self, Chat};
-use super::sse::{Events, looks_like_events};
+use super::sse::looks_like_events;
+pub(super) use super::streamed::Stream;
+use super::streamed::streamed;
+use super::{complete, lenient, multipart, ndjson};
 use crate::budget::Budget;
 use crate::endpoint::Endpoint;
-use crate::exchange::{Head, Mark, MediaType, Message};
+use crate::exchange::{Head, MediaType, Message};
 use crate::interaction::Text;
 use crate::stats::Losses;
 
@@ -46,6 +45,7 @@ pub(crate) enum Effort {
 }
 
 /// Reading a body costs more than it may for now.
+#[derive(Debug)]
 pub(super) struct TooMuch;
 
 /// One side of an exchange.
@@ -59,32 +59,6 @@ pub(super) struct Content {
     pub(super) is_sent: bool,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Stream {
-    /// Whether it said by itself that it is whole.
-    pub(super) is_done: bool,
-    /// Whether it carried an error.
-    pub(super) has_error: bool,
-    /// Events with data, without the one that ends it.
-    pub(super) chunks: u64,
-    /// When the first text, tool call, refusal or reasoning passed.
-    pub(super) first_token: Option<Instant>,
-}
-
-/// A body that can be read.
-struct Read<'m> {
-    head: &'m Head,
-    bytes: Bytes,
-    /// How many bytes crossed the wire.
-    passed: u64,
-    limit: usize,
-    marks: &'m [Mark],
-    losses: Losses,
-}
-
-/// A field that the console reaches for without looking whether it is there: it stands in whatever replaces a body.
-type Expected = Option<(&'static str, &'static str)>;
-
 const CHOICES: Expected = Some(("choices", "[]"));
 
 /// What was asked.
@@ -95,36 +69,12 @@ pub(super) fn of_request(reading: &Reading, message: &mut Message) -> Result<Con
         endpoint if endpoint.is_image() => Some(("prompt", "\"\"")),
         _ => None,
     };
-    reading.body(message, expected, |text| request(reading, &text, expected))
-}
-
-fn request(reading: &Reading, text: &Read, expected: Expected) -> Content {
-    if let MediaType::Form(content_type) = &text.head.media_type
-        && !matches!(reading.endpoint, Endpoint::Chat | Endpoint::Completion | Endpoint::Responses)
-        && !text.losses.is_truncated
-        && allowance::examine(2 * text.bytes.len())
-        && let Some(form) = multipart::fields(content_type, &text.bytes)
-    {
-        return Content::of_text(form);
-    }
-    let content = reading.unstreamed(text, expected);
-    reading.translated(content, "messages", responses::question)
+    reading.body(message, expected, |body| reading.request(body, expected))
 }
 
 /// What was answered.
 pub(super) fn of_response(reading: &Reading, message: &mut Message) -> Result<Content, TooMuch> {
-    reading.body(message, reading.expected(), |text| response(reading, &text))
-}
-
-fn response(reading: &Reading, text: &Read) -> Content {
-    let is_json = matches!(text.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
-    let says_events =
-        text.head.media_type == MediaType::EventStream && !is_json && !text.losses.is_undecodable;
-    if says_events || looks_like_events(&text.bytes) {
-        return streamed(reading, text);
-    }
-    let content = reading.unstreamed(text, reading.expected());
-    reading.translated(content, "choices", responses::answer)
+    reading.body(message, reading.expected(), |body| reading.response(body))
 }
 
 /// An error of our own, in the shape of OpenAI's.
@@ -142,45 +92,37 @@ pub(super) fn of_no_response(reading: &Reading) -> Content {
     Content::unstreamed(Fields::default(), reading.expected())
 }
 
-fn streamed(reading: &Reading, text: &Read) -> Content {
-    // Data that cannot be read where it stands has to be put somewhere that outlives the assembly. It is rare.
-    let is_utf8 = json::is_utf8(&text.bytes);
-    let (mended, mut left) = (OnceCell::new(), None);
-    let mut assembly = Assembly::of(reading.endpoint);
-    let mut events = Events::new(&text.bytes);
-    let mut first_token = None;
-    allowance::examine(text.bytes.len());
-    while let Some(event) = events.next() {
-        if allowance::is_exhausted() {
-            break;
-        }
-        let data = match event.data {
-            Cow::Borrowed(data) if is_utf8 || json::is_utf8(data) => data,
-            _ => {
-                let left =
-                    left.get_or_insert_with(|| mended.get_or_init(|| mend(&text.bytes, is_utf8)).iter());
-                left.next().map(Vec::as_slice).unwrap_or_default()
-            }
-        };
-        assembly.add(event.name, data);
-        if assembly.progress.has_token && first_token.is_none() {
-            first_token = Some((text.bytes.len() - events.left()) as u64);
-        }
+/// What stands for a body that cannot be read.
+fn by_length(body: &Received, expected: Expected) -> Content {
+    let mut fields = Fields::default();
+    if body.losses.is_truncated {
+        fields.set("truncated", Node::Object(body.truncated()));
+    } else {
+        describe(&mut fields, body.head, body.passed);
     }
-    if text.losses.is_truncated {
-        assembly.mark_truncated(text.truncated());
+    Content { losses: body.losses, ..Content::unstreamed(fields, expected) }
+}
+
+/// What stands for a body that costs too much to read.
+fn unread(message: &Message, expected: Expected) -> Content {
+    let mut fields = Fields::default();
+    describe(&mut fields, &message.head, message.body.passed);
+    let losses = Losses { is_unread: true, ..Losses::default() };
+    Content { losses, ..Content::unstreamed(fields, expected) }
+}
+
+/// Says of what type and length a body was.
+fn describe(fields: &mut Fields<'_>, head: &Head, passed: u64) {
+    fields.set("contentType", head.media_type.name().map_or(Node::NULL, Node::string));
+    fields.set("bytes", Node::number(passed));
+}
+
+fn set_expected(fields: &mut Fields<'_>, expected: Expected) {
+    if let Some((key, empty)) = expected
+        && !fields.contains(key)
+    {
+        fields.set(key, Node::Literal(empty.into()));
     }
-    let Progress { is_done, has_error, chunks, skipped, .. } = assembly.progress;
-    let stream =
-        Stream { is_done, has_error, chunks, first_token: first_token.and_then(|end| text.moment(end)) };
-    let losses = Losses { skipped, ..text.losses };
-    let content = Content {
-        stream: Some(stream),
-        losses,
-        is_sent: true,
-        ..Content::of_text(assembly.finish(reading.endpoint))
-    };
-    reading.translated(content, "choices", responses::answer)
 }
 
 impl Effort {
@@ -204,13 +146,14 @@ impl Reading<'_> {
         &self,
         message: &mut Message,
         expected: Expected,
-        read: impl FnOnce(Read<'_>) -> Content,
+        read: impl FnOnce(&Received) -> Content,
     ) -> Result<Content, TooMuch> {
-        let (content, cost) = self.effort.allowance().within(|| Read::of(message, self).map(read));
+        let (content, cost) =
+            self.effort.allowance().within(|| Received::of(message, self).map(|body| read(&body)));
         match content {
             Some(mut content) if !cost.is_exhausted => {
                 if content.stream.is_some() {
-                    content.losses.skipped += cost.refused;
+                    content.losses.skipped += cost.left_out;
                 }
                 Ok(content)
             }
@@ -220,12 +163,36 @@ impl Reading<'_> {
     }
 
     /// Charges the budget for so many more bytes of decoded bodies, if it has room for them.
-    fn charge(&self, bytes: usize) -> bool {
+    pub(super) fn charge(&self, bytes: usize) -> bool {
         let has_room = self.budget.charge(bytes);
         if has_room {
             self.charged.set(self.charged.get() + bytes);
         }
         has_room
+    }
+
+    fn request(&self, body: &Received, expected: Expected) -> Content {
+        if let MediaType::Form(content_type) = &body.head.media_type
+            && !matches!(self.endpoint, Endpoint::Chat | Endpoint::Completion | Endpoint::Responses)
+            && let Some(form) = self.form(content_type, body, expected)
+        {
+            return form;
+        }
+        let content = self.json(body).or_else(|| self.parts(body, expected));
+        self.translated(content.unwrap_or_else(|| by_length(body, expected)), "messages", responses::question)
+    }
+
+    fn response(&self, body: &Received) -> Content {
+        let content = match self.framing(body) {
+            Some(framing) => self.streamed(body, framing),
+            None => {
+                let expected = self.expected();
+                let content = self.json(body).or_else(|| self.lines(body));
+                let content = content.or_else(|| self.parts(body, expected));
+                content.unwrap_or_else(|| by_length(body, expected))
+            }
+        };
+        self.translated(content, "choices", responses::answer)
     }
 
     /// What consoles reach for in an answer.
@@ -237,27 +204,69 @@ impl Reading<'_> {
         }
     }
 
-    /// A body that is one JSON value, or what stands for it.
-    fn unstreamed(&self, text: &Read, expected: Expected) -> Content {
-        if !text.losses.is_truncated
-            && let Some(raw) = json::parse(&text.bytes)
-        {
-            // What nobody takes apart is passed on as it is.
-            let json = if self.endpoint == Endpoint::Responses || self.endpoint.is_image() {
-                Text::Own(raw.to_owned())
-            } else {
-                Text::Received(text.bytes.slice_ref(raw.get().as_bytes()))
-            };
-            return Content { json, stream: None, losses: text.losses, is_sent: true };
+    /// How the pieces of a body are told apart that is a stream by its type or its beginning.
+    fn framing(&self, body: &Received) -> Option<Framing> {
+        let says_events = body.head.media_type == MediaType::EventStream
+            && !body.losses.is_undecodable
+            && !begins_like_json(&body.bytes);
+        if says_events || looks_like_events(&body.bytes) {
+            return Some(Framing::Events);
         }
-        let fields = if text.losses.is_truncated {
-            let mut fields = Fields::default();
-            fields.set("truncated", text.truncated());
-            fields
+        // A single value in several lines is no stream, whatever its type says.
+        let has_line = || ndjson::Lines::new(&body.bytes).next().is_some_and(lenient::is_readable);
+        (body.says_lines() && self.may_stream() && has_line()).then_some(Framing::Lines)
+    }
+
+    /// A body that is a stream only in that each of its lines is an object.
+    fn lines(&self, body: &Received) -> Option<Content> {
+        let is_stream = self.may_stream() && ndjson::looks_like_lines(&body.bytes);
+        is_stream.then(|| self.streamed(body, Framing::Lines))
+    }
+
+    fn streamed(&self, body: &Received, framing: Framing) -> Content {
+        let (json, stream, losses) = streamed(self.endpoint, body, framing);
+        Content { stream: Some(stream), losses, is_sent: true, ..Content::of_text(json) }
+    }
+
+    /// What is complete of a body that is no valid JSON.
+    fn parts(&self, body: &Received, expected: Expected) -> Option<Content> {
+        let (json, losses) = complete::parts(body, expected)?;
+        Some(Content { json: Text::Own(json), stream: None, losses, is_sent: true })
+    }
+
+    fn may_stream(&self) -> bool {
+        !matches!(self.endpoint, Endpoint::Embedding | Endpoint::Moderation)
+    }
+
+    /// A body that is one JSON value, and here as a whole.
+    fn json(&self, body: &Received) -> Option<Content> {
+        if body.losses.is_truncated {
+            return None;
+        }
+        let raw = json::parse(&body.bytes)?;
+        // What nobody takes apart is passed on as it is.
+        let json = if self.endpoint == Endpoint::Responses || self.endpoint.is_image() {
+            Text::Own(raw.to_owned())
         } else {
-            description(text.head, text.passed)
+            Text::Received(body.bytes.slice_ref(raw.get().as_bytes()))
         };
-        Content { losses: text.losses, ..Content::unstreamed(fields, expected) }
+        Some(Content { json, stream: None, losses: body.losses, is_sent: true })
+    }
+
+    /// The fields of a form, as far as they are here.
+    fn form(&self, content_type: &str, body: &Received, expected: Expected) -> Option<Content> {
+        if !allowance::examine(2 * body.bytes.len()) {
+            return None;
+        }
+        let multipart::Form { mut fields, is_whole } =
+            multipart::fields(content_type, &body.bytes, &body.tail)?;
+        let mut losses = body.losses;
+        if !is_whole || losses.is_truncated {
+            losses.is_truncated = true;
+            fields.set("truncated", Node::Object(body.truncated()));
+            set_expected(&mut fields, expected);
+        }
+        Some(Content { losses, is_sent: true, ..Content::of_text(fields.to_json()) })
     }
 
     /// The Responses API as a chat, if it is to be one.
@@ -282,72 +291,6 @@ impl Reading<'_> {
     }
 }
 
-/// The data of those events that have several lines, or are not UTF-8: then with replacement characters, as the standard has
-/// it.
-fn mend(stream: &[u8], is_utf8: bool) -> Vec<Vec<u8>> {
-    let mended = Events::new(stream).filter_map(|event| match event.data {
-        Cow::Borrowed(data) if is_utf8 || json::is_utf8(data) => None,
-        data => Some(String::from_utf8_lossy(&data).into_owned().into_bytes()),
-    });
-    mended.collect()
-}
-
-/// What stands for a body that costs too much to read.
-fn unread(message: &Message, expected: Expected) -> Content {
-    let losses = Losses { is_unread: true, ..Losses::default() };
-    Content { losses, ..Content::unstreamed(description(&message.head, message.body.passed), expected) }
-}
-
-/// The type and length of a body.
-fn description(head: &Head, passed: u64) -> Fields<'static> {
-    let mut fields = Fields::default();
-    fields.set("contentType", head.media_type.name().map_or(Node::NULL, Node::string));
-    fields.set("bytes", Node::number(passed));
-    fields
-}
-
-impl<'m> Read<'m> {
-    /// `None` if the allowance does not suffice.
-    fn of(message: &'m mut Message, reading: &Reading) -> Option<Self> {
-        if !allowance::examine(message.body.len()) {
-            return None;
-        }
-        let limit = reading.budget.body_limit();
-        let kept = message.body.join(reading.budget);
-        if reading.effort != Effort::Try {
-            // It is not read again, and need not be in memory beside what it becomes.
-            message.body.pieces.clear();
-        }
-        let Message { head, body } = &*message;
-        // Of an encoded body nobody knows which of its bytes an event came with.
-        let marks = if head.codings.is_empty() { &*body.marks } else { &[] };
-        let passed = body.passed;
-        let is_incomplete = passed > kept.len() as u64;
-        let decoded = decode(kept, &head.codings, limit, &mut |bytes| reading.charge(bytes));
-        if allowance::is_exhausted() {
-            return None;
-        }
-        let is_undecodable = decoded.is_none();
-        let Decoded { body: bytes, is_cut } = decoded.unwrap_or_default();
-        let is_truncated = is_incomplete || is_cut;
-        let losses = Losses { is_truncated, is_undecodable, ..Losses::default() };
-        Some(Self { head, bytes, passed, limit, marks, losses })
-    }
-
-    /// When the byte before this offset passed.
-    fn moment(&self, offset: u64) -> Option<Instant> {
-        let place = self.marks.partition_point(|mark| mark.passed < offset);
-        self.marks.get(place).map(|mark| mark.at)
-    }
-
-    fn truncated(&self) -> Node<'static> {
-        let mut truncated = Fields::default();
-        truncated.set("bytes", Node::number(self.passed));
-        truncated.set("limit", Node::number(self.limit as u64));
-        Node::Object(truncated)
-    }
-}
-
 impl Content {
     /// Whether it has fields that were sent: an error, if the status says so. Compatible servers have many shapes for one.
     pub(super) fn says_something(&self) -> bool {
@@ -358,9 +301,7 @@ impl Content {
     }
 
     fn unstreamed(mut fields: Fields<'_>, expected: Expected) -> Self {
-        if let Some((key, empty)) = expected {
-            fields.set(key, Node::Literal(empty.into()));
-        }
+        set_expected(&mut fields, expected);
         Self::of_text(fields.to_json())
     }
 

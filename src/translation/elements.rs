@@ -149,7 +149,7 @@ mod tests {
         let chunk = |delta: &String| format!(r#"{{"choices":[{{"index":0,"delta":{delta}}}]}}"#);
         let chunks: Vec<String> = deltas.iter().map(chunk).collect();
         let mut assembly = Assembly::of(Endpoint::Chat);
-        chunks.iter().for_each(|chunk| assembly.add(b"", chunk.as_bytes()));
+        chunks.iter().for_each(|chunk| assert!(assembly.add(b"", chunk.as_bytes())));
         let mut whole: Value = serde_json::from_str(&assembly.finish(Endpoint::Chat)).unwrap();
         whole["choices"][0]["message"].take()
     }

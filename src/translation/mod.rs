@@ -7,22 +7,29 @@ mod assembly;
 mod audio;
 mod choice;
 mod chunk;
+mod complete;
 mod content;
 mod decode;
 mod elements;
+mod framing;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod hooks;
 mod images;
 mod json;
+mod lenient;
 mod media;
 mod merge;
 mod multipart;
+mod ndjson;
+mod received;
 mod responses;
 mod sse;
 #[cfg(test)]
 mod sse_oracle;
 mod stream;
+mod streamed;
+mod tail;
 mod tool_calls;
 mod translate;
 

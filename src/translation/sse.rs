@@ -11,6 +11,8 @@ use memchr::memchr2;
 #[derive(Debug)]
 pub(super) struct Events<'a> {
     rest: &'a [u8],
+    /// Each line with data is an event.
+    by_line: bool,
 }
 
 /// One event that carries data.
@@ -24,7 +26,17 @@ pub(super) struct Event<'a> {
 
 impl<'a> Events<'a> {
     pub(super) fn new(stream: &'a [u8]) -> Self {
-        Self { rest: stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream) }
+        Self { rest: stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream), by_line: false }
+    }
+
+    /// The lines with data of one event, each as an event of its own. An event's name belongs to the next line with data.
+    pub(super) fn by_line(event: &'a [u8]) -> Self {
+        Self { rest: event, by_line: true }
+    }
+
+    /// What was not read yet.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// How many bytes are left.
@@ -64,6 +76,7 @@ impl<'a> Iterator for Events<'a> {
                 }
             } else if let Some(value) = field(line, b"data") {
                 match &mut data {
+                    None if self.by_line => return Some(Event { name, data: Cow::Borrowed(value) }),
                     None => data = Some(Cow::Borrowed(value)),
                     Some(data) => {
                         let data = data.to_mut();

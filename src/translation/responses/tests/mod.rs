@@ -21,7 +21,7 @@ use crate::endpoint::Endpoint;
 fn response(events: &[Value]) -> (Value, Progress) {
     let events: Vec<String> = events.iter().map(Value::to_string).collect();
     let mut assembly = Assembly::of(Endpoint::Responses);
-    events.iter().for_each(|event| assembly.add(b"", event.as_bytes()));
+    events.iter().for_each(|event| assert!(assembly.add(b"", event.as_bytes())));
     let progress = assembly.progress;
     (serde_json::from_str(&assembly.finish(Endpoint::Responses)).unwrap(), progress)
 }

@@ -1,0 +1,111 @@
+//! Whole bodies: decoded, put together, translated, and cut.
+
+use serde_json::value::RawValue;
+
+use super::super::content::{self, Content, Reading};
+use super::super::received::Received;
+use super::super::{json, lenient, multipart, responses, tail};
+use super::{answered, budget, check, check_images, choice, message as message_of};
+use crate::endpoint::Endpoint;
+use crate::exchange::{Ended, MediaType, Tail};
+
+/// Reads a body as any endpoint's request and answer. The first three bytes choose endpoint (`0` to `:`), type (`0` to
+/// `4`) and coding (`0` to `8`); others stand for none.
+pub fn body(input: &[u8]) {
+    let [endpoint, content_type, coding, body @ ..] = input else { return };
+    let Some(endpoint) = choice(&Endpoint::ALL, *endpoint) else { return };
+    let message = |body: &[u8]| message_of(*content_type, *coding, body);
+    let budget = budget();
+    let received = Received::of(message(body), &budget);
+    let plain = Some(&received.bytes).filter(|_| !received.losses.is_truncated);
+    let verbatim = plain.and_then(|plain| json::parse(plain)).map(RawValue::get);
+    let is_form = matches!((&received.head.media_type, plain), (MediaType::Form(content_type), Some(plain))
+        if multipart::fields(content_type, plain, &[]).is_some());
+    for is_translated in [true, false] {
+        let reading = Reading { endpoint, budget: &budget, is_translated };
+        let request = content::of_request(&reading, message(body));
+        assert!(request.stream.is_none(), "nobody asks in a stream");
+        check_body(&reading, &request, verbatim.filter(|_| !is_form), asked(&reading).filter(|_| !is_form));
+        let answer = content::of_response(&reading, message(body));
+        check_body(&reading, &answer, verbatim.filter(|_| answer.stream.is_none()), answered(&reading));
+        // Cut into a beginning and an end, with something missing between.
+        let (beginning, end) = body.split_at(body.len() / 2);
+        let cut = || {
+            let mut message = message(beginning);
+            message.body.passed += 1 + end.len() as u64;
+            message.body.ended = Ended::Complete;
+            message.body.tail = Some(Box::new(Tail::of(end)));
+            message
+        };
+        let (request, cut_answer) =
+            (content::of_request(&reading, cut()), content::of_response(&reading, cut()));
+        for (content, expected) in [(request, asked(&reading)), (cut_answer, answered(&reading))] {
+            assert!(content.losses.is_truncated && content.json.get().contains("\"truncated\""));
+            check(&content, expected);
+        }
+        if endpoint.is_image() {
+            check_images(answer.json.into_raw());
+        }
+    }
+    if let Some(verbatim) = verbatim {
+        check_parts(verbatim);
+    }
+}
+
+/// Asserts that what is read of JSON that is cut anywhere is a part of it.
+fn check_parts(whole: &str) {
+    let middle = (whole.len() / 2..).find(|at| whole.is_char_boundary(*at)).unwrap_or_default();
+    let (beginning, end) = whole.split_at(middle);
+    if let Some(read) = lenient::read(beginning).filter(|read| read.end > 0) {
+        assert!(read.is_cut && beginning.starts_with(read.json.trim_end_matches(['}', ']'])), "{read:?}");
+        assert!(json::parse(read.json.as_bytes()).is_some(), "{read:?}");
+    }
+    let Some(fields) = json::parse_object(whole.as_bytes()) else { return };
+    if let Some(members) = tail::members(end.as_bytes()).filter(|_| middle > 0) {
+        let members = format!("{{{members}}}");
+        let members = json::parse_object(members.as_bytes()).expect("they are complete");
+        let last = fields.iter().skip(fields.len() - members.len()).map(|(key, raw)| (key, raw.get()));
+        assert!(
+            last.eq(members.iter().map(|(key, raw)| (key, raw.get()))),
+            "they are the last ones: {whole}"
+        );
+    }
+}
+
+/// What a console reaches for in a request, and how it begins.
+fn asked(reading: &Reading) -> Option<(&'static str, char)> {
+    match reading.endpoint {
+        Endpoint::Chat | Endpoint::Responses => Some(("messages", '[')),
+        Endpoint::Completion => Some(("prompt", '"')),
+        endpoint if endpoint.is_image() => Some(("prompt", '"')),
+        _ => None,
+    }
+}
+
+/// Asserts that what was JSON is as it was, or translated, and that whatever else it was has become an object.
+fn check_body(reading: &Reading, content: &Content, verbatim: Option<&str>, expected: Option<(&str, char)>) {
+    let Some(verbatim) = verbatim else {
+        let losses = content.losses;
+        // What was JSON after mending has the fields that it had, and no others.
+        let is_as_sent = losses.is_mended && !losses.is_truncated && content.stream.is_none();
+        assert!(!is_as_sent || !json::is_null(&content.json.raw()), "it is JSON");
+        if !is_as_sent {
+            check(content, expected);
+        }
+        return;
+    };
+    if reading.endpoint == Endpoint::Responses && reading.is_translated {
+        let raw = json::parse(verbatim.as_bytes()).expect("it was JSON before");
+        let translations = [responses::question(raw), responses::answer(raw)];
+        for chat in translations.iter().flatten() {
+            assert!(json::parse(chat.json.as_bytes()).is_some(), "a translation is JSON: {}", chat.json);
+        }
+        if content.json.get() != verbatim {
+            let is_translation = translations.iter().flatten().any(|chat| chat.json == content.json.get());
+            assert!(is_translation, "{verbatim} became {}", content.json.get());
+            check(content, expected);
+        }
+    } else {
+        assert_eq!(content.json.get(), verbatim, "what was JSON is as it was");
+    }
+}

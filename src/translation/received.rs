@@ -1,0 +1,149 @@
+//! A recorded body without its codings.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::content::{Effort, Reading};
+use super::decode::{Decoded, decode};
+use super::json::{Fields, Node};
+use super::sse::{Events, looks_like_events};
+use super::{allowance, json, lenient, ndjson};
+use crate::exchange::{Head, Mark, MediaType, Message};
+use crate::stats::Losses;
+
+/// A body that can be read.
+pub(super) struct Received<'m> {
+    pub(super) head: &'m Head,
+    pub(super) bytes: Bytes,
+    /// The last bytes that passed of a body of which only the beginning is in `bytes`.
+    pub(super) tail: Vec<u8>,
+    /// Nothing would have followed.
+    pub(super) has_end: bool,
+    /// How many bytes crossed the wire.
+    pub(super) passed: u64,
+    limit: usize,
+    marks: &'m [Mark],
+    pub(super) losses: Losses,
+}
+
+/// What some servers and proxies name as a coding although it is none.
+const NO_CODINGS: [&str; 5] = ["none", "identity", "null", "utf-8", "utf8"];
+
+/// More codings than this are not tried one by one.
+const MAX_CODINGS: usize = 4;
+
+impl<'m> Received<'m> {
+    /// `None` if the allowance does not suffice.
+    pub(super) fn of(message: &'m mut Message, reading: &Reading) -> Option<Self> {
+        if !allowance::examine(message.body.len()) {
+            return None;
+        }
+        let limit = reading.budget.body_limit();
+        let has_end = message.is_complete();
+        let kept = message.body.join(reading.budget);
+        if reading.effort != Effort::Try {
+            // It is not read again, and need not be in memory beside what it becomes.
+            message.body.pieces.clear();
+        }
+        let Message { head, body } = &*message;
+        let passed = body.passed;
+        let is_longer = passed > kept.len() as u64;
+        let decoded = decode_leniently(kept.clone(), &head.codings, |body, codings| {
+            decode(body, codings, limit, &mut |bytes| reading.charge(bytes))
+        });
+        if allowance::is_exhausted() {
+            return None;
+        }
+        let is_undecodable = decoded.is_none();
+        let Decoded { body: bytes, is_cut } = decoded.unwrap_or_default();
+        // Nobody knows which bytes of an encoded body an event came with, nor what its last bytes stand for.
+        let is_plain = bytes.as_ptr() == kept.as_ptr() && !bytes.is_empty();
+        let marks = if is_plain { &*body.marks } else { &[] };
+        let tail = body.tail.as_ref().filter(|_| is_plain).map(|tail| tail.to_bytes()).unwrap_or_default();
+        let losses = Losses { is_truncated: is_longer || is_cut, is_undecodable, ..Losses::default() };
+        Some(Self { head, bytes, tail, has_end, passed, limit, marks, losses })
+    }
+
+    /// When the byte before this offset passed.
+    pub(super) fn moment(&self, offset: u64) -> Option<Instant> {
+        let place = self.marks.partition_point(|mark| mark.passed < offset);
+        self.marks.get(place).map(|mark| mark.at)
+    }
+
+    /// What says in a report that there was more.
+    pub(super) fn truncated(&self) -> Fields<'static> {
+        let mut truncated = Fields::default();
+        truncated.set("bytes", Node::number(self.passed));
+        // A body that broke off had not reached it.
+        if self.losses.is_truncated {
+            truncated.set("limit", Node::number(self.limit as u64));
+        }
+        truncated
+    }
+
+    /// Whether its type says that each line is a JSON value.
+    pub(super) fn says_lines(&self) -> bool {
+        matches!(&self.head.media_type, MediaType::Other(name) if ndjson::is_media_type(name))
+    }
+
+    /// Whether the end of a stream, of which the middle is missing, says that it is whole.
+    pub(super) fn is_done_at_the_end(&self) -> bool {
+        let Some(begin) = memchr::memchr2(b'\n', b'\r', &self.tail) else { return false };
+        let lines = self.tail.get(begin..).unwrap_or_default();
+        Events::by_line(lines).any(|line| line.data.trim_ascii() == b"[DONE]")
+    }
+}
+
+/// Undoes codings. A header may be wrong: proxies decode a body and leave its header, or name a coding twice. So a body
+/// that cannot be decoded, or is no JSON and no stream then, is read without the codings that do not fit, or as it stands,
+/// if it is JSON or a stream that way. Bare deflate has no header or checksum: any bytes can be decoded from it.
+fn decode_leniently(
+    received: Bytes,
+    codings: &str,
+    decode: impl Fn(Bytes, &str) -> Option<Decoded>,
+) -> Option<Decoded> {
+    let decoded = decode(received.clone(), codings);
+    let is_right = |decoded: &Decoded| begins_like_json(&decoded.body) || looks_like_events(&decoded.body);
+    if codings.is_empty() || decoded.as_ref().is_some_and(is_right) {
+        return decoded;
+    }
+    let mut fitting = Decoded { body: received.clone(), is_cut: false };
+    let mut all_fit = true;
+    if decoded.is_none() || codings.contains(',') {
+        let tokens = codings.rsplit(',').map(str::trim).filter(|token| !token.is_empty());
+        for (place, token) in tokens.enumerate() {
+            if NO_CODINGS.iter().any(|name| token.eq_ignore_ascii_case(name)) {
+                continue;
+            }
+            let more = if place < MAX_CODINGS { decode(fitting.body.clone(), token) } else { None };
+            match more.filter(|more| !more.body.is_empty()) {
+                Some(Decoded { body, is_cut }) => {
+                    fitting = Decoded { body, is_cut: fitting.is_cut || is_cut };
+                }
+                None => all_fit = false,
+            }
+        }
+        if is_readable(&fitting.body) || decoded.is_none() && all_fit {
+            return Some(fitting);
+        }
+    }
+    if is_readable(&received) {
+        return Some(Decoded { body: received, is_cut: false });
+    }
+    decoded
+}
+
+/// Whether bytes are JSON, or at least the beginning of it, or a stream.
+fn is_readable(bytes: &[u8]) -> bool {
+    let is_json = || {
+        json::parse(bytes).is_some() || lenient::read(&lenient::text(bytes)).is_some_and(|read| read.end > 0)
+    };
+    looks_like_events(bytes) || begins_like_json(bytes) && (is_json() || ndjson::looks_like_lines(bytes))
+}
+
+/// Whether bytes begin as a JSON object or array does.
+pub(super) fn begins_like_json(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['))
+}
