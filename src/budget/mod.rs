@@ -20,6 +20,8 @@ use crate::sync::{AtomicBool, AtomicUsize};
 pub(crate) struct Budget {
     limits: Limits,
     items: AtomicUsize,
+    /// Those of the items that were handed over. The others are under way.
+    ended: AtomicUsize,
     bytes: AtomicUsize,
     closed: AtomicBool,
     counters: Counters,
@@ -31,6 +33,7 @@ impl Budget {
         Self {
             limits,
             items: AtomicUsize::new(0),
+            ended: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             counters: Counters::default(),
@@ -55,7 +58,9 @@ impl Budget {
 
     /// Takes a place for an interaction that somebody has.
     pub(crate) fn admit(self: &Arc<Self>) -> Option<Admission> {
-        self.take_place().map(|place| place.admit(self))
+        let place = self.take_place()?;
+        self.end();
+        Some(place.admit(self))
     }
 
     /// Takes a place for an interaction that comes back from disk, and its bytes, whether there is room or not: it is one
@@ -63,6 +68,7 @@ impl Budget {
     #[cfg(feature = "spool")]
     pub(crate) fn resume(self: &Arc<Self>, is_foreign: bool, bytes: usize) -> Admission {
         self.items.fetch_add(1, SeqCst);
+        self.end();
         self.bytes.fetch_add(bytes, Relaxed);
         self.counters.resume(is_foreign);
         let mut admission = Place(()).admit(self);
@@ -110,6 +116,18 @@ impl Budget {
     /// Interactions that were admitted and are not settled.
     pub(crate) fn items(&self) -> usize {
         self.items.load(SeqCst)
+    }
+
+    /// Counts an interaction that has a place as handed over.
+    #[inline]
+    pub(crate) fn end(&self) {
+        self.ended.fetch_add(1, Relaxed);
+    }
+
+    /// Exchanges that are under way.
+    pub(crate) fn in_flight(&self) -> usize {
+        let ended = self.ended.load(Relaxed);
+        self.items().saturating_sub(ended)
     }
 
     /// From now on, whatever asks for a place is dropped.
