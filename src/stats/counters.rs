@@ -102,8 +102,8 @@ impl Counters {
     }
 
     /// Reads what leaves a place before what comes to it: what was taken up from disk before what is pending, that before what
-    /// is settled or on disk. So nothing is ever in no place. Reads what is settled before what was captured, so that the
-    /// first never exceeds the second.
+    /// is settled or on disk. So nothing is ever in no place. An interaction that moves meanwhile is read in both places: as
+    /// what was captured is read last, it shows how many did, and they are pending no more.
     pub(crate) fn snapshot(&self, pending: impl FnOnce() -> (u64, u64)) -> Stats {
         let taken_up = self.taken_up.load(SeqCst);
         let (pending, bytes_held) = pending();
@@ -127,9 +127,10 @@ impl Counters {
         let resting = self.resting_since(taken_up);
         let safe = self.safe.load(Relaxed);
         // The worker says so once in a turn: some may have been delivered since.
-        stats.spooled = resting + safe.min(pending);
-        stats.pending = pending + resting;
+        let spooled = resting + safe.min(pending);
         stats.captured = self.captured.load(SeqCst);
+        stats.pending = (pending + resting).min(stats.captured.saturating_sub(stats.settled()));
+        stats.spooled = spooled.min(stats.pending);
         stats
     }
 }
@@ -156,6 +157,30 @@ mod tests {
         assert!(DropReason::ALL.iter().all(|reason| stats.dropped(*reason) == 1));
         assert!(WithholdReason::ALL.iter().all(|reason| stats.withheld(*reason) == 1));
         assert_eq!(stats.settled(), 12);
+    }
+
+    #[test]
+    fn what_is_settled_while_a_snapshot_is_taken_is_not_pending_too() {
+        let counters = Counters::default();
+        (0..3).for_each(|_| counters.capture());
+        counters.settle(Settlement::Delivered);
+        let stats = counters.snapshot(|| {
+            // Two are pending as they are counted, and one of them no longer when the settled ones are.
+            counters.settle(Settlement::Dropped(DropReason::Undelivered));
+            (2, 0)
+        });
+        assert_eq!((stats.captured, stats.settled(), stats.pending), (3, 2, 1), "{stats}");
+    }
+
+    #[test]
+    fn what_goes_to_disk_while_a_snapshot_is_taken_is_counted_once() {
+        let counters = Counters::default();
+        counters.capture();
+        let stats = counters.snapshot(|| {
+            counters.settle(Settlement::Spooled);
+            (1, 0)
+        });
+        assert_eq!((stats.captured, stats.pending, stats.spooled), (1, 1, 1), "{stats}");
     }
 
     #[test]
