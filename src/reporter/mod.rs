@@ -1,6 +1,7 @@
 //! The worker that sends what was captured, and the handle to it.
 
 mod attempts;
+mod clock;
 mod deliveries;
 mod ending;
 mod flush;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use tower::{BoxError, Service};
 
 use super::deliveries::{Deliveries, until};
-use super::flush::{Flush, FlushReport, ShutdownReport};
+use super::flush::{Flush, Outcome};
 use super::job::Job;
 use super::prepare::{self, Unmade};
 use super::spooler::{Situation, Spooler};
@@ -42,8 +42,8 @@ pub(super) type Deadline = Option<std::time::Instant>;
 
 /// What a [`Reporter`](super::Reporter) asks of the worker.
 pub(super) enum Command {
-    Flush(Deadline, oneshot::Sender<FlushReport>),
-    Shutdown(Deadline, oneshot::Sender<ShutdownReport>),
+    Flush(Deadline, oneshot::Sender<Outcome>),
+    Shutdown(Deadline, oneshot::Sender<Outcome>),
 }
 
 pub(super) struct Worker<S: Service<Report>> {
