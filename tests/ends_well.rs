@@ -72,12 +72,17 @@ impl Blocked {
     /// Opens the gate, and waits until no more than so many are pending.
     fn open(self, pending: u64) -> ReconifyLayer {
         drop(self.gate);
-        let begun = Instant::now();
-        while self.layer.reporter().stats().pending > pending {
-            assert!(begun.elapsed() < PATIENCE, "{}", self.layer.reporter().stats());
-            std::thread::yield_now();
-        }
+        wait_for_pending(&self.layer, pending);
         self.layer
+    }
+}
+
+#[track_caller]
+fn wait_for_pending(layer: &ReconifyLayer, pending: u64) {
+    let begun = Instant::now();
+    while layer.reporter().stats().pending > pending {
+        assert!(begun.elapsed() < PATIENCE, "{}", layer.reporter().stats());
+        std::thread::yield_now();
     }
 }
 
@@ -319,6 +324,7 @@ fn a_flush_and_a_shutdown_return_while_a_transport_blocks_the_workers_thread() {
     assert_eq!(stats.delivered + stats.dropped(DropReason::Shutdown), 3, "{stats}");
     assert_eq!((stats.captured, stats.pending), (4, 1), "{stats}");
     drop(under_way);
+    wait_for_pending(&layer, 0);
     let stats = layer.reporter().stats();
     assert_eq!((stats.pending, stats.bytes_held), (0, 0));
     assert_accounted(&stats);

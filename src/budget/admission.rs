@@ -64,9 +64,10 @@ impl Drop for Admission {
             true => Settlement::Dropped(DropReason::Panicked),
             false => Settlement::Dropped(DropReason::Shutdown),
         };
+        // What is settled holds nothing.
+        self.budget.release(self.bytes);
         // Counted before the place is free, so that nothing is ever neither settled nor pending.
         self.budget.counters.settle(self.settlement.unwrap_or_else(lost));
-        self.budget.release(self.bytes);
         self.budget.ended.fetch_sub(1, Relaxed);
         self.budget.items.fetch_sub(1, SeqCst);
     }

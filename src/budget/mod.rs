@@ -164,7 +164,10 @@ impl Budget {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.counters.snapshot(|| (self.items() as u64, self.bytes.load(Relaxed) as u64))
+        let mut stats = self.counters.snapshot(|| self.items() as u64);
+        // Read last: what is shown as settled gave its bytes back before.
+        stats.bytes_held = self.bytes.load(Relaxed) as u64;
+        stats
     }
 }
 

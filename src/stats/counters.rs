@@ -104,9 +104,9 @@ impl Counters {
     /// Reads what leaves a place before what comes to it: what was taken up from disk before what is pending, that before what
     /// is settled or on disk. So nothing is ever in no place. An interaction that moves meanwhile is read in both places: as
     /// what was captured is read last, it shows how many did, and they are pending no more.
-    pub(crate) fn snapshot(&self, pending: impl FnOnce() -> (u64, u64)) -> Stats {
+    pub(crate) fn snapshot(&self, pending: impl FnOnce() -> u64) -> Stats {
         let taken_up = self.taken_up.load(SeqCst);
-        let (pending, bytes_held) = pending();
+        let pending = pending();
         let mut stats = Stats {
             delivered: self.delivered.load(SeqCst),
             rejected: self.rejected.load(SeqCst),
@@ -121,7 +121,6 @@ impl Counters {
             withheld: self.withheld.each_ref().map(|counter| counter.load(SeqCst)),
             recovered: self.recovered.load(Relaxed),
             spool_failures: self.spool_failures.load(Relaxed),
-            bytes_held,
             ..Stats::default()
         };
         let resting = self.resting_since(taken_up);
@@ -153,7 +152,7 @@ mod tests {
         for reason in WithholdReason::ALL {
             counters.settle(Settlement::Withheld(reason));
         }
-        let stats = counters.snapshot(|| (0, 0));
+        let stats = counters.snapshot(|| 0);
         assert!(DropReason::ALL.iter().all(|reason| stats.dropped(*reason) == 1));
         assert!(WithholdReason::ALL.iter().all(|reason| stats.withheld(*reason) == 1));
         assert_eq!(stats.settled(), 12);
@@ -167,7 +166,7 @@ mod tests {
         let stats = counters.snapshot(|| {
             // Two are pending as they are counted, and one of them no longer when the settled ones are.
             counters.settle(Settlement::Dropped(DropReason::Undelivered));
-            (2, 0)
+            2
         });
         assert_eq!((stats.captured, stats.settled(), stats.pending), (3, 2, 1), "{stats}");
     }
@@ -178,7 +177,7 @@ mod tests {
         counters.capture();
         let stats = counters.snapshot(|| {
             counters.settle(Settlement::Spooled);
-            (1, 0)
+            1
         });
         assert_eq!((stats.captured, stats.pending, stats.spooled), (1, 1, 1), "{stats}");
     }
@@ -186,10 +185,10 @@ mod tests {
     #[test]
     fn the_last_failure_is_kept() {
         let counters = Counters::default();
-        assert_eq!(counters.snapshot(|| (0, 0)).last_failure, None);
+        assert_eq!(counters.snapshot(|| 0).last_failure, None);
         for class in [FailureClass::Unavailable, FailureClass::Rejected, FailureClass::Unauthorized] {
             counters.fail(class);
-            assert_eq!(counters.snapshot(|| (0, 0)).last_failure, Some(class));
+            assert_eq!(counters.snapshot(|| 0).last_failure, Some(class));
         }
     }
 
@@ -199,7 +198,7 @@ mod tests {
         counters.capture();
         counters.settle(Settlement::Dropped(DropReason::Shutdown));
         assert_eq!(
-            counters.snapshot(|| (0, 0)).to_string(),
+            counters.snapshot(|| 0).to_string(),
             "1 captured = 0 delivered + 0 rejected + 1 dropped (Shutdown 1) + 0 withheld + 0 pending"
         );
     }
