@@ -131,7 +131,7 @@ impl Flush {
     }
 
     pub(super) fn settled(&mut self, job: u64, settlement: Settlement) {
-        if self.jobs.remove(&job) && settlement == Settlement::Spooled {
+        if self.jobs.remove(&job) && matches!(settlement, Settlement::Spooled) {
             self.spooled += 1;
         }
     }

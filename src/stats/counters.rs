@@ -171,6 +171,7 @@ mod tests {
         assert_eq!((stats.captured, stats.settled(), stats.pending), (3, 2, 1), "{stats}");
     }
 
+    #[cfg(feature = "spool")]
     #[test]
     fn what_goes_to_disk_while_a_snapshot_is_taken_is_counted_once() {
         let counters = Counters::default();
