@@ -42,17 +42,31 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// Threads of reporters, by their name.
 fn workers() -> usize {
+    threads("reconify")
+}
+
+/// Threads that wake those who wait for a reporter.
+fn clocks() -> usize {
+    threads("reconify-clock")
+}
+
+fn threads(wanted: &str) -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
-    names.filter(|name| name.trim_end() == "reconify").count()
+    names.filter(|name| name.trim_end() == wanted).count()
 }
 
 /// A thread begins before it has its name, and what it had is dropped before it has ended.
 #[track_caller]
 fn wait_for_workers(expected: usize) {
+    wait_until_there_are(expected, workers);
+}
+
+#[track_caller]
+fn wait_until_there_are(expected: usize, threads: fn() -> usize) {
     let begun = Instant::now();
-    while workers() != expected {
-        assert!(begun.elapsed() < PATIENCE, "{} threads instead of {expected}", workers());
+    while threads() != expected {
+        assert!(begun.elapsed() < PATIENCE, "{} threads instead of {expected}", threads());
         thread::yield_now();
     }
 }
@@ -364,4 +378,71 @@ fn a_hook_that_hangs_does_not_keep_the_thread() {
     assert_eq!(ended.dropped, 1);
     wait_for_workers(0);
     drop(gate);
+}
+
+/// The thread that wakes those who wait lives while they do, and is one for all of them.
+#[test]
+fn no_thread_is_left_of_a_flush_that_was_answered_or_that_nobody_awaits() {
+    let _alone = alone();
+    let (takes, _end) = layer(Collector::Takes);
+    block_on(exchange(&takes));
+    assert!(block_on(takes.reporter().flush(PATIENCE * 100)).is_complete());
+    wait_until_there_are(0, clocks);
+
+    let (hangs, _end) = layer(Collector::Hangs);
+    block_on(exchange(&hangs));
+    let reporter = hangs.reporter();
+    let mut flushes: Vec<_> = (0..100).map(|_| Box::pin(reporter.flush(PATIENCE * 100))).collect();
+    for flush in &mut flushes {
+        assert!(block_on(futures_util::future::poll_immediate(flush)).is_none());
+    }
+    wait_until_there_are(1, clocks);
+    drop(flushes);
+    wait_until_there_are(0, clocks);
+}
+
+/// A writer of logs that blocks once: while the test holds the gate.
+struct Gated;
+
+static GATE: Mutex<Option<(Sender<()>, Receiver<Infallible>)>> = Mutex::new(None);
+
+impl std::io::Write for Gated {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let gate = GATE.lock().unwrap().take();
+        if let Some((entered, gate)) = gate {
+            entered.send(()).unwrap();
+            let _ = gate.recv();
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_flush_and_a_shutdown_return_while_a_log_writer_blocks_the_thread() {
+    let _alone = alone();
+    let ((gate, held), (entered, enters)) = (channel(), channel());
+    *GATE.lock().unwrap() = Some((entered, held));
+    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(|| Gated);
+    tracing::subscriber::set_global_default(log.finish()).unwrap();
+    let (layer, end) = layer(Collector::Refuses);
+    for _ in 0..5 {
+        block_on(exchange(&layer));
+    }
+    enters.recv_timeout(PATIENCE).expect("the outage is logged");
+    let reporter = layer.reporter();
+    let (flushed, ended) = in_time("while the log is blocked", move || {
+        (block_on(reporter.flush(SHORT)), block_on(reporter.shutdown(SHORT)))
+    });
+    assert_eq!((flushed.pending, flushed.is_complete()), (5, false));
+    assert_eq!((ended.dropped, ended.in_flight, ended.is_complete()), (5, 0, false));
+    drop(gate);
+    assert_ended(&end, "the worker");
+    wait_for_workers(0);
+    let stats = layer.reporter().stats();
+    assert_eq!((stats.dropped(DropReason::Shutdown), stats.pending, stats.bytes_held), (5, 0, 0));
+    assert_accounted(&stats);
 }

@@ -11,8 +11,9 @@
 mod support;
 
 use std::convert::Infallible;
-use std::future::pending;
-use std::time::Duration;
+use std::future::{pending, ready};
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::Request;
@@ -44,6 +45,53 @@ fn refusing() -> ReconifyLayer {
         config(),
         service_fn(async |_: Report| Err::<(), _>(DeliveryError::unavailable())),
     )
+}
+
+/// A worker whose thread is blocked in its transport until the gate opens.
+struct Blocked {
+    layer: ReconifyLayer,
+    gate: Sender<Infallible>,
+}
+
+/// Begins to deliver the first of so many reports, and blocks. What the gate holds up ends as told.
+fn blocked(reports: usize, end: fn()) -> Blocked {
+    let ((gate, held), (entered, enters)) = (channel::<Infallible>(), channel());
+    let transport = service_fn(move |_: Report| {
+        let _ = entered.send(());
+        let _ = held.recv();
+        end();
+        ready(Ok::<_, Infallible>(()))
+    });
+    let layer = ReconifyLayer::with_transport(config(), transport);
+    (0..reports).for_each(|_| block_on(exchange(&layer)));
+    enters.recv_timeout(PATIENCE).expect("the first report is tried");
+    Blocked { layer, gate }
+}
+
+impl Blocked {
+    /// Opens the gate, and waits until no more than so many are pending.
+    fn open(self, pending: u64) -> ReconifyLayer {
+        drop(self.gate);
+        wait_for_pending(&self.layer, pending);
+        self.layer
+    }
+}
+
+#[track_caller]
+fn wait_for_pending(layer: &ReconifyLayer, pending: u64) {
+    let begun = Instant::now();
+    while layer.reporter().stats().pending > pending {
+        assert!(begun.elapsed() < PATIENCE, "{}", layer.reporter().stats());
+        std::thread::yield_now();
+    }
+}
+
+/// Runs something on a thread of its own, which has to come to its end although the gate is shut.
+#[track_caller]
+fn in_time<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = channel();
+    std::thread::spawn(move || done.send(run()));
+    result.recv_timeout(PATIENCE).expect("it returns while the worker's thread is blocked")
 }
 
 /// A transport that is never ready.
@@ -136,12 +184,13 @@ async fn an_exchange_that_ends_after_shutdown_is_counted_once() {
     assert_eq!((stats.dropped(DropReason::Shutdown), stats.pending, stats.bytes_held), (1, 0, 0));
 }
 
-#[tokio::test]
-async fn a_flush_that_nobody_awaits_to_its_end_harms_nothing() {
-    let layer = delivering();
-    exchange(&layer).await;
-    assert!(futures_util::future::poll_immediate(layer.reporter().flush(PATIENCE)).await.is_none());
-    assert!(layer.reporter().flush(PATIENCE).await.is_complete());
+#[test]
+fn a_flush_that_nobody_awaits_to_its_end_harms_nothing() {
+    let Blocked { layer, gate } = blocked(1, || ());
+    assert!(block_on(futures_util::future::poll_immediate(layer.reporter().flush(PATIENCE))).is_none());
+    drop(gate);
+    assert!(block_on(layer.reporter().flush(PATIENCE)).is_complete());
+    assert_eq!(layer.reporter().stats().delivered, 1);
 }
 
 #[test]
@@ -252,4 +301,106 @@ async fn a_report_that_keeps_failing_does_not_hold_up_the_rest() {
     let reporter = layer.reporter();
     assert_eq!(reporter.flush(SHORT).await.pending, 1);
     assert_eq!(reporter.stats().delivered, 100);
+}
+
+#[test]
+fn a_flush_and_a_shutdown_return_while_a_transport_blocks_the_workers_thread() {
+    let blocked = blocked(3, || ());
+    let inner = service_fn(async |_: Request<RequestBody<Body>>| Ok::<_, Infallible>(json(ANSWER)));
+    let under_way = block_on(blocked.layer.layer(inner).oneshot(chat())).unwrap();
+    let reporter = blocked.layer.reporter();
+    let flushed = in_time(move || block_on(reporter.flush(SHORT)));
+    assert_eq!((flushed.delivered, flushed.pending, flushed.is_complete()), (0, 3, false));
+    let reporter = blocked.layer.reporter();
+    let ended = in_time(move || block_on(reporter.shutdown(SHORT)));
+    assert_eq!((ended.dropped, ended.in_flight, ended.is_complete()), (3, 1, false));
+    let stats = blocked.layer.reporter().stats();
+    assert_eq!((stats.captured, stats.settled(), stats.pending), (4, 0, 4), "they are held still");
+    assert_accounted(&stats);
+
+    // The worker finds that its time is over.
+    let layer = blocked.open(1);
+    let stats = layer.reporter().stats();
+    assert_eq!(stats.delivered + stats.dropped(DropReason::Shutdown), 3, "{stats}");
+    assert_eq!((stats.captured, stats.pending), (4, 1), "{stats}");
+    drop(under_way);
+    wait_for_pending(&layer, 0);
+    let stats = layer.reporter().stats();
+    assert_eq!((stats.pending, stats.bytes_held), (0, 0));
+    assert_accounted(&stats);
+}
+
+#[test]
+fn a_flush_returns_under_every_runtime_while_the_workers_thread_is_blocked() {
+    use tokio::runtime::Builder;
+
+    let blocked = blocked(1, || ());
+    let flush = || {
+        let reporter = blocked.layer.reporter();
+        async move { reporter.flush(SHORT).await.pending }
+    };
+    let flushes = [flush(), flush(), flush(), flush()];
+    let [without, current_thread, multi_thread, inside] = flushes;
+    let pending = in_time(move || {
+        let paused = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let threads = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        [
+            block_on(without),
+            Builder::new_current_thread().build().unwrap().block_on(current_thread),
+            threads.block_on(threads.spawn(multi_thread)).unwrap(),
+            // The runtime's only thread is blocked.
+            paused.block_on(async { block_on(inside) }),
+        ]
+    });
+    assert_eq!(pending, [1; 4]);
+    // A worker that is free again answers as ever.
+    let Blocked { layer, gate } = blocked;
+    drop(gate);
+    assert!(block_on(layer.reporter().flush(PATIENCE)).is_complete());
+    assert_eq!(layer.reporter().stats().delivered, 1);
+}
+
+#[test]
+fn a_shutdown_whose_deadline_passed_while_the_thread_was_blocked_goes_on_once_it_is_free() {
+    let blocked = blocked(2, || ());
+    let reporter = blocked.layer.reporter();
+    assert!(futures_util::FutureExt::now_or_never(reporter.shutdown(Duration::ZERO)).is_none());
+    let layer = blocked.open(0);
+    let stats = layer.reporter().stats();
+    assert_eq!((stats.captured, stats.settled()), (2, 2), "{stats}");
+}
+
+/// The worker loses a report after the call, and before it can know of it.
+#[test]
+fn nothing_that_is_lost_before_the_worker_notices_the_call_makes_an_answer_that_is_complete() {
+    let panic = || panic!("on purpose");
+    let Blocked { layer, gate } = blocked(1, panic);
+    let reporter = layer.reporter();
+    let mut flush = std::pin::pin!(reporter.flush(PATIENCE));
+    assert!(block_on(futures_util::future::poll_immediate(flush.as_mut())).is_none());
+    drop(gate);
+    let flushed = block_on(flush);
+    assert_eq!((flushed.dropped, flushed.pending, flushed.is_complete()), (1, 0, false));
+
+    let Blocked { layer, gate } = blocked(1, panic);
+    let reporter = layer.reporter();
+    let mut shutdown = std::pin::pin!(reporter.shutdown(PATIENCE));
+    assert!(block_on(futures_util::future::poll_immediate(shutdown.as_mut())).is_none());
+    drop(gate);
+    let ended = block_on(shutdown);
+    assert_eq!((ended.dropped, ended.in_flight, ended.is_complete()), (1, 0, false));
+    assert_eq!(layer.reporter().stats().dropped(DropReason::Panicked), 1);
+}
+
+#[tokio::test]
+async fn what_comes_during_a_shutdown_and_is_dropped_is_in_its_answer() {
+    let layer = hanging();
+    exchange(&layer).await;
+    let reporter = layer.reporter();
+    let mut shutdown = std::pin::pin!(reporter.shutdown(SHORT));
+    assert!(futures_util::poll!(shutdown.as_mut()).is_pending());
+    exchange(&layer).await;
+    let ended = shutdown.await;
+    assert_eq!((ended.dropped, ended.is_complete()), (2, false));
+    assert_eq!(layer.reporter().stats().dropped(DropReason::Shutdown), 2);
 }

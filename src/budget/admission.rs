@@ -14,7 +14,7 @@ pub(super) const ENVELOPE: usize = 4 * 1024;
 pub(crate) struct Place(pub(super) ());
 
 impl Place {
-    /// Whoever has it from now on may lose it.
+    /// Whoever has it from now on may lose it. It was counted as [ended](Budget::end).
     pub(crate) fn admit(self, budget: &Arc<Budget>) -> Admission {
         Admission { budget: Arc::clone(budget), bytes: 0, settlement: None }
     }
@@ -64,9 +64,11 @@ impl Drop for Admission {
             true => Settlement::Dropped(DropReason::Panicked),
             false => Settlement::Dropped(DropReason::Shutdown),
         };
+        // What is settled holds nothing.
+        self.budget.release(self.bytes);
         // Counted before the place is free, so that nothing is ever neither settled nor pending.
         self.budget.counters.settle(self.settlement.unwrap_or_else(lost));
-        self.budget.release(self.bytes);
+        self.budget.ended.fetch_sub(1, Relaxed);
         self.budget.items.fetch_sub(1, SeqCst);
     }
 }

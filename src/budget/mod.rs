@@ -20,6 +20,8 @@ use crate::sync::{AtomicBool, AtomicUsize};
 pub(crate) struct Budget {
     limits: Limits,
     items: AtomicUsize,
+    /// Those of the items that were handed over. The others are under way.
+    ended: AtomicUsize,
     bytes: AtomicUsize,
     closed: AtomicBool,
     counters: Counters,
@@ -31,6 +33,7 @@ impl Budget {
         Self {
             limits,
             items: AtomicUsize::new(0),
+            ended: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             counters: Counters::default(),
@@ -55,7 +58,9 @@ impl Budget {
 
     /// Takes a place for an interaction that somebody has.
     pub(crate) fn admit(self: &Arc<Self>) -> Option<Admission> {
-        self.take_place().map(|place| place.admit(self))
+        let place = self.take_place()?;
+        self.end();
+        Some(place.admit(self))
     }
 
     /// Takes a place for an interaction that comes back from disk, and its bytes, whether there is room or not: it is one
@@ -63,6 +68,7 @@ impl Budget {
     #[cfg(feature = "spool")]
     pub(crate) fn resume(self: &Arc<Self>, is_foreign: bool, bytes: usize) -> Admission {
         self.items.fetch_add(1, SeqCst);
+        self.end();
         self.bytes.fetch_add(bytes, Relaxed);
         self.counters.resume(is_foreign);
         let mut admission = Place(()).admit(self);
@@ -117,6 +123,18 @@ impl Budget {
         self.items.load(SeqCst)
     }
 
+    /// Counts an interaction that has a place as handed over.
+    #[inline]
+    pub(crate) fn end(&self) {
+        self.ended.fetch_add(1, Relaxed);
+    }
+
+    /// Exchanges that are under way.
+    pub(crate) fn in_flight(&self) -> usize {
+        let ended = self.ended.load(Relaxed);
+        self.items().saturating_sub(ended)
+    }
+
     /// From now on, whatever asks for a place is dropped.
     pub(crate) fn close(&self) {
         self.closed.store(true, SeqCst);
@@ -151,7 +169,10 @@ impl Budget {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.counters.snapshot(|| (self.items() as u64, self.bytes.load(Relaxed) as u64))
+        let mut stats = self.counters.snapshot(|| self.items() as u64);
+        // Read last: what is shown as settled gave its bytes back before.
+        stats.bytes_held = self.bytes.load(Relaxed) as u64;
+        stats
     }
 }
 

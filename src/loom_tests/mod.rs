@@ -22,7 +22,7 @@ use crate::exchange::{Answer, Exchange};
 use crate::identity::{IdentitySlot, User};
 use crate::interaction::{Interaction, InteractionKind};
 use crate::queue::{self, Intake, Item, Outlet};
-use crate::stats::{DropReason, Settlement, Stats, WithholdReason};
+use crate::stats::{DropReason, Settlement, WithholdReason};
 
 const LIMITS: Limits = Limits { items: 2, bytes: 10, body_bytes: 10 };
 
@@ -68,7 +68,10 @@ fn take(outlet: &Outlet) -> Item {
     }
 }
 
-/// Everything that was captured is settled, and nothing is held.
-fn at_rest(stats: &Stats) -> bool {
-    stats.captured == stats.settled() && stats.pending == 0 && stats.bytes_held == 0
+/// Everything that was captured is settled, and nothing is held. The places are counted too: a snapshot shows no more pending
+/// than is not settled.
+fn at_rest(budget: &Budget) -> bool {
+    let stats = budget.stats();
+    let is_settled = stats.captured == stats.settled() && stats.pending == 0;
+    is_settled && stats.bytes_held == 0 && budget.items() == 0 && budget.in_flight() == 0
 }

@@ -146,6 +146,7 @@ impl HandOver for Queue {
     }
 
     fn hand_over(&self, landed: Landed) {
+        self.budget.end();
         self.push(Handed::Exchange(landed));
     }
 }

@@ -155,8 +155,12 @@ impl Aside {
 
     /// Drops what has not begun.
     pub(super) fn clear(&mut self) {
-        self.waiting.clear();
-        self.read = None;
+        for (id, ..) in self.waiting.drain(..) {
+            self.ids.remove(&id);
+        }
+        if let Some((id, ..)) = self.read.take() {
+            self.ids.remove(&id);
+        }
     }
 }
 

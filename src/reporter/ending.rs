@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tower::{BoxError, Service};
 
-use super::flush::Reply;
+use super::flush::{Outcome, Reply};
 use super::worker::Worker;
 use crate::report::Report;
 
@@ -52,11 +52,8 @@ where
         }
         self.deliveries.finish_ended(Instant::now() + LAST_ANSWERS).await;
         self.account();
-        let in_flight = self.outlet.budget.items().saturating_sub(self.known() + self.outlet.queue.len());
         self.deliveries.abort();
         self.save(Instant::now() + LAST_WRITES).await;
-        self.account();
-        let queued = self.outlet.queue.len();
         drop(self.deliveries);
         self.aside.clear();
         self.outlet.stop();
@@ -64,13 +61,10 @@ where
         counters.set_in_flight(0);
         let stats = self.outlet.budget.stats();
         self.losses.tell(&stats);
-        for mut flush in self.flushes {
-            // What was handed over meanwhile and not taken is lost too.
-            if flush.is_last() {
-                flush.queued = queued;
-            }
-            flush.answer(stats.spooled, in_flight as u64);
-        }
+        let (pending, spooled) = (self.aside.len() as u64, stats.spooled);
+        let in_flight = stats.pending.saturating_sub(spooled + pending);
+        let outcome = Outcome { stats, pending, spooled, in_flight };
+        self.flushes.into_iter().for_each(|flush| flush.reply.send(outcome));
     }
 
     /// Writes to disk what is not settled, if there is a spool.

@@ -3,9 +3,11 @@ use std::collections::HashSet;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::stats::Settlement;
+use crate::stats::{Settlement, Stats};
 
-/// What a [`flush`](crate::Reporter::flush) waited for, and what became of it.
+/// What became of interactions while a [`flush`](crate::Reporter::flush) waited.
+///
+/// Everything that was settled in that time counts, whether it was handed over before the call or during it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlushReport {
@@ -20,11 +22,12 @@ pub struct FlushReport {
     /// Reports that are on disk only, those of before among them: they are delivered when the collector takes them, by this
     /// process or the next one.
     pub spooled: u64,
-    /// Interactions that are still on their way: the deadline came first.
+    /// Interactions that were handed over before the call and are not settled: the deadline came first. If the worker did
+    /// not answer in time, those handed over since are counted too.
     pub pending: u64,
 }
 
-/// What a [`shutdown`](crate::Reporter::shutdown) waited for, and what became of it.
+/// What became of interactions while a [`shutdown`](crate::Reporter::shutdown) waited.
 /// [`Stats`](crate::Stats) has what was settled before, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -33,7 +36,8 @@ pub struct ShutdownReport {
     pub delivered: u64,
     /// Reports that the collector refused for good.
     pub rejected: u64,
-    /// Interactions that were lost, among them all that the deadline came before.
+    /// Interactions that were lost since the call: those that the deadline came before, and requests that came after the
+    /// call, which are captured no more.
     pub dropped: u64,
     /// Interactions that, by intent, were not sent.
     pub withheld: u64,
@@ -43,19 +47,34 @@ pub struct ShutdownReport {
     pub in_flight: u64,
 }
 
+/// How things stand when a flush or a shutdown returns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outcome {
+    pub(super) stats: Stats,
+    /// Interactions that were waited for and are not settled.
+    pub(super) pending: u64,
+    /// Reports that are on disk.
+    pub(super) spooled: u64,
+    /// Exchanges that have not ended.
+    pub(super) in_flight: u64,
+}
+
 impl FlushReport {
     /// Whether nothing was lost and nothing is left.
     pub fn is_complete(&self) -> bool {
         self.dropped == 0 && self.pending == 0 && self.spooled == 0
     }
 
-    fn count(&mut self, settlement: Settlement) {
-        match settlement {
-            Settlement::Delivered => self.delivered += 1,
-            Settlement::Rejected => self.rejected += 1,
-            Settlement::Dropped(_) => self.dropped += 1,
-            Settlement::Withheld(_) => self.withheld += 1,
-            Settlement::Spooled => self.spooled += 1,
+    /// The difference that a flush made. The caller takes `before`, not the worker, which may notice the call late.
+    pub(super) fn since(before: &Stats, outcome: &Outcome) -> Self {
+        let Outcome { stats, pending, spooled, .. } = outcome;
+        Self {
+            delivered: stats.delivered.saturating_sub(before.delivered),
+            rejected: stats.rejected.saturating_sub(before.rejected),
+            dropped: stats.dropped_total().saturating_sub(before.dropped_total()),
+            withheld: stats.withheld_total().saturating_sub(before.withheld_total()),
+            spooled: *spooled,
+            pending: *pending,
         }
     }
 }
@@ -66,9 +85,18 @@ impl ShutdownReport {
         self.dropped == 0 && self.in_flight == 0
     }
 
-    pub(super) fn of(flushed: FlushReport, spooled: u64, in_flight: u64) -> Self {
-        let FlushReport { delivered, rejected, dropped, withheld, pending, .. } = flushed;
-        Self { delivered, rejected, dropped: dropped + pending, withheld, spooled, in_flight }
+    /// The difference that a shutdown made. Whatever is still pending is lost.
+    pub(super) fn since(before: &Stats, outcome: &Outcome) -> Self {
+        let FlushReport { delivered, rejected, dropped, withheld, spooled, pending } =
+            FlushReport::since(before, outcome);
+        Self {
+            delivered,
+            rejected,
+            dropped: dropped + pending,
+            withheld,
+            spooled,
+            in_flight: outcome.in_flight,
+        }
     }
 }
 
@@ -78,7 +106,8 @@ pub(super) struct Flush {
     pub(super) queued: usize,
     /// Jobs that the worker had when it began, or has taken from the queue since.
     pub(super) jobs: HashSet<u64>,
-    pub(super) report: FlushReport,
+    /// Reports on disk only: those that were there when it began, and those that it waited for.
+    pub(super) spooled: u64,
     pub(super) deadline: Option<Instant>,
     /// Half of the time until then is over.
     pub(super) half_time: Option<Instant>,
@@ -86,8 +115,8 @@ pub(super) struct Flush {
 }
 
 pub(super) enum Reply {
-    Flush(oneshot::Sender<FlushReport>),
-    Shutdown(oneshot::Sender<ShutdownReport>),
+    Flush(oneshot::Sender<Outcome>),
+    Shutdown(oneshot::Sender<Outcome>),
     /// Nobody is left who could ask: the worker ends with what it began.
     Abandoned,
 }
@@ -102,8 +131,8 @@ impl Flush {
     }
 
     pub(super) fn settled(&mut self, job: u64, settlement: Settlement) {
-        if self.jobs.remove(&job) {
-            self.report.count(settlement);
+        if self.jobs.remove(&job) && matches!(settlement, Settlement::Spooled) {
+            self.spooled += 1;
         }
     }
 
@@ -115,8 +144,8 @@ impl Flush {
     /// A job came back from disk.
     pub(super) fn resumed(&mut self, job: u64) {
         // The oldest come back first: it is one of those that were waited for.
-        let is_waited_for = self.report.spooled > 0;
-        self.report.spooled = self.report.spooled.saturating_sub(1);
+        let is_waited_for = self.spooled > 0;
+        self.spooled = self.spooled.saturating_sub(1);
         if is_waited_for || self.is_last() {
             self.jobs.insert(job);
         }
@@ -137,20 +166,26 @@ impl Flush {
     pub(super) fn is_over(&self, now: Instant, is_queue_empty: bool, has_more: bool) -> bool {
         let is_rest_done = match self.is_last() {
             true => is_queue_empty && !has_more,
-            false => self.report.spooled == 0 || !has_more,
+            false => self.spooled == 0 || !has_more,
         };
         let is_complete = self.queued == 0 && self.jobs.is_empty() && is_rest_done;
         is_complete || self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Says what became of what it waited for. `spooled` are all reports on disk, `in_flight` exchanges that have not ended.
-    pub(super) fn answer(self, spooled: u64, in_flight: u64) {
-        let report = FlushReport { pending: (self.queued + self.jobs.len()) as u64, ..self.report };
-        // Whoever asked may be gone: then nobody learns the result.
-        match self.reply {
-            Reply::Flush(reply) => drop(reply.send(report)),
-            Reply::Shutdown(reply) => drop(reply.send(ShutdownReport::of(report, spooled, in_flight))),
-            Reply::Abandoned => {}
+    /// Answers a flush that the worker outlives.
+    pub(super) fn answer(self, stats: Stats) {
+        let pending = (self.queued + self.jobs.len()) as u64;
+        let spooled = self.spooled;
+        self.reply.send(Outcome { stats, pending, spooled, in_flight: 0 });
+    }
+}
+
+impl Reply {
+    pub(super) fn send(self, outcome: Outcome) {
+        match self {
+            // The caller may be gone: then nobody learns the result.
+            Self::Flush(reply) | Self::Shutdown(reply) => drop(reply.send(outcome)),
+            Self::Abandoned => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 use tower::{BoxError, Service};
 
-use super::flush::{Flush, FlushReport, Reply};
+use super::flush::{Flush, Reply};
 use super::worker::{Command, Deadline, Worker};
 use crate::report::Report;
 
@@ -22,11 +22,10 @@ where
 
     pub(super) fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {
         let (now, deadline) = (Instant::now(), deadline.map(Instant::from_std));
-        let spooled = self.outlet.budget.counters().resting();
         let flush = Flush {
             queued: self.outlet.queue.len(),
             jobs: self.deliveries.lineup.ids().chain(self.aside.ids()).collect(),
-            report: FlushReport { spooled, ..FlushReport::default() },
+            spooled: self.outlet.budget.counters().resting(),
             deadline,
             half_time: deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2),
             reply,
@@ -49,7 +48,8 @@ where
         if self.flushes.iter().any(|flush| flush.is_last() && is_over(flush)) {
             return true;
         }
-        self.flushes.extract_if(.., |flush| is_over(flush)).for_each(|flush| flush.answer(0, 0));
+        let stats = || self.outlet.budget.stats();
+        self.flushes.extract_if(.., |flush| is_over(flush)).for_each(|flush| flush.answer(stats()));
         false
     }
 

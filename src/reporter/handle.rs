@@ -3,12 +3,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
 use tower::{BoxError, Service};
 
-use super::flush::{FlushReport, ShutdownReport};
+use super::clock::Clock;
+use super::flush::{FlushReport, Outcome, ShutdownReport};
 use super::spooler::Spooler;
-use super::worker::{Command, Worker};
+use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::interaction::Interaction;
@@ -28,7 +30,11 @@ pub struct Reporter {
 struct Link {
     intake: Intake,
     commands: mpsc::UnboundedSender<Command>,
+    clock: Clock,
 }
+
+/// The worker ends its work so much before the caller's clock does: to write to disk what is left, and to answer.
+const RESERVE: Duration = Duration::from_millis(100);
 
 impl Reporter {
     pub(crate) fn disabled() -> Self {
@@ -73,7 +79,7 @@ impl Reporter {
     }
 
     pub(super) fn linked(intake: Intake, commands: mpsc::UnboundedSender<Command>) -> Self {
-        Self { link: Some(Link { intake, commands }) }
+        Self { link: Some(Link { intake, commands, clock: Clock::new() }) }
     }
 
     pub(crate) fn intake(&self) -> Option<&Intake> {
@@ -104,7 +110,19 @@ impl Reporter {
 
     /// Waits until everything that was handed over before is settled, but no longer than the deadline.
     ///
-    /// Exchanges whose response is still being read are not waited for. It works under any async runtime.
+    /// Exchanges whose response is still being read are not waited for. It works under any async runtime, and without one.
+    ///
+    /// # Deadlines
+    ///
+    /// The deadline holds even if the application's code blocks the reporter's thread, such as a transport whose `call`
+    /// blocks or a log writer that stalls: the caller's side has a clock of its own, a thread that lives while a flush or
+    /// a shutdown waits. The report then comes from the counters. A deadline under 400 ms may be exceeded by up to 100 ms.
+    ///
+    /// # Forked processes
+    ///
+    /// A fork does not copy the reporter's thread. In a forked child a flush returns at once, and what the process held at
+    /// the fork, or has captured since, is `pending`: the parent delivers the former, nobody the latter. Make layers after
+    /// the fork.
     ///
     /// # Cancel safety
     ///
@@ -119,11 +137,10 @@ impl Reporter {
     /// # }
     /// ```
     pub async fn flush(&self, deadline: Duration) -> FlushReport {
-        let report = self.ask(|reply| Command::Flush(Instant::now().checked_add(deadline), reply)).await;
-        report.unwrap_or_else(|| {
-            let Stats { pending, spooled, .. } = self.stats();
-            FlushReport { pending: pending - spooled.min(pending), spooled, ..FlushReport::default() }
-        })
+        let Some(link) = &self.link else { return FlushReport::default() };
+        let before = self.stats();
+        let outcome = link.ask(Command::Flush, deadline).await;
+        FlushReport::since(&before, &outcome.unwrap_or_else(|| link.flushed()))
     }
 
     /// Stops capturing, delivers what was handed over before, and ends the worker: no later than the deadline.
@@ -131,6 +148,10 @@ impl Reporter {
     /// Requests pass through the layer as before; they are counted as captured and dropped. Exchanges in flight are
     /// delivered if they end while this waits for others; it does not wait for them. What the deadline comes before is
     /// dropped. It works under any async runtime, and after the application's has ended.
+    ///
+    /// The deadline holds as that of a [`flush`](Self::flush) does. If the application's code blocks the reporter's thread,
+    /// the report counts everything that is not settled as dropped; the thread ends once it is free again, and may still
+    /// deliver some of it. In a forked child a shutdown returns at once with such a report, and changes nothing.
     ///
     /// # Cancel safety
     ///
@@ -148,26 +169,93 @@ impl Reporter {
     /// # }
     /// ```
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        if let Some(link) = &self.link {
+        let Some(link) = &self.link else { return ShutdownReport::default() };
+        let before = self.stats();
+        if !link.clock.is_forked() {
             link.intake.budget().close();
         }
-        let report = self.ask(|reply| Command::Shutdown(Instant::now().checked_add(deadline), reply)).await;
-        report.unwrap_or_else(|| {
-            let Stats { pending, spooled, .. } = self.stats();
-            ShutdownReport { in_flight: pending - spooled.min(pending), spooled, ..ShutdownReport::default() }
-        })
+        let outcome = link.ask(Command::Shutdown, deadline).await;
+        ShutdownReport::since(&before, &outcome.unwrap_or_else(|| link.shut_down()))
+    }
+}
+
+impl Link {
+    /// The worker's answer to a command; `None` if there is no worker (any more), or if it does not answer in time.
+    async fn ask(
+        &self,
+        command: fn(Deadline, oneshot::Sender<Outcome>) -> Command,
+        deadline: Duration,
+    ) -> Option<Outcome> {
+        if self.clock.is_forked() {
+            return None;
+        }
+        let reserve = RESERVE.min(deadline / 4);
+        let until = Instant::now().checked_add(deadline.saturating_sub(reserve));
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(until, reply)).ok()?;
+        let Some(until) = until.and_then(|until| until.checked_add(RESERVE)) else {
+            return answer.await.ok();
+        };
+        match select(answer, self.clock.alarm(until)).await {
+            Either::Left((outcome, _)) => outcome.ok(),
+            Either::Right(((), _)) => None,
+        }
     }
 
-    /// The answer to a command; `None`, if there is no worker (any more) to give it.
-    async fn ask<R>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command) -> Option<R> {
-        let (reply, answer) = oneshot::channel();
-        self.link.as_ref()?.commands.send(command(reply)).ok()?;
-        answer.await.ok()
+    /// What a flush comes to, as far as the counters tell.
+    fn flushed(&self) -> Outcome {
+        let stats = self.intake.budget().stats();
+        let spooled = self.intake.budget().counters().resting();
+        self.outcome(stats, spooled)
+    }
+
+    /// What a shutdown comes to, as far as the counters tell.
+    fn shut_down(&self) -> Outcome {
+        let stats = self.intake.budget().stats();
+        self.outcome(stats, stats.spooled)
+    }
+
+    fn outcome(&self, stats: Stats, spooled: u64) -> Outcome {
+        let in_flight = self.intake.budget().in_flight() as u64;
+        let pending = stats.pending.saturating_sub(spooled + in_flight);
+        Outcome { stats, pending, spooled, in_flight }
     }
 }
 
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reporter").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::interaction::InteractionKind;
+
+    /// The fork is simulated: the worker's end is held and never read, and the clock is of another process.
+    #[test]
+    fn in_a_forked_child_flush_and_shutdown_return_at_once_and_say_what_is_held() {
+        let config = Config::builder("app", "key").build().unwrap();
+        let (intake, outlet) = queue::channel(Arc::new(Budget::new(config.limits)), config.capturing);
+        let (commands, mut inbox) = mpsc::unbounded_channel();
+        let clock = Clock::of(process::id() + 1);
+        let reporter = Reporter { link: Some(Link { intake: intake.clone(), commands, clock }) };
+        let report = || reporter.report(Interaction::new(InteractionKind::Chat, &1, &2).unwrap());
+        (0..3).for_each(|_| report());
+        let place = intake.budget().take_place().unwrap();
+
+        let hour = Duration::from_secs(3_600);
+        let flushed = futures_executor::block_on(reporter.flush(hour));
+        assert_eq!(flushed, FlushReport { pending: 3, ..FlushReport::default() });
+        let ended = futures_executor::block_on(reporter.shutdown(hour));
+        assert_eq!(ended, ShutdownReport { dropped: 3, in_flight: 1, ..ShutdownReport::default() });
+        assert!(!flushed.is_complete() && !ended.is_complete());
+        assert!(inbox.try_recv().is_err(), "nobody is asked");
+        assert!(!intake.budget().is_closed());
+        drop((place, outlet));
     }
 }

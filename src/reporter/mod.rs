@@ -2,6 +2,7 @@
 
 mod aside;
 mod attempts;
+mod clock;
 mod deliveries;
 mod ending;
 mod flush;

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use tower::{Service, ServiceExt, service_fn};
 use uuid::Uuid;
 
-use super::flush::{FlushReport, ShutdownReport};
+use super::flush::{FlushReport, Outcome, ShutdownReport};
 use super::handle::Reporter;
 use super::spooler::Spooler;
-use super::worker::{Command, Worker};
+use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;
 use crate::config::{Config, ConfigBuilder};
 use crate::delivery::DeliveryError;
@@ -104,12 +104,14 @@ impl Simulated {
     }
 
     pub(super) async fn flush(&self, deadline: Duration) -> FlushReport {
-        self.ask(|reply| Command::Flush(Some((Instant::now() + deadline).into_std()), reply)).await
+        let before = self.stats();
+        FlushReport::since(&before, &self.ask(Command::Flush, deadline).await)
     }
 
     pub(super) async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        let before = self.stats();
         self.intake.budget().close();
-        self.ask(|reply| Command::Shutdown(Some((Instant::now() + deadline).into_std()), reply)).await
+        ShutdownReport::since(&before, &self.ask(Command::Shutdown, deadline).await)
     }
 
     /// Lets go of all that could ask for anything. Returns what is left.
@@ -117,9 +119,14 @@ impl Simulated {
         self.worker
     }
 
-    async fn ask<R>(&self, command: impl FnOnce(oneshot::Sender<R>) -> Command) -> R {
+    async fn ask(
+        &self,
+        command: fn(Deadline, oneshot::Sender<Outcome>) -> Command,
+        deadline: Duration,
+    ) -> Outcome {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).unwrap_or_else(|_| panic!("the worker lives"));
+        let deadline = (Instant::now() + deadline).into_std();
+        self.commands.send(command(Some(deadline), reply)).unwrap_or_else(|_| panic!("the worker lives"));
         answer.await.unwrap()
     }
 }

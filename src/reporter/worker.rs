@@ -10,7 +10,7 @@ use tower::{BoxError, Service};
 
 use super::aside::{Aside, NoThread};
 use super::deliveries::{Deliveries, until};
-use super::flush::{Flush, FlushReport, ShutdownReport};
+use super::flush::{Flush, Outcome};
 use super::job::Job;
 use super::prepare::{self, Prepared, Unmade};
 use super::spooler::{Situation, Spooler};
@@ -41,8 +41,8 @@ pub(super) type Deadline = Option<std::time::Instant>;
 
 /// What a [`Reporter`](super::Reporter) asks of the worker.
 pub(super) enum Command {
-    Flush(Deadline, oneshot::Sender<FlushReport>),
-    Shutdown(Deadline, oneshot::Sender<ShutdownReport>),
+    Flush(Deadline, oneshot::Sender<Outcome>),
+    Shutdown(Deadline, oneshot::Sender<Outcome>),
 }
 
 pub(super) struct Worker<S: Service<Report>> {

@@ -106,11 +106,11 @@ impl Counters {
     }
 
     /// Reads what leaves a place before what comes to it: what was taken up from disk before what is pending, that before what
-    /// is settled or on disk. So nothing is ever in no place. Reads what is settled before what was captured, so that the
-    /// first never exceeds the second.
-    pub(crate) fn snapshot(&self, pending: impl FnOnce() -> (u64, u64)) -> Stats {
+    /// is settled or on disk. So nothing is ever in no place. An interaction that moves meanwhile is read in both places: as
+    /// what was captured is read last, it shows how many did, and they are pending no more.
+    pub(crate) fn snapshot(&self, pending: impl FnOnce() -> u64) -> Stats {
         let taken_up = self.taken_up.load(SeqCst);
-        let (pending, bytes_held) = pending();
+        let pending = pending();
         let mut stats = Stats {
             delivered: self.delivered.load(SeqCst),
             rejected: self.rejected.load(SeqCst),
@@ -127,15 +127,15 @@ impl Counters {
             withheld: self.withheld.each_ref().map(|counter| counter.load(SeqCst)),
             recovered: self.recovered.load(Relaxed),
             spool_failures: self.spool_failures.load(Relaxed),
-            bytes_held,
             ..Stats::default()
         };
         let resting = self.resting_since(taken_up);
         let safe = self.safe.load(Relaxed);
         // The worker says so once in a turn: some may have been delivered since.
-        stats.spooled = resting + safe.min(pending);
-        stats.pending = pending + resting;
+        let spooled = resting + safe.min(pending);
         stats.captured = self.captured.load(SeqCst);
+        stats.pending = (pending + resting).min(stats.captured.saturating_sub(stats.settled()));
+        stats.spooled = spooled.min(stats.pending);
         stats
     }
 }
@@ -160,19 +160,44 @@ mod tests {
         for reason in WithholdReason::ALL {
             counters.settle(Settlement::Withheld(reason));
         }
-        let stats = counters.snapshot(|| (0, 0));
+        let stats = counters.snapshot(|| 0);
         assert!(DropReason::ALL.iter().all(|reason| stats.dropped(*reason) == 1));
         assert!(WithholdReason::ALL.iter().all(|reason| stats.withheld(*reason) == 1));
         assert_eq!(stats.settled(), 13);
     }
 
     #[test]
+    fn what_is_settled_while_a_snapshot_is_taken_is_not_pending_too() {
+        let counters = Counters::default();
+        (0..3).for_each(|_| counters.capture());
+        counters.settle(Settlement::Delivered);
+        let stats = counters.snapshot(|| {
+            // Two are pending as they are counted, and one of them no longer when the settled ones are.
+            counters.settle(Settlement::Dropped(DropReason::Undelivered));
+            2
+        });
+        assert_eq!((stats.captured, stats.settled(), stats.pending), (3, 2, 1), "{stats}");
+    }
+
+    #[cfg(feature = "spool")]
+    #[test]
+    fn what_goes_to_disk_while_a_snapshot_is_taken_is_counted_once() {
+        let counters = Counters::default();
+        counters.capture();
+        let stats = counters.snapshot(|| {
+            counters.settle(Settlement::Spooled);
+            1
+        });
+        assert_eq!((stats.captured, stats.pending, stats.spooled), (1, 1, 1), "{stats}");
+    }
+
+    #[test]
     fn the_last_failure_is_kept() {
         let counters = Counters::default();
-        assert_eq!(counters.snapshot(|| (0, 0)).last_failure, None);
+        assert_eq!(counters.snapshot(|| 0).last_failure, None);
         for class in CLASSES {
             counters.fail(class);
-            assert_eq!(counters.snapshot(|| (0, 0)).last_failure, Some(class));
+            assert_eq!(counters.snapshot(|| 0).last_failure, Some(class));
         }
     }
 
@@ -182,7 +207,7 @@ mod tests {
         counters.capture();
         counters.settle(Settlement::Dropped(DropReason::Shutdown));
         assert_eq!(
-            counters.snapshot(|| (0, 0)).to_string(),
+            counters.snapshot(|| 0).to_string(),
             "1 captured = 0 delivered + 0 rejected + 1 dropped (Shutdown 1) + 0 withheld + 0 pending"
         );
     }

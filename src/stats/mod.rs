@@ -11,9 +11,9 @@ pub(crate) use self::reasons::{Losses, Settlement};
 
 /// What became of every interaction since the layer was made.
 ///
-/// Whenever nothing moves, `captured == delivered + rejected + dropped + withheld + pending`. While something moves, a
-/// snapshot may be behind: it may show as pending what it shows as settled, too, or as on disk what it shows in memory. It
-/// never shows more settled than captured, and never misses what was captured before it was taken.
+/// Whenever nothing moves, `captured == delivered + rejected + dropped + withheld + pending`. While something moves, the
+/// right side may be smaller by what is captured meanwhile. It is never larger, and never misses what was captured before
+/// the snapshot was taken.
 ///
 /// ```
 /// # use tower_reconify::{Config, DropReason, ReconifyLayer};
