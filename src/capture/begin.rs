@@ -69,6 +69,12 @@ impl Capture {
         self.0.fail();
     }
 
+    /// Runs a part of what gives the response. If that panics, the exchange has failed; the panic passes on.
+    #[inline(always)]
+    pub(crate) fn guard<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        self.0.guard_answer(run)
+    }
+
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

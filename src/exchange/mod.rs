@@ -99,7 +99,7 @@ pub(crate) enum Ended {
     /// It was dropped before its end.
     #[default]
     Dropped,
-    /// It returned an error.
+    /// It returned an error, or panicked.
     Broken,
     /// It was read to its end.
     Complete,

@@ -37,7 +37,7 @@ pub struct Stats {
     pub pending: u64,
     /// Further attempts to deliver a report, after its first.
     pub retried: u64,
-    /// Reports whose request or response was longer than
+    /// Reports whose request was not read to its end, or whose request or response was longer than
     /// [`max_body_bytes`](crate::ConfigBuilder::max_body_bytes), and stands there in part or by its length; those of the
     /// Responses API too that had more than 10,000 items.
     pub truncated: u64,

@@ -78,7 +78,10 @@ pub(super) fn of_request(reading: &Reading, message: Message) -> Content {
         endpoint if endpoint.is_image() => Some(("prompt", "\"\"")),
         _ => None,
     };
-    let text = Read::of(message, reading);
+    let is_whole = message.is_complete();
+    let mut text = Read::of(message, reading);
+    // The service may answer before it has read all. What is a JSON value by itself is whole, however reading it ended.
+    text.losses.is_truncated |= !is_whole && json::parse(&text.bytes).is_none();
     if let MediaType::Form(content_type) = &text.head.media_type
         && !matches!(reading.endpoint, Endpoint::Chat | Endpoint::Completion | Endpoint::Responses)
         && !text.losses.is_truncated
