@@ -198,7 +198,7 @@ impl ConfigBuilder {
     /// | `x-reconify-session`, `x-reconify-session-timeout` | the [`Session`](crate::Session), and its timeout in minutes |
     /// | `x-reconify-tag-NAME` | one of the [`Tags`](crate::Tags), up to 32 |
     ///
-    /// A value is UTF-8 of up to 1,024 bytes; others say nothing. What the request's extensions say comes first.
+    /// An id or address is UTF-8 of up to 256 bytes, a tag's value of up to 1,024; others say nothing: cut ids could be another's. What the request's extensions say comes first.
     #[must_use]
     pub fn identity_headers(mut self, headers: IdentityHeaders) -> Self {
         self.identity_headers = Setting { name: "identity_headers", value: Some(Choice::Value(headers)) };

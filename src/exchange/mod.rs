@@ -16,7 +16,8 @@ use http::StatusCode;
 pub(crate) use self::head::{Head, MediaType};
 pub(crate) use self::in_flight::InFlight;
 pub(crate) use self::part::{Part, end};
-pub(crate) use self::record::{HandOver, Landed, Record};
+pub(crate) use self::record::{HandOver, Landed, Record, UNDER_WAY};
+use self::recorder::KEEP_BY_REFERENCE;
 use crate::budget::{Admission, Budget};
 use crate::endpoint::Endpoint;
 use crate::identity::Identity;
@@ -25,6 +26,8 @@ use crate::identity::Identity;
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) admission: Admission,
+    /// Whether the budget had room for all of it. If not, it is not whole, and nothing of it is reported.
+    pub(crate) has_room: bool,
     pub(crate) endpoint: Endpoint,
     pub(crate) identity: Identity,
     /// When the request entered the layer.
@@ -105,6 +108,17 @@ pub(crate) enum Ended {
     Complete,
 }
 
+impl Exchange {
+    /// Copies what is kept by reference. Returns how many bytes that were.
+    pub(crate) fn compact(&mut self) -> usize {
+        let answered = match &mut self.answer {
+            Answer::Response(response) => response.message.body.compact(),
+            Answer::None | Answer::Failed => 0,
+        };
+        self.request.body.compact() + answered
+    }
+}
+
 impl Message {
     /// Whether all of the body passed. Servers stop polling a body once they have written as many bytes as
     /// `content-length` said, so such a body may look dropped.
@@ -125,6 +139,19 @@ impl fmt::Debug for Recording {
 }
 
 impl Recording {
+    fn compact(&mut self) -> usize {
+        let mut copied = 0;
+        for piece in &mut self.pieces {
+            if let Piece::Frame(frame) = piece
+                && frame.len() >= KEEP_BY_REFERENCE
+            {
+                *frame = Bytes::copy_from_slice(frame);
+                copied += frame.len();
+            }
+        }
+        copied
+    }
+
     /// The kept bytes in one piece. What they were copied into is given back.
     pub(crate) fn into_bytes(mut self, budget: &Budget) -> Bytes {
         match self.pieces.as_mut_slice() {

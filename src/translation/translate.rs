@@ -48,10 +48,7 @@ pub(crate) fn translate(
     let with_failures = reporting.failures;
     let request = mem::take(&mut exchange.request);
     let answer = mem::replace(&mut exchange.answer, Answer::None);
-    let over_budget = |message: &Message| message.body.over_budget;
-    if over_budget(&request)
-        || matches!(&answer, Answer::Response(response) if over_budget(&response.message))
-    {
+    if !exchange.has_room {
         return Err(Settlement::Dropped(DropReason::TooManyBytes));
     }
     let mut details = Details {
