@@ -6,9 +6,9 @@ pub enum Outcome {
     Answered,
     /// The answer had a status other than a success.
     Refused,
-    /// There was no answer: the inner service returned an error.
+    /// There was no answer: the inner service returned an error, or panicked.
     Failed,
-    /// The answer broke off, or carried an error in mid-stream.
+    /// The answer broke off (its body returned an error or panicked), or carried an error in mid-stream.
     Interrupted,
     /// The caller went away before the end of the answer.
     Abandoned,

@@ -21,8 +21,8 @@ use http_body_util::BodyExt;
 use support::{ANSWER, PATIENCE, assert_accounted, chat, events, exchange, json, observed, observed_with};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_reconify::{
-    Config, DeliveryError, DropReason, Interaction, InteractionKind, ReconifyLayer, Report, RequestBody,
-    WithholdReason,
+    Config, ConfigBuilder, DeliveryError, DropReason, Interaction, InteractionKind, ReconifyLayer, Report,
+    RequestBody, ResponseBody, WithholdReason,
 };
 
 type Answer = Result<Response<Body>, &'static str>;
@@ -119,20 +119,34 @@ async fn a_request_body_that_outlives_the_answer_is_waited_for() {
 
 #[tokio::test]
 async fn beyond_the_items_the_newest_is_dropped_and_the_exchange_goes_on() {
-    let observed = observed_with(Config::builder("a", "b").max_items(1).build().unwrap());
-    let hold = observed.layer.layer(answering(|| Ok(json(ANSWER)))).oneshot(chat()).await.unwrap();
-    let answer = exchange(&observed, chat(), json(ANSWER)).await;
-    assert_eq!(answer, ANSWER);
-    let stats = observed.layer.reporter().stats();
-    assert_eq!((stats.captured, stats.pending, stats.dropped(DropReason::TooManyItems)), (2, 1, 1));
-    drop(hold);
+    let layer = hanging(Config::builder("a", "b").max_items(1));
+    let whole = async |response: Response<ResponseBody<Body>>| {
+        response.into_body().collect().await.unwrap().to_bytes()
+    };
+    // Held open, it takes up no place.
+    let held = support::begin(&layer, json(ANSWER)).await;
+    assert_eq!(whole(support::begin(&layer, json(ANSWER)).await).await, ANSWER);
+    assert_eq!(whole(support::begin(&layer, json(ANSWER)).await).await, ANSWER);
+    let stats = layer.reporter().stats();
+    assert_eq!((stats.captured, stats.pending, stats.dropped(DropReason::TooManyItems)), (3, 2, 1));
+    assert_eq!(whole(held).await, ANSWER);
+    let stats = layer.reporter().stats();
+    assert_eq!((stats.pending, stats.dropped(DropReason::TooManyItems)), (1, 2), "it needs one as it ends");
+    assert_accounted(&stats);
+}
+
+/// A layer whose collector never answers.
+fn hanging(config: ConfigBuilder) -> ReconifyLayer {
+    let transport = service_fn(|_: Report| std::future::pending::<Result<(), Infallible>>());
+    ReconifyLayer::with_transport(config.build().unwrap(), transport)
 }
 
 #[tokio::test]
 async fn beyond_the_bytes_the_newest_is_dropped_and_the_exchange_goes_on() {
-    let mut observed = observed_with(Config::builder("a", "b").max_bytes(1_000).build().unwrap());
+    let mut observed = observed_with(Config::builder("a", "b").max_bytes(4_000).build().unwrap());
     let long = format!("{ANSWER}{}", " ".repeat(2_000));
     assert_eq!(exchange(&observed, chat(), json(long.clone())).await, long);
+    observed.settle().await;
     exchange(&observed, chat(), json(ANSWER)).await;
     let (reports, stats) = observed.settle().await;
     assert_eq!((reports.len(), stats.dropped(DropReason::TooManyBytes)), (1, 1));

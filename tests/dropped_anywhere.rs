@@ -12,8 +12,9 @@ mod support;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use axum::body::Bytes;
@@ -40,6 +41,7 @@ enum Step {
     Pending,
     Trailers,
     Error,
+    Panic,
 }
 
 impl Scripted {
@@ -63,6 +65,8 @@ impl Body for Scripted {
             Some(Step::Pending) => return Poll::Pending,
             Some(Step::Trailers) => Some(Ok(Frame::trailers(HeaderMap::new()))),
             Some(Step::Error) => Some(Err("broken")),
+            // Without a message in the output of the test.
+            Some(Step::Panic) => resume_unwind(Box::new("on purpose")),
             None => None,
         })
     }
@@ -144,7 +148,14 @@ const ORDERS: [[Part; 3]; 6] = [
 ];
 
 impl Exchange {
+    /// Polls a part. One that panics is not polled again.
     fn poll(&mut self, part: Part) {
+        if catch_unwind(AssertUnwindSafe(|| self.poll_part(part))).is_err() {
+            self.drop(part);
+        }
+    }
+
+    fn poll_part(&mut self, part: Part) {
         let mut cx = Context::from_waker(Waker::noop());
         match part {
             Call => {
@@ -154,7 +165,7 @@ impl Exchange {
                 }
             }
             Asked => {
-                if let Some(body) = &mut *self.request.lock().unwrap() {
+                if let Some(body) = &mut *self.lock() {
                     let _ = Pin::new(body).poll_frame(&mut cx);
                 }
             }
@@ -169,7 +180,7 @@ impl Exchange {
     fn drop(&mut self, part: Part) {
         match part {
             Call => self.call = None,
-            Asked => drop(self.request.lock().unwrap().take()),
+            Asked => drop(self.lock().take()),
             Answered => self.response = None,
         }
     }
@@ -177,9 +188,14 @@ impl Exchange {
     fn has(&self, part: Part) -> bool {
         match part {
             Call => self.call.is_some(),
-            Asked => self.request.lock().unwrap().is_some(),
+            Asked => self.lock().is_some(),
             Answered => self.response.is_some(),
         }
+    }
+
+    /// The request's body, which may have panicked.
+    fn lock(&self) -> MutexGuard<'_, Option<AnyBody>> {
+        self.request.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -241,9 +257,13 @@ async fn check_all(
         ReconifyLayer::with_transport(config(), service_fn(async |_: Report| Ok::<_, Infallible>(())));
     let mut before = Stats::default();
     let mut cases = 0_u64;
-    for (end, is_exact) in
-        [(None, false), (None, true), (Some(Step::Error), false), (Some(Step::Trailers), false)]
-    {
+    for (end, is_exact) in [
+        (None, false),
+        (None, true),
+        (Some(Step::Error), false),
+        (Some(Step::Trailers), false),
+        (Some(Step::Panic), false),
+    ] {
         for (is_detached, has_answer) in [(true, true), (false, true), (true, false)] {
             let pending = 1;
             for course in courses(pending) {

@@ -11,12 +11,15 @@
 mod support;
 
 use std::convert::Infallible;
+use std::future::Ready;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{Request, Response};
-use futures_util::{StreamExt, stream};
-use http_body_util::BodyExt;
+use axum::http::{HeaderMap, Request, Response};
+use futures_util::{FutureExt, StreamExt, stream};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use serde_json::{Value, json};
 use support::{ANSWER, Observed, begin, chat, events, exchange, observed_with};
 use tower::{Layer, ServiceExt, service_fn};
@@ -210,6 +213,169 @@ async fn an_answer_without_a_body_is_answered_though_nobody_reads_it() {
     let mut observed = observed();
     drop(begin(&observed.layer, Response::new(Body::empty())).await);
     assert_eq!(observed.report().await["metadata"]["outcome"], "answered");
+}
+
+/// A body that ends in trailers, as hyper's do: it does not say that it is at its end.
+fn with_trailers(frames: &[&'static str]) -> Response<Body> {
+    let frames = frames.iter().map(|frame| Frame::data(Bytes::from_static(frame.as_bytes())));
+    let frames: Vec<_> = frames.chain([Frame::trailers(HeaderMap::new())]).collect();
+    let frames = stream::iter(frames.into_iter().map(Ok::<_, Infallible>));
+    Response::new(Body::new(StreamBody::new(frames.chain(stream::pending()))))
+}
+
+/// Nothing can follow trailers: a server that has passed them on drops the body.
+#[tokio::test]
+async fn trailers_end_an_answer() {
+    let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n\n";
+    for frames in [vec![ANSWER], vec![], vec![event, event]] {
+        let mut observed = observed();
+        let mut body = begin(&observed.layer, with_trailers(&frames)).await.into_body();
+        while body.frame().await.unwrap().unwrap().is_data() {}
+        drop(body);
+        assert_eq!(observed.report().await["metadata"]["outcome"], "answered", "{frames:?}");
+    }
+}
+
+#[tokio::test]
+async fn trailers_end_a_request() {
+    let mut observed = observed();
+    let stops_there = service_fn(async |request: Request<RequestBody<Body>>| {
+        let mut body = request.into_body();
+        while body.frame().await.unwrap().unwrap().is_data() {}
+        Ok::<_, Infallible>(support::json(ANSWER))
+    });
+    let request = chat().map(|_| with_trailers(&["{\"messages\""]).into_body());
+    observed.layer.layer(stops_there).oneshot(request).await.unwrap().into_body().collect().await.unwrap();
+    let report = observed.report().await;
+    assert_eq!(report["request"]["bytes"], 11, "all that was sent: {report}");
+    assert_eq!(report["metadata"]["truncated"], false);
+}
+
+/// Runs what panics, and returns what it panicked with.
+async fn panic_of<T>(run: impl Future<Output = T>) -> String {
+    let panicked = AssertUnwindSafe(run).catch_unwind().await.map(|_| "nothing").unwrap_err();
+    *panicked.downcast::<String>().expect("it passes on unchanged")
+}
+
+/// Panics without a message in the output of the test.
+fn panic(with: &str) -> ! {
+    resume_unwind(Box::new(with.to_owned()))
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_has_failed_and_the_panic_passes_on() {
+    let mut observed = observed();
+    let later = observed.layer.layer(service_fn(async |_: Request<RequestBody<Body>>| {
+        tokio::task::yield_now().await;
+        if true { panic("in poll") } else { Ok::<_, Infallible>(support::json(ANSWER)) }
+    }));
+    assert_eq!(panic_of(later.oneshot(chat())).await, "in poll");
+    let report = observed.report().await;
+    assert_eq!(report["metadata"]["outcome"], "failed", "{report}");
+    assert_eq!(report["response"]["error"]["type"], "no_response");
+
+    let at_once = observed.layer.layer(service_fn(
+        |_: Request<RequestBody<Body>>| -> Ready<Result<Response<Body>, Infallible>> { panic("in call") },
+    ));
+    assert_eq!(panic_of(at_once.oneshot(chat())).await, "in call");
+    assert_eq!(observed.report().await["metadata"]["outcome"], "failed");
+    assert_eq!(observed.settle().await.1.captured, 2);
+}
+
+#[tokio::test]
+async fn so_has_a_client_that_panics() {
+    let mut observed = observed();
+    let request = || {
+        let url = "http://127.0.0.1:9/v1/chat/completions".parse().unwrap();
+        reqwest::Request::new(reqwest::Method::POST, url)
+    };
+    let later = observed.layer.layer(service_fn(async |_: reqwest::Request| {
+        tokio::task::yield_now().await;
+        if true { panic("in poll") } else { Err::<reqwest::Response, _>("nothing else") }
+    }));
+    assert_eq!(panic_of(later.oneshot(request())).await, "in poll");
+    assert_eq!(observed.report().await["metadata"]["outcome"], "failed");
+
+    let at_once = observed.layer.layer(service_fn(
+        |_: reqwest::Request| -> Ready<Result<reqwest::Response, Infallible>> { panic("in call") },
+    ));
+    assert_eq!(panic_of(at_once.oneshot(request())).await, "in call");
+    assert_eq!(observed.report().await["metadata"]["outcome"], "failed");
+}
+
+/// A caller that panics is none of the service's business.
+#[tokio::test]
+async fn a_caller_that_panics_while_it_waits_has_abandoned_the_answer() {
+    let mut observed = observed();
+    let silent = observed.layer.layer(service_fn(|_: Request<RequestBody<Body>>| {
+        std::future::pending::<Result<Response<Body>, Infallible>>()
+    }));
+    let waiting = async {
+        let mut answer = std::pin::pin!(silent.oneshot(chat()));
+        assert!(futures_util::poll!(answer.as_mut()).is_pending());
+        panic("elsewhere")
+    };
+    assert_eq!(panic_of::<()>(waiting).await, "elsewhere");
+    assert_eq!(observed.report().await["metadata"]["outcome"], "abandoned");
+}
+
+#[tokio::test]
+async fn an_answer_whose_body_panics_is_interrupted_and_the_panic_passes_on() {
+    let mut observed = observed();
+    let event = Bytes::from(format!("data: {EVENT}\n\n"));
+    let frames = stream::iter([Ok::<_, Infallible>(event)]).chain(stream::poll_fn(|_| panic("in a body")));
+    let body = begin(&observed.layer, Response::new(Body::from_stream(frames))).await.into_body();
+    assert_eq!(panic_of(body.collect()).await, "in a body");
+    let report = observed.report().await;
+    assert_eq!(report["metadata"]["outcome"], "interrupted");
+    assert_eq!(report["response"]["choices"][0]["message"]["content"], "Hel");
+}
+
+/// A service that answers once it has read so many frames of a request.
+async fn half_read(frames: &[&'static str], read: usize, length: Option<usize>) -> Value {
+    let mut observed = observed();
+    let early = service_fn(async |request: Request<RequestBody<Body>>| {
+        let mut body = request.into_body();
+        for _ in 0..read {
+            body.frame().await;
+        }
+        Ok::<_, Infallible>(support::json(ANSWER))
+    });
+    let frames: Vec<_> =
+        frames.iter().map(|frame| Ok::<_, Infallible>(Bytes::from_static(frame.as_bytes()))).collect();
+    let mut request = chat().map(|_| Body::from_stream(stream::iter(frames)));
+    if let Some(length) = length {
+        request.headers_mut().insert("content-length", length.into());
+    }
+    observed.layer.layer(early).oneshot(request).await.unwrap().into_body().collect().await.unwrap();
+    let (mut reports, stats) = observed.settle().await;
+    assert_eq!(stats.truncated, u64::from(reports[0]["metadata"]["truncated"].as_bool().unwrap()));
+    reports.remove(0)
+}
+
+#[tokio::test]
+async fn a_request_that_is_read_in_part_is_marked_truncated() {
+    let frames = ["{\"messages\":", "[]}"];
+    for (read, length) in [(0, None), (1, None), (1, Some(15))] {
+        let report = half_read(&frames, read, length).await;
+        assert_eq!(report["request"]["truncated"]["bytes"], 12 * read, "{report}");
+        assert_eq!(
+            (&report["metadata"]["truncated"], &report["metadata"]["outcome"]),
+            (&json!(true), &json!("answered"))
+        );
+    }
+}
+
+/// Whoever has read a JSON value to its last byte need not ask for more.
+#[tokio::test]
+async fn a_request_that_is_read_to_its_last_byte_is_whole() {
+    for (read, length) in [(2, None), (2, Some(15)), (3, None)] {
+        let report = half_read(&["{\"messages\":", "[]}"], read, length).await;
+        assert_eq!(report["request"], json!({"messages": []}));
+        assert_eq!(report["metadata"]["truncated"], false);
+    }
+    let report = half_read(&["<html>"], 1, Some(6)).await;
+    assert_eq!((&report["request"]["bytes"], &report["metadata"]["truncated"]), (&json!(6), &json!(false)));
 }
 
 #[tokio::test]

@@ -8,15 +8,18 @@ use crate::stats::{DropReason, Settlement};
 /// unless they, or tags, are longer than any name.
 pub(super) const ENVELOPE: usize = 4 * 1024;
 
-/// The place of one interaction, as long as nobody can lose it: what has become of it is not seen when it is dropped.
+/// The place of one interaction and the bytes charged for it, as long as nobody can lose it: what has become of it is not seen
+/// when it is dropped.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Place(pub(super) ());
+pub(crate) struct Place {
+    pub(super) bytes: usize,
+}
 
 impl Place {
-    /// Whoever has it from now on may lose it. It was counted as [ended](Budget::end).
+    /// Whoever has it from now on may lose it. It has been counted as [ended](Budget::end).
     pub(crate) fn admit(self, budget: &Arc<Budget>) -> Admission {
-        Admission { budget: Arc::clone(budget), bytes: 0, settlement: None }
+        Admission { budget: Arc::clone(budget), bytes: self.bytes, settlement: None }
     }
 }
 

@@ -15,12 +15,20 @@ use crate::config::Limits;
 use crate::stats::{Counters, DropReason, Settlement, Stats, WithholdReason};
 use crate::sync::{AtomicBool, AtomicUsize};
 
+/// Bodies up to this size may fill the budget.
+pub(crate) const SMALL_BODY: usize = 64 * 1024;
+
+/// Those up to this size may fill three quarters of it, larger ones half.
+pub(crate) const MIDDLING_BODY: usize = 1024 * 1024;
+
 /// How much may be held at once, and how much is.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limits: Limits,
+    /// Interactions that were admitted and are not settled.
     items: AtomicUsize,
-    /// Those of the items that were handed over. The others are under way.
+    /// Those among them that are not under way any more. The limit is theirs: one that is only held open costs no other its
+    /// place.
     ended: AtomicUsize,
     bytes: AtomicUsize,
     closed: AtomicBool,
@@ -41,26 +49,41 @@ impl Budget {
         }
     }
 
-    /// Counts an interaction as captured and takes a place for it. Without a free place it is dropped, here and now.
-    pub(crate) fn take_place(&self) -> Option<Place> {
+    /// Counts an interaction as captured, and takes a place and so many bytes for it. Without them it is dropped, here and now.
+    pub(crate) fn take_place(&self, bytes: usize) -> Option<Place> {
         self.counters.capture();
         let reason = if self.is_closed() {
             DropReason::Shutdown
-        } else if self.items.fetch_add(1, SeqCst) < self.limits.items {
-            return Some(Place(()));
-        } else {
-            self.items.fetch_sub(1, SeqCst);
+        } else if self.ended.load(Relaxed) >= self.limits.items {
+            // By its end there may be room. More likely it would be recorded in vain.
             DropReason::TooManyItems
+        } else if self.charge(bytes) {
+            self.items.fetch_add(1, SeqCst);
+            return Some(Place { bytes });
+        } else {
+            DropReason::TooManyBytes
         };
         self.counters.settle(Settlement::Dropped(reason));
         None
     }
 
+    /// Counts an interaction that has a place as ended. Returns whether there is room for it among those: if not, it is to be
+    /// dropped.
+    #[inline]
+    pub(crate) fn end(&self) -> bool {
+        self.ended.fetch_add(1, Relaxed) < self.limits.items
+    }
+
     /// Takes a place for an interaction that somebody has.
     pub(crate) fn admit(self: &Arc<Self>) -> Option<Admission> {
-        let place = self.take_place()?;
-        self.end();
-        Some(place.admit(self))
+        let place = self.take_place(0)?;
+        let has_room = self.end();
+        let admission = place.admit(self);
+        if has_room {
+            return Some(admission);
+        }
+        admission.settle(Settlement::Dropped(DropReason::TooManyItems));
+        None
     }
 
     /// Takes a place for an interaction that comes back from disk, and its bytes, whether there is room or not: it is one
@@ -68,12 +91,10 @@ impl Budget {
     #[cfg(feature = "spool")]
     pub(crate) fn resume(self: &Arc<Self>, is_foreign: bool, bytes: usize) -> Admission {
         self.items.fetch_add(1, SeqCst);
-        self.end();
+        self.ended.fetch_add(1, Relaxed);
         self.bytes.fetch_add(bytes, Relaxed);
         self.counters.resume(is_foreign);
-        let mut admission = Place(()).admit(self);
-        admission.own(bytes);
-        admission
+        Place { bytes }.admit(self)
     }
 
     /// Counts interactions that rested on disk and cannot be read again.
@@ -88,7 +109,7 @@ impl Budget {
     /// Whether more than half of it is taken.
     #[cfg(feature = "spool")]
     pub(crate) fn is_half_full(&self) -> bool {
-        self.items() > self.limits.items / 2 || self.bytes.load(Relaxed) > self.limits.bytes / 2
+        self.ended.load(Relaxed) > self.limits.items / 2 || self.bytes.load(Relaxed) > self.limits.bytes / 2
     }
 
     /// Counts an interaction that is left out from the start.
@@ -98,8 +119,25 @@ impl Budget {
     }
 
     /// Takes room for bytes, if there is enough.
+    #[inline]
     pub(crate) fn charge(&self, bytes: usize) -> bool {
-        let within = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.limits.bytes);
+        self.charge_within(bytes, self.limits.bytes)
+    }
+
+    /// Takes room for more of a body, of which that makes `size` bytes. What is large leaves room for what is small: few bodies
+    /// that never end would else keep every other exchange from being reported.
+    pub(crate) fn charge_body(&self, bytes: usize, size: usize) -> bool {
+        let Limits { bytes: all, .. } = self.limits;
+        let share = match size {
+            ..=SMALL_BODY => all,
+            ..=MIDDLING_BODY => all - all / 4,
+            _ => all / 2,
+        };
+        self.charge_within(bytes, share)
+    }
+
+    fn charge_within(&self, bytes: usize, limit: usize) -> bool {
+        let within = |held: usize| held.checked_add(bytes).filter(|held| *held <= limit);
         self.bytes.fetch_update(Relaxed, Relaxed, within).is_ok()
     }
 
@@ -118,15 +156,9 @@ impl Budget {
         self.limits.bytes
     }
 
-    /// Interactions that were admitted and are not settled.
+    /// Interactions that were admitted and are not settled, those under way among them.
     pub(crate) fn items(&self) -> usize {
         self.items.load(SeqCst)
-    }
-
-    /// Counts an interaction that has a place as handed over.
-    #[inline]
-    pub(crate) fn end(&self) {
-        self.ended.fetch_add(1, Relaxed);
     }
 
     /// Exchanges that are under way.

@@ -4,6 +4,7 @@ use super::nested::is_within;
 use super::tap::Tap;
 use crate::config::{Capturing, IdentityHeaders};
 use crate::endpoint::Endpoint;
+use crate::exchange::UNDER_WAY;
 use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
 use crate::queue::Intake;
 use crate::stats::WithholdReason;
@@ -37,7 +38,7 @@ impl Capture {
                 intake.budget().withhold(WithholdReason::OptedOut);
                 None
             }
-            Omission::Content | Omission::Nothing => intake.budget().take_place(),
+            Omission::Content | Omission::Nothing => intake.budget().take_place(UNDER_WAY + identity.bytes()),
         };
         let Some(place) = place else {
             extensions.insert(IdentitySlot::settled());
@@ -67,6 +68,12 @@ impl Capture {
     pub(crate) fn fail(&mut self) {
         self.0.announce();
         self.0.fail();
+    }
+
+    /// Runs a part of what gives the response. If that panics, the exchange has failed; the panic passes on.
+    #[inline(always)]
+    pub(crate) fn guard<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        self.0.guard_answer(run)
     }
 
     #[inline(always)]
@@ -109,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_call_that_is_never_polled_wakes_the_worker_all_the_same() {
-        let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
+        let limits = Limits { items: 1, bytes: 10_000, body_bytes: 1_000 };
         let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), Capturing::default());
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
@@ -120,7 +127,7 @@ mod tests {
 
     #[test]
     fn an_exchange_wakes_a_sleeping_worker_once_and_early() {
-        let limits = Limits { items: 2, bytes: 1_000, body_bytes: 1_000 };
+        let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
         let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), Capturing::default());
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
@@ -193,7 +200,7 @@ mod tests {
     }
 
     fn ends() -> (Intake, queue::Outlet) {
-        let limits = Limits { items: 2, bytes: 1_000, body_bytes: 1_000 };
+        let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
         queue::channel(Arc::new(Budget::new(limits)), Capturing::default())
     }
 
@@ -226,12 +233,12 @@ mod tests {
     /// Blocks that a record has are charged as an exchange begins. A frame that is kept by reference needs none.
     #[test]
     fn a_block_that_nobody_uses_takes_no_room_from_a_body() {
-        let limits = Limits { items: 2, bytes: 20_000, body_bytes: 20_000 };
+        let limits = Limits { items: 2, bytes: 20_000 + UNDER_WAY, body_bytes: 20_000 };
         let ends = queue::channel(Arc::new(Budget::new(limits)), Capturing::default());
         drop(exchange(&ends, Extensions::new(), &[b'x'; 4_000], drop));
         let next = exchange(&ends, Extensions::new(), &[b'x'; 9_000], drop);
         let Answer::Response(response) = &next.answer else { panic!("{:?}", next.answer) };
         assert!(!next.request.body.over_budget && !response.message.body.over_budget);
-        assert_eq!(ends.0.budget().stats().bytes_held, 18_000);
+        assert_eq!(ends.0.budget().stats().bytes_held as usize, 18_000 + UNDER_WAY);
     }
 }

@@ -57,7 +57,7 @@ impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
-        let polled = this.inner.as_mut().poll_frame(cx);
+        let polled = this.tap.guard(|| this.inner.as_mut().poll_frame(cx));
         this.tap.observe(&*this.inner, polled)
     }
 
@@ -80,7 +80,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
         let within = this.marks_task.then(Within::enter);
-        let polled = this.inner.as_mut().poll_frame(cx);
+        let polled = this.tap.guard(|| this.inner.as_mut().poll_frame(cx));
         drop(within);
         this.tap.observe(&*this.inner, polled)
     }

@@ -1,5 +1,5 @@
-use std::fmt;
 use std::task::Poll;
+use std::{fmt, mem};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -45,7 +45,8 @@ impl Tap {
                     Poll::Ready(Some(Ok(Frame::data(data))))
                 }
                 Err(frame) => {
-                    self.look_for_end(body);
+                    // Nothing follows trailers, and servers stop polling there.
+                    self.end_as(Ended::Complete);
                     Poll::Ready(Some(Ok(frame)))
                 }
             },
@@ -88,6 +89,24 @@ impl Tap {
         }
     }
 
+    /// Polls a body. If that panics, the body is broken off.
+    #[inline(always)]
+    pub(super) fn guard<T>(&mut self, poll: impl FnOnce() -> T) -> T {
+        let guard = OnPanic(self, |tap| tap.end_as(Ended::Broken));
+        let polled = poll();
+        mem::forget(guard);
+        polled
+    }
+
+    /// Runs what gives the response. If that panics, there is none.
+    #[inline(always)]
+    pub(super) fn guard_answer<T>(&mut self, run: impl FnOnce() -> T) -> T {
+        let guard = OnPanic(self, Self::fail);
+        let result = run();
+        mem::forget(guard);
+        result
+    }
+
     #[inline(always)]
     pub(super) fn announce(&mut self) {
         let Some(part) = &mut self.0 else { return };
@@ -105,6 +124,16 @@ impl Tap {
         if let Some(part) = &mut self.0 {
             part.fail();
         }
+    }
+}
+
+/// Takes note of a panic that passes. It is forgotten where there was none.
+struct OnPanic<'a, F: Fn(&mut Tap)>(&'a mut Tap, F);
+
+impl<F: Fn(&mut Tap)> Drop for OnPanic<'_, F> {
+    #[cold]
+    fn drop(&mut self) {
+        (self.1)(self.0);
     }
 }
 

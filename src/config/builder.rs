@@ -198,7 +198,8 @@ impl ConfigBuilder {
     /// | `x-reconify-session`, `x-reconify-session-timeout` | the [`Session`](crate::Session), and its timeout in minutes |
     /// | `x-reconify-tag-NAME` | one of the [`Tags`](crate::Tags), up to 32 |
     ///
-    /// A value is UTF-8 of up to 1,024 bytes; others are ignored. A header that occurs more than once is ignored too, whatever
+    /// An id or address is UTF-8 of up to 256 bytes, a tag's value of up to 1,024; others are ignored, since a shortened id could be
+    /// another user's. A header that occurs more than once is ignored too, whatever
     /// its values, and the other headers are read: if a proxy appends a header that a client has sent already, nothing tells
     /// which one to trust. Let the proxy remove all `x-reconify-` headers of clients before it sets its own, since a client can
     /// still set those that the proxy does not. What the request's extensions say comes first.

@@ -1,5 +1,17 @@
 use http::{HeaderMap, HeaderValue, header};
 
+/// How much is kept of a media type.
+const MOST_OF_A_TYPE: usize = 256;
+
+/// The same of a form's, which names the boundary of its parts: that has 70 characters at the most (RFC 2046, 5.1.1).
+const MOST_OF_A_FORM: usize = 1_024;
+
+/// How long a list of codings may be: more than four names of those that there are.
+const MOST_OF_CODINGS: usize = 256;
+
+/// A coding that nobody knows.
+const UNKNOWN: &str = "?";
+
 /// What the headers say of how to read a body. Nothing in it refers to the headers themselves: a header value is a
 /// slice of the connection's read buffer, and would keep all of it in memory.
 #[derive(Debug, Default)]
@@ -17,7 +29,7 @@ pub(crate) enum MediaType {
     Unknown,
     Json,
     EventStream,
-    /// A form. The whole value, which names the boundary of its parts.
+    /// A form. The value, which names the boundary of its parts.
     Form(Box<str>),
     Other(Box<str>),
 }
@@ -48,6 +60,16 @@ impl Head {
     pub(super) fn length(&self) -> Option<u64> {
         self.length
     }
+
+    /// How much memory its texts take: none for bodies of the usual kinds.
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> usize {
+        let of_type = match &self.media_type {
+            MediaType::Unknown | MediaType::Json | MediaType::EventStream => 0,
+            MediaType::Form(text) | MediaType::Other(text) => text.len(),
+        };
+        of_type + self.codings.len()
+    }
 }
 
 #[inline(never)]
@@ -55,12 +77,28 @@ fn number(value: &HeaderValue) -> Option<u64> {
     value.to_str().ok()?.trim().parse().ok()
 }
 
-/// The values of all `content-encoding` lines. One that is no text becomes a coding that nobody knows.
+/// The values of all `content-encoding` lines. What is no text becomes a coding that nobody knows, and so does what is too long.
 #[cold]
 #[inline(never)]
 fn codings(headers: &HeaderMap) -> Box<str> {
-    let lines = headers.get_all(header::CONTENT_ENCODING).iter();
-    lines.map(|line| line.to_str().unwrap_or("?")).collect::<Vec<_>>().join(",").into()
+    let mut codings = String::new();
+    for line in headers.get_all(header::CONTENT_ENCODING) {
+        let line = line.to_str().unwrap_or(UNKNOWN);
+        if codings.len() + line.len() > MOST_OF_CODINGS {
+            return UNKNOWN.into();
+        }
+        if !codings.is_empty() {
+            codings.push(',');
+        }
+        codings.push_str(line);
+    }
+    codings.into()
+}
+
+/// The beginning of a header's value, as far as it is UTF-8.
+fn beginning(value: &[u8], most: usize) -> Box<str> {
+    let value = value.get(..most).unwrap_or(value);
+    value.utf8_chunks().next().map(|chunk| chunk.valid()).unwrap_or_default().into()
 }
 
 impl MediaType {
@@ -85,11 +123,11 @@ impl MediaType {
         } else if name.eq_ignore_ascii_case(b"text/event-stream") {
             Self::EventStream
         } else if name.eq_ignore_ascii_case(b"multipart/form-data") {
-            Self::Form(String::from_utf8_lossy(value).into())
+            Self::Form(beginning(value, MOST_OF_A_FORM))
         } else if name.is_empty() {
             Self::Unknown
         } else {
-            Self::Other(String::from_utf8_lossy(name).into())
+            Self::Other(beginning(name, MOST_OF_A_TYPE))
         }
     }
 
@@ -101,5 +139,50 @@ impl MediaType {
             Self::Form(_) => Some("multipart/form-data"),
             Self::Other(name) => Some(name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(name: header::HeaderName, values: &[&[u8]]) -> Head {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(&name, HeaderValue::from_bytes(value).unwrap());
+        }
+        let mut head = Head::default();
+        head.read(&headers);
+        head
+    }
+
+    #[test]
+    fn little_is_kept_of_a_long_media_type() {
+        let long = [b"application/".to_vec(), vec![b'z'; 300_000]].concat();
+        let read = head(header::CONTENT_TYPE, &[&long]);
+        assert_eq!(read.media_type.name().map(str::len), Some(MOST_OF_A_TYPE));
+        assert_eq!(read.bytes(), MOST_OF_A_TYPE);
+        let parameters = [b"text/plain;".to_vec(), vec![b'z'; 300_000]].concat();
+        assert_eq!(head(header::CONTENT_TYPE, &[&parameters]).media_type.name(), Some("text/plain"));
+        let split = [vec![b'z'; MOST_OF_A_TYPE - 1], "ü".into()].concat();
+        assert_eq!(head(header::CONTENT_TYPE, &[&split]).bytes(), MOST_OF_A_TYPE - 1, "no half character");
+    }
+
+    #[test]
+    fn of_a_form_as_much_is_kept_as_any_boundary_needs() {
+        let long = [b"multipart/form-data; boundary=".to_vec(), vec![b'z'; 300_000]].concat();
+        assert_eq!(head(header::CONTENT_TYPE, &[&long]).bytes(), MOST_OF_A_FORM);
+        let usual = b"multipart/form-data; boundary=x";
+        assert_eq!(head(header::CONTENT_TYPE, &[usual]).bytes(), usual.len());
+    }
+
+    #[test]
+    fn too_long_a_list_of_codings_is_one_that_nobody_knows() {
+        let long = vec![b'z'; 300_000];
+        for lines in [vec![&long[..]], vec![&b"gzip"[..]; 100], vec![&b"gzip"[..], &long[..]]] {
+            assert_eq!(&*head(header::CONTENT_ENCODING, &lines).codings, UNKNOWN);
+        }
+        let few = head(header::CONTENT_ENCODING, &[b"gzip", b"br, zstd"]);
+        assert_eq!((&*few.codings, few.bytes()), ("gzip,br, zstd", 13));
     }
 }

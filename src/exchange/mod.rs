@@ -17,7 +17,8 @@ use http::StatusCode;
 pub(crate) use self::head::{Head, MediaType};
 pub(crate) use self::in_flight::InFlight;
 pub(crate) use self::part::{Part, end};
-pub(crate) use self::record::{HandOver, Landed, Record};
+pub(crate) use self::record::{HandOver, Landed, Record, UNDER_WAY};
+use self::recorder::KEEP_BY_REFERENCE;
 pub(crate) use self::tail::Tail;
 use crate::budget::{Admission, Budget};
 use crate::endpoint::Endpoint;
@@ -27,6 +28,8 @@ use crate::identity::Identity;
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) admission: Admission,
+    /// Whether the budget had room for all of it. If not, it is not whole, and nothing of it is reported.
+    pub(crate) has_room: bool,
     pub(crate) endpoint: Endpoint,
     pub(crate) identity: Identity,
     /// When the request entered the layer.
@@ -104,10 +107,21 @@ pub(crate) enum Ended {
     /// It was dropped before its end.
     #[default]
     Dropped,
-    /// It returned an error.
+    /// It returned an error, or panicked.
     Broken,
     /// It was read to its end.
     Complete,
+}
+
+impl Exchange {
+    /// Copies what is kept by reference. Returns how many bytes that were.
+    pub(crate) fn compact(&mut self) -> usize {
+        let answered = match &mut self.answer {
+            Answer::Response(response) => response.message.body.compact(),
+            Answer::None | Answer::Failed => 0,
+        };
+        self.request.body.compact() + answered
+    }
 }
 
 impl Message {
@@ -130,6 +144,19 @@ impl fmt::Debug for Recording {
 }
 
 impl Recording {
+    fn compact(&mut self) -> usize {
+        let mut copied = 0;
+        for piece in &mut self.pieces {
+            if let Piece::Frame(frame) = piece
+                && frame.len() >= KEEP_BY_REFERENCE
+            {
+                *frame = Bytes::copy_from_slice(frame);
+                copied += frame.len();
+            }
+        }
+        copied
+    }
+
     #[cfg(test)]
     pub(crate) fn into_bytes(mut self, budget: &Budget) -> Bytes {
         self.join(budget)

@@ -25,6 +25,8 @@ pub(crate) struct Part {
     is_response: bool,
     given: Given,
     request_id: Option<Box<str>>,
+    /// What is charged for texts from the headers.
+    texts: usize,
     finished: Option<Instant>,
     /// Moments and ids are to be noted.
     with_metadata: bool,
@@ -83,6 +85,7 @@ impl Part {
     pub(super) fn begin_request(&mut self, headers: &HeaderMap, asked: Asked) {
         self.head.read(headers);
         self.asked = Some(asked);
+        self.charge_texts();
     }
 
     #[inline(always)]
@@ -134,6 +137,29 @@ impl Part {
         if self.with_metadata {
             self.request_id = request_id(headers);
         }
+        self.charge_texts();
+    }
+
+    /// Charges for what is kept of the headers: little, and for most bodies nothing.
+    #[inline(always)]
+    fn charge_texts(&mut self) {
+        let bytes = self.head.bytes();
+        if bytes > 0 || self.request_id.is_some() {
+            self.charge_some_texts(bytes + self.request_id.as_ref().map_or(0, |id| id.len()));
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn charge_some_texts(&mut self, bytes: usize) {
+        let Self { recorder, out: Some(out), .. } = self else { return };
+        let budget = out.budget();
+        if budget.charge(bytes) {
+            self.texts = bytes;
+        } else {
+            recorder.refuse(budget);
+            (self.head, self.request_id) = Default::default();
+        }
     }
 
     /// There is an error instead of a response.
@@ -178,16 +204,21 @@ impl Part {
         (answer, self.finished.take().unwrap_or_else(Instant::now))
     }
 
-    /// How many bytes of the budget are charged for it.
-    pub(super) fn charged(&self) -> usize {
-        self.recorder.charged()
+    /// How many bytes of the budget are charged for it, from now on to somebody else.
+    pub(super) fn take_charged(&mut self) -> usize {
+        self.recorder.charged() + mem::take(&mut self.texts)
     }
 }
 
+/// How much is kept of a request id.
+const MOST_OF_AN_ID: usize = 256;
+
+/// Only ASCII is a text to `to_str`: it can be cut anywhere.
 #[cold]
 #[inline(never)]
 fn request_id(headers: &HeaderMap) -> Option<Box<str>> {
-    headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(Box::from)
+    let id = headers.get("x-request-id")?.to_str().ok()?;
+    Some(id.get(..MOST_OF_AN_ID).unwrap_or(id).into())
 }
 
 /// Shows nothing of the content.

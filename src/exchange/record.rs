@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use http::HeaderMap;
 
-use super::Exchange;
 use super::in_flight::InFlight;
 use super::part::{Asked, Part};
+use super::{Answer, Exchange, Message};
 use crate::budget::{Budget, Place};
 use crate::endpoint::Endpoint;
 use crate::identity::Identity;
@@ -22,6 +22,10 @@ pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// Hands one over.
     fn hand_over(&self, landed: Landed);
 }
+
+/// What an exchange takes while it is under way, beside bodies, identity and long headers: its record (both parts and what they
+/// share, 1.1 KiB) with the place for the blocks of a stream, and its place in the queue.
+pub(crate) const UNDER_WAY: usize = 2 * 1024;
 
 /// What it takes to record an exchange: memory that serves one after the other.
 #[derive(Debug)]
@@ -43,7 +47,7 @@ impl Record {
     #[cold]
     #[inline(never)]
     pub(crate) fn new(out: Arc<dyn HandOver>) -> Self {
-        Self::of(Part::pair(), Arc::new(InFlight::new()), &out)
+        Self::of(Part::pair(), Arc::new(InFlight::new(out.budget())), &out)
     }
 
     fn of(
@@ -92,22 +96,31 @@ impl Landed {
         let (mut request, mut response) = if first.is_response() { (last, first) } else { (first, last) };
         let Asked { place, endpoint, identity, started } = request.take_asked()?;
         let mut admission = place.admit(out.budget());
-        let identity = exchange.take_later().complete(identity);
-        admission.own(request.charged() + response.charged());
+        let (identity, has_room) = match exchange.take_later() {
+            Some(later) => later.complete(identity, &mut admission),
+            None => (identity.or(Identity::new()), true),
+        };
+        admission.own(request.take_charged() + response.take_charged());
         let message = request.take();
         let (answer, finished) = response.take_answer();
-        let landed = Exchange { admission, endpoint, identity, started, finished, request: message, answer };
-        Some((landed, Record::of((request, response), open_again(exchange), &out)))
+        let is_kept = |message: &Message| !message.body.over_budget;
+        let has_room = has_room
+            && is_kept(&message)
+            && !matches!(&answer, Answer::Response(response) if !is_kept(&response.message));
+        let landed =
+            Exchange { admission, has_room, endpoint, identity, started, finished, request: message, answer };
+        let exchange = open_again(exchange, out.budget());
+        Some((landed, Record::of((request, response), exchange, &out)))
     }
 }
 
 /// Not one that a slot still refers to: it would say of another exchange what it says of this one.
-fn open_again(mut exchange: Arc<InFlight>) -> Arc<InFlight> {
+fn open_again(mut exchange: Arc<InFlight>, budget: &Arc<Budget>) -> Arc<InFlight> {
     match Arc::get_mut(&mut exchange) {
         Some(vacant) => {
             vacant.open_again();
             exchange
         }
-        None => Arc::new(InFlight::new()),
+        None => Arc::new(InFlight::new(budget)),
     }
 }

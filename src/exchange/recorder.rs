@@ -127,6 +127,11 @@ impl Recorder {
         }
     }
 
+    /// Keeps nothing of the body: the budget has no room for what belongs to it.
+    pub(super) fn refuse(&mut self, budget: &Budget) {
+        self.give_up(0, budget);
+    }
+
     /// Lets go of everything: the budget has no room for all of it.
     #[cold]
     fn give_up(&mut self, passed: u64, budget: &Budget) {
@@ -288,7 +293,7 @@ impl fmt::Debug for Recorder {
 }
 
 fn charge(charged: &mut usize, bytes: usize, budget: &Budget) -> bool {
-    let has_room = budget.charge(bytes);
+    let has_room = budget.charge_body(bytes, *charged + bytes);
     if has_room {
         *charged += bytes;
     }

@@ -222,7 +222,7 @@ fn what_a_large_frame_leaves_of_a_block_is_the_whole_block() {
 
 #[test]
 fn small_frames_between_large_ones_take_little_room() {
-    let budget = budget(5 << 18, usize::MAX);
+    let budget = budget(5 << 19, usize::MAX);
     let (large, small) = (Bytes::from(vec![1; 1 << 20]), Bytes::from_static(b"\r\n"));
     let recording = record(&[large, small], &budget);
     assert!(!recording.over_budget && recording.charged <= (1 << 20) + FIRST_BLOCK, "{recording:?}");

@@ -11,7 +11,10 @@ const SESSION_TIMEOUT: &str = "x-reconify-session-timeout";
 const TAG: &str = "x-reconify-tag-";
 const ALL: &str = "x-reconify-";
 
-/// Longer values, and further tags, are left out: what they hold lives outside of the budget.
+/// A longer id or address says nothing. It is not cut: two users could have the same beginning.
+const MOST_ID_BYTES: usize = 256;
+
+/// Longer values of tags, and further tags, are left out.
 const MOST_BYTES: usize = 1_024;
 const MOST_TAGS: usize = 32;
 const MOST_NAME_BYTES: usize = 64;
@@ -19,14 +22,14 @@ const MOST_NAME_BYTES: usize = 64;
 /// Reads an identity from the headers. Values that are empty, too long or not UTF-8 are ignored, and so is each header that
 /// occurs more than once: a proxy that appends its own leaves the client's in place, and nothing tells them apart.
 pub(crate) fn read(headers: &HeaderMap) -> Identity {
-    let (user, email) = (text(headers, USER_ID), text(headers, USER_EMAIL));
+    let (user, email) = (id(headers, USER_ID), id(headers, USER_EMAIL));
     let user = match (user, email) {
         (Some(id), Some(email)) => Some(User::new(id).email(email)),
         (Some(id), None) => Some(User::new(id)),
         (None, email) => email.map(User::with_email),
     };
     let timeout = text(headers, SESSION_TIMEOUT).and_then(|minutes| minutes.trim().parse().ok());
-    let session = match (text(headers, SESSION), timeout) {
+    let session = match (id(headers, SESSION), timeout) {
         (None, None) => None,
         (id, minutes) => Some(Session::new(id.unwrap_or_default()).timeout(minutes.unwrap_or_default())),
     };
@@ -44,6 +47,10 @@ pub(crate) fn remove(headers: &mut HeaderMap) {
     for name in names {
         headers.remove(name);
     }
+}
+
+fn id<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    text(headers, name).filter(|id| id.len() <= MOST_ID_BYTES)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -83,8 +90,15 @@ mod tests {
     #[test]
     fn what_says_nothing_is_left_out() {
         assert!(read(&HeaderMap::new()).is_empty());
-        let long = "x".repeat(MOST_BYTES + 1);
-        let nothing = headers(&[(USER_ID, ""), (SESSION, &long), (SESSION_TIMEOUT, "soon"), (TAG, "x")]);
+        let (long, longer) = ("x".repeat(MOST_ID_BYTES + 1), "x".repeat(MOST_BYTES + 1));
+        let nothing = headers(&[
+            (USER_ID, &long),
+            (USER_EMAIL, ""),
+            (SESSION, &long),
+            (SESSION_TIMEOUT, "soon"),
+            (TAG, "x"),
+            ("x-reconify-tag-plan", &longer),
+        ]);
         assert!(read(&nothing).is_empty());
         let mut other = HeaderMap::new();
         other.insert(USER_ID, HeaderValue::from_bytes(b"\xff").unwrap());

@@ -126,6 +126,15 @@ impl Identity {
         user.is_none() && session.is_none() && tags.is_none() && *omission == Omission::Nothing
     }
 
+    /// How much memory its texts take.
+    #[inline]
+    pub(crate) fn bytes(&self) -> usize {
+        let Self { user, session, tags, omission: _ } = self;
+        user.as_ref().map_or(0, User::bytes)
+            + session.as_ref().map_or(0, Session::bytes)
+            + tags.as_ref().map_or(0, Tags::bytes)
+    }
+
     /// Puts what is known into the extensions of a request, where the layer looks for it. What it does not say stays as it is
     /// there, but for the session of another user.
     pub fn attach(self, extensions: &mut Extensions) {

@@ -38,6 +38,11 @@ impl Session {
         Some(&*self.id).filter(|id| !id.is_empty())
     }
 
+    /// How much memory its id takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.id.len()
+    }
+
     /// The timeout in minutes, if it is set.
     pub fn timeout_minutes(&self) -> Option<u32> {
         self.timeout

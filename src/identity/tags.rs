@@ -14,7 +14,27 @@ use std::sync::Arc;
 /// request.extensions_mut().insert(tags);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Tags(Arc<BTreeMap<String, String>>);
+pub struct Tags(Arc<Named>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Named {
+    values: BTreeMap<String, String>,
+    /// What they take. Kept, because tags may be added one by one.
+    bytes: usize,
+}
+
+/// What a tag takes beside its texts.
+const ENTRY: usize = 64;
+
+impl Named {
+    fn insert(&mut self, name: String, value: String) {
+        let unvalued = ENTRY + name.len();
+        self.bytes += unvalued + value.len();
+        if let Some(replaced) = self.values.insert(name, value) {
+            self.bytes -= unvalued + replaced.len();
+        }
+    }
+}
 
 impl Tags {
     /// No tags.
@@ -31,22 +51,41 @@ impl Tags {
 
     /// The value of a tag.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.0.values.get(name).map(String::as_str)
     }
 
     /// Names and values, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.values.is_empty()
     }
 
     /// Adds others, which replace those of the same name.
     pub(super) fn and(mut self, others: Self) -> Self {
-        Arc::make_mut(&mut self.0).extend(Arc::unwrap_or_clone(others.0));
+        let own = Arc::make_mut(&mut self.0);
+        Arc::unwrap_or_clone(others.0).values.into_iter().for_each(|(name, value)| own.insert(name, value));
         self
+    }
+
+    /// How much memory they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tags_take_is_known_whatever_replaces_what() {
+        let tags = Tags::new().with("a", "1").with("bb", "22").with("a", "333");
+        assert_eq!(tags.bytes(), 2 * ENTRY + "a333bb22".len());
+        let tags = tags.and(Tags::new().with("bb", "").with("c", "4"));
+        assert_eq!(tags.bytes(), 3 * ENTRY + "a333bbc4".len());
     }
 }

@@ -107,6 +107,13 @@ impl User {
         self.id().or(self.address()).is_some()
     }
 
+    /// How much memory its texts take.
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        let Fields { user_id, is_authenticated: _, first_name, last_name, email, phone, gender } = &*self.0;
+        [user_id, first_name, last_name, email, phone, gender].into_iter().map(String::len).sum()
+    }
+
     fn set(mut self, change: impl FnOnce(&mut Fields)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self

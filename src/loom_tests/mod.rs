@@ -18,7 +18,7 @@ use crate::budget::{Admission, Budget, FIRST_BLOCK};
 use crate::capture::{Capture, Tap};
 use crate::config::{Capturing, Limits};
 use crate::endpoint::Endpoint;
-use crate::exchange::{Answer, Exchange};
+use crate::exchange::{Answer, Exchange, UNDER_WAY};
 use crate::identity::{IdentitySlot, User};
 use crate::interaction::{Interaction, InteractionKind};
 use crate::queue::{self, Intake, Item, Outlet};
@@ -44,7 +44,8 @@ fn budget(limits: Limits) -> Arc<Budget> {
 }
 
 fn ends() -> (Intake, Outlet) {
-    queue::channel(budget(LIMITS), Capturing::default())
+    let limits = Limits { bytes: 2 * UNDER_WAY + 10, ..LIMITS };
+    queue::channel(budget(limits), Capturing::default())
 }
 
 fn begin(intake: &Intake) -> (Capture, Tap, IdentitySlot) {

@@ -35,9 +35,10 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let (capture, marks_task) = begin(&self.tracker, &mut request, &mut Extensions::new());
+        let (mut capture, marks_task) = begin(&self.tracker, &mut request, &mut Extensions::new());
         let _within = marks_task.then(Within::enter);
-        ReqwestFuture::new(self.inner.call(request), capture, marks_task)
+        let inner = capture.guard(|| self.inner.call(request));
+        ReqwestFuture::new(inner, capture, marks_task)
     }
 }
 
@@ -111,7 +112,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let within = this.marks_task.then(Within::enter);
-        let polled = this.inner.poll(cx);
+        let polled = this.capture.guard(|| this.inner.poll(cx));
         drop(within);
         if polled.is_pending() {
             this.capture.announce();

@@ -63,14 +63,14 @@ where
         let (mut head, body) = request.into_parts();
         let endpoint = self.tracker.endpoint(&head.method, head.uri.path());
         let marks_task = endpoint.is_some() && self.tracker.marks_task();
-        let (capture, mut tap) = match endpoint {
+        let (mut capture, mut tap) = match endpoint {
             Some(endpoint) => self.tracker.begin(endpoint, &head.headers, &mut head.extensions),
             None => Default::default(),
         };
         self.tracker.pass(&mut head.headers, false);
         tap.look_for_end(&body);
         let _within = marks_task.then(Within::enter);
-        let inner = self.inner.call(Request::from_parts(head, RequestBody::new(body, tap)));
+        let inner = capture.guard(|| self.inner.call(Request::from_parts(head, RequestBody::new(body, tap))));
         ResponseFuture { inner, capture, marks_task }
     }
 }

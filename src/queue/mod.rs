@@ -2,6 +2,7 @@
 //! sleeping thread where a caller would wait for it.
 
 mod bell;
+mod waiting;
 
 use std::convert::Infallible;
 use std::sync::atomic::Ordering::SeqCst;
@@ -17,6 +18,7 @@ use crate::endpoint::Endpoint;
 use crate::exchange::{Exchange, HandOver, InFlight, Landed, Part, Record};
 use crate::identity::Identity;
 use crate::interaction::Interaction;
+use crate::stats::{DropReason, Settlement};
 use crate::sync::{ArrayQueue, AtomicBool, SegQueue};
 
 /// How many records are kept for further exchanges: as many as end between two looks of a busy worker. With their buffers
@@ -62,6 +64,8 @@ pub(crate) enum Item {
 #[derive(Debug)]
 pub(crate) struct Queue {
     budget: Arc<Budget>,
+    /// The oldest, taken out by the worker because they wait for long.
+    waiting: SegQueue<Item>,
     ready: ArrayQueue<Handed>,
     /// What finds no place there. While there is any, the rest follows it, but for what other threads push at that moment.
     overflow: SegQueue<Handed>,
@@ -82,6 +86,7 @@ enum Handed {
 pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Intake, Outlet) {
     let queue = Arc::new(Queue {
         budget: Arc::clone(&budget),
+        waiting: SegQueue::new(),
         ready: ArrayQueue::new(READY),
         overflow: SegQueue::new(),
         spare: ArrayQueue::new(SPARE),
@@ -146,8 +151,11 @@ impl HandOver for Queue {
     }
 
     fn hand_over(&self, landed: Landed) {
-        self.budget.end();
-        self.push(Handed::Exchange(landed));
+        if self.budget.end() {
+            self.push(Handed::Exchange(landed));
+        } else {
+            refuse(landed);
+        }
     }
 }
 
@@ -173,6 +181,15 @@ fn stop(budget: &Budget, queue: &Queue) {
     while queue.spare.pop().is_some() {}
 }
 
+/// Drops one that ended when there was no room any more. Its record goes, too: the worker may have emptied its store of those.
+#[cold]
+#[inline(never)]
+fn refuse(landed: Landed) {
+    if let Some((exchange, _)) = landed.take() {
+        exchange.admission.settle(Settlement::Dropped(DropReason::TooManyItems));
+    }
+}
+
 impl Queue {
     fn push(&self, handed: Handed) {
         let left = if self.overflow.is_empty() { self.ready.push(handed).err() } else { Some(handed) };
@@ -193,6 +210,10 @@ impl Queue {
     }
 
     pub(crate) fn pop(&self) -> Option<Item> {
+        self.waiting.pop().or_else(|| self.take_next())
+    }
+
+    fn take_next(&self) -> Option<Item> {
         loop {
             match self.next()? {
                 Handed::Interaction(reported) => {
@@ -214,12 +235,18 @@ impl Queue {
     }
 
     pub(crate) fn len(&self) -> usize {
+        self.waiting.len() + self.arrived()
+    }
+
+    /// Those that are as they were handed over.
+    fn arrived(&self) -> usize {
         self.ready.len() + self.overflow.len()
     }
 
     #[cold]
     #[inline(never)]
     fn drain(&self) {
+        while self.waiting.pop().is_some() {}
         while let Some(handed) = self.next() {
             if let Handed::Exchange(landed) = handed {
                 drop(landed.take());
@@ -253,7 +280,7 @@ mod tests {
     fn no_memory_of_an_exchange_is_kept_once_the_worker_has_stopped() {
         let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
         let (intake, outlet) = channel(Arc::new(Budget::new(limits)), Capturing::default());
-        let place = intake.budget().take_place().unwrap();
+        let place = intake.budget().take_place(10).unwrap();
         let (_, request, response) = intake.begin(place, Endpoint::Chat, Identity::new(), &HeaderMap::new());
         end(request);
         end(response);

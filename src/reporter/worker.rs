@@ -143,8 +143,11 @@ where
 
     async fn next_event(&mut self) -> Event {
         let has_room = self.has_room();
-        let has_more = has_room && self.outlet.queue.len() > 0;
-        let (known, look) = (self.known(), self.vain_looks);
+        let Outlet { queue, .. } = &self.outlet;
+        let has_more = if has_room { queue.len() > 0 } else { queue.compact() };
+        // What waits for room is nothing to look for.
+        let waiting = if has_room { 0 } else { queue.len() };
+        let (known, look) = (self.known() + waiting, self.vain_looks);
         let waits_for_ends = self.is_abandoned && !self.is_in_last_flush();
         let deadline = self.flushes.iter().filter_map(Flush::next_moment).min();
         let Outlet { budget, queue, abandoned } = &mut self.outlet;
@@ -157,7 +160,7 @@ where
             () = until(deadline) => Event::Deadline,
             // Everybody else gets a turn before the rest of the queue does.
             () = tokio::task::yield_now(), if has_more => Event::Progress,
-            () = await_exchanges(budget, queue, known, look), if has_room && !has_more => Event::Look,
+            () = await_exchanges(budget, queue, known, look), if !has_more => Event::Look,
             () = sleep(LONGEST_TICK), if waits_for_ends && !has_room => Event::Progress,
         }
     }

@@ -37,7 +37,8 @@ pub struct Stats {
     pub pending: u64,
     /// Further attempts to deliver a report, after its first.
     pub retried: u64,
-    /// Reports that have only the complete parts of a request or response, or its length, because the body was longer
+    /// Reports that have only the complete parts of a request or response, or its length, because the request was
+    /// not read to its end, or the body was longer
     /// than [`max_body_bytes`](crate::ConfigBuilder::max_body_bytes) or broke off in the middle of its JSON or form; also
     /// those of the Responses API that had more than 10,000 items.
     pub truncated: u64,

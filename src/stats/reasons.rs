@@ -27,7 +27,7 @@ pub enum DropReason {
 pub enum WithholdReason {
     /// The answer was not a success: Reconify documents no shape for one.
     Refused,
-    /// There was no answer: the inner service returned an error.
+    /// There was no answer: the inner service returned an error, or panicked.
     Failed,
     /// The application asked to leave it out ([`DoNotReport`](crate::DoNotReport)).
     OptedOut,

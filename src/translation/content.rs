@@ -93,9 +93,9 @@ pub(super) fn of_no_response(reading: &Reading) -> Content {
 }
 
 /// What stands for a body that cannot be read.
-fn by_length(body: &Received, expected: Expected) -> Content {
+fn by_length(body: &Received, expected: Expected, is_cut: bool) -> Content {
     let mut fields = Fields::default();
-    if body.losses.is_truncated {
+    if is_cut || body.losses.is_truncated {
         fields.set("truncated", Node::Object(body.truncated()));
     } else {
         describe(&mut fields, body.head, body.passed);
@@ -178,8 +178,14 @@ impl Reading<'_> {
         {
             return form;
         }
-        let content = self.json(body).or_else(|| self.parts(body, expected));
-        self.translated(content.unwrap_or_else(|| by_length(body, expected)), "messages", responses::question)
+        let content = self.json(body).unwrap_or_else(|| {
+            // The service may answer before it has read all. What is a JSON value is whole, however reading it ended.
+            let mut content =
+                self.parts(body, expected).unwrap_or_else(|| by_length(body, expected, !body.has_end));
+            content.losses.is_truncated |= !body.has_end;
+            content
+        });
+        self.translated(content, "messages", responses::question)
     }
 
     fn response(&self, body: &Received) -> Content {
@@ -189,7 +195,7 @@ impl Reading<'_> {
                 let expected = self.expected();
                 let content = self.json(body).or_else(|| self.lines(body));
                 let content = content.or_else(|| self.parts(body, expected));
-                content.unwrap_or_else(|| by_length(body, expected))
+                content.unwrap_or_else(|| by_length(body, expected, false))
             }
         };
         self.translated(content, "choices", responses::answer)

@@ -88,10 +88,7 @@ fn read_both(
         return Err(Settlement::Withheld(WithholdReason::OptedOut).into());
     }
     let with_failures = reporting.failures;
-    let over_budget = |message: &Message| message.body.over_budget;
-    if over_budget(&exchange.request)
-        || matches!(&exchange.answer, Answer::Response(response) if over_budget(&response.message))
-    {
+    if !exchange.has_room {
         return Err(Settlement::Dropped(DropReason::TooManyBytes).into());
     }
     let mut details = Details {

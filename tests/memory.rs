@@ -1,0 +1,167 @@
+//! Promise 3, in bytes that are held: whatever a client or a server sends, the budget has it. Counted by the allocator.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderName, Request, Response, header};
+use http_body_util::{BodyExt, Full};
+use peak_alloc::PeakAlloc;
+use support::{ANSWER, PATIENCE, begin_with, chat};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_reconify::{Config, DropReason, ReconifyLayer, Report, RequestBody, Session, Tags, User};
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+/// One test at a time: they share the memory that is counted.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const MIB: usize = 1024 * 1024;
+
+/// What the test's own runtime, the worker and the store of used records may have more than before.
+const SLACK: usize = 8 * MIB;
+
+/// A layer whose collector never answers.
+fn hanging() -> ReconifyLayer {
+    let config = Config::builder("a", "b").metadata(true).build().unwrap();
+    ReconifyLayer::with_transport(
+        config,
+        service_fn(|_: Report| std::future::pending::<Result<(), Infallible>>()),
+    )
+}
+
+/// One exchange, from its beginning to its end.
+async fn exchange(layer: &ReconifyLayer, request: Request<Body>, response: Response<Body>) {
+    begin_with(layer, request, response).await.into_body().collect().await.unwrap();
+}
+
+/// What is held more after so many exchanges than before, once the worker has had its turn, and what the budget has.
+async fn growth(
+    layer: &ReconifyLayer,
+    exchanges: usize,
+    enough: usize,
+    mut next: impl AsyncFnMut(),
+) -> (usize, usize) {
+    let before = MEMORY.current_usage();
+    for _ in 0..exchanges {
+        next().await;
+    }
+    let grown = || MEMORY.current_usage().saturating_sub(before);
+    let settled = async {
+        while grown() > enough {
+            tokio::task::yield_now().await;
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, settled).await;
+    (grown(), usize::try_from(layer.reporter().stats().bytes_held).unwrap())
+}
+
+#[tokio::test]
+async fn a_long_header_takes_no_memory_beside_the_budget() {
+    let _alone = alone();
+    let long = "z".repeat(300_000);
+    let form = format!("multipart/form-data; boundary={long}");
+    let headers: [(HeaderName, &str); 4] = [
+        (header::CONTENT_TYPE, &long),
+        (header::CONTENT_TYPE, &form),
+        (header::CONTENT_ENCODING, &long),
+        (HeaderName::from_static("x-request-id"), &long),
+    ];
+    for (name, value) in headers {
+        let layer = hanging();
+        let (grown, held) = growth(&layer, 200, SLACK, async || {
+            let (mut request, mut response) = (chat(), support::json(ANSWER));
+            request.headers_mut().insert(&name, value.parse().unwrap());
+            response.headers_mut().insert(&name, value.parse().unwrap());
+            exchange(&layer, request, response).await;
+        })
+        .await;
+        assert!(grown <= SLACK && held <= SLACK, "{name}: {grown} bytes, {held} of them in the budget");
+        assert_eq!(layer.reporter().stats().pending, 200);
+    }
+}
+
+#[tokio::test]
+async fn an_identity_is_charged_by_its_length_wherever_it_comes_from() {
+    let _alone = alone();
+    let long = || "z".repeat(300_000);
+    let inserts: [fn(&mut Request<Body>, String); 3] = [
+        |request, long| _ = request.extensions_mut().insert(User::with_email(long)),
+        |request, long| _ = request.extensions_mut().insert(Session::new(long)),
+        |request, long| _ = request.extensions_mut().insert(Tags::new().with("a", long)),
+    ];
+    for insert in inserts {
+        let layer = hanging();
+        let (grown, held) = growth(&layer, 400, 64 * MIB + SLACK, async || {
+            let mut request = chat();
+            insert(&mut request, long());
+            exchange(&layer, request, support::json(ANSWER)).await;
+        })
+        .await;
+        assert!(grown <= 64 * MIB + SLACK && held <= 64 * MIB, "{grown} bytes, {held} of them in the budget");
+        let stats = layer.reporter().stats();
+        assert!(stats.dropped(DropReason::TooManyBytes) > 100 && stats.pending > 100, "{stats}");
+    }
+    // Said by a handler.
+    let layer = hanging();
+    let (grown, held) = growth(&layer, 400, 64 * MIB + SLACK, async || {
+        let service = layer.layer(service_fn(async |request: Request<RequestBody<Body>>| {
+            let slot = request.extensions().get::<tower_reconify::IdentitySlot>().unwrap();
+            slot.set_user(User::new(long()));
+            Ok::<_, Infallible>(support::json(ANSWER))
+        }));
+        service.oneshot(chat()).await.unwrap().into_body().collect().await.unwrap();
+    })
+    .await;
+    assert!(grown <= 64 * MIB + SLACK && held <= 64 * MIB, "{grown} bytes, {held} of them in the budget");
+    assert!(layer.reporter().stats().pending > 100);
+}
+
+#[tokio::test]
+async fn an_exchange_that_is_held_open_is_charged_what_it_holds() {
+    let _alone = alone();
+    const OPEN: usize = 5_000;
+    let layer = hanging();
+    let silent = layer.layer(service_fn(|_: Request<RequestBody<Full<Bytes>>>| {
+        std::future::ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())))
+    }));
+    let mut held = Vec::with_capacity(OPEN);
+    let (grown, charged) = growth(&layer, OPEN, usize::MAX, async || {
+        let (head, _) = chat().into_parts();
+        let response = silent.clone().oneshot(Request::from_parts(head, Full::default())).await.unwrap();
+        held.push(response.into_body());
+    })
+    .await;
+    println!("{} bytes each, {} charged", grown / OPEN, charged / OPEN);
+    assert!(grown <= charged, "{grown} bytes, {charged} of them in the budget");
+}
+
+/// As from a connection: a body of 8.2 kB is a slice of a buffer with all that came with it.
+#[tokio::test]
+async fn what_waits_for_the_collector_keeps_no_read_buffer() {
+    let _alone = alone();
+    let layer = hanging();
+    let enough = 32 * MIB;
+    let (grown, held) = growth(&layer, 1_000, enough, async || {
+        let body = || Bytes::from(vec![b' '; 128 * 1024]).slice(..8_200);
+        let request = chat().map(|_| body().into());
+        exchange(&layer, request, support::json(body())).await;
+    })
+    .await;
+    assert!(grown <= enough, "{grown} bytes, {held} of them in the budget");
+    assert_eq!(layer.reporter().stats().pending, 1_000);
+}
