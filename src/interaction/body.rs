@@ -1,9 +1,12 @@
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
+
+use super::nodes::may_become_a_tree;
 
 /// The request or the response of an interaction: text, and a tree once a hook has asked for one.
 #[derive(Clone)]
@@ -36,7 +39,12 @@ impl Body {
     /// How long the JSON text is.
     pub(crate) fn len(&self) -> usize {
         match &self.tree {
-            Some(tree) => tree.to_string().len(),
+            Some(tree) => {
+                let mut length = Length(0);
+                // Counting bytes does not fail.
+                let _ = serde_json::to_writer(&mut length, tree);
+                length.0
+            }
             None => self.text.bytes().len(),
         }
     }
@@ -87,10 +95,23 @@ impl Body {
     pub(super) fn tree_or(&mut self, stand_in: impl FnOnce(&str) -> Box<RawValue>) -> &mut Value {
         let text = self.text.get();
         self.tree.get_or_insert_with(|| {
-            serde_json::from_str(text)
-                .or_else(|_| serde_json::from_str(stand_in(text).get()))
-                .unwrap_or_default()
+            let tree = if may_become_a_tree(text) { serde_json::from_str(text).ok() } else { None };
+            tree.or_else(|| serde_json::from_str(stand_in(text).get()).ok()).unwrap_or_default()
         })
+    }
+}
+
+/// Counts what is written to it.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! One interaction with a model, as it is reported.
 
 mod body;
+mod nodes;
 mod omitted;
 
 use std::borrow::Cow;
@@ -157,7 +158,8 @@ impl Interaction {
 
     /// The request as a tree, to be changed. It is parsed when this is first called, and then no longer letter by letter
     /// what was sent: numbers are those that a [`Value`] holds, of fields given twice one is left, and fields are in
-    /// alphabetical order. A request that no tree can hold (a number beyond `f64`, more than 127 levels) becomes what
+    /// alphabetical order. A request that no tree can hold (a number beyond `f64`, more than 127 levels), or of which it would
+    /// take tens of megabytes (more than about 250,000 values; an object counts as eight), becomes what
     /// [`omit_content`](Self::omit_content) leaves of it, so that nothing escapes a hook.
     pub fn request_mut(&mut self) -> &mut Value {
         let kind = self.kind;

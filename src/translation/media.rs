@@ -84,7 +84,7 @@ pub(super) fn decoded_length(base64: &str) -> u64 {
 
 /// All base64 data of a valid JSON text, in order.
 pub(super) fn find(json: &str) -> Vec<Medium<'_>> {
-    let mut search = Search { json, levels: Vec::new(), too_deep: 0, found: Vec::new() };
+    let mut search = Search { json, levels: Vec::new(), untyped: 0, too_deep: 0, found: Vec::new() };
     search.run();
     search.found.sort_unstable_by_key(|medium| medium.place.start);
     search.found
@@ -93,6 +93,8 @@ pub(super) fn find(json: &str) -> Vec<Medium<'_>> {
 struct Search<'a> {
     json: &'a str,
     levels: Vec<Level<'a>>,
+    /// Base64 whose type is known only where its object ends.
+    untyped: usize,
     /// Levels beyond those that are looked at.
     too_deep: usize,
     found: Vec<Medium<'a>>,
@@ -160,6 +162,8 @@ impl<'a> Search<'a> {
             return;
         }
         let Some(Level { name, kind, format, media_type, open, .. }) = self.levels.pop() else { return };
+        self.untyped -= open.len();
+        let (format, media_type) = (named(format), named(media_type));
         for (key, place) in open {
             let is_generated = key == "result" && kind == GENERATED;
             let kind = match (key, name) {
@@ -186,6 +190,7 @@ impl<'a> Search<'a> {
     fn string(&mut self, place: Range<usize>) {
         let json = self.json;
         let inside = json.get(place.start + 1..place.end.saturating_sub(1)).unwrap_or_default();
+        let has_room = self.untyped + self.found.len() < MOST_MEDIA;
         let Some(level) = self.level() else { return };
         if level.awaits_key {
             level.awaits_key = false;
@@ -216,7 +221,11 @@ impl<'a> Search<'a> {
         }
         let kind = match (url_kind, key) {
             (_, "result" | "data") if url_kind.is_none() || key == "result" => {
-                return level.open.push((key, place));
+                if has_room {
+                    level.open.push((key, place));
+                    self.untyped += 1;
+                }
+                return;
             }
             (Some(kind), _) => typed(kind).into_owned().into(),
             (None, "file_data") => "file".into(),
@@ -274,6 +283,14 @@ fn is_base64(text: &str) -> bool {
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
     !text.is_empty() && text.bytes().all(|byte| is_digit(byte) || matches!(byte, b'\n' | b'\r'))
 }
+
+/// The name of a type or format; empty for what is longer than any name. It is copied for each medium.
+fn named(name: &str) -> &str {
+    if name.len() <= LONGEST_NAME { name } else { "" }
+}
+
+/// Registered media types have up to 127 characters on either side of the slash (RFC 6838, 4.2); none is nearly as long.
+const LONGEST_NAME: usize = 127;
 
 fn typed(kind: &str) -> Cow<'_, str> {
     if kind.is_empty() { "file".into() } else { kind.into() }
