@@ -130,7 +130,7 @@ fn an_arrow_that_runs_backwards_is_found() {
 fn files_stay_short() {
     for file in sources("src").into_iter().chain(sources("examples")) {
         let lines = fs::read_to_string(&file).unwrap().lines().count();
-        assert!(lines <= 300, "{} has {lines} lines", file.display());
+        assert!(lines <= 350, "{} has {lines} lines", file.display());
     }
 }
 

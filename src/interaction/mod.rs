@@ -12,6 +12,7 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 pub(crate) use self::body::{Body, Text};
+pub(crate) use self::nodes::end_of_string;
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};

@@ -27,8 +27,8 @@ pub(super) fn may_become_a_tree(json: &str) -> bool {
     true
 }
 
-/// Behind the quote that ends a string.
-fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
+/// Behind the quote that ends the JSON string whose inside begins at `at`.
+pub(crate) fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(next) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
         at += next;
         if bytes.get(at) == Some(&b'"') {

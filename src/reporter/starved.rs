@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use http::{Extensions, HeaderMap};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{Service, service_fn};
 
@@ -15,8 +16,10 @@ use super::job::Job;
 use super::prepare::{self, Prepared};
 use super::simulated::{answering, builder, number, start};
 use crate::budget::Budget;
+use crate::capture::Capture;
 use crate::config::Config;
 use crate::delivery::DeliveryError;
+use crate::endpoint::Endpoint;
 use crate::interaction::{Interaction, InteractionKind};
 use crate::queue::Item;
 use crate::report::Report;
@@ -148,6 +151,25 @@ async fn a_transport_that_answers_at_once_leaves_other_tasks_their_turn() {
     }
     assert_eq!(simulated.flush(60 * SECOND).await.pending, 0);
     assert!(most.load(SeqCst) < 500, "{} tasks at once", most.load(SeqCst));
+}
+
+/// All of them wait at the same time, and hold more than an eighth of the budget: some are reported without their content.
+#[tokio::test(start_paused = true)]
+async fn bodies_that_wait_to_be_read_leave_the_others_their_turn_and_none_is_lost() {
+    let large = 1_500_000;
+    let (simulated, _) = answering(builder().max_bytes(64_000_000), || 0.5, |_| Ok(()));
+    for _ in 0..20 {
+        let (_, tap) =
+            Capture::begin(&simulated.intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+        tap.record_whole(&vec![b' '; large].into());
+    }
+    (0..100).for_each(|_| simulated.report());
+    let flushed = simulated.flush(HOUR).await;
+    let stats = simulated.stats();
+    assert_eq!((flushed.delivered, flushed.pending, stats.delivered), (120, 0, 120), "{stats}");
+    // Five fit into eight megabytes, and none is read while others are still being taken.
+    assert_eq!(stats.unread, 15, "{stats}");
+    assert_eq!(stats.bytes_held, 0);
 }
 
 /// As the worker ends. Attempts that wake themselves end each turn early.

@@ -230,3 +230,113 @@ mod streams {
         }
     }
 }
+
+#[cfg(all(test, feature = "decompression"))]
+mod tests {
+    use std::io::Cursor;
+
+    use async_compression::tokio::bufread::{BrotliEncoder, GzipEncoder, ZstdEncoder};
+    use tokio::io::{AsyncRead, AsyncReadExt};
+
+    use super::*;
+    use crate::translation::allowance::{Allowance, Cost};
+
+    const LIMIT: usize = 1024 * 1024;
+
+    fn read(mut encoder: impl AsyncRead + Unpin) -> Vec<u8> {
+        let mut encoded = Vec::new();
+        let reading = encoder.read_to_end(&mut encoded);
+        futures_executor::block_on(reading).unwrap();
+        encoded
+    }
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        read(GzipEncoder::new(Cursor::new(text)))
+    }
+
+    fn decoded(body: &[u8], codings: &str) -> Option<Vec<u8>> {
+        let decoded = decode(Bytes::copy_from_slice(body), codings, LIMIT, &mut |_| true);
+        decoded.map(|decoded| decoded.body.to_vec())
+    }
+
+    fn cost(allowance: Allowance, body: &[u8], codings: &str) -> (bool, Cost) {
+        let (decoded, cost) = allowance.within(|| decoded(body, codings).is_some());
+        (decoded, cost)
+    }
+
+    #[test]
+    fn brotli_with_a_large_window_is_not_decoded_and_costs_nothing() {
+        // The first byte of every such stream, and a window of a gigabyte.
+        let large = [0x11, 0x1e, 0, 0, 0];
+        assert_eq!(decoded(&large, "br"), None);
+        assert_eq!(decoded(&gzip(&large), "br, gzip"), None);
+        assert_eq!(cost(Allowance::SMALL, &large, "br").1.work, 0);
+        for length in [0, 1, 1_000, 100_000] {
+            let text = vec![b'a'; length];
+            assert_eq!(decoded(&read(BrotliEncoder::new(Cursor::new(&*text))), "br"), Some(text));
+        }
+    }
+
+    /// A frame with one byte in it and this exponent of its window (RFC 8878, 3.1.1.1.2).
+    fn zstd(window: u8) -> [u8; 10] {
+        [0x28, 0xb5, 0x2f, 0xfd, 0, (window - 10) << 3, 9, 0, 0, b'a']
+    }
+
+    #[test]
+    fn zstd_is_decoded_with_windows_of_up_to_eight_megabytes() {
+        assert_eq!(decoded(&zstd(10), "zstd"), Some(b"a".to_vec()));
+        assert_eq!(decoded(&zstd(23), "zstd"), Some(b"a".to_vec()));
+        assert_eq!(decoded(&zstd(24), "zstd"), None);
+        assert_eq!(decoded(&zstd(27), "zstd"), None);
+        assert_eq!(
+            decoded(&read(ZstdEncoder::new(Cursor::new(&b"text"[..]))), "zstd"),
+            Some(b"text".to_vec())
+        );
+    }
+
+    #[test]
+    fn members_are_decoded_one_after_the_other_whether_or_not_they_hold_anything() {
+        let members = [gzip(b"one "), gzip(b""), gzip(b"two")].concat();
+        assert_eq!(decoded(&members, "gzip"), Some(b"one two".to_vec()));
+        assert_eq!(decoded(&[&*members, b"\0\0\0"].concat(), "gzip"), Some(b"one two".to_vec()), "padding");
+        let frames = [zstd(10), zstd(12)].concat();
+        assert_eq!(decoded(&frames, "zstd"), Some(b"aa".to_vec()));
+    }
+
+    #[test]
+    fn many_empty_members_use_the_work_allowance_up() {
+        let members = gzip(b"").repeat(100_000);
+        for allowance in [Allowance::SMALL, Allowance::LARGE] {
+            let (is_decoded, cost) = cost(allowance, &members, "gzip");
+            assert!(!is_decoded && cost.is_exhausted, "{cost:?}");
+        }
+        assert!(cost(Allowance::SMALL, &gzip(&gzip(b"").repeat(10_000)), "gzip, gzip").1.is_exhausted);
+        assert!(!cost(Allowance::SMALL, &gzip(b"a").repeat(30), "gzip").1.is_exhausted);
+    }
+
+    #[test]
+    fn what_a_little_becomes_is_work_too() {
+        let bomb = gzip(&vec![0; LIMIT]);
+        let (is_decoded, cost_of_all) = cost(Allowance::LARGE, &bomb, "gzip");
+        assert!(is_decoded && cost_of_all.work >= LIMIT, "{cost_of_all:?}");
+        let (is_decoded, cost) = cost(Allowance { work: LIMIT, ..Allowance::SMALL }, &bomb, "gzip");
+        assert!(!is_decoded && cost.is_exhausted, "{cost:?}");
+    }
+
+    #[test]
+    fn memory_is_charged_before_it_is_used_and_without_room_the_beginning_is_kept() {
+        let body = Bytes::from(gzip(&vec![b'a'; 500_000]));
+        for room in [0, 8 * 1024, 100_000, 1_000_000] {
+            let mut charged = 0;
+            let mut charge = |bytes| {
+                let has_room = charged + bytes <= room;
+                charged += if has_room { bytes } else { 0 };
+                has_room
+            };
+            let Decoded { body, is_cut } = decode(body.clone(), "gzip", LIMIT, &mut charge).unwrap();
+            assert!(body.len() <= charged && charged <= room, "{} of {charged}, {room} allowed", body.len());
+            assert_eq!(is_cut, body.len() < 500_000);
+            assert!(body.len() >= room.min(500_000) / 4, "{} of {room}", body.len());
+        }
+    }
+}

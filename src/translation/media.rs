@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memmem};
 use serde_json::value::RawValue;
 
 use super::json;
+use crate::interaction::end_of_string;
 
 /// One piece of base64 data.
 pub(super) struct Medium<'a> {
@@ -131,7 +132,7 @@ impl<'a> Search<'a> {
                     }
                 }
                 b'"' => {
-                    let end = end_of_string(self.json, at + 1);
+                    let end = end_of_string(self.json.as_bytes(), at + 1);
                     self.string(at..end);
                     at = end;
                     continue;
@@ -294,17 +295,4 @@ const LONGEST_NAME: usize = 127;
 
 fn typed(kind: &str) -> Cow<'_, str> {
     if kind.is_empty() { "file".into() } else { kind.into() }
-}
-
-/// Behind the quote that ends a string.
-fn end_of_string(json: &str, mut at: usize) -> usize {
-    let bytes = json.as_bytes();
-    while let Some(next) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
-        at += next;
-        if bytes.get(at) == Some(&b'"') {
-            return at + 1;
-        }
-        at += 2;
-    }
-    bytes.len()
 }

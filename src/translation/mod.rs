@@ -22,6 +22,7 @@ mod media;
 mod merge;
 mod multipart;
 mod ndjson;
+mod parts;
 mod received;
 mod responses;
 mod sse;
