@@ -53,6 +53,9 @@ enum Given {
     Response(StatusCode),
 }
 
+/// How much of a request id is kept, in bytes: it is the answering server's to choose.
+const LONGEST_ID: usize = 256;
+
 /// Ends a part; the last one hands the exchange over.
 #[inline(always)]
 pub(crate) fn end(mut part: Box<Part>) {
@@ -184,10 +187,13 @@ impl Part {
     }
 }
 
+/// The id that OpenAI gives a request, else Azure's, else that of other providers.
 #[cold]
 #[inline(never)]
 fn request_id(headers: &HeaderMap) -> Option<Box<str>> {
-    headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(Box::from)
+    let text = |name| headers.get(name)?.to_str().ok().filter(|id| !id.is_empty());
+    let id = ["x-request-id", "apim-request-id", "request-id"].into_iter().find_map(text)?;
+    Some(id.get(..LONGEST_ID).unwrap_or(id).into())
 }
 
 /// Shows nothing of the content.
