@@ -46,6 +46,8 @@ pub(super) struct Content {
 pub(super) struct Stream {
     /// Whether it said by itself that it is whole.
     pub(super) is_done: bool,
+    /// Whether every choice has a finish reason.
+    pub(super) is_finished: bool,
     /// Whether it carried an error.
     pub(super) has_error: bool,
     /// Events with data, without the one that ends it.
@@ -67,6 +69,9 @@ struct Read {
 
 /// A field that the console reaches for without looking whether it is there: it stands in whatever replaces a body.
 type Expected = Option<(&'static str, &'static str)>;
+
+/// The length of a text up to which it is reported as a transcription: bytes that are no text take six times as much.
+const MOST_TEXT: usize = 4 * 1024 * 1024;
 
 const CHOICES: Expected = Some(("choices", "[]"));
 
@@ -99,7 +104,8 @@ pub(super) fn of_response(reading: &Reading, message: Message) -> Content {
     if says_events || looks_like_events(&text.bytes) {
         return streamed(reading, &text);
     }
-    let content = reading.unstreamed(&text, reading.expected());
+    let transcript = reading.transcript(&text);
+    let content = transcript.unwrap_or_else(|| reading.unstreamed(&text, reading.expected()));
     reading.translated(content, responses::answer)
 }
 
@@ -142,9 +148,9 @@ fn streamed(reading: &Reading, text: &Read) -> Content {
     if text.losses.is_truncated {
         assembly.mark_truncated(text.truncated());
     }
-    let Progress { is_done, has_error, chunks, skipped, .. } = assembly.progress;
-    let stream =
-        Stream { is_done, has_error, chunks, first_token: first_token.and_then(|end| text.moment(end)) };
+    let Progress { is_done, is_finished, has_error, chunks, skipped, .. } = assembly.progress();
+    let first_token = first_token.and_then(|end| text.moment(end));
+    let stream = Stream { is_done, is_finished, has_error, chunks, first_token };
     let losses = Losses { skipped, ..text.losses };
     let content = Content {
         stream: Some(stream),
@@ -186,6 +192,27 @@ impl Reading<'_> {
             fields.set("bytes", Node::number(text.passed));
         }
         Content { losses: text.losses, ..Content::unstreamed(fields, expected) }
+    }
+
+    /// A transcription that was asked for as text, subtitles or captions, in the shape of one in JSON.
+    fn transcript(&self, text: &Read) -> Option<Content> {
+        let is_text = match text.head.media_type.name() {
+            None => true,
+            Some(name) => name.starts_with("text/") && name != "text/html" || name == "application/x-subrip",
+        };
+        let is_json = matches!(text.bytes.trim_ascii_start().first(), Some(b'{' | b'['));
+        let is_lost = text.losses.is_truncated || text.losses.is_undecodable;
+        if !matches!(self.endpoint, Endpoint::Transcription | Endpoint::Translation)
+            || !is_text
+            || is_json
+            || is_lost
+            || text.bytes.len() > MOST_TEXT
+        {
+            return None;
+        }
+        let mut fields = Fields::default();
+        fields.set("text", Node::string(&String::from_utf8_lossy(&text.bytes)));
+        Some(Content { losses: text.losses, ..Content::of_text(fields.to_json()) })
     }
 
     /// The Responses API as a chat, if it is to be one.

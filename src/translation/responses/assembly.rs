@@ -126,6 +126,12 @@ impl<'a> Assembly<'a> {
                 progress.has_token = true;
                 self.item(event).partial_image = event.get("partial_image_b64");
             }
+            // Some servers send the whole answer as one event.
+            _ if event.get("type").is_none() && event.get("output").is_some() => {
+                self.response = event.whole();
+                progress.is_done = true;
+                progress.has_token = true;
+            }
             _ => {}
         }
     }
