@@ -1,5 +1,7 @@
 //! Which requests are interactions with a model.
 
+use std::mem;
+
 use http::Method;
 
 /// An operation of the OpenAI HTTP API that the layer can report.
@@ -17,9 +19,14 @@ use http::Method;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// `POST …/chat/completions`, reported with the type `chat`.
+    /// `POST …/chat/completions` under any prefix, reported with the type `chat`.
     Chat,
-    /// `POST …/completions`, reported with the type `completion`.
+    /// `POST …/completions`, reported with the type `completion`, or `chat` if the request has messages and no prompt.
+    ///
+    /// Other APIs use this name too, as they do those of [`Responses`](Self::Responses), [`Embedding`](Self::Embedding)
+    /// and [`Moderation`](Self::Moderation). The four names count only as the whole path (`/completions`), after a
+    /// segment of `v` and a number (`/v1/completions` under any prefix), and after `openai`, `deployments/{name}` or
+    /// `engines/{name}`. [Declare](crate::ConfigBuilder::route) any other path.
     Completion,
     /// `POST …/responses`, reported as [`ConfigBuilder::responses`](crate::ConfigBuilder::responses) says.
     Responses,
@@ -121,29 +128,68 @@ impl Endpoint {
         matches!(self, Self::ImageGeneration | Self::ImageEdit | Self::ImageVariation)
     }
 
-    /// The endpoint that has this path, under any prefix.
+    /// The endpoint that has this path.
     #[inline]
     fn known(path: &str) -> Option<Self> {
-        // Most other paths end in other letters. Each name is compared by itself: its length is known, then.
+        // Most other paths end in other letters, and most captured ones are chats.
         let ending = path.as_bytes().last_chunk()?;
         match u16::from_ne_bytes(*ending) {
-            NS => {
-                if let Some(prefix) = path.strip_suffix("/completions") {
-                    return Some(if prefix.ends_with("/chat") { Self::Chat } else { Self::Completion });
-                }
-                None.or_else(|| path.ends_with("/images/generations").then_some(Self::ImageGeneration))
-                    .or_else(|| path.ends_with("/images/variations").then_some(Self::ImageVariation))
-                    .or_else(|| path.ends_with("/moderations").then_some(Self::Moderation))
-                    .or_else(|| path.ends_with("/audio/transcriptions").then_some(Self::Transcription))
-                    .or_else(|| path.ends_with("/audio/translations").then_some(Self::Translation))
-            }
-            ES => path.ends_with("/responses").then_some(Self::Responses),
-            TS => path.ends_with("/images/edits").then_some(Self::ImageEdit),
-            GS => path.ends_with("/embeddings").then_some(Self::Embedding),
-            CH => path.ends_with("/audio/speech").then_some(Self::Speech),
+            NS if path.ends_with("/chat/completions") => Some(Self::Chat),
+            NS | ES | TS | GS | CH => Self::named(path),
+            _ if ending[1] == b'/' => Self::named(path),
             _ => None,
         }
     }
+
+    /// The endpoint whose name a path ends with. Trailing and doubled slashes do not count.
+    #[inline(never)]
+    fn named(path: &str) -> Option<Self> {
+        let path = trimmed(path);
+        // Each name is compared by itself: its length is known, then.
+        let before = |name| path.strip_suffix(name).map(trimmed);
+        let below = |parent, name| before(name).is_some_and(|before| before.ends_with(parent));
+        let generic = |name| before(name).is_some_and(is_base);
+        match u16::from_ne_bytes(*path.as_bytes().last_chunk()?) {
+            NS => None
+                .or_else(|| below("/chat", "/completions").then_some(Self::Chat))
+                .or_else(|| generic("/completions").then_some(Self::Completion))
+                .or_else(|| below("/images", "/generations").then_some(Self::ImageGeneration))
+                .or_else(|| below("/images", "/variations").then_some(Self::ImageVariation))
+                .or_else(|| below("/audio", "/transcriptions").then_some(Self::Transcription))
+                .or_else(|| below("/audio", "/translations").then_some(Self::Translation))
+                .or_else(|| generic("/moderations").then_some(Self::Moderation)),
+            ES => generic("/responses").then_some(Self::Responses),
+            TS => below("/images", "/edits").then_some(Self::ImageEdit),
+            GS => generic("/embeddings").then_some(Self::Embedding),
+            CH => below("/audio", "/speech").then_some(Self::Speech),
+            _ => None,
+        }
+    }
+}
+
+#[inline(always)]
+fn trimmed(path: &str) -> &str {
+    if path.ends_with('/') { path.trim_end_matches('/') } else { path }
+}
+
+/// Whether a generic name counts after this: other APIs use these names too. OpenAI, Azure and compatible servers have
+/// them after nothing, `v` and a number, `openai`, `deployments/{name}` or `engines/{name}`.
+fn is_base(path: &str) -> bool {
+    let unnumbered = path.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    if path.is_empty() || unnumbered.len() < path.len() && unnumbered.ends_with("/v") {
+        return true;
+    }
+    let mut segments = path.as_bytes().rsplit(|byte| *byte == b'/').filter(|segment| !segment.is_empty());
+    segments.next() == Some(b"openai") || matches!(segments.next(), Some(b"deployments" | b"engines"))
+}
+
+/// The bytes of a path, last first, without trailing and doubled slashes.
+fn backwards(path: &str) -> impl Iterator<Item = u8> {
+    let mut previous = b'/';
+    path.bytes().rev().filter(move |byte| {
+        let previous = mem::replace(&mut previous, *byte);
+        (previous, *byte) != (b'/', b'/')
+    })
 }
 
 /// The last two letters of the known paths, as a number.
@@ -170,61 +216,14 @@ impl Endpoints {
 
     #[inline(never)]
     fn declared(&self, path: &str) -> Option<Endpoint> {
-        self.routes.iter().find(|route| path.ends_with(&route.path)).map(|route| route.endpoint)
+        let matches = |route: &&Route| {
+            let mut bytes = backwards(path);
+            backwards(&route.path).all(|byte| bytes.next() == Some(byte))
+        };
+        self.routes.iter().find(matches).map(|route| route.endpoint)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn endpoint(path: &str) -> Option<Endpoint> {
-        let routes = vec![Route { path: "/ask".to_owned(), endpoint: Endpoint::Chat }];
-        Endpoints { routes, known: Endpoint::ALL.into_iter().collect() }.of(&Method::POST, path)
-    }
-
-    #[test]
-    fn known_paths_are_captured_under_any_prefix() {
-        assert_eq!(endpoint("/v1/chat/completions"), Some(Endpoint::Chat));
-        assert_eq!(endpoint("/chat/completions"), Some(Endpoint::Chat));
-        assert_eq!(endpoint("//openai/deployments/gpt-4o/chat/completions"), Some(Endpoint::Chat));
-        assert_eq!(endpoint("/v1/completions"), Some(Endpoint::Completion));
-        assert_eq!(endpoint("/completions"), Some(Endpoint::Completion));
-        assert_eq!(endpoint("/v1/responses"), Some(Endpoint::Responses));
-        assert_eq!(endpoint("/v1/images/generations"), Some(Endpoint::ImageGeneration));
-        assert_eq!(endpoint("/v1/images/edits"), Some(Endpoint::ImageEdit));
-        assert_eq!(endpoint("/v1/images/variations"), Some(Endpoint::ImageVariation));
-        assert_eq!(endpoint("/v1/embeddings"), Some(Endpoint::Embedding));
-        assert_eq!(endpoint("/v1/moderations"), Some(Endpoint::Moderation));
-        assert_eq!(endpoint("/v1/audio/speech"), Some(Endpoint::Speech));
-        assert_eq!(endpoint("/v1/audio/transcriptions"), Some(Endpoint::Transcription));
-        assert_eq!(endpoint("/v1/audio/translations"), Some(Endpoint::Translation));
-    }
-
-    #[test]
-    fn a_declared_route_is_captured_as_what_it_was_declared() {
-        assert_eq!(endpoint("/ask"), Some(Endpoint::Chat));
-        assert_eq!(endpoint("/api/ask"), Some(Endpoint::Chat));
-        assert_eq!(endpoint("/task"), None);
-    }
-
-    #[test]
-    fn other_paths_and_methods_are_not_captured() {
-        for path in [
-            "/",
-            "",
-            "/v1/models",
-            "/v1/chat/completions/",
-            "/v1/chat/completions/chatcmpl-1",
-            "/v1/responses/resp_1",
-            "/v1/responses/resp_1/cancel",
-            "/v1/autocompletions",
-        ] {
-            assert_eq!(endpoint(path), None, "{path}");
-        }
-        assert_eq!(Endpoints::default().of(&Method::GET, "/v1/chat/completions"), None);
-        for path in ["/v1/responses", "/v1/images/generations"] {
-            assert_eq!(Endpoints::default().of(&Method::POST, path), None);
-        }
-    }
-}
+#[path = "endpoint_tests.rs"]
+mod tests;

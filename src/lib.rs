@@ -4,6 +4,7 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
+//! use axum::serve::ListenerExt;
 //! use axum::{Router, routing::post};
 //! use tower_reconify::{Config, ReconifyLayer};
 //!
@@ -13,7 +14,8 @@
 //! let app = Router::new()
 //!     .route("/v1/chat/completions", post(proxy_to_openai))
 //!     .layer(reconify.clone());
-//! axum::serve(listener, app).await?;
+//! // Without TCP_NODELAY the events of a stream arrive up to 43 ms late.
+//! axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), app).await?;
 //! reconify.reporter().shutdown(Duration::from_secs(5)).await; // delivers what is queued
 //! # Ok(())
 //! # }
@@ -23,7 +25,8 @@
 //!
 //! Nothing that can be seen. Requests and responses pass frame by frame, with the same bytes, headers, trailers, size
 //! hints, errors and back-pressure; a copy is kept as they pass. `POST`s whose path ends in `/chat/completions`,
-//! `/completions`, `/responses` or `/images/generations`, `edits` or `variations` are captured, those of further endpoints if [asked for](ConfigBuilder::capture), and those of [declared routes](ConfigBuilder::route); everything else is only looked at
+//! or in `/images/generations`, `edits` or `variations`, and those to `/v1/completions` and `/v1/responses` are captured, whatever the
+//! prefix ([`Endpoint`] has the rules). So are those of further endpoints if [asked for](ConfigBuilder::capture), and those of [declared routes](ConfigBuilder::route); everything else is only looked at
 //! once. The caller's task does no parsing, no I/O and no waiting: when both bodies have ended, one push hands them to a
 //! worker on a thread of its own. A Reconify that hangs, refuses or fails adds nothing to any request.
 //!
@@ -108,17 +111,17 @@
 //!
 //! | [`Outcome`] | the exchange | reported |
 //! | --- | --- | --- |
-//! | `Answered` | was answered with a success, which was read to its end | yes |
-//! | `Interrupted` | had an answer that broke off, or carried an error in mid-stream | yes, with all that had arrived |
+//! | `Answered` | was answered with a success, which was read to its end, or of a stream to its terminal event, `[DONE]` or the last finish reason | yes |
+//! | `Interrupted` | had an answer that broke off, or a stream that ended without one of these, or carried an error | yes, with all that had arrived |
 //! | `Abandoned` | was left by its caller, before or during the answer | yes, with all that had arrived |
-//! | `Refused` | was answered with another status than a success | only with [`report_failures`](ConfigBuilder::report_failures), else counted as withheld |
+//! | `Refused` | was answered with another status than a success, or with an error and nothing else | with a success status yes; else only with [`report_failures`](ConfigBuilder::report_failures), or counted as withheld |
 //! | `Failed` | had no answer: the inner service returned an error | likewise |
 //!
 //! With [`metadata`](ConfigBuilder::metadata) a report says which of them it was, and more.
 //!
 //! Request and response are the JSON that crossed the wire, letter by letter. A stream is reported as the object that the
 //! unstreamed call would have returned. The Responses API is reported as a chat, since Reconify documents no type for it
-//! ([`Responses`] has the other ways). Images that are answered as data, by the Responses API too, are taken out of the
+//! ([`Responses`] has the other ways). Images that are answered as data, by the Responses API and in chats too, are taken out of the
 //! answer and posted by themselves, unless [`Media`] leaves them out; forms are reported by their fields, files by name,
 //! type and size. Encoded bodies (gzip, deflate, br, zstd) are decoded for the report. A body that
 //! is no JSON is reported by its type and length. Of one that breaks off, or is longer than
@@ -172,8 +175,12 @@
 //! # Limits
 //!
 //! Bodies have [`Bytes`](bytes::Bytes) as their data, as with Axum, hyper, reqwest and `http-body-util`. WebSockets are
-//! not captured. The type of a report follows the path: a compatible server's `/agents/completions`, which is a chat,
-//! has to be declared with [`ConfigBuilder::route`].
+//! not captured. The answer to a background response is fetched with `GET /responses/{id}`, which is not captured either.
+//!
+//! Inside of an axum `nest` the layer sees the path without the prefix. Below `nest("/v1/chat", …)` a chat is `/completions`: it
+//! is reported as a chat because it has messages and no prompt, or declare it with `route("/completions", Endpoint::Chat)`. A
+//! route `/` cannot be recognised, and `/responses` of a nested application of your own can be mistaken. Put the layer around
+//! the outermost router.
 
 mod budget;
 mod capture;

@@ -58,6 +58,7 @@ struct Metadata<'a> {
     time_to_first_token_ms: Option<u64>,
     duration_ms: u64,
     truncated: bool,
+    skipped: u64,
     tags: BTreeMap<&'a str, &'a str>,
 }
 
@@ -243,6 +244,7 @@ impl<'a> Metadata<'a> {
             time_to_first_token_ms: details.first_token.map(whole_milliseconds),
             duration_ms: whole_milliseconds(details.duration),
             truncated: details.losses.is_truncated,
+            skipped: details.losses.skipped,
             tags: tags.collect(),
         }
     }

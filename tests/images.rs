@@ -270,3 +270,80 @@ async fn a_form_sent_to_a_chat_is_reported_by_type_and_length() {
     let wanted = json!({"contentType": "multipart/form-data", "bytes": form.len(), "messages": []});
     assert_eq!(observed.report().await["request"], wanted);
 }
+
+/// The extension of each file name in the answer's `data`.
+fn extensions(report: &Value) -> Vec<&str> {
+    let names = report["response"]["data"].as_array().unwrap().iter();
+    names.map(|name| name.as_str().unwrap().rsplit_once('.').unwrap().1).collect()
+}
+
+#[tokio::test]
+async fn a_file_name_has_the_extension_of_the_format_that_is_named_or_found() {
+    let data = ["iVBORw0KGgo=", "/9j/4A==", "_9j_4A==", "R0lGODlh", "UklGRiQBAABXRUJQVlA4IA==", "aGVsbG8="];
+    let data = data.map(|data| json!({"b64_json": data}));
+    for (named, expected) in [
+        (Value::Null, ["png", "jpeg", "jpeg", "gif", "webp", "png"]),
+        (json!("webp"), ["webp"; 6]),
+        (json!("jpeg"), ["jpeg"; 6]),
+        (json!("../../etc"), ["png", "jpeg", "jpeg", "gif", "webp", "png"]),
+    ] {
+        let mut observed = observed();
+        let answer = json!({"output_format": named, "data": data}).to_string();
+        exchange(&observed, asked(), support::json(answer)).await;
+        let report = observed.report().await;
+        assert_eq!(extensions(&report), expected, "{named}");
+        let upload = observed.report().await;
+        assert_eq!(upload["upload"]["filename"], report["response"]["data"][0]);
+    }
+}
+
+const PICTURE: &str = r#"{"type":"image_url","image_url":{"url":"data:image/jpeg;base64,/9j/4A=="}}"#;
+
+fn chat_answer() -> String {
+    let audio = r#"{"id":"a","data":"aGVsbG8="}"#;
+    format!(
+        r#"{{"choices":[{{"index":0,"message":{{"role":"assistant","content":"data:image/png;base64,aGk=","images":[{PICTURE}],"audio":{audio}}},"finish_reason":"stop"}}]}}"#
+    )
+}
+
+#[tokio::test]
+async fn images_in_the_answer_of_a_chat_are_uploaded_streamed_or_not() {
+    let chunk = support::delta(&format!(r#"{{"content":"Here","images":[{PICTURE}]}}"#));
+    for answer in [support::json(chat_answer()), events(&[&chunk, "[DONE]"])] {
+        let mut observed = observed();
+        exchange(&observed, support::chat(), answer).await;
+        let report = observed.report().await;
+        let message = &report["response"]["choices"][0]["message"];
+        let name = message["images"][0]["image_url"]["url"].as_str().unwrap();
+        assert!(name.ends_with("-0.jpeg"), "{name}");
+        if message["audio"].is_object() {
+            assert_eq!(message["content"], "data:image/png;base64,aGk=", "a text stays as it was");
+            assert_eq!(message["audio"]["data"], "aGVsbG8=");
+        }
+        let upload = observed.report().await["upload"].take();
+        assert_eq!((&upload["filename"], &upload["data"]), (&json!(name), &json!({"b64_json": "/9j/4A=="})));
+        let (rest, stats) = observed.settle().await;
+        assert!(rest.is_empty());
+        assert_eq!((stats.captured, stats.delivered), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn images_in_the_answer_of_a_chat_are_elided_if_images_are_not_tracked() {
+    let mut observed = observed_with(Config::builder("a", "b").track_images(false).build().unwrap());
+    exchange(&observed, support::chat(), support::json(chat_answer())).await;
+    let (reports, _) = observed.settle().await;
+    let [report] = &reports[..] else { panic!("{reports:?}") };
+    let message = &report["response"]["choices"][0]["message"];
+    assert_eq!(message["images"][0]["image_url"]["url"], "image/jpeg, 4 bytes");
+    assert_eq!(message["audio"]["data"], "aGVsbG8=");
+}
+
+#[tokio::test]
+async fn images_in_the_question_of_a_chat_stay_where_they_are() {
+    let mut observed = observed();
+    let question = format!(r#"{{"messages":[{{"role":"user","content":[{PICTURE}]}}]}}"#);
+    exchange(&observed, post("/v1/chat/completions", question.clone()), support::json(support::ANSWER)).await;
+    assert_eq!(observed.report().await["request"], serde_json::from_str::<Value>(&question).unwrap());
+    assert!(observed.settle().await.0.is_empty());
+}

@@ -126,13 +126,52 @@ async fn transcriptions_of_compatible_servers_are_kept_too() {
     }
 }
 
+fn answer_of(content_type: &str, body: impl Into<Body>) -> Response<Body> {
+    Response::builder().header("content-type", content_type).body(body.into()).unwrap()
+}
+
 #[tokio::test]
-async fn a_text_that_begins_like_a_stream_is_none() {
+async fn a_transcription_as_text_or_subtitles_is_reported_as_a_text() {
     let mut observed = asked();
-    let text = Response::builder()
-        .header("content-type", "text/plain")
-        .body(Body::from("data: the new oil"))
-        .unwrap();
-    exchange(&observed, post("/v1/audio/transcriptions", "{}"), text).await;
-    assert_eq!(observed.report().await["response"], json!({"contentType": "text/plain", "bytes": 17}));
+    for path in ["/v1/audio/transcriptions", "/v1/audio/translations"] {
+        for (content_type, body) in [
+            ("text/plain; charset=utf-8", "Hello,\nworld.\n"),
+            // It begins as a stream does.
+            ("text/plain", "data: the new oil"),
+            ("text/plain", "42"),
+            ("text/vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\nHello\n\n"),
+            ("application/x-subrip", "1\n00:00:00,000 --> 00:00:01,000\n\"Hello\"\n\n"),
+        ] {
+            exchange(&observed, post(path, "{}"), answer_of(content_type, body)).await;
+            let report = observed.report().await;
+            assert_eq!(report["response"], json!({"text": body}), "{content_type}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_transcript_is_not_reported_as_one() {
+    let mut observed = asked();
+    let path = "/v1/audio/transcriptions";
+    exchange(&observed, post(path, "{}"), answer_of("text/plain", r#"{"text": "Hello"}"#)).await;
+    assert_eq!(observed.report().await["response"], json!({"text": "Hello"}));
+    for (path, content_type) in [(path, "text/html"), (path, "audio/mpeg"), ("/v1/embeddings", "text/plain")]
+    {
+        exchange(&observed, post(path, "{}"), answer_of(content_type, "<p>")).await;
+        let response = observed.report().await["response"].take();
+        assert_eq!(response, json!({"contentType": content_type, "bytes": 3}), "{path}");
+    }
+    let long = "\u{1}".repeat(4 * 1024 * 1024 + 1);
+    exchange(&observed, post(path, "{}"), answer_of("text/plain", long)).await;
+    assert_eq!(observed.report().await["response"]["bytes"], 4 * 1024 * 1024 + 1);
+}
+
+#[tokio::test]
+async fn a_refusal_in_plain_text_is_no_transcript() {
+    let config = Config::builder("a", "b").capture(Endpoint::ALL).report_failures(true).build().unwrap();
+    let mut observed = observed_with(config);
+    let mut refusal = answer_of("text/plain", "no");
+    *refusal.status_mut() = axum::http::StatusCode::BAD_REQUEST;
+    exchange(&observed, post("/v1/audio/transcriptions", "{}"), refusal).await;
+    assert_eq!(observed.report().await["response"]["error"]["type"], "refused");
 }

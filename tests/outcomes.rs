@@ -64,7 +64,7 @@ async fn metadata_says_what_is_known_beside_the_content() {
         metadata,
         json!({
             "outcome": "answered", "endpoint": "chat", "status": 200, "requestId": "req_1", "streamed": false, "chunks": 0,
-            "timeToFirstTokenMs": null, "truncated": false, "tags": {"tenant": "acme"},
+            "timeToFirstTokenMs": null, "truncated": false, "skipped": 0, "tags": {"tenant": "acme"},
         })
     );
 }
@@ -159,6 +159,8 @@ async fn a_failure_is_reported_as_an_error() {
 #[tokio::test]
 async fn interrupted_and_abandoned_answers_are_told_apart() {
     let event = || Ok(Bytes::from(format!("data: {EVENT}\n\n")));
+    let finish =
+        || Ok(Bytes::from("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"));
     let done = || Ok(Bytes::from("data: [DONE]\n\n"));
     let error = || Ok(Bytes::from("data: {\"error\":{\"message\":\"overloaded\"}}\n\n"));
     // The frames, how many of them the caller reads before it leaves, and the outcome.
@@ -169,7 +171,9 @@ async fn interrupted_and_abandoned_answers_are_told_apart() {
         (vec![event(), event(), done()], 1, "abandoned"),
         (vec![event(), event()], 0, "abandoned"),
         (vec![event(), done(), event()], 2, "answered"),
-        (vec![event(), event()], 3, "answered"),
+        (vec![event(), event()], 3, "interrupted"),
+        (vec![event(), finish(), Err("reset")], 3, "interrupted"),
+        (vec![event(), finish(), event()], 2, "answered"),
         (vec![event(), done(), Err("reset")], 3, "answered"),
     ] {
         let mut observed = observed();

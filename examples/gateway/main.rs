@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::any;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -81,10 +82,12 @@ async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
     println!("listening on http://{address}");
 
     let (stopping, mut stopped) = watch::channel(false);
-    let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-        stop.await;
-        let _ = stopping.send(true);
-    });
+    // Without TCP_NODELAY the events of a stream arrive up to 43 ms late.
+    let server = axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), app)
+        .with_graceful_shutdown(async move {
+            stop.await;
+            let _ = stopping.send(true);
+        });
     let server = tokio::spawn(async move { server.await });
     if settings.is_all_simulated() {
         tokio::spawn(samples::send(address));

@@ -93,7 +93,7 @@ impl ConfigBuilder {
 }
 
 fn check_route(route: &Route) -> Result<(), Error> {
-    if route.path.starts_with('/') && route.path.len() > 1 {
+    if route.path.starts_with('/') && route.path.contains(|letter| letter != '/') {
         return Ok(());
     }
     Err(Kind::Invalid {

@@ -238,7 +238,7 @@ impl ConfigBuilder {
     }
 
     /// Declares that `POST`s whose path ends in `path` speak the format of `endpoint`. It comes before the known
-    /// names, so that `/agents/completions`, say, can be declared a chat.
+    /// names, so that `/agents/completions`, say, can be declared a chat. Trailing and doubled slashes do not count.
     #[must_use]
     pub fn route(mut self, path: impl Into<String>, endpoint: Endpoint) -> Self {
         self.routes.push(Route { path: path.into(), endpoint });

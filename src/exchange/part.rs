@@ -55,6 +55,9 @@ enum Given {
     Response(StatusCode),
 }
 
+/// How much of a request id is kept, in bytes: it is the answering server's to choose.
+const LONGEST_ID: usize = 256;
+
 /// Ends a part; the last one hands the exchange over.
 #[inline(always)]
 pub(crate) fn end(mut part: Box<Part>) {
@@ -210,15 +213,13 @@ impl Part {
     }
 }
 
-/// How much is kept of a request id.
-const MOST_OF_AN_ID: usize = 256;
-
-/// Only ASCII is a text to `to_str`: it can be cut anywhere.
+/// The id that OpenAI gives a request, else Azure's, else that of other providers.
 #[cold]
 #[inline(never)]
 fn request_id(headers: &HeaderMap) -> Option<Box<str>> {
-    let id = headers.get("x-request-id")?.to_str().ok()?;
-    Some(id.get(..MOST_OF_AN_ID).unwrap_or(id).into())
+    let text = |name| headers.get(name)?.to_str().ok().filter(|id| !id.is_empty());
+    let id = ["x-request-id", "apim-request-id", "request-id"].into_iter().find_map(text)?;
+    Some(id.get(..LONGEST_ID).unwrap_or(id).into())
 }
 
 /// Shows nothing of the content.

@@ -144,7 +144,7 @@ impl Text {
         }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Self::Own(raw) => raw.get().as_bytes(),
             Self::Shared(raw) => raw.get().as_bytes(),

@@ -79,6 +79,14 @@ impl<'a> Assembly<'a> {
         self.progress.skipped += 1;
     }
 
+    /// What is known of the stream.
+    pub(super) fn progress(&self) -> Progress {
+        match &self.parts {
+            Parts::Chunks(chunks) => Progress { is_finished: chunks.is_finished(), ..self.progress },
+            _ => self.progress,
+        }
+    }
+
     /// Says that the stream went on after what is here.
     pub(super) fn mark_truncated(&mut self, mark: Node<'a>) {
         match &mut self.parts {

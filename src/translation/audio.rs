@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::chunk::{Chunk, Progress};
-use super::json::{self, Fields, Node, Nodes};
+use super::json::{self, Entries, Fields, Node, Nodes};
 use super::media;
 
 /// A stream of a transcription or of speech: the text and the segments of a transcription are kept, and what its final
@@ -40,9 +40,11 @@ impl<'a> Assembly<'a> {
             self.sound += media::decoded_length(sound);
         } else if let Some(delta) = text_of(&event) {
             progress.has_token = true;
+            progress.is_finished |= has_finish_reason(&event);
             self.text.push_str(delta);
         } else if event.get("type").is_none() && event.get("choices").is_none() {
             // Some servers send the whole answer as one event.
+            progress.is_done = true;
             progress.has_token = true;
             self.top.extend(Fields::of(event.fields));
         }
@@ -71,12 +73,18 @@ impl<'a> Assembly<'a> {
 /// chunk of a chat).
 fn text_of<'a>(event: &Chunk<'a>) -> Option<&'a str> {
     let text = event.get("delta").or_else(|| event.get("text").filter(|_| event.kind().ends_with(b".delta")));
-    let chat = || {
-        let choice = json::array(event.get("choices")?)?.first().copied().and_then(json::object)?;
-        let delta = json::object(field(&choice, "delta")?)?;
-        field(&delta, "content")
-    };
+    let chat = || field(&json::object(field(&choice(event)?, "delta")?)?, "content");
     text.or_else(chat).and_then(json::text)
+}
+
+/// Whether the chunk of a chat says why the text ended.
+fn has_finish_reason(event: &Chunk<'_>) -> bool {
+    let reason = choice(event).and_then(|choice| field(&choice, "finish_reason"));
+    reason.is_some_and(|reason| !json::is_blank(reason))
+}
+
+fn choice<'a>(event: &Chunk<'a>) -> Option<Entries<'a>> {
+    json::array(event.get("choices")?)?.first().copied().and_then(json::object)
 }
 
 fn field<'a>(fields: &[(Cow<'a, str>, &'a RawValue)], name: &str) -> Option<&'a RawValue> {

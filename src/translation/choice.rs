@@ -83,6 +83,11 @@ impl<'a> Choice<'a> {
         self.message.is_some() && !(endpoint == Endpoint::Completion && self.fields.contains("text"))
     }
 
+    pub(super) fn is_finished(&self) -> bool {
+        let reason = self.fields.get("finish_reason").and_then(Node::as_text);
+        reason.is_some_and(|reason| !reason.is_empty())
+    }
+
     pub(super) fn finish(mut self, index: Cow<'a, str>, endpoint: Endpoint) -> Node<'a> {
         let is_chat = self.is_chat(endpoint);
         let mut choice = Fields::default();

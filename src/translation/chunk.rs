@@ -34,8 +34,11 @@ pub(super) struct Piece<'a> {
 /// What is known of a stream so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Progress {
-    /// Whether it has said by itself that it is whole: OpenAI marks that with `[DONE]`.
+    /// Whether it has said by itself that it is whole: OpenAI marks that with `[DONE]`, or with a terminal event. A
+    /// single event that carries the whole answer counts too.
     pub(super) is_done: bool,
+    /// Whether every choice of a chat or completion has a finish reason.
+    pub(super) is_finished: bool,
     /// Whether it carried an error.
     pub(super) has_error: bool,
     /// Events that were no end.
@@ -50,6 +53,11 @@ impl<'a> Chunk<'a> {
     /// `None` for what is no object.
     pub(super) fn of(name: &'a [u8], data: &'a [u8]) -> Option<Self> {
         Some(Self { name, data, fields: json::parse_object(data)? })
+    }
+
+    /// All of it, as one value.
+    pub(super) fn whole(&self) -> Option<&'a RawValue> {
+        json::parse(self.data)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {

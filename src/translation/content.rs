@@ -59,6 +59,9 @@ pub(super) struct Content {
     pub(super) is_sent: bool,
 }
 
+/// The length of a text up to which it is reported as a transcription: bytes that are no text take six times as much.
+const MOST_TEXT: usize = 4 * 1024 * 1024;
+
 const CHOICES: Expected = Some(("choices", "[]"));
 
 /// What was asked.
@@ -194,6 +197,7 @@ impl Reading<'_> {
             None => {
                 let expected = self.expected();
                 let content = self.json(body).or_else(|| self.lines(body));
+                let content = content.or_else(|| self.transcript(body));
                 let content = content.or_else(|| self.parts(body, expected));
                 content.unwrap_or_else(|| by_length(body, expected, false))
             }
@@ -273,6 +277,28 @@ impl Reading<'_> {
             set_expected(&mut fields, expected);
         }
         Some(Content { losses, is_sent: true, ..Content::of_text(fields.to_json()) })
+    }
+
+    /// A transcription that was asked for as text, subtitles or captions, in the shape of one in JSON.
+    fn transcript(&self, text: &Received) -> Option<Content> {
+        let is_text = match text.head.media_type.name() {
+            None => true,
+            Some(name) => name.starts_with("text/") && name != "text/html" || name == "application/x-subrip",
+        };
+        let is_json = begins_like_json(&text.bytes);
+        let is_lost = text.losses.is_truncated || text.losses.is_undecodable;
+        if !matches!(self.endpoint, Endpoint::Transcription | Endpoint::Translation)
+            || !is_text
+            || is_json
+            || is_lost
+            || !text.has_end
+            || text.bytes.len() > MOST_TEXT
+        {
+            return None;
+        }
+        let mut fields = Fields::default();
+        fields.set("text", Node::string(&String::from_utf8_lossy(&text.bytes)));
+        Some(Content { losses: text.losses, ..Content::of_text(fields.to_json()) })
     }
 
     /// The Responses API as a chat, if it is to be one.

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use memchr::memmem;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::chunk::{Chunk, Progress};
 use super::json::{self, Fields, Node, Nodes};
-use super::media;
+use super::media::{self, Medium};
 use crate::id::new_id;
 use crate::interaction::Image;
 
@@ -16,7 +17,7 @@ use crate::interaction::Image;
 const MOST_IMAGES: usize = 128;
 
 /// Puts a file name in the place of each element of `data` that holds an image itself, as the vendor's modules do:
-/// `{uuid}-{created}-{index}.png`.
+/// `{uuid}-{created}-{index}.png`, or what else the format is.
 pub(super) fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
     let mut images = Vec::new();
     let text = without_images(&json, today, &mut images);
@@ -33,15 +34,17 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -
     let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
     let elements = get("data").and_then(json::array)?;
     let (uuid, created) = (new_id(), created(get("created"), today));
+    let format = get("output_format").and_then(json::text);
     let mut data = Nodes::default();
     for (index, element) in elements.into_iter().enumerate() {
-        if !has_data(element) || images.len() >= MOST_IMAGES {
-            data.push(Node::Raw(element));
-            continue;
+        match data_of(element) {
+            Some(base64) if images.len() < MOST_IMAGES => {
+                let filename = filename(uuid, created, index, extension(format, base64));
+                data.push(Node::string(&filename));
+                images.push(Image { filename, element: element.to_owned() });
+            }
+            _ => data.push(Node::Raw(element)),
         }
-        let filename = filename(uuid, created, index);
-        data.push(Node::string(&filename));
-        images.push(Image { filename, element: element.to_owned() });
     }
     if images.is_empty() {
         return None;
@@ -53,10 +56,37 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -
 
 /// Does the same with the images of an answer of the Responses API: their names stand in the place of their `result`.
 pub(super) fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
-    let mut images = Vec::new();
-    if !media::may_have_generated(&json) {
-        return (json, images);
+    match media::may_have_generated(&json) {
+        true => detach_those(json, today, |medium| medium.is_generated),
+        false => (json, Vec::new()),
     }
+}
+
+/// Does the same with the images of a chat's answer: their names stand in the place of their URLs.
+pub(super) fn detach_from_chat(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
+    detach_those(json, today, is_image)
+}
+
+/// Puts type and length in the place of the images of a chat's answer.
+pub(super) fn elide_from_chat(json: Box<RawValue>) -> Box<RawValue> {
+    media::elide_those(json, is_image)
+}
+
+/// A quick look: most chats are answered without images.
+pub(super) fn may_be_in_chat(json: &[u8]) -> bool {
+    ["base64", "b64_json"].iter().any(|mark| memmem::find(json, mark.as_bytes()).is_some())
+}
+
+fn is_image(medium: &Medium<'_>) -> bool {
+    medium.kind.starts_with("image")
+}
+
+fn detach_those(
+    json: Box<RawValue>,
+    today: SystemTime,
+    is_meant: impl Fn(&Medium<'_>) -> bool,
+) -> (Box<RawValue>, Vec<Image>) {
+    let mut images = Vec::new();
     let (uuid, created) = (
         new_id(),
         created(
@@ -67,11 +97,12 @@ pub(super) fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<R
         ),
     );
     let text = json.get();
-    let places = media::find(text).into_iter().filter(|medium| medium.is_generated).take(MOST_IMAGES);
+    let places = media::find(text).into_iter().filter(|medium| is_meant(medium)).take(MOST_IMAGES);
     let places = places.enumerate().filter_map(|(index, medium)| {
-        let filename = filename(uuid, created, index);
+        let data = medium.data(text);
+        let filename = filename(uuid, created, index, extension(None, &data));
         let mut element = Fields::default();
-        element.set("b64_json", Node::string(&medium.data(text)));
+        element.set("b64_json", Node::string(&data));
         let element = RawValue::from_string(element.to_json()).ok()?;
         images.push(Image { filename: filename.clone(), element });
         Some((medium.place, filename))
@@ -82,8 +113,23 @@ pub(super) fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<R
     }
 }
 
-fn filename(uuid: Uuid, created: u64, index: usize) -> String {
-    format!("{uuid}-{created}-{index}.png")
+fn filename(uuid: Uuid, created: u64, index: usize, extension: &str) -> String {
+    format!("{uuid}-{created}-{index}.{extension}")
+}
+
+/// The extension of an image: of the format that the answer names, else of the one that the first bytes show.
+fn extension(format: Option<&str>, base64: &str) -> &'static str {
+    match format {
+        Some("png") => "png",
+        Some("jpeg" | "jpg") => "jpeg",
+        Some("webp") => "webp",
+        Some("gif") => "gif",
+        // The magic numbers in base64: FF D8 FF, GIF8, and RIFF with WEBP behind the length.
+        _ if base64.starts_with("/9j/") || base64.starts_with("_9j_") => "jpeg",
+        _ if base64.starts_with("R0lGOD") => "gif",
+        _ if base64.starts_with("UklGR") && base64.get(11..16) == Some("XRUJQ") => "webp",
+        _ => "png",
+    }
 }
 
 /// The second in which the images were made: as the answer says, or by the clock.
@@ -92,9 +138,13 @@ fn created(said: Option<&RawValue>, today: SystemTime) -> u64 {
     said.unwrap_or_else(|| today.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }
 
-fn has_data(element: &RawValue) -> bool {
-    let fields = json::object(element).unwrap_or_default();
-    fields.iter().any(|(key, raw)| key == "b64_json" && !json::is_blank(raw))
+/// The base64 of an element, if it holds any.
+fn data_of(element: &RawValue) -> Option<&str> {
+    let fields = json::object(element)?;
+    let (_, data) = fields.into_iter().find(|(key, raw)| key == "b64_json" && !json::is_blank(raw))?;
+    let text = json::text(data).unwrap_or_default();
+    // Behind the head of a `data:` URL.
+    Some(text.rsplit_once(',').map_or(text, |(_, base64)| base64))
 }
 
 /// A stream of images, put together as the object that the unstreamed call would have returned.
@@ -128,6 +178,7 @@ impl<'a> Assembly<'a> {
             self.partial = image(&event.fields);
         } else if let Some(elements) = event.get("data").and_then(json::array) {
             // Some servers send the whole answer as one event.
+            progress.is_done = true;
             progress.has_token = true;
             self.images.extend(elements.into_iter().map(Node::Raw));
             for (key, raw) in event.fields {

@@ -14,7 +14,7 @@ pub(super) struct Medium<'a> {
     /// Where its string stands, with its quotes.
     pub(super) place: Range<usize>,
     /// What it is, as far as is said: `image/png`, `audio/wav`, or just `image` or `file`.
-    kind: Cow<'a, str>,
+    pub(super) kind: Cow<'a, str>,
     /// It was made by a tool of the Responses API.
     pub(super) is_generated: bool,
 }
@@ -53,7 +53,8 @@ pub(super) fn may_have_generated(json: &RawValue) -> bool {
     memmem::find(json.get().as_bytes(), GENERATED.as_bytes()).is_some()
 }
 
-fn elide_those(json: Box<RawValue>, is_meant: impl Fn(&Medium<'_>) -> bool) -> Box<RawValue> {
+/// Puts type and length in the place of the base64 data that is meant.
+pub(super) fn elide_those(json: Box<RawValue>, is_meant: impl Fn(&Medium<'_>) -> bool) -> Box<RawValue> {
     let text = json.get();
     let places = find(text).into_iter().filter(is_meant).map(|medium| {
         let bytes = decoded_length(&medium.data(text));

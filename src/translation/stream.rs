@@ -133,6 +133,11 @@ impl<'a> Assembly<'a> {
         progress.has_token |= choice.has_token;
     }
 
+    /// Whether every choice has a finish reason.
+    pub(super) fn is_finished(&self) -> bool {
+        !self.choices.is_empty() && self.choices.values().all(Choice::is_finished)
+    }
+
     /// Says that the stream went on after what is here.
     pub(super) fn mark_truncated(&mut self, mark: Node<'a>) {
         self.top.set("truncated", mark);

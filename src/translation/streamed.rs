@@ -17,6 +17,8 @@ use crate::stats::Losses;
 pub(super) struct Stream {
     /// Whether it said by itself that it is whole.
     pub(super) is_done: bool,
+    /// Whether every choice has a finish reason.
+    pub(super) is_finished: bool,
     /// Whether it carried an error.
     pub(super) has_error: bool,
     /// Events with data, without the one that ends it.
@@ -60,9 +62,10 @@ pub(super) fn streamed(endpoint: Endpoint, body: &Received, framing: Framing) ->
     if body.losses.is_truncated {
         assembly.mark_truncated(Node::Object(body.truncated()));
     }
-    let Progress { is_done, has_error, chunks, skipped, .. } = assembly.progress;
+    let Progress { is_done, is_finished, has_error, chunks, skipped, .. } = assembly.progress();
     let stream = Stream {
         is_done: is_done || body.is_done_at_the_end(),
+        is_finished,
         has_error,
         chunks,
         first_token: first_token.and_then(|end| body.moment(end)),

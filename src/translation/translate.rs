@@ -3,9 +3,13 @@ use std::mem;
 use std::time::{Instant, SystemTime};
 
 use http::StatusCode;
+use memchr::memmem;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use super::content::{self, Content, Effort, Reading, Stream, TooMuch};
-use super::{images, media};
+use super::{images, json, media};
 use crate::config::{Media, Reporting, Responses};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Ended, Exchange, Message, Response};
@@ -77,7 +81,7 @@ fn read_both(
     effort: Effort,
     charged: &Cell<usize>,
 ) -> Result<Interaction, Untranslated> {
-    let reading = Reading {
+    let mut reading = Reading {
         endpoint: exchange.endpoint,
         budget: exchange.admission.budget(),
         is_translated: reporting.responses == Responses::Chat,
@@ -87,25 +91,32 @@ fn read_both(
     if exchange.identity.omission == Omission::Everything {
         return Err(Settlement::Withheld(WithholdReason::OptedOut).into());
     }
-    let with_failures = reporting.failures;
     if !exchange.has_room {
         return Err(Settlement::Dropped(DropReason::TooManyBytes).into());
     }
+    match &exchange.answer {
+        _ if reporting.failures => {}
+        Answer::Failed => return Err(Settlement::Withheld(WithholdReason::Failed).into()),
+        Answer::Response(response) if !response.status.is_success() => {
+            return Err(Settlement::Withheld(WithholdReason::Refused).into());
+        }
+        Answer::Response(_) | Answer::None => {}
+    }
+    let request = content::of_request(&reading, &mut exchange.request)?;
+    if reading.endpoint == Endpoint::Completion && is_chat(&request) {
+        reading.endpoint = Endpoint::Chat;
+    }
     let mut details = Details {
-        endpoint: Some(exchange.endpoint),
+        endpoint: Some(reading.endpoint),
         duration: exchange.finished.saturating_duration_since(exchange.started),
         ..Details::default()
     };
     let (response, outcome) = match &mut exchange.answer {
         Answer::None => (content::of_no_response(&reading), Outcome::Abandoned),
-        Answer::Failed if with_failures => (
+        Answer::Failed => (
             content::of_error(&reading, "no_response", "The service gave an error instead of a response."),
             Outcome::Failed,
         ),
-        Answer::Failed => return Err(Settlement::Withheld(WithholdReason::Failed).into()),
-        Answer::Response(response) if !response.status.is_success() && !with_failures => {
-            return Err(Settlement::Withheld(WithholdReason::Refused).into());
-        }
         Answer::Response(response) => {
             let Response { status, request_id, message } = &mut **response;
             details.status = Some(status.as_u16());
@@ -119,18 +130,17 @@ fn read_both(
         details.chunks = stream.chunks;
         details.first_token = stream.first_token.map(|at| at.saturating_duration_since(exchange.started));
     }
-    let request = content::of_request(&reading, &mut exchange.request)?;
     let today = clock.at(exchange.started);
     let (answered, images) = match reporting.media {
         Media::Elide => (response.json, Vec::new()),
         Media::Keep => {
-            let detach = || detach_images(exchange.endpoint, response.json, reporting, today);
+            let detach = || detach_images(reading.endpoint, response.json, reporting, today);
             reading.limited(detach)?
         }
     };
     details.losses = request.losses.and(response.losses);
     let mut interaction = Interaction {
-        kind: match exchange.endpoint {
+        kind: match reading.endpoint {
             Endpoint::Chat => InteractionKind::Chat,
             Endpoint::Completion => InteractionKind::Completion,
             Endpoint::Responses if reading.is_translated => InteractionKind::Chat,
@@ -169,6 +179,10 @@ fn detach_images(
     let (answer, images) = match endpoint {
         Endpoint::Responses if reporting.images => images::detach_generated(answer.into_raw(), today),
         Endpoint::Responses => (media::elide_generated(answer.into_raw()), Vec::new()),
+        Endpoint::Chat if images::may_be_in_chat(answer.bytes()) => match reporting.images {
+            true => images::detach_from_chat(answer.into_raw(), today),
+            false => (images::elide_from_chat(answer.into_raw()), Vec::new()),
+        },
         endpoint if endpoint.is_image() => images::detach(answer.into_raw(), today),
         _ => return (answer, Vec::new()),
     };
@@ -180,7 +194,11 @@ fn read(reading: &Reading, status: StatusCode, message: &mut Message) -> Result<
     let (is_complete, ended) = (message.is_complete(), message.body.ended);
     let response = content::of_response(reading, message)?;
     if status.is_success() {
-        let outcome = outcome(response.stream.as_ref(), is_complete, ended);
+        let outcome = match &response.stream {
+            Some(stream) => outcome_of_stream(stream, response.losses.is_truncated, is_complete, ended),
+            None if is_error(&response) => Outcome::Refused,
+            None => outcome(is_complete, ended),
+        };
         return Ok((response, outcome));
     }
     if response.says_something() {
@@ -191,12 +209,70 @@ fn read(reading: &Reading, status: StatusCode, message: &mut Message) -> Result<
     Ok((Content { losses: response.losses, ..error }, Outcome::Refused))
 }
 
-/// Clients stop reading a stream at its `[DONE]`: such an answer is whole, however its body ended.
-fn outcome(stream: Option<&Stream>, is_complete: bool, ended: Ended) -> Outcome {
+fn outcome(is_complete: bool, ended: Ended) -> Outcome {
     match ended {
-        _ if stream.is_some_and(|stream| stream.has_error) => Outcome::Interrupted,
-        _ if is_complete || stream.is_some_and(|stream| stream.is_done) => Outcome::Answered,
+        _ if is_complete => Outcome::Answered,
         Ended::Broken => Outcome::Interrupted,
         Ended::Dropped | Ended::Complete => Outcome::Abandoned,
     }
+}
+
+/// A proxy that times out ends a stream in good order, and clients stop reading at `[DONE]`: the events decide.
+fn outcome_of_stream(stream: &Stream, is_truncated: bool, is_complete: bool, ended: Ended) -> Outcome {
+    match outcome(is_complete, ended) {
+        _ if stream.has_error => Outcome::Interrupted,
+        _ if stream.is_done => Outcome::Answered,
+        Outcome::Abandoned if stream.is_finished => Outcome::Answered,
+        // The end of a truncated stream was not kept.
+        Outcome::Answered if !stream.is_finished && !is_truncated => Outcome::Interrupted,
+        outcome => outcome,
+    }
+}
+
+/// Whether the request of a completion is a chat's: below a nested router, `/chat/completions` may be `/completions`.
+fn is_chat(request: &Content) -> bool {
+    #[derive(Deserialize)]
+    struct Asked {
+        messages: Option<IgnoredAny>,
+        prompt: Option<IgnoredAny>,
+    }
+
+    let text = request.json.get();
+    request.is_sent
+        && text.starts_with('{')
+        && serde_json::from_str(text)
+            .is_ok_and(|asked: Asked| asked.messages.is_some() && asked.prompt.is_none())
+}
+
+/// Whether an answer is an error and nothing else. Some servers send those with the status of a success.
+fn is_error(answer: &Content) -> bool {
+    #[derive(Deserialize)]
+    struct Answered<'a> {
+        error: Option<IgnoredAny>,
+        #[serde(borrow)]
+        choices: Option<&'a RawValue>,
+        #[serde(borrow)]
+        output: Option<&'a RawValue>,
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
+    }
+
+    if !answer.is_sent || !has_error(answer.json.bytes()) {
+        return false;
+    }
+    let text = answer.json.get();
+    let is_nothing = |raw: Option<&RawValue>| raw.and_then(json::items).map_or(raw.is_none(), str::is_empty);
+    text.starts_with('{')
+        && serde_json::from_str(text).is_ok_and(|Answered { error, choices, output, data }| {
+            error.is_some() && [choices, output, data].into_iter().all(is_nothing)
+        })
+}
+
+/// A quick look for an error that is not null: most answers have none.
+fn has_error(json: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"error\"";
+    memmem::find_iter(json, NAME).any(|at| {
+        let rest = json.get(at + NAME.len()..).unwrap_or_default().trim_ascii_start();
+        rest.strip_prefix(b":").is_some_and(|value| !value.trim_ascii_start().starts_with(b"null"))
+    })
 }

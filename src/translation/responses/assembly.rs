@@ -62,6 +62,12 @@ impl<'a> Assembly<'a> {
                 progress.is_done = true;
                 progress.has_error = true;
             }
+            // Some servers send the whole answer as one event.
+            _ if event.get("type").is_none() && event.get("output").is_some() => {
+                (self.response, self.is_final) = (event.whole(), true);
+                progress.is_done = true;
+                progress.has_token = true;
+            }
             _ => {
                 if self.add_piece(kind, event, progress).is_none() {
                     progress.skipped += 1;
