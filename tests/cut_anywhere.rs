@@ -70,7 +70,13 @@ async fn reported(observed: &mut Observed, path: &str, frames: Vec<Bytes>) -> Va
     let frames = futures_util::stream::iter(frames.into_iter().map(Ok::<_, Infallible>));
     let response = Response::builder().header("content-type", "text/event-stream");
     exchange(observed, post(path, "{}"), response.body(Body::from_stream(frames)).unwrap()).await;
-    observed.report().await["response"].take()
+    // Images follow the answers that they were in.
+    loop {
+        let mut report = observed.report().await;
+        if report["reconify"]["type"] != "image-upload" {
+            return report["response"].take();
+        }
+    }
 }
 
 /// The frames of a body that is cut behind these places.

@@ -38,8 +38,10 @@ const ALLOWED: [(&str, &[&str]); 18] = [
         "reporter",
         &[
             "budget",
+            "capture",
             "config",
             "delivery",
+            "endpoint",
             "exchange",
             "interaction",
             "queue",

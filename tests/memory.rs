@@ -13,13 +13,17 @@ mod support;
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use async_compression::tokio::bufread::GzipEncoder;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use peak_alloc::PeakAlloc;
 use support::{ANSWER, PATIENCE, begin_with, chat};
+use tokio::io::AsyncReadExt;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_reconify::{Config, DropReason, ReconifyLayer, Report, RequestBody, Session, Tags, User};
+use tower_reconify::{
+    Config, ConfigBuilder, DropReason, Media, ReconifyLayer, Report, RequestBody, Session, Tags, User,
+};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -164,4 +168,119 @@ async fn what_waits_for_the_collector_keeps_no_read_buffer() {
     .await;
     assert!(grown <= enough, "{grown} bytes, {held} of them in the budget");
     assert_eq!(layer.reporter().stats().pending, 1_000);
+}
+
+/// A text in gzip.
+async fn gzip(text: &str) -> Vec<u8> {
+    let mut encoded = Vec::new();
+    GzipEncoder::new(text.as_bytes()).read_to_end(&mut encoded).await.unwrap();
+    encoded
+}
+
+/// What reading a text takes at the most, as the request to an endpoint and as its answer, in gzip both times.
+async fn peak(config: ConfigBuilder, path: &str, text: &str) -> [usize; 2] {
+    let body = gzip(text).await;
+    let layer = ReconifyLayer::with_transport(
+        config.build().unwrap(),
+        service_fn(|_: Report| std::future::ready(Ok::<_, Infallible>(()))),
+    );
+    let mut peaks = [0; 2];
+    for (is_answer, peak) in [false, true].into_iter().zip(&mut peaks) {
+        let mut request = chat();
+        *request.uri_mut() = path.parse().unwrap();
+        let mut response = support::json(ANSWER);
+        let (headers, place) = match is_answer {
+            true => (response.headers_mut(), None),
+            false => (request.headers_mut(), Some(Body::from(body.clone()))),
+        };
+        headers.insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
+        match place {
+            Some(body) => *request.body_mut() = body,
+            None => *response.body_mut() = Body::from(body.clone()),
+        }
+        MEMORY.reset_peak_usage();
+        let before = MEMORY.current_usage();
+        exchange(&layer, request, response).await;
+        let flushed = layer.reporter().flush(PATIENCE).await;
+        assert_eq!((flushed.delivered, flushed.pending), (1, 0), "{path}");
+        *peak = MEMORY.peak_usage() - before;
+    }
+    peaks
+}
+
+/// How long the bodies are that become many parts.
+const BODY: usize = 4 * MIB;
+
+/// What 250,000 nodes may take, while lists of them grow.
+const NODES: usize = 20 * MIB;
+
+/// A list of this element, of about the limit's length, between two texts.
+fn list(before: &str, element: &str, after: &str) -> String {
+    let count = (BODY - before.len() - after.len()) / (element.len() + 1);
+    [before, &vec![element; count].join(","), after].concat()
+}
+
+#[tokio::test]
+async fn a_body_of_millions_of_parts_takes_little_more_memory_than_a_text_of_its_length() {
+    let _alone = alone();
+    let config = || Config::builder("a", "b");
+    let text = format!(r#"{{"model":"m","input":"{}"}}"#, "a".repeat(BODY - 100));
+    let harmless = peak(config(), "/v1/responses", &text).await;
+    println!("harmless: {harmless:?}");
+    let harmless = harmless[0].max(harmless[1]);
+    assert!(harmless < 4 * BODY, "{harmless}");
+    let elide = || config().media(Media::Elide);
+    let event = "data: {\"choices\":[{\"delta\":{\"x\":[{}]}}]}\n\n";
+    for (config, path, text) in [
+        (config(), "/v1/responses", list(r#"{"input":["#, "0", "]}")),
+        (config(), "/v1/responses", list(r#"{"input":[{"content":["#, "{}", "]}]}")),
+        (config(), "/v1/responses", list(r#"{"output":["#, r#"{"type":"message"}"#, "]}")),
+        (
+            config(),
+            "/v1/responses",
+            list(r#"{"output":[{"type":"message","content":[{"text":"","logprobs":["#, "0", "]}]}]}"),
+        ),
+        (config(), "/v1/images/generations", list(r#"{"data":["#, "{}", "]}")),
+        (
+            config(),
+            "/v1/chat/completions",
+            list("data: {\"choices\":[{\"delta\":{\"content\":[", "{}", "]}}]}\n\n"),
+        ),
+        (
+            config(),
+            "/v1/chat/completions",
+            list("data: {\"choices\":[{\"delta\":{}}],\"x\":[", "[]", "]}\n\n"),
+        ),
+        (config(), "/v1/chat/completions", event.repeat(BODY / event.len())),
+        (elide(), "/v1/chat/completions", list(r#"{"input_audio":{"#, r#""data":"QQ==""#, "}}")),
+        (
+            elide(),
+            "/v1/chat/completions",
+            list(r#"{"messages":["#, r#"{"data":"QQ==","type":"base64"}"#, "]}"),
+        ),
+    ] {
+        let peaks = peak(config, path, &text).await;
+        let start = &text[..40];
+        println!("{path} {start}: {peaks:?}");
+        for peak in peaks {
+            assert!(peak <= harmless / 4 * 5, "{path} {start}: {peak} bytes, {harmless} for a text");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_asks_for_trees_of_millions_of_parts_takes_no_more_than_for_a_text() {
+    let _alone = alone();
+    let config = || {
+        Config::builder("a", "b").before_send(|mut interaction| {
+            interaction.request_mut();
+            interaction.response_mut();
+            Some(interaction)
+        })
+    };
+    for text in [list(r#"{"messages":["#, "{}", "]}"), list(r#"{"messages":["#, r#"{"a":[[[]]]}"#, "]}")] {
+        let peaks = peak(config(), "/v1/chat/completions", &text).await;
+        println!("{}: {peaks:?}", &text[..30]);
+        assert!(peaks.iter().all(|peak| *peak < 4 * BODY + NODES), "{peaks:?}");
+    }
 }

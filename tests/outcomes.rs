@@ -231,7 +231,8 @@ fn with_trailers(frames: &[&'static str]) -> Response<Body> {
 #[tokio::test]
 async fn trailers_end_an_answer() {
     let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hel\"}}]}\n\n";
-    for frames in [vec![ANSWER], vec![], vec![event, event]] {
+    let last = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    for frames in [vec![ANSWER], vec![], vec![event, last]] {
         let mut observed = observed();
         let mut body = begin(&observed.layer, with_trailers(&frames)).await.into_body();
         while body.frame().await.unwrap().unwrap().is_data() {}

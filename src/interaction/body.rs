@@ -140,7 +140,7 @@ impl Text {
         match self {
             Self::Own(raw) => Cow::Borrowed(raw),
             Self::Shared(raw) => Cow::Borrowed(raw),
-            Self::Received(bytes) => Cow::Owned(serde_json::from_slice(bytes).unwrap_or_default()),
+            Self::Received(bytes) => Cow::Borrowed(serde_json::from_slice(bytes).unwrap_or(RawValue::NULL)),
         }
     }
 

@@ -43,7 +43,7 @@ impl Allowance {
     pub(crate) const LARGE: Self = Self { work: 192 * 1024 * 1024, nodes: NODES };
 
     /// Outside of [`within`](Self::within), nothing is limited.
-    const NONE: Self = Self { work: usize::MAX, nodes: usize::MAX };
+    const NONE: Self = Self { work: usize::MAX, nodes: usize::MAX / 2 };
 
     /// Reads a body within this allowance.
     pub(crate) fn within<T>(self, read: impl FnOnce() -> T) -> (T, Cost) {
@@ -58,17 +58,18 @@ impl Allowance {
         let _before = Restore(COUNTS.replace(Counts::of(self)));
         let result = read();
         let Counts { work, lowest, is_exhausted, left_out, .. } = COUNTS.get();
-        (result, Cost { is_exhausted, left_out, work: self.work - work, peak: self.nodes - lowest })
+        let peak = self.nodes.saturating_add_signed(lowest.saturating_neg());
+        (result, Cost { is_exhausted, left_out, work: self.work - work, peak })
     }
 }
 
 #[derive(Clone, Copy)]
 struct Counts {
-    /// What is left.
+    /// What is left. Of nodes it may be less than nothing.
     work: usize,
-    nodes: usize,
+    nodes: isize,
     /// The fewest nodes that were left.
-    lowest: usize,
+    lowest: isize,
     is_exhausted: bool,
     /// How often there was no room for further nodes.
     refused: u64,
@@ -77,6 +78,7 @@ struct Counts {
 
 impl Counts {
     const fn of(Allowance { work, nodes }: Allowance) -> Self {
+        let nodes = nodes.cast_signed();
         Self { work, nodes, lowest: nodes, is_exhausted: false, refused: 0, left_out: 0 }
     }
 }
@@ -103,7 +105,7 @@ pub(super) fn is_exhausted() -> bool {
 
 /// How many more nodes may be held.
 pub(super) fn nodes_left() -> usize {
-    COUNTS.get().nodes
+    usize::try_from(COUNTS.get().nodes).unwrap_or_default()
 }
 
 /// How often there was no room for further nodes.
@@ -138,9 +140,9 @@ impl Held {
     /// Holds more nodes, beyond the allowance if need be: then there is room for no others.
     pub(super) fn grow(&mut self, nodes: usize) {
         let counts = COUNTS.get();
-        let (left, work) =
-            (counts.nodes.saturating_sub(nodes), counts.work.saturating_sub(nodes * NODE_WORK));
-        self.0 += counts.nodes - left;
+        let left = counts.nodes.saturating_sub_unsigned(nodes);
+        let work = counts.work.saturating_sub(nodes * NODE_WORK);
+        self.0 += nodes;
         COUNTS.set(Counts { nodes: left, lowest: counts.lowest.min(left), work, ..counts });
     }
 
@@ -160,7 +162,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         if self.0 > 0 {
             let counts = COUNTS.get();
-            COUNTS.set(Counts { nodes: counts.nodes.saturating_add(self.0), ..counts });
+            COUNTS.set(Counts { nodes: counts.nodes.saturating_add_unsigned(self.0), ..counts });
         }
     }
 }

@@ -153,6 +153,8 @@ impl Reading<'_> {
     ) -> Result<Content, TooMuch> {
         let (content, cost) =
             self.effort.allowance().within(|| Received::of(message, self).map(|body| read(&body)));
+        #[cfg(fuzzing)]
+        super::fuzzing::check_cost(cost, message);
         match content {
             Some(mut content) if !cost.is_exhausted => {
                 if content.stream.is_some() {
@@ -196,8 +198,8 @@ impl Reading<'_> {
             Some(framing) => self.streamed(body, framing),
             None => {
                 let expected = self.expected();
-                let content = self.json(body).or_else(|| self.lines(body));
-                let content = content.or_else(|| self.transcript(body));
+                let content = self.transcript(body).or_else(|| self.json(body));
+                let content = content.or_else(|| self.lines(body));
                 let content = content.or_else(|| self.parts(body, expected));
                 content.unwrap_or_else(|| by_length(body, expected, false))
             }
@@ -254,12 +256,7 @@ impl Reading<'_> {
             return None;
         }
         let raw = json::parse(&body.bytes)?;
-        // What nobody takes apart is passed on as it is.
-        let json = if self.endpoint == Endpoint::Responses || self.endpoint.is_image() {
-            Text::Own(raw.to_owned())
-        } else {
-            Text::Received(body.bytes.slice_ref(raw.get().as_bytes()))
-        };
+        let json = Text::Received(body.bytes.slice_ref(raw.get().as_bytes()));
         Some(Content { json, stream: None, losses: body.losses, is_sent: true })
     }
 

@@ -2,14 +2,16 @@
 
 #![allow(clippy::expect_used, reason = "a fuzz target fails by panicking")]
 
+use std::cell::Cell;
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::value::RawValue;
 
+use super::allowance::{Allowance, Cost};
 use super::assembly::Assembly;
-use super::content::{self, Content, Reading};
+use super::content::{self, Content, Effort, Reading};
 use super::sse::Events;
 use super::{decode as codings, images, json, media, responses};
 use crate::budget::Budget;
@@ -57,18 +59,20 @@ pub fn events(stream: &[u8]) {
 
 /// Undoes codings: the bytes, and whether there were more.
 pub fn decode(body: &[u8], names: &str, limit: usize) -> Option<(Vec<u8>, bool)> {
-    let decoded = codings::decode(Bytes::copy_from_slice(body), names, limit)?;
+    let decoded = codings::decode(Bytes::copy_from_slice(body), names, limit, &mut |_| true)?;
     Some((decoded.body.to_vec(), decoded.is_cut))
 }
 
 /// Puts a stream together as an endpoint's answer, and gives the JSON that is reported; `None` if it is no stream.
 pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     let budget = budget();
-    let reading = Reading { endpoint, budget: &budget, is_translated: false };
+    let charged = Cell::new(0);
+    let reading =
+        Reading { endpoint, budget: &budget, is_translated: false, effort: Effort::Full, charged: &charged };
     let streamed = |reading: &Reading, body: &[u8], more| {
         let mut message = message(b'1', b'-', body);
         message.body.passed += more;
-        content::of_response(reading, message)
+        answer_of(reading, message)
     };
     let answer = streamed(&reading, stream, 0);
     let progress = answer.stream.as_ref()?;
@@ -83,7 +87,7 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
                     assembly.skip();
                 }
             }
-            format!("{:?}", assembly.progress) + &assembly.finish(endpoint)
+            format!("{:?}", assembly.progress()) + &assembly.finish(endpoint)
         });
         let [compared, read] = &whole;
         assert_eq!(compared, read, "what is compared is what would be read");
@@ -151,6 +155,21 @@ pub fn media(text: &[u8]) {
 
 fn choice<T: Copy>(choices: &[T], byte: u8) -> Option<T> {
     choices.get(usize::from(byte.checked_sub(b'0')?)).copied()
+}
+
+/// Asserts that reading a body cost no more than it may: work that grows with its length, and nodes within the allowance,
+/// but for what is made of nodes for which there was room.
+pub(super) fn check_cost(cost: Cost, message: &Message) {
+    if message.head.codings.is_empty() {
+        let most = 500 * message.body.passed as usize + 100_000;
+        assert!(cost.work <= most, "{cost:?} of {} bytes", message.body.passed);
+    }
+    assert!(cost.work <= Allowance::LARGE.work && cost.peak <= 3 * Allowance::LARGE.nodes, "{cost:?}");
+}
+
+/// What is reported of an answer; it is small enough for that.
+fn answer_of(reading: &Reading, mut message: Message) -> Content {
+    content::of_response(reading, &mut message).unwrap_or_else(|_| panic!("there is no other effort"))
 }
 
 fn budget() -> Budget {

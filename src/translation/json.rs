@@ -144,6 +144,20 @@ impl Node<'_> {
         }
     }
 
+    /// How long the text will be, or a little more.
+    fn len(&self) -> usize {
+        let list = |items: &[Node<'_>]| 2 + items.iter().map(|item| item.len() + 1).sum::<usize>();
+        match self {
+            Self::Raw(raw) => raw.get().len(),
+            Self::Literal(text) => text.len(),
+            Self::Text(_) | Self::Repeated { .. } => 2 + self.as_text().map_or(0, str::len),
+            Self::Array(items) => list(&items.nodes),
+            Self::Elements(elements) => list(elements.items()),
+            Self::List(items) => 2 + items.len(),
+            Self::Object(fields) => fields.len(),
+        }
+    }
+
     /// Appends the JSON text of this value.
     fn write(&self, out: &mut String) {
         match self {
@@ -204,9 +218,15 @@ impl<'a> Fields<'a> {
 
     /// The object as JSON text.
     pub(super) fn to_json(&self) -> String {
-        let mut text = String::new();
+        // Growing would copy a long text, and take twice its memory meanwhile.
+        let mut text = String::with_capacity(self.len());
         self.write(&mut text);
         text
+    }
+
+    /// How long the text will be, but for what is escaped in keys.
+    fn len(&self) -> usize {
+        2 + self.fields.iter().map(|(key, value)| key.len() + value.len() + 4).sum::<usize>()
     }
 
     fn write(&self, out: &mut String) {

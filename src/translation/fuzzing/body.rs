@@ -1,13 +1,15 @@
 //! Whole bodies: decoded, put together, translated, and cut.
 
+use std::cell::Cell;
+
 use serde_json::value::RawValue;
 
-use super::super::content::{self, Content, Reading};
+use super::super::content::{self, Content, Effort, Reading};
 use super::super::received::Received;
 use super::super::{json, lenient, multipart, responses, tail};
-use super::{answered, budget, check, check_images, choice, message as message_of};
+use super::{answer_of, answered, budget, check, check_images, choice, message as message_of};
 use crate::endpoint::Endpoint;
-use crate::exchange::{Ended, MediaType, Tail};
+use crate::exchange::{Ended, MediaType, Message, Tail};
 
 /// Reads a body as any endpoint's request and answer. The first three bytes choose endpoint (`0` to `:`), type (`0` to
 /// `4`) and coding (`0` to `8`); others stand for none.
@@ -16,17 +18,21 @@ pub fn body(input: &[u8]) {
     let Some(endpoint) = choice(&Endpoint::ALL, *endpoint) else { return };
     let message = |body: &[u8]| message_of(*content_type, *coding, body);
     let budget = budget();
-    let received = Received::of(message(body), &budget);
+    let charged = Cell::new(0);
+    let reading =
+        Reading { endpoint, budget: &budget, is_translated: false, effort: Effort::Full, charged: &charged };
+    let mut whole = message(body);
+    let Some(received) = Received::of(&mut whole, &reading) else { return };
     let plain = Some(&received.bytes).filter(|_| !received.losses.is_truncated);
     let verbatim = plain.and_then(|plain| json::parse(plain)).map(RawValue::get);
     let is_form = matches!((&received.head.media_type, plain), (MediaType::Form(content_type), Some(plain))
         if multipart::fields(content_type, plain, &[]).is_some());
     for is_translated in [true, false] {
-        let reading = Reading { endpoint, budget: &budget, is_translated };
-        let request = content::of_request(&reading, message(body));
+        let reading = Reading { is_translated, ..reading };
+        let request = request_of(&reading, message(body));
         assert!(request.stream.is_none(), "nobody asks in a stream");
         check_body(&reading, &request, verbatim.filter(|_| !is_form), asked(&reading).filter(|_| !is_form));
-        let answer = content::of_response(&reading, message(body));
+        let answer = answer_of(&reading, message(body));
         check_body(&reading, &answer, verbatim.filter(|_| answer.stream.is_none()), answered(&reading));
         // Cut into a beginning and an end, with something missing between.
         let (beginning, end) = body.split_at(body.len() / 2);
@@ -37,8 +43,7 @@ pub fn body(input: &[u8]) {
             message.body.tail = Some(Box::new(Tail::of(end)));
             message
         };
-        let (request, cut_answer) =
-            (content::of_request(&reading, cut()), content::of_response(&reading, cut()));
+        let (request, cut_answer) = (request_of(&reading, cut()), answer_of(&reading, cut()));
         for (content, expected) in [(request, asked(&reading)), (cut_answer, answered(&reading))] {
             assert!(content.losses.is_truncated && content.json.get().contains("\"truncated\""));
             check(&content, expected);
@@ -50,6 +55,10 @@ pub fn body(input: &[u8]) {
     if let Some(verbatim) = verbatim {
         check_parts(verbatim);
     }
+}
+
+fn request_of(reading: &Reading, mut message: Message) -> Content {
+    content::of_request(reading, &mut message).unwrap_or_else(|_| panic!("there is no other effort"))
 }
 
 /// Asserts that what is read of JSON that is cut anywhere is a part of it.
