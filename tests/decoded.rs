@@ -267,7 +267,8 @@ async fn what_bodies_grow_by_when_they_are_decoded_is_in_the_budget() {
     }
     let reporter = layer.reporter();
     tokio::time::timeout(PATIENCE, async {
-        while reporter.stats().truncated < 99 {
+        // The others wait until there is room for further deliveries.
+        while reporter.stats().truncated < 20 {
             assert!(reporter.stats().bytes_held <= 2 * LIMIT as u64, "{}", reporter.stats());
             tokio::task::yield_now().await;
         }

@@ -25,7 +25,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
     ("config", &["error", "endpoint", "interaction"]),
     ("budget", &["config", "stats", "sync"]),
     ("exchange", &["budget", "endpoint", "identity", "sync"]),
-    ("queue", &["budget", "config", "endpoint", "exchange", "identity", "interaction", "sync"]),
+    ("queue", &["budget", "config", "endpoint", "exchange", "identity", "interaction", "stats", "sync"]),
     ("capture", &["budget", "config", "endpoint", "exchange", "identity", "queue", "stats"]),
     ("middleware", &["capture", "config", "endpoint", "identity", "queue"]),
     (
@@ -102,7 +102,9 @@ fn backward(file: &Path, imports: &[String]) -> Vec<String> {
 fn no_arrow_between_the_stages_runs_backwards() {
     let files = sources("src");
     assert!(files.len() > 30);
-    let is_stage = |file: &&PathBuf| !file.ends_with("lib.rs") && !file.to_str().unwrap().contains("_tests");
+    let is_stage = |file: &&PathBuf| {
+        !file.ends_with("lib.rs") && !file.to_str().unwrap().contains("_tests") && !file.ends_with("tests.rs")
+    };
     for file in files.iter().filter(is_stage) {
         let backward = backward(file, &imports(file));
         assert!(backward.is_empty(), "{} imports {backward:?}", file.display());

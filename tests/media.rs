@@ -236,3 +236,18 @@ async fn what_is_reported_by_hand_has_no_media_either() {
     assert_eq!(seen["request"]["messages"], report["request"]["messages"], "of a tree, too");
     assert_eq!(report["request"]["messages"][0]["image_url"]["url"], "image/png, 5 bytes");
 }
+
+#[tokio::test]
+async fn more_media_than_are_looked_for_take_all_content_with_them() {
+    let mut observed = eliding();
+    for body in [
+        format!(r#"{{"model":"m","a":[{}"picture"]}}"#, r#"{"b64_json":"AAAA"},"#.repeat(10_001)),
+        format!(r#"{{"model":"m","a":{}{{"b64_json":"AAAA"}}{}}}"#, "[".repeat(1_001), "]".repeat(1_001)),
+    ] {
+        exchange(&observed, post("/v1/chat/completions", body.clone()), support::json("{}")).await;
+        let report = observed.report().await;
+        assert_eq!(report["request"]["model"], "m");
+        assert_eq!(report["request"]["omitted"]["bytes"], body.len());
+        assert!(!report.to_string().contains("AAAA"));
+    }
+}

@@ -11,7 +11,6 @@
 mod support;
 
 use std::convert::Infallible;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_compression::tokio::bufread::GzipEncoder;
 use axum::body::{Body, Bytes};
@@ -20,6 +19,7 @@ use http_body_util::{BodyExt, Full};
 use peak_alloc::PeakAlloc;
 use support::{ANSWER, PATIENCE, begin_with, chat};
 use tokio::io::AsyncReadExt;
+use tokio::sync::{Mutex, MutexGuard};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_reconify::{
     Config, ConfigBuilder, DropReason, Media, ReconifyLayer, Report, RequestBody, Session, Tags, User,
@@ -29,9 +29,9 @@ use tower_reconify::{
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// One test at a time: they share the memory that is counted.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+async fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
 }
 
 const MIB: usize = 1024 * 1024;
@@ -76,7 +76,7 @@ async fn growth(
 
 #[tokio::test]
 async fn a_long_header_takes_no_memory_beside_the_budget() {
-    let _alone = alone();
+    let _alone = alone().await;
     let long = "z".repeat(300_000);
     let form = format!("multipart/form-data; boundary={long}");
     let headers: [(HeaderName, &str); 4] = [
@@ -101,7 +101,7 @@ async fn a_long_header_takes_no_memory_beside_the_budget() {
 
 #[tokio::test]
 async fn an_identity_is_charged_by_its_length_wherever_it_comes_from() {
-    let _alone = alone();
+    let _alone = alone().await;
     let long = || "z".repeat(300_000);
     let inserts: [fn(&mut Request<Body>, String); 3] = [
         |request, long| _ = request.extensions_mut().insert(User::with_email(long)),
@@ -137,7 +137,7 @@ async fn an_identity_is_charged_by_its_length_wherever_it_comes_from() {
 
 #[tokio::test]
 async fn an_exchange_that_is_held_open_is_charged_what_it_holds() {
-    let _alone = alone();
+    let _alone = alone().await;
     const OPEN: usize = 5_000;
     let layer = hanging();
     let silent = layer.layer(service_fn(|_: Request<RequestBody<Full<Bytes>>>| {
@@ -157,7 +157,7 @@ async fn an_exchange_that_is_held_open_is_charged_what_it_holds() {
 /// As from a connection: a body of 8.2 kB is a slice of a buffer with all that came with it.
 #[tokio::test]
 async fn what_waits_for_the_collector_keeps_no_read_buffer() {
-    let _alone = alone();
+    let _alone = alone().await;
     let layer = hanging();
     let enough = 32 * MIB;
     let (grown, held) = growth(&layer, 1_000, enough, async || {
@@ -222,7 +222,7 @@ fn list(before: &str, element: &str, after: &str) -> String {
 
 #[tokio::test]
 async fn a_body_of_millions_of_parts_takes_little_more_memory_than_a_text_of_its_length() {
-    let _alone = alone();
+    let _alone = alone().await;
     let config = || Config::builder("a", "b");
     let text = format!(r#"{{"model":"m","input":"{}"}}"#, "a".repeat(BODY - 100));
     let harmless = peak(config(), "/v1/responses", &text).await;
@@ -270,7 +270,7 @@ async fn a_body_of_millions_of_parts_takes_little_more_memory_than_a_text_of_its
 
 #[tokio::test]
 async fn a_hook_that_asks_for_trees_of_millions_of_parts_takes_no_more_than_for_a_text() {
-    let _alone = alone();
+    let _alone = alone().await;
     let config = || {
         Config::builder("a", "b").before_send(|mut interaction| {
             interaction.request_mut();

@@ -129,8 +129,8 @@ impl Budget {
     pub(crate) fn charge_body(&self, bytes: usize, size: usize) -> bool {
         let Limits { bytes: all, .. } = self.limits;
         let share = match size {
-            ..=SMALL_BODY => all,
-            ..=MIDDLING_BODY => all - all / 4,
+            size if size <= SMALL_BODY => all,
+            size if size <= MIDDLING_BODY => all - all / 4,
             _ => all / 2,
         };
         self.charge_within(bytes, share)

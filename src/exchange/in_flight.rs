@@ -100,11 +100,7 @@ impl Later {
 
     /// Whose the exchange is, of which this much was known at its beginning, and whether there was room for it. The admission
     /// pays from now on.
-    pub(super) fn complete(
-        mut self: Box<Self>,
-        identity: Identity,
-        admission: &mut Admission,
-    ) -> (Identity, bool) {
+    pub(super) fn complete(mut self, identity: Identity, admission: &mut Admission) -> (Identity, bool) {
         admission.own(mem::take(&mut self.charged));
         let mut identity = identity.or(mem::take(&mut self.around));
         identity.change(mem::take(&mut self.said));

@@ -68,10 +68,15 @@ impl Aside {
 
     /// Has an item wait for its turn to be read. Gives it back if too much is waiting already: senders of bodies that take long
     /// may not fill the budget with them.
-    pub(super) fn wait(&mut self, id: u64, item: Item) -> Result<(), Item> {
+    #[expect(clippy::result_large_err, reason = "it is given back, and used where it is returned")]
+    pub(super) fn wait(&mut self, id: u64, mut item: Item) -> Result<(), Item> {
         let bytes = prepare::size(&item).max(LEAST_WAITING);
         if !self.waiting.is_empty() && self.waiting_bytes + bytes > self.room {
             return Err(item);
+        }
+        if let Item::Exchange(exchange) = &mut item {
+            // It may wait for long, and is not to keep the read buffer of its connection.
+            exchange.compact();
         }
         self.waiting_bytes += bytes;
         self.waiting.push_back((id, item, bytes));

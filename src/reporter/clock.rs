@@ -117,9 +117,14 @@ impl Drop for Alarm {
             return;
         }
         let mut alarms = self.clock.0.lock();
-        if alarms.pending.remove(&self.key).is_some() && alarms.pending.is_empty() {
+        let removed = alarms.pending.remove(&self.key);
+        let is_last = removed.is_some() && alarms.pending.is_empty();
+        drop(alarms);
+        if is_last {
             self.clock.0.changed.notify_one();
         }
+        // It may wake somebody, who may do anything: not under the lock.
+        drop(removed);
     }
 }
 

@@ -1,5 +1,6 @@
 //! From what was captured to a report, with nothing that can stop the worker.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::job::Job;
@@ -20,7 +21,6 @@ const LARGE: usize = 1024 * 1024;
 pub(super) type Unmade = (Admission, Settlement);
 
 /// What became of an item.
-#[expect(clippy::large_enum_variant, reason = "it is matched where it is returned")]
 pub(super) enum Prepared {
     Done(Result<Job, Unmade>),
     /// The application's hooks have to be asked.
@@ -50,8 +50,14 @@ pub(super) fn job(id: u64, item: Item, reporting: &Reporting, effort: Effort) ->
     }
     let (admission, interaction) = match item {
         Item::Exchange(mut exchange) => {
-            let read = || translate(&mut exchange, Clock::now(), reporting, effort);
-            match guarded(read) {
+            let charged = Cell::new(0);
+            let read = guarded(|| translate(&mut exchange, Clock::now(), reporting, effort, &charged));
+            match read {
+                // What was decoded is gone.
+                Err(Untranslated::TooMuch) => exchange.admission.budget().release(charged.get()),
+                _ => exchange.admission.own(charged.get()),
+            }
+            match read {
                 Ok(interaction) => (exchange.admission, Box::new(interaction)),
                 Err(Untranslated::TooMuch) => return Prepared::TooMuch(Item::Exchange(exchange)),
                 Err(Untranslated::Settled(settlement)) => {

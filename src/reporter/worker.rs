@@ -61,6 +61,7 @@ pub(super) struct Worker<S: Service<Report>> {
     pub(super) losses: Losses,
 }
 
+#[expect(clippy::large_enum_variant, reason = "it is matched where it is returned")]
 enum Event {
     Command(Command),
     Abandoned,

@@ -22,6 +22,8 @@ pub(crate) struct Cost {
     pub(crate) is_exhausted: bool,
     /// Elements of lists that were left out, as there was no room for them.
     pub(crate) left_out: u64,
+    /// How often there was no room for a list, which is kept as text, or for an element.
+    pub(crate) refused: u64,
     pub(crate) work: usize,
     /// The most nodes that were held at once.
     pub(crate) peak: usize,
@@ -57,9 +59,9 @@ impl Allowance {
 
         let _before = Restore(COUNTS.replace(Counts::of(self)));
         let result = read();
-        let Counts { work, lowest, is_exhausted, left_out, .. } = COUNTS.get();
+        let Counts { work, lowest, is_exhausted, left_out, refused, .. } = COUNTS.get();
         let peak = self.nodes.saturating_add_signed(lowest.saturating_neg());
-        (result, Cost { is_exhausted, left_out, work: self.work - work, peak })
+        (result, Cost { is_exhausted, left_out, refused, work: self.work - work, peak })
     }
 }
 

@@ -115,7 +115,10 @@ impl<'a> Message<'a> {
                     merge::append(&mut self.fields, key, raw);
                 }
                 // Labels, which are no texts that grow.
-                "id" | "type" | "channel" => merge::last(&mut self.fields, key, raw),
+                "id" | "type" | "channel" | "name" | "status" | "phase" | "recipient" | "model"
+                | "object" => {
+                    merge::last(&mut self.fields, key, raw);
+                }
                 _ => match json::text(raw) {
                     Some(piece) => merge::repeat(&mut self.fields, key, piece, 1),
                     None if json::items(raw).is_some() => elements::add(&mut self.fields, key, raw, joined),

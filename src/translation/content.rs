@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::allowance::{self, Allowance};
 use super::complete::Expected;
+use super::error_body::is_error;
 use super::framing::Framing;
 use super::json::{self, Fields, Node};
 use super::received::{Received, begins_like_json};
@@ -57,6 +58,8 @@ pub(super) struct Content {
     pub(super) losses: Losses,
     /// It crossed the wire, or was made of what did.
     pub(super) is_sent: bool,
+    /// It is an error and nothing else.
+    pub(super) is_error: bool,
 }
 
 /// The length of a text up to which it is reported as a transcription: bytes that are no text take six times as much.
@@ -138,10 +141,13 @@ impl Effort {
 }
 
 impl Reading<'_> {
-    /// Does something with what was read, within the allowance.
-    pub(super) fn limited<T>(&self, work: impl FnOnce() -> T) -> Result<T, TooMuch> {
+    /// Does something with what was read, within the allowance. `None` if that does not suffice for all of it.
+    pub(super) fn limited<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, TooMuch> {
         let (result, cost) = self.effort.allowance().within(work);
-        if cost.is_exhausted && self.effort == Effort::Try { Err(TooMuch) } else { Ok(result) }
+        match cost.is_exhausted || cost.left_out > 0 {
+            true if self.effort == Effort::Try => Err(TooMuch),
+            is_incomplete => Ok(Some(result).filter(|_| !is_incomplete)),
+        }
     }
 
     /// Reads a body within the allowance, or else says of what type and length it was.
@@ -159,6 +165,7 @@ impl Reading<'_> {
             Some(mut content) if !cost.is_exhausted => {
                 if content.stream.is_some() {
                     content.losses.skipped += cost.left_out;
+                    content.losses.is_truncated |= cost.refused > 0;
                 }
                 Ok(content)
             }
@@ -169,7 +176,7 @@ impl Reading<'_> {
 
     /// Charges the budget for so many more bytes of decoded bodies, if it has room for them.
     pub(super) fn charge(&self, bytes: usize) -> bool {
-        let has_room = self.budget.charge(bytes);
+        let has_room = self.budget.charge_body(bytes, self.charged.get() + bytes);
         if has_room {
             self.charged.set(self.charged.get() + bytes);
         }
@@ -204,7 +211,9 @@ impl Reading<'_> {
                 content.unwrap_or_else(|| by_length(body, expected, false))
             }
         };
-        self.translated(content, "choices", responses::answer)
+        // A translation always has a choice.
+        let is_error = content.stream.is_none() && content.is_sent && is_error(&content.json);
+        Content { is_error, ..self.translated(content, "choices", responses::answer) }
     }
 
     /// What consoles reach for in an answer.
@@ -243,7 +252,7 @@ impl Reading<'_> {
     /// What is complete of a body that is no valid JSON.
     fn parts(&self, body: &Received, expected: Expected) -> Option<Content> {
         let (json, losses) = complete::parts(body, expected)?;
-        Some(Content { json: Text::Own(json), stream: None, losses, is_sent: true })
+        Some(Content { json: Text::Own(json), stream: None, losses, is_sent: true, is_error: false })
     }
 
     fn may_stream(&self) -> bool {
@@ -257,7 +266,7 @@ impl Reading<'_> {
         }
         let raw = json::parse(&body.bytes)?;
         let json = Text::Received(body.bytes.slice_ref(raw.get().as_bytes()));
-        Some(Content { json, stream: None, losses: body.losses, is_sent: true })
+        Some(Content { json, stream: None, losses: body.losses, is_sent: true, is_error: false })
     }
 
     /// The fields of a form, as far as they are here.
@@ -337,6 +346,12 @@ impl Content {
     /// Text that was put together here is valid JSON; null stands where that should ever prove wrong.
     fn of_text(text: String) -> Self {
         let json = RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
-        Self { json: Text::Own(json), stream: None, losses: Losses::default(), is_sent: false }
+        Self {
+            json: Text::Own(json),
+            stream: None,
+            losses: Losses::default(),
+            is_sent: false,
+            is_error: false,
+        }
     }
 }

@@ -231,7 +231,8 @@ mod streams {
     }
 }
 
-#[cfg(all(test, feature = "decompression"))]
+#[cfg(test)]
+#[cfg(feature = "decompression")]
 mod tests {
     use std::io::Cursor;
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::allowance::Held;
 use super::ndjson::Lines;
 use super::sse::{Event, Events};
 use super::{json, lenient};
@@ -92,6 +93,7 @@ pub(super) struct Mended {
     text: String,
     /// How much of the stream is left behind a piece, and where its data ends in the text.
     places: Vec<(usize, usize)>,
+    held: Held,
     /// Something was replaced.
     pub(super) is_changed: bool,
 }
@@ -108,7 +110,7 @@ impl Mended {
             let Some(text) = lenient::mended(&data) else { continue };
             let is_changed = *text.as_bytes() != *data;
             let has_room = mended.text.len() + text.len() <= stream.len() + lenient::MAX_GROWTH;
-            if has_room && (is_changed || !is_borrowed) {
+            if has_room && (is_changed || !is_borrowed) && mended.held.try_grow(1) {
                 mended.is_changed |= is_changed;
                 mended.text.push_str(&text);
                 mended.places.push((pieces.left(), mended.text.len()));

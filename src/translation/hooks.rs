@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::media;
@@ -13,8 +14,20 @@ use crate::stats::{Settlement, WithholdReason};
 /// Leaves media out, derives the session, chooses the sample, and asks the hook.
 pub(crate) fn apply(mut interaction: Interaction, reporting: &Reporting) -> Result<Interaction, Settlement> {
     if reporting.media == Media::Elide {
-        interaction.request.change(media::elide);
-        interaction.response.change(media::elide);
+        let mut is_complete = true;
+        let mut elide = |json: Box<RawValue>| {
+            media::elide(json).unwrap_or_else(|json| {
+                is_complete = false;
+                json
+            })
+        };
+        interaction.request.change(&mut elide);
+        interaction.response.change(&mut elide);
+        if !is_complete {
+            // More media than are looked for would leave with the rest.
+            interaction.omit_content();
+            interaction.details.losses.is_truncated = true;
+        }
     }
     if !reporting.hooks.is_empty() {
         // What a hook keeps is to keep nothing else in memory.

@@ -36,8 +36,15 @@ const GENERATED: &str = "image_generation_call";
 const MOST_LEVELS: usize = 1_000;
 
 /// Puts type and length in the place of all base64 data.
-pub(super) fn elide(json: Box<RawValue>) -> Box<RawValue> {
-    elide_those(json, |_| true)
+///
+/// `Err`, with the text as it was, if there are more, or deeper ones, than are looked for.
+pub(super) fn elide(json: Box<RawValue>) -> Result<Box<RawValue>, Box<RawValue>> {
+    let Search { found, is_complete, .. } = Search::of(json.get());
+    if !is_complete {
+        return Err(json);
+    }
+    let elided = without(json.get(), found.into_iter());
+    Ok(elided.unwrap_or(json))
 }
 
 /// Puts type and length in the place of the images that were made through the Responses API.
@@ -55,13 +62,17 @@ pub(super) fn may_have_generated(json: &RawValue) -> bool {
 
 /// Puts type and length in the place of the base64 data that is meant.
 pub(super) fn elide_those(json: Box<RawValue>, is_meant: impl Fn(&Medium<'_>) -> bool) -> Box<RawValue> {
-    let text = json.get();
-    let places = find(text).into_iter().filter(is_meant).map(|medium| {
-        let bytes = decoded_length(&medium.data(text));
+    let elided = without(json.get(), find(json.get()).into_iter().filter(is_meant));
+    elided.unwrap_or(json)
+}
+
+/// The text with type and length in these places.
+fn without<'a>(json: &'a str, media: impl Iterator<Item = Medium<'a>>) -> Option<Box<RawValue>> {
+    let places = media.map(|medium| {
+        let bytes = decoded_length(&medium.data(json));
         (medium.place, format!("{}, {bytes} bytes", medium.kind))
     });
-    let elided = replace(text, places);
-    elided.and_then(|text| RawValue::from_string(text).ok()).unwrap_or(json)
+    RawValue::from_string(replace(json, places)?).ok()
 }
 
 /// The text with these strings in these places; `None` if there are none.
@@ -86,10 +97,7 @@ pub(super) fn decoded_length(base64: &str) -> u64 {
 
 /// All base64 data of a valid JSON text, in order.
 pub(super) fn find(json: &str) -> Vec<Medium<'_>> {
-    let mut search = Search { json, levels: Vec::new(), untyped: 0, too_deep: 0, found: Vec::new() };
-    search.run();
-    search.found.sort_unstable_by_key(|medium| medium.place.start);
-    search.found
+    Search::of(json).found
 }
 
 struct Search<'a> {
@@ -100,6 +108,8 @@ struct Search<'a> {
     /// Levels beyond those that are looked at.
     too_deep: usize,
     found: Vec<Medium<'a>>,
+    /// Nothing was passed over.
+    is_complete: bool,
 }
 
 /// An object or array that is being passed through.
@@ -120,6 +130,14 @@ struct Level<'a> {
 }
 
 impl<'a> Search<'a> {
+    fn of(json: &'a str) -> Self {
+        let mut search =
+            Self { json, levels: Vec::new(), untyped: 0, too_deep: 0, found: Vec::new(), is_complete: true };
+        search.run();
+        search.found.sort_unstable_by_key(|medium| medium.place.start);
+        search
+    }
+
     fn run(&mut self) {
         let mut at = 0;
         while let Some(byte) = self.json.as_bytes().get(at) {
@@ -151,6 +169,7 @@ impl<'a> Search<'a> {
     fn open(&mut self, is_object: bool) {
         if self.levels.len() == MOST_LEVELS {
             self.too_deep += 1;
+            self.is_complete = false;
             return;
         }
         let name =
@@ -186,6 +205,8 @@ impl<'a> Search<'a> {
     fn add(&mut self, medium: Medium<'a>) {
         if self.found.len() < MOST_MEDIA {
             self.found.push(medium);
+        } else {
+            self.is_complete = false;
         }
     }
 
@@ -226,6 +247,8 @@ impl<'a> Search<'a> {
                 if has_room {
                     level.open.push((key, place));
                     self.untyped += 1;
+                } else {
+                    self.is_complete = false;
                 }
                 return;
             }

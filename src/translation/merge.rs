@@ -184,7 +184,7 @@ fn elements<'a>(slot: &mut Node<'a>) -> Nodes<'a> {
         Node::Text(text) if !text.is_empty() => [Node::Text(std::mem::take(text))].into_iter().collect(),
         Node::Raw(raw) if !json::is_blank(raw) => match json::array(raw) {
             Some(items) => items.into_iter().map(Node::Raw).collect(),
-            None => [Node::Raw(*raw)].into_iter().collect(),
+            None => [Node::Raw(raw)].into_iter().collect(),
         },
         _ => Nodes::default(),
     }

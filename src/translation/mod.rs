@@ -11,6 +11,7 @@ mod complete;
 mod content;
 mod decode;
 mod elements;
+mod error_body;
 mod framing;
 #[cfg(fuzzing)]
 pub mod fuzzing;

@@ -15,6 +15,13 @@ use super::json::{Fields, Node};
 /// More fields than any request to OpenAI has: beyond them it is an attack.
 const MOST_FIELDS: usize = 1_000;
 
+/// How long the texts of a form may be together. Longer ones are reported by their length, as files are: a control character
+/// takes six times as much in JSON, and prompts are far shorter.
+const MOST_TEXT: usize = 1024 * 1024;
+
+/// How long the headers of a part may be. Whoever parses a media type makes a list of its parameters.
+const MOST_HEADERS: usize = 4 * 1024;
+
 /// What is in a form.
 pub(super) struct Form {
     /// Texts as they are, files as what is known of them, and a list where a name occurs more than once.
@@ -27,6 +34,9 @@ pub(super) struct Form {
 /// is no form.
 pub(super) fn fields(content_type: &str, body: &Bytes, tail: &[u8]) -> Option<Form> {
     let boundary = multer::parse_boundary(content_type).ok()?;
+    if !has_short_headers(body, &boundary) || !has_short_headers(tail, &boundary) {
+        return None;
+    }
     let mut parts = Parts::default();
     let is_whole = read(body.clone(), &boundary, &mut parts)?;
     // No part has its boundary in it: the first one in the tail begins a part, or ends the form.
@@ -51,6 +61,18 @@ pub(super) fn fields(content_type: &str, body: &Bytes, tail: &[u8]) -> Option<Fo
 struct Parts {
     fields: IndexMap<String, Vec<Node<'static>>>,
     count: usize,
+    /// The length of all texts.
+    text: usize,
+}
+
+/// Whether the headers of each part end soon, if what is here has their end.
+fn has_short_headers(form: &[u8], boundary: &str) -> bool {
+    let delimiter = format!("--{boundary}");
+    memmem::find_iter(form, delimiter.as_bytes()).all(|start| {
+        let part = form.get(start + delimiter.len()..).unwrap_or_default();
+        let headers = part.get(..MOST_HEADERS).unwrap_or(part);
+        part.starts_with(b"--") || part.len() <= MOST_HEADERS || memmem::find(headers, b"\r\n\r\n").is_some()
+    })
 }
 
 /// Reads parts up to the end, and returns whether that was the end of a form. `None` if there are too many.
@@ -79,7 +101,10 @@ async fn read_parts(mut form: multer::Multipart<'_>, parts: &mut Parts) -> Optio
         let content_type = field.content_type().map(ToString::to_string);
         let data = field.bytes().await.ok();
         let value = match (filename, data.as_deref().map(str::from_utf8)) {
-            (None, Some(Ok(text))) => Node::string(text),
+            (None, Some(Ok(text))) if parts.text + text.len() <= MOST_TEXT => {
+                parts.text += text.len();
+                Node::string(text)
+            }
             (None, None) => return Some(false),
             (filename, _) => {
                 file(filename.as_deref(), content_type.as_deref(), data.as_ref().map(Bytes::len))

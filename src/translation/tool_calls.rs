@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
+use super::allowance::Held;
 use super::arguments::Extent;
 use super::choice::add_call;
 use super::json::{self, Entries, Fields, Node};
@@ -12,6 +13,7 @@ use super::merge;
 #[derive(Debug, Default)]
 pub(super) struct ToolCalls<'a> {
     calls: Vec<Call<'a>>,
+    held: Held,
     /// How many lists of pieces there were.
     lists: u64,
     /// The call that a further piece with this index, or this id, belongs to.
@@ -20,6 +22,9 @@ pub(super) struct ToolCalls<'a> {
 
 /// More calls than any message has. Further ones are passed over: an attack could make millions.
 const MOST_CALLS: usize = 4_096;
+
+/// How many nodes a call stands for, with its id and index.
+const CALL: usize = 6;
 
 /// Ids and indices that are remembered.
 const MOST_PLACES: usize = 4 * MOST_CALLS;
@@ -87,7 +92,7 @@ impl<'a> ToolCalls<'a> {
                 latest.filter(|place| !self.begins_another(*place, None, piece))
             }
         };
-        if known.is_none() && self.calls.len() >= MOST_CALLS {
+        if known.is_none() && (self.calls.len() >= MOST_CALLS || !self.held.try_grow(CALL)) {
             return None;
         }
         let place = known.unwrap_or_else(|| {
@@ -119,7 +124,10 @@ impl<'a> ToolCalls<'a> {
             return false;
         }
         // Looking for a name takes longest.
-        (id.is_some() || call.named_in == Some(self.lists) || call.is_whole()) && has_name(piece)
+        (id.is_some()
+            || call.named_in == Some(self.lists)
+            || call.id().is_none_or(str::is_empty) && call.is_whole())
+            && has_name(piece)
     }
 
     /// Whether there is a call that had this id and this index.

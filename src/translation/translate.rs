@@ -3,13 +3,11 @@ use std::mem;
 use std::time::{Instant, SystemTime};
 
 use http::StatusCode;
-use memchr::memmem;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
 use super::content::{self, Content, Effort, Reading, Stream, TooMuch};
-use super::{images, json, media};
+use super::{images, media};
 use crate::config::{Media, Reporting, Responses};
 use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Ended, Exchange, Message, Response};
@@ -57,24 +55,9 @@ impl From<TooMuch> for Untranslated {
     }
 }
 
-/// Makes an interaction of an exchange.
+/// Makes an interaction of an exchange. The budget is charged for what is decoded; the caller has to settle that, however this
+/// ends.
 pub(crate) fn translate(
-    exchange: &mut Exchange,
-    clock: Clock,
-    reporting: &Reporting,
-    effort: Effort,
-) -> Result<Interaction, Untranslated> {
-    let charged = Cell::new(0);
-    let translated = read_both(exchange, clock, reporting, effort, &charged);
-    match translated {
-        // What was decoded is gone.
-        Err(Untranslated::TooMuch) => exchange.admission.budget().release(charged.get()),
-        _ => exchange.admission.own(charged.get()),
-    }
-    translated
-}
-
-fn read_both(
     exchange: &mut Exchange,
     clock: Clock,
     reporting: &Reporting,
@@ -111,7 +94,7 @@ fn read_both(
         duration: exchange.finished.saturating_duration_since(exchange.started),
         ..Details::default()
     };
-    let (response, outcome) = match &mut exchange.answer {
+    let (mut response, outcome) = match &mut exchange.answer {
         Answer::None => (content::of_no_response(&reading), Outcome::Abandoned),
         Answer::Failed => (
             content::of_error(&reading, "no_response", "The service gave an error instead of a response."),
@@ -135,7 +118,13 @@ fn read_both(
         Media::Elide => (response.json, Vec::new()),
         Media::Keep => {
             let detach = || detach_images(reading.endpoint, response.json, reporting, today);
-            reading.limited(detach)?
+            match reading.limited(detach)? {
+                Some(detached) => detached,
+                None => {
+                    response.losses.is_unread = true;
+                    (content::of_no_response(&reading).json, Vec::new())
+                }
+            }
         }
     };
     details.losses = request.losses.and(response.losses);
@@ -196,12 +185,12 @@ fn read(reading: &Reading, status: StatusCode, message: &mut Message) -> Result<
     if status.is_success() {
         let outcome = match &response.stream {
             Some(stream) => outcome_of_stream(stream, response.losses.is_truncated, is_complete, ended),
-            None if is_error(&response) => Outcome::Refused,
+            None if response.is_error => Outcome::Refused,
             None => outcome(is_complete, ended),
         };
         return Ok((response, outcome));
     }
-    if response.says_something() {
+    if reading.limited(|| response.says_something())?.unwrap_or_default() {
         return Ok((response, Outcome::Refused));
     }
     let message = format!("The service answered with status {}.", status.as_u16());
@@ -242,37 +231,4 @@ fn is_chat(request: &Content) -> bool {
         && text.starts_with('{')
         && serde_json::from_str(text)
             .is_ok_and(|asked: Asked| asked.messages.is_some() && asked.prompt.is_none())
-}
-
-/// Whether an answer is an error and nothing else. Some servers send those with the status of a success.
-fn is_error(answer: &Content) -> bool {
-    #[derive(Deserialize)]
-    struct Answered<'a> {
-        error: Option<IgnoredAny>,
-        #[serde(borrow)]
-        choices: Option<&'a RawValue>,
-        #[serde(borrow)]
-        output: Option<&'a RawValue>,
-        #[serde(borrow)]
-        data: Option<&'a RawValue>,
-    }
-
-    if !answer.is_sent || !has_error(answer.json.bytes()) {
-        return false;
-    }
-    let text = answer.json.get();
-    let is_nothing = |raw: Option<&RawValue>| raw.and_then(json::items).map_or(raw.is_none(), str::is_empty);
-    text.starts_with('{')
-        && serde_json::from_str(text).is_ok_and(|Answered { error, choices, output, data }| {
-            error.is_some() && [choices, output, data].into_iter().all(is_nothing)
-        })
-}
-
-/// A quick look for an error that is not null: most answers have none.
-fn has_error(json: &[u8]) -> bool {
-    const NAME: &[u8] = b"\"error\"";
-    memmem::find_iter(json, NAME).any(|at| {
-        let rest = json.get(at + NAME.len()..).unwrap_or_default().trim_ascii_start();
-        rest.strip_prefix(b":").is_some_and(|value| !value.trim_ascii_start().starts_with(b"null"))
-    })
 }
