@@ -21,8 +21,8 @@ impl ConfigBuilder {
     /// A body of more than 64 KiB may fill three quarters of it, and one of more than 1 MiB half, so that large bodies leave
     /// room for small ones. A body of more than 1 MiB must therefore fit into half of it, or its exchange is dropped.
     ///
-    /// What an envelope adds to a report, up to 4 KiB, is granted, and so is one segment at a time that comes back from the spool: 1 MiB, or a
-    /// single report that is longer. Memory that was in use and is kept for the next exchanges, 6.5 MB at the most, comes on
+    /// What an envelope adds to a report, up to 4 KiB, is granted, and so is one segment at a time that comes back from the
+    /// spool: 1 MiB, or a single report that is longer. Memory that was in use and is kept for the next exchanges, 6.5 MB at the most, comes on
     /// top of it.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
