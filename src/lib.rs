@@ -129,8 +129,9 @@
 //! `prompt` or `choices` stands where it is missing, since consoles reach for those. Bytes that are no UTF-8 become U+FFFD,
 //! and a bare `NaN` or `Infinity` becomes a string. The answer to a
 //! request whose body the service never read is reported with what had been read of it. Events of a stream that cannot be
-//! read are passed over. [`Stats`] counts reports that were cut short or mended, bodies in codings that could not be
-//! undone, and events that were passed over.
+//! read are passed over. A body that takes too much work to read is reported by its type and length. [`Stats`] counts reports
+//! that were cut short or mended, bodies that took too much work or had codings that could not be undone, and events that
+//! were passed over.
 //!
 //! # When the collector does not answer
 //!

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::builder::ConfigBuilder;
 
 impl ConfigBuilder {
-    /// How many exchanges may be on their way (being captured, queued, being delivered) at once. Beyond it the newest
-    /// is not recorded, and counted as dropped. Default: 10,000, ten seconds of 1,000 exchanges a second.
+    /// How many exchanges that have ended may wait or be delivered at once. Beyond it the newest is dropped and counted.
+    /// Exchanges that are still open do not count; [`max_bytes`](Self::max_bytes) limits them. Default: 10,000, ten seconds of
+    /// 1,000 exchanges a second.
     #[must_use]
     pub fn max_items(mut self, items: usize) -> Self {
         self.max_items = items;
@@ -14,9 +15,14 @@ impl ConfigBuilder {
     }
 
     /// How many bytes of recorded bodies and reports may be held at once. Beyond it the newest is dropped and counted.
-    /// Default: 64 MiB, about 16,000 exchanges of 4 KiB. What an envelope
-    /// adds to a report, up to 4 KiB, is granted, and so is one segment at a time that comes back from the spool: 1 MiB, or a
-    /// single report that is longer. Memory that was in use and is kept for the next exchanges, 6.5 MB at the most, comes on
+    /// Default: 64 MiB, about 10,900 exchanges of 4 KiB, since each is charged 2 KiB from its start, beside its bodies. Below
+    /// 2 KiB nothing is captured.
+    ///
+    /// A body of more than 64 KiB may fill three quarters of it, and one of more than 1 MiB half, so that large bodies leave
+    /// room for small ones. A body of more than 1 MiB must therefore fit into half of it, or its exchange is dropped.
+    ///
+    /// What an envelope adds to a report, up to 4 KiB, is granted, and so is one segment at a time that comes back from the
+    /// spool: 1 MiB, or a single report that is longer. Memory that was in use and is kept for the next exchanges, 6.5 MB at the most, comes on
     /// top of it.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {

@@ -35,7 +35,7 @@ const DEFAULT_ENDPOINT: &str = "https://track.reconify.com/track";
 /// Ten thousand items are ten seconds of 1,000 exchanges a second: enough to ride out a collector's restart.
 const DEFAULT_MAX_ITEMS: usize = 10_000;
 
-/// 64 MiB hold about 16,000 exchanges of 4 KiB, and are small beside what a gateway process uses anyway.
+/// 64 MiB hold about 10,900 exchanges of 4 KiB, each charged 2 KiB more, and are small beside what a gateway process uses anyway.
 const DEFAULT_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Four base64 images of the largest common size are 12 to 16 MiB.
