@@ -210,10 +210,12 @@ mod tests {
         outlet.queue.pop().unwrap()
     }
 
+    #[cfg(feature = "decompression")]
     fn job(aside: &Aside, item: Item, effort: Effort) -> Prepared {
         prepare::job(0, item, &aside.reporting, effort)
     }
 
+    #[cfg(feature = "decompression")]
     fn request(prepared: Prepared) -> String {
         let Prepared::Done(Ok(job)) = prepared else { panic!("there is a report") };
         let report: serde_json::Value = serde_json::from_str(job.report.json()).unwrap();

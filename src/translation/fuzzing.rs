@@ -169,7 +169,7 @@ pub(super) fn check_cost(cost: Cost, message: &Message) {
 
 /// What is reported of an answer; it is small enough for that.
 fn answer_of(reading: &Reading, mut message: Message) -> Content {
-    content::of_response(reading, &mut message).unwrap_or_else(|_| panic!("there is no other effort"))
+    content::of_response(reading, &mut message).expect("with all effort there is always something")
 }
 
 fn budget() -> Budget {
@@ -234,7 +234,7 @@ fn check(content: &Content, expected: Option<(&str, char)>) {
 fn check_images(answer: Box<RawValue>) {
     let data = |answer: &RawValue| -> Option<Vec<String>> {
         let fields = json::object(answer)?;
-        let (_, data) = fields.into_iter().rfind(|(key, _)| key == "data")?;
+        let (_, data) = fields.iter().rfind(|(key, _)| key == "data")?;
         Some(json::array(data)?.into_iter().map(|element| element.get().to_owned()).collect())
     };
     let Some(before) = data(&answer) else { return };

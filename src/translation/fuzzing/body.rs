@@ -58,7 +58,7 @@ pub fn body(input: &[u8]) {
 }
 
 fn request_of(reading: &Reading, mut message: Message) -> Content {
-    content::of_request(reading, &mut message).unwrap_or_else(|_| panic!("there is no other effort"))
+    content::of_request(reading, &mut message).expect("with all effort there is always something")
 }
 
 /// Asserts that what is read of JSON that is cut anywhere is a part of it.
