@@ -242,7 +242,12 @@ async fn more_media_than_are_looked_for_take_all_content_with_them() {
     let mut observed = eliding();
     for body in [
         format!(r#"{{"model":"m","a":[{}"picture"]}}"#, r#"{"b64_json":"AAAA"},"#.repeat(10_001)),
-        format!(r#"{{"model":"m","a":{}{{"b64_json":"AAAA"}}{}}}"#, "[".repeat(1_001), "]".repeat(1_001)),
+        format!(
+            r#"{{"model":"m","a":{}{{"b64_json":"{}"}}{}}}"#,
+            "[".repeat(1_001),
+            "A".repeat(400),
+            "]".repeat(1_001)
+        ),
     ] {
         exchange(&observed, post("/v1/chat/completions", body.clone()), support::json("{}")).await;
         let report = observed.report().await;

@@ -4,8 +4,9 @@ use std::cell::Cell;
 
 use serde_json::value::RawValue;
 
-use super::allowance::{self, Allowance};
+use super::allowance;
 use super::complete::Expected;
+pub(super) use super::effort::{Effort, TooMuch};
 use super::error_body::is_error;
 use super::framing::Framing;
 use super::json::{self, Fields, Node};
@@ -33,21 +34,6 @@ pub(super) struct Reading<'a> {
     /// The bytes of the budget that decoded bodies are charged for.
     pub(super) charged: &'a Cell<usize>,
 }
-
-/// What reading each body of an exchange may cost, and what becomes of one that costs more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effort {
-    /// Little. A body that costs more is not read yet.
-    Try,
-    /// Little. A body that costs more is reported by type and length.
-    Little,
-    /// As much as a body with a thread of its own may. One that costs more is reported by type and length.
-    Full,
-}
-
-/// Reading a body costs more than it may for now.
-#[derive(Debug)]
-pub(super) struct TooMuch;
 
 /// One side of an exchange.
 #[derive(Debug)]
@@ -128,15 +114,6 @@ fn set_expected(fields: &mut Fields<'_>, expected: Expected) {
         && !fields.contains(key)
     {
         fields.set(key, Node::Literal(empty.into()));
-    }
-}
-
-impl Effort {
-    fn allowance(self) -> Allowance {
-        match self {
-            Self::Try | Self::Little => Allowance::SMALL,
-            Self::Full => Allowance::LARGE,
-        }
     }
 }
 

@@ -169,7 +169,6 @@ impl<'a> Search<'a> {
     fn open(&mut self, is_object: bool) {
         if self.levels.len() == MOST_LEVELS {
             self.too_deep += 1;
-            self.is_complete = false;
             return;
         }
         let name =
@@ -214,6 +213,9 @@ impl<'a> Search<'a> {
         let json = self.json;
         let inside = json.get(place.start + 1..place.end.saturating_sub(1)).unwrap_or_default();
         let has_room = self.untyped + self.found.len() < MOST_MEDIA;
+        if self.too_deep > 0 && inside.len() >= LONG {
+            self.is_complete = false;
+        }
         let Some(level) = self.level() else { return };
         if level.awaits_key {
             level.awaits_key = false;

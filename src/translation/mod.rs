@@ -10,6 +10,7 @@ mod chunk;
 mod complete;
 mod content;
 mod decode;
+mod effort;
 mod elements;
 mod error_body;
 mod framing;
@@ -35,6 +36,6 @@ mod tail;
 mod tool_calls;
 mod translate;
 
-pub(crate) use self::content::Effort;
+pub(crate) use self::effort::Effort;
 pub(crate) use self::hooks::apply as apply_hooks;
 pub(crate) use self::translate::{Clock, Untranslated, translate};

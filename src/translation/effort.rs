@@ -1,0 +1,25 @@
+use super::allowance::Allowance;
+
+/// What reading each body of an exchange may cost, and what becomes of one that costs more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Little. A body that costs more is not read yet.
+    Try,
+    /// Little. A body that costs more is reported by type and length.
+    Little,
+    /// As much as a body with a thread of its own may. One that costs more is reported by type and length.
+    Full,
+}
+
+/// Reading a body costs more than it may for now.
+#[derive(Debug)]
+pub(super) struct TooMuch;
+
+impl Effort {
+    pub(super) fn allowance(self) -> Allowance {
+        match self {
+            Self::Try | Self::Little => Allowance::SMALL,
+            Self::Full => Allowance::LARGE,
+        }
+    }
+}
