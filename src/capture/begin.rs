@@ -1,7 +1,7 @@
 use http::{Extensions, HeaderMap, StatusCode};
 
 use super::nested::is_within;
-use super::tap::Tap;
+use super::tap::{OnPanic, Tap};
 use crate::config::{Capturing, IdentityHeaders};
 use crate::endpoint::Endpoint;
 use crate::exchange::UNDER_WAY;
@@ -70,10 +70,10 @@ impl Capture {
         self.0.fail();
     }
 
-    /// Runs a part of what gives the response. If that panics, the exchange has failed; the panic passes on.
+    /// Until the guard is disarmed, a panic means that the exchange has failed. The panic passes on.
     #[inline(always)]
-    pub(crate) fn guard<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        self.0.guard_answer(run)
+    pub(crate) fn fail_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Tap)> {
+        self.0.fail_on_panic()
     }
 
     #[inline(always)]

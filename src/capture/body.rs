@@ -57,7 +57,9 @@ impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
-        let polled = this.tap.guard(|| this.inner.as_mut().poll_frame(cx));
+        let guard = this.tap.break_on_panic();
+        let polled = this.inner.as_mut().poll_frame(cx);
+        guard.disarm();
         this.tap.observe(&*this.inner, polled)
     }
 
@@ -80,7 +82,9 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
         let within = this.marks_task.then(Within::enter);
-        let polled = this.tap.guard(|| this.inner.as_mut().poll_frame(cx));
+        let guard = this.tap.break_on_panic();
+        let polled = this.inner.as_mut().poll_frame(cx);
+        guard.disarm();
         drop(within);
         this.tap.observe(&*this.inner, polled)
     }

@@ -89,22 +89,16 @@ impl Tap {
         }
     }
 
-    /// Polls a body. If that panics, the body is broken off.
+    /// Until the guard is disarmed, a panic breaks the body off. A closure around the poll would cost a move of each frame.
     #[inline(always)]
-    pub(super) fn guard<T>(&mut self, poll: impl FnOnce() -> T) -> T {
-        let guard = OnPanic(self, |tap| tap.end_as(Ended::Broken));
-        let polled = poll();
-        mem::forget(guard);
-        polled
+    pub(super) fn break_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Self)> {
+        OnPanic(self, |tap: &mut Self| tap.end_as(Ended::Broken))
     }
 
-    /// Runs what gives the response. If that panics, there is none.
+    /// Until the guard is disarmed, a panic means that there is no response.
     #[inline(always)]
-    pub(super) fn guard_answer<T>(&mut self, run: impl FnOnce() -> T) -> T {
-        let guard = OnPanic(self, Self::fail);
-        let result = run();
-        mem::forget(guard);
-        result
+    pub(super) fn fail_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Self)> {
+        OnPanic(self, Self::fail)
     }
 
     #[inline(always)]
@@ -127,8 +121,16 @@ impl Tap {
     }
 }
 
-/// Takes note of a panic that passes. It is forgotten where there was none.
-struct OnPanic<'a, F: Fn(&mut Tap)>(&'a mut Tap, F);
+/// Takes note of a panic that passes.
+pub(crate) struct OnPanic<'a, F: Fn(&mut Tap)>(&'a mut Tap, F);
+
+impl<F: Fn(&mut Tap)> OnPanic<'_, F> {
+    /// There was no panic.
+    #[inline(always)]
+    pub(crate) fn disarm(self) {
+        mem::forget(self);
+    }
+}
 
 impl<F: Fn(&mut Tap)> Drop for OnPanic<'_, F> {
     #[cold]

@@ -34,7 +34,9 @@ where
         let this = self.project();
         let marks_task = *this.marks_task;
         let within = marks_task.then(Within::enter);
-        let polled = this.capture.guard(|| this.inner.poll(cx));
+        let guard = this.capture.fail_on_panic();
+        let polled = this.inner.poll(cx);
+        guard.disarm();
         drop(within);
         // Looked at where it is: a response is large.
         if !this.capture.is_empty() {

@@ -37,7 +37,9 @@ where
     fn call(&mut self, mut request: Request) -> Self::Future {
         let (mut capture, marks_task) = begin(&self.tracker, &mut request, &mut Extensions::new());
         let _within = marks_task.then(Within::enter);
-        let inner = capture.guard(|| self.inner.call(request));
+        let guard = capture.fail_on_panic();
+        let inner = self.inner.call(request);
+        guard.disarm();
         ReqwestFuture::new(inner, capture, marks_task)
     }
 }
@@ -112,7 +114,9 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let within = this.marks_task.then(Within::enter);
-        let polled = this.capture.guard(|| this.inner.poll(cx));
+        let guard = this.capture.fail_on_panic();
+        let polled = this.inner.poll(cx);
+        guard.disarm();
         drop(within);
         if polled.is_pending() {
             this.capture.announce();

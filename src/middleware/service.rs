@@ -70,7 +70,9 @@ where
         self.tracker.pass(&mut head.headers, false);
         tap.look_for_end(&body);
         let _within = marks_task.then(Within::enter);
-        let inner = capture.guard(|| self.inner.call(Request::from_parts(head, RequestBody::new(body, tap))));
+        let guard = capture.fail_on_panic();
+        let inner = self.inner.call(Request::from_parts(head, RequestBody::new(body, tap)));
+        guard.disarm();
         ResponseFuture { inner, capture, marks_task }
     }
 }
