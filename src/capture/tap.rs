@@ -46,7 +46,7 @@ impl Tap {
                 }
                 Err(frame) => {
                     // Nothing follows trailers, and servers stop polling there.
-                    self.end_as(Ended::Complete);
+                    self.end_at_trailers();
                     Poll::Ready(Some(Ok(frame)))
                 }
             },
@@ -87,6 +87,13 @@ impl Tap {
         if let Some(part) = &mut self.0 {
             part.end_as(ended);
         }
+    }
+
+    /// Once a body at the most: not where frames pass.
+    #[cold]
+    #[inline(never)]
+    fn end_at_trailers(&mut self) {
+        self.end_as(Ended::Complete);
     }
 
     /// Until the guard is disarmed, a panic breaks the body off. A closure around the poll would cost a move of each frame.

@@ -7,6 +7,7 @@ use std::ops::Range;
 use memchr::memchr2;
 use serde_json::value::RawValue;
 
+use super::choice::is_label;
 use super::chunk::{Choices, Chunk, Piece};
 use super::json;
 
@@ -138,7 +139,8 @@ fn in_delta<'a>(
             "tool_calls" if json::is_null(raw) || json::items(raw) == Some("") => {}
             "tool_calls" => return None,
             "function_call" | "audio" if !json::is_null(raw) => return None,
-            "role" | "id" | "type" | "channel" => {}
+            "role" => {}
+            label if is_label(label) => {}
             _ if json::items(raw).is_some_and(|items| !items.is_empty()) => return None,
             _ => {
                 let Some(text) = json::text(raw).filter(|text| !text.is_empty()) else { continue };

@@ -115,8 +115,7 @@ impl<'a> Message<'a> {
                     merge::append(&mut self.fields, key, raw);
                 }
                 // Labels, which are no texts that grow.
-                "id" | "type" | "channel" | "name" | "status" | "phase" | "recipient" | "model"
-                | "object" => {
+                label if is_label(label) => {
                     merge::last(&mut self.fields, key, raw);
                 }
                 _ => match json::text(raw) {
@@ -141,6 +140,11 @@ impl<'a> Message<'a> {
         }
         Node::Object(message)
     }
+}
+
+/// Whether a field of a delta names or classifies it. Of such texts the last one counts; they do not grow.
+pub(super) fn is_label(key: &str) -> bool {
+    matches!(key, "id" | "type" | "channel" | "name" | "status" | "phase" | "recipient" | "model" | "object")
 }
 
 /// Whether a field of a delta is something that the model says.
