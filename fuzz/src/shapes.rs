@@ -3,6 +3,7 @@
 use arbitrary::{Result, Unstructured};
 
 /// What a value usually is.
+#[derive(Clone, Copy)]
 pub enum Shape {
     Text,
     Number,

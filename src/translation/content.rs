@@ -167,10 +167,10 @@ impl Reading<'_> {
         {
             return form;
         }
-        let content = self.json(body).unwrap_or_else(|| {
-            // The service may answer before it has read all. What is a JSON value is whole, however reading it ended.
-            let mut content =
-                self.parts(body, expected).unwrap_or_else(|| by_length(body, expected, !body.has_end));
+        let content = self.json(body).or_else(|| self.parts(body, expected));
+        let content = content.unwrap_or_else(|| {
+            // The service may answer before it has read all. What is JSON is whole, however reading it ended.
+            let mut content = by_length(body, expected, !body.has_end);
             content.losses.is_truncated |= !body.has_end;
             content
         });
