@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 const PREFIX: &str = "RECONIFY_";
 
-/// So many letters may differ: added, missing or replaced.
+/// How many letters may be added, missing or replaced.
 const MOST_EDITS: usize = 2;
 
 /// Finds the `RECONIFY_` variables that are not known, but whose names are within two letters of a known one. Of several known

@@ -9,7 +9,7 @@ const MOST_OF_A_FORM: usize = 1_024;
 /// How long a list of codings may be: more than four names of those that there are.
 const MOST_OF_CODINGS: usize = 256;
 
-/// A coding that nobody knows.
+/// Stands for a coding that cannot be read.
 const UNKNOWN: &str = "?";
 
 /// What the headers say of how to read a body. Nothing in it refers to the headers themselves: a header value is a

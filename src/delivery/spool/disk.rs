@@ -43,7 +43,7 @@ pub(crate) struct Entry {
     pub(crate) kind: Kind,
     pub(crate) bytes: u64,
     pub(crate) modified: SystemTime,
-    /// Whose it is, where the system says so.
+    /// The owner, where the system reports one.
     pub(crate) owner: Option<u32>,
     /// Everybody can add to it, and also rename and remove what others have put there: there is no sticky bit.
     pub(crate) is_open_to_all: bool,

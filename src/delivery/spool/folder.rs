@@ -12,7 +12,7 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x6f0d_2a6e_53c1_4b0e_9d55_1d3c_8a77_40b
 
 const LOCK: &str = "lock";
 
-/// So many of the folders that are not used are named in the log.
+/// How many refused folders a log line names.
 const MOST_NAMED: usize = 4;
 
 /// How often somebody else may remove a folder while it is being made: when they adopt it, or close the last one beside it.
@@ -47,7 +47,7 @@ pub(super) struct Others {
 impl<D: Disk> Folder<D> {
     pub(super) fn open(disk: &D, spool: &Path, app: Uuid) -> io::Result<Self> {
         make(disk, spool)?;
-        // It is the application's choice, be it a link or somebody else's.
+        // The application chose this folder, so it may be a link or belong to another user.
         check(spool, &disk.look(spool, true)?, None)?;
         let app = spool.join(app.to_string());
         let mut failure = None;
