@@ -146,7 +146,8 @@ class Call:
         due = []
         for gateway in self.stage.gateways:
             for asking in self.askings:
-                if gateway.is_thorough or (endpoint in DOCUMENTED and wanted.outcome != "refused"):
+                is_withheld = wanted.status is not None and wanted.status >= 400
+                if gateway.is_thorough or (endpoint in DOCUMENTED and not is_withheld):
                     gateway.expected_sessions.append(asking.caller.session)
                     gateway.expected_uploads += len(wanted.images)
                     due.append((gateway, asking))
@@ -233,6 +234,7 @@ def metadata(asking, wanted):
         "timeToFirstTokenMs": SOME_NUMBER if is_streamed and wanted.has_token else None,
         "durationMs": SOME_NUMBER,
         "truncated": False,
+        "skipped": as_sent(0),
         "tags": {},
     }
 

@@ -58,7 +58,7 @@ def a_streamed_transcription_is_reported_whole(stage):
     )
 
 
-def a_transcription_as_subtitles_is_reported_by_type_and_length(stage):
+def a_transcription_as_subtitles_is_reported_as_its_text(stage):
     subtitles = "1\n00:00:00,000 --> 00:00:02,000\nGrüß dich.\n\n"
     headers = JSON_HEADERS | {"content-type": "text/plain; charset=utf-8"}
 
@@ -68,8 +68,7 @@ def a_transcription_as_subtitles_is_reported_by_type_and_length(stage):
 
     call = stage.ask("subtitles", whole_answer(subtitles.encode(), headers), ask)
     call.expect("the subtitles", [subtitles], lambda outcome: outcome.results)
-    about = as_sent({"contentType": "text/plain", "bytes": len(subtitles.encode())})
-    call.expect_report("transcription", about, request=form(model="whisper-1", response_format="srt"))
+    call.expect_report("transcription", {"text": subtitles}, request=form(model="whisper-1", response_format="srt"))
 
 
 def a_translation_is_reported_by_its_fields_and_file(stage):
@@ -132,7 +131,7 @@ def speech_as_events_is_reported_by_its_usage_and_length(stage):
 SCENARIOS = (
     a_transcription_is_reported_by_its_fields_and_file,
     a_streamed_transcription_is_reported_whole,
-    a_transcription_as_subtitles_is_reported_by_type_and_length,
+    a_transcription_as_subtitles_is_reported_as_its_text,
     a_translation_is_reported_by_its_fields_and_file,
     speech_is_reported_by_type_and_length,
     speech_that_is_played_as_it_comes_is_reported_by_type_and_length,

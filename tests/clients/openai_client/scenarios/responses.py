@@ -112,7 +112,8 @@ def a_failed_response_is_reported_with_its_error(stage):
     body, request = json_body(response), asked("Will you fail?")
     call = stage.ask("response-failed", json_answer(body), ask_response(**request))
     call.expect("the status", "failed", lambda outcome: outcome.results[0]["status"])
-    expect_reported(call, translated(request), body, made.chat_of(response, chats.said(None), None))
+    chat = made.chat_of(response, chats.said(None), None)
+    expect_reported(call, translated(request), body, chat, outcome="refused")
 
 
 class Weather(BaseModel):
