@@ -35,9 +35,10 @@ pub(crate) enum MediaType {
 }
 
 impl Head {
-    /// One pass over the headers: comparing names costs less than three look-ups do.
+    /// Reads the headers into an empty head, in one pass: comparing names costs less than three look-ups. Returns whether
+    /// texts are kept, which have to be charged.
     #[inline(always)]
-    pub(crate) fn read(&mut self, headers: &HeaderMap) {
+    pub(crate) fn read(&mut self, headers: &HeaderMap) -> bool {
         let (mut content_type, mut length, mut is_encoded) = (None, None, false);
         for (name, value) in headers {
             if name == header::CONTENT_TYPE {
@@ -52,17 +53,15 @@ impl Head {
         self.length = length.and_then(number);
         if is_encoded {
             self.codings = codings(headers);
-        } else if !self.codings.is_empty() {
-            self.codings = Box::default();
         }
+        is_encoded || matches!(self.media_type, MediaType::Form(_) | MediaType::Other(_))
     }
 
     pub(super) fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// How much memory its texts take: none for bodies of the usual kinds.
-    #[inline(always)]
+    /// The length of its texts, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let of_type = match &self.media_type {
             MediaType::Unknown | MediaType::Json | MediaType::EventStream => 0,

@@ -86,9 +86,11 @@ impl Part {
 
     #[inline(always)]
     pub(super) fn begin_request(&mut self, headers: &HeaderMap, asked: Asked) {
-        self.head.read(headers);
+        let has_texts = self.head.read(headers);
         self.asked = Some(asked);
-        self.charge_texts();
+        if has_texts {
+            self.charge_texts();
+        }
     }
 
     #[inline(always)]
@@ -135,27 +137,23 @@ impl Part {
     /// There is a response.
     pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.given = Given::Response(status);
-        self.head.read(headers);
+        let mut has_texts = self.head.read(headers);
         self.recorder.expect(self.head.media_type == MediaType::EventStream, self.with_metadata);
         if self.with_metadata {
             self.request_id = request_id(headers);
+            has_texts |= self.request_id.is_some();
         }
-        self.charge_texts();
-    }
-
-    /// Charges for what is kept of the headers: little, and for most bodies nothing.
-    #[inline(always)]
-    fn charge_texts(&mut self) {
-        let bytes = self.head.bytes();
-        if bytes > 0 || self.request_id.is_some() {
-            self.charge_some_texts(bytes + self.request_id.as_ref().map_or(0, |id| id.len()));
+        if has_texts {
+            self.charge_texts();
         }
     }
 
+    /// Charges for texts kept from the headers. Most exchanges have none.
     #[cold]
     #[inline(never)]
-    fn charge_some_texts(&mut self, bytes: usize) {
-        let Self { recorder, out: Some(out), .. } = self else { return };
+    fn charge_texts(&mut self) {
+        let Self { head, request_id, recorder, out: Some(out), .. } = self else { return };
+        let bytes = head.bytes() + request_id.as_ref().map_or(0, |id| id.len());
         let budget = out.budget();
         if budget.charge(bytes) {
             self.texts = bytes;

@@ -111,7 +111,7 @@ impl User {
     #[inline]
     pub(super) fn bytes(&self) -> usize {
         let Fields { user_id, is_authenticated: _, first_name, last_name, email, phone, gender } = &*self.0;
-        [user_id, first_name, last_name, email, phone, gender].into_iter().map(String::len).sum()
+        user_id.len() + first_name.len() + last_name.len() + email.len() + phone.len() + gender.len()
     }
 
     fn set(mut self, change: impl FnOnce(&mut Fields)) -> Self {
