@@ -225,5 +225,4 @@ impl Endpoints {
 }
 
 #[cfg(test)]
-#[path = "endpoint_tests.rs"]
 mod tests;

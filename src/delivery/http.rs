@@ -209,5 +209,4 @@ async fn answered(
 }
 
 #[cfg(test)]
-#[path = "http_tests.rs"]
 mod tests;

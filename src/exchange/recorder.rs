@@ -301,5 +301,4 @@ fn charge(charged: &mut usize, bytes: usize, budget: &Budget) -> bool {
 }
 
 #[cfg(test)]
-#[path = "recorder_tests.rs"]
 mod tests;

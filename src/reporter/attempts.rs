@@ -126,5 +126,4 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
 }
 
 #[cfg(test)]
-#[path = "attempts_tests.rs"]
 mod tests;

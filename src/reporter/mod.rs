@@ -16,19 +16,10 @@ mod spooler;
 #[cfg(not(feature = "spool"))]
 #[path = "no_spooler.rs"]
 mod spooler;
+#[cfg(test)]
+mod tests;
 mod warnings;
 mod worker;
 
-#[cfg(test)]
-mod accounts;
-#[cfg(test)]
-mod faults;
-#[cfg(test)]
-mod simulated;
-
 pub use self::flush::{FlushReport, ShutdownReport};
 pub use self::handle::Reporter;
-#[cfg(test)]
-mod starved;
-#[cfg(test)]
-mod told;

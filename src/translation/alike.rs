@@ -189,5 +189,4 @@ fn end_of_text(bytes: &[u8]) -> Option<usize> {
 }
 
 #[cfg(test)]
-#[path = "alike_tests.rs"]
 mod tests;

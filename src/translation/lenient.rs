@@ -241,5 +241,4 @@ impl Scan<'_> {
 }
 
 #[cfg(test)]
-#[path = "lenient_tests.rs"]
 mod tests;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::config::{ConfigBuilder, Spooling};
 use crate::delivery::DeliveryError;
-use crate::reporter::simulated::{Attempt, Seen, Simulated, answering, builder};
+use crate::reporter::tests::harness::{Attempt, Seen, Simulated, answering, builder};
 use crate::stats::{DropReason, Stats};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use tower::service_fn;
 
 use super::*;
 use crate::report::Report;
-use crate::reporter::simulated::start;
+use crate::reporter::tests::harness::start;
 
 /// One file that cannot be removed, and light traffic.
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::fs::{create_dir_all, write};
 
 use super::*;
 use crate::delivery::spool::app_folder;
-use crate::reporter::told::Log;
+use crate::reporter::tests::logging::Log;
 
 const BEGINNING: &str = r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0"}"#;
 const KEYS_AT: usize = BEGINNING.len() - 1;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::simulated::{Simulated, answering, builder, start};
+use super::harness::{Simulated, answering, builder, start};
 use crate::delivery::DeliveryError;
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Stats};

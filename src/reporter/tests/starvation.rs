@@ -11,10 +11,7 @@ use http::{Extensions, HeaderMap};
 use tokio::time::{Instant, sleep, timeout};
 use tower::{Service, service_fn};
 
-use super::deliveries::Deliveries;
-use super::job::Job;
-use super::prepare::{self, Prepared};
-use super::simulated::{answering, builder, number, start};
+use super::harness::{answering, builder, number, start};
 use crate::budget::Budget;
 use crate::capture::Capture;
 use crate::config::Config;
@@ -23,6 +20,9 @@ use crate::endpoint::Endpoint;
 use crate::interaction::{Interaction, InteractionKind};
 use crate::queue::Item;
 use crate::report::Report;
+use crate::reporter::deliveries::Deliveries;
+use crate::reporter::job::Job;
+use crate::reporter::prepare::{self, Prepared};
 use crate::stats::Settlement;
 use crate::translation::Effort;
 

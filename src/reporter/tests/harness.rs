@@ -9,44 +9,44 @@ use tokio::time::Instant;
 use tower::{Service, ServiceExt, service_fn};
 use uuid::Uuid;
 
-use super::flush::{FlushReport, Outcome, ShutdownReport};
-use super::handle::Reporter;
-use super::spooler::Spooler;
-use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;
 use crate::config::{Config, ConfigBuilder};
 use crate::delivery::DeliveryError;
 use crate::interaction::{Interaction, InteractionKind};
 use crate::queue::{self, Intake};
 use crate::report::Report;
+use crate::reporter::flush::{FlushReport, Outcome, ShutdownReport};
+use crate::reporter::handle::Reporter;
+use crate::reporter::spooler::Spooler;
+use crate::reporter::worker::{Command, Deadline, Worker};
 use crate::stats::Stats;
 
-pub(super) struct Simulated {
-    pub(super) reporter: Reporter,
-    pub(super) intake: Intake,
-    pub(super) worker: JoinHandle<()>,
+pub(in crate::reporter) struct Simulated {
+    pub(in crate::reporter) reporter: Reporter,
+    pub(in crate::reporter) intake: Intake,
+    pub(in crate::reporter) worker: JoinHandle<()>,
     commands: mpsc::UnboundedSender<Command>,
     next: std::sync::atomic::AtomicU64,
 }
 
 /// One attempt, as the collector saw it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Attempt {
+pub(in crate::reporter) struct Attempt {
     /// The number that the report was made with.
-    pub(super) number: u64,
-    pub(super) id: Uuid,
-    pub(super) at: Instant,
+    pub(in crate::reporter) number: u64,
+    pub(in crate::reporter) id: Uuid,
+    pub(in crate::reporter) at: Instant,
 }
 
 /// What the collector has seen.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen(Arc<Mutex<Vec<Attempt>>>);
+pub(in crate::reporter) struct Seen(Arc<Mutex<Vec<Attempt>>>);
 
-pub(super) fn builder() -> ConfigBuilder {
+pub(in crate::reporter) fn builder() -> ConfigBuilder {
     Config::builder("app", "key").endpoint("http://127.0.0.1:9/track")
 }
 
-pub(super) fn start<S>(config: ConfigBuilder, transport: S, random: fn() -> f64) -> Simulated
+pub(in crate::reporter) fn start<S>(config: ConfigBuilder, transport: S, random: fn() -> f64) -> Simulated
 where
     S: Service<Report> + Send + 'static,
     S::Future: Send,
@@ -71,7 +71,7 @@ fn listen() {
 }
 
 /// A worker whose reports go to a collector that answers as told, and at once.
-pub(super) fn answering(
+pub(in crate::reporter) fn answering(
     config: ConfigBuilder,
     random: fn() -> f64,
     mut answer: impl FnMut(Attempt) -> Result<(), DeliveryError> + Send + 'static,
@@ -87,35 +87,35 @@ pub(super) fn answering(
 }
 
 /// The number that a report was made with.
-pub(super) fn number(report: &Report) -> u64 {
+pub(in crate::reporter) fn number(report: &Report) -> u64 {
     let report: serde_json::Value = serde_json::from_str(report.json()).unwrap();
     report["request"].as_u64().unwrap()
 }
 
 impl Simulated {
     /// Hands over one more report, with the next number.
-    pub(super) fn report(&self) {
+    pub(in crate::reporter) fn report(&self) {
         let number = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         self.reporter.report(Interaction::new(InteractionKind::Chat, &number, &"answer").unwrap());
     }
 
-    pub(super) fn stats(&self) -> Stats {
+    pub(in crate::reporter) fn stats(&self) -> Stats {
         self.reporter.stats()
     }
 
-    pub(super) async fn flush(&self, deadline: Duration) -> FlushReport {
+    pub(in crate::reporter) async fn flush(&self, deadline: Duration) -> FlushReport {
         let before = self.stats();
         FlushReport::since(&before, &self.ask(Command::Flush, deadline).await)
     }
 
-    pub(super) async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+    pub(in crate::reporter) async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let before = self.stats();
         self.intake.budget().close();
         ShutdownReport::since(&before, &self.ask(Command::Shutdown, deadline).await)
     }
 
     /// Lets go of all that could ask for anything. Returns what is left.
-    pub(super) fn abandon(self) -> JoinHandle<()> {
+    pub(in crate::reporter) fn abandon(self) -> JoinHandle<()> {
         self.worker
     }
 
@@ -132,12 +132,12 @@ impl Simulated {
 }
 
 impl Seen {
-    pub(super) fn all(&self) -> Vec<Attempt> {
+    pub(in crate::reporter) fn all(&self) -> Vec<Attempt> {
         self.0.lock().unwrap().clone()
     }
 
     /// The moments of the attempts, in milliseconds since the first.
-    pub(super) fn milliseconds(&self) -> Vec<u128> {
+    pub(in crate::reporter) fn milliseconds(&self) -> Vec<u128> {
         let all = self.all();
         all.iter().map(|attempt| (attempt.at - all[0].at).as_millis()).collect()
     }

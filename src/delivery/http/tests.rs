@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::interaction::{Image, Interaction, InteractionKind};
 use crate::stats::FailureClass;
 
-#[path = "../../tests/support/scripted.rs"]
+#[path = "../../../tests/support/scripted.rs"]
 mod scripted;
 use scripted::{Scripted, Seen, Step};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tower::service_fn;
 
-use super::simulated::{Simulated, answering, builder, start};
+use super::harness::{Simulated, answering, builder, start};
 use crate::delivery::DeliveryError;
 use crate::report::Report;
 use crate::stats::DropReason;

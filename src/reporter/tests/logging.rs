@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tracing::subscriber::DefaultGuard;
 
-use super::simulated::{answering, builder};
+use super::harness::{answering, builder};
 use crate::delivery::DeliveryError;
 use crate::stats::{DropReason, FailureClass};
 
@@ -16,7 +16,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 #[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
+pub(in crate::reporter) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -30,7 +30,7 @@ impl io::Write for Log {
 }
 
 impl Log {
-    pub(super) fn here() -> (Self, DefaultGuard) {
+    pub(in crate::reporter) fn here() -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
         let subscriber =
@@ -38,7 +38,7 @@ impl Log {
         (log, tracing::subscriber::set_default(subscriber.finish()))
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(in crate::reporter) fn lines(&self) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         text.lines().filter(|line| line.contains("tower_reconify")).map(str::to_owned).collect()
     }
