@@ -185,9 +185,9 @@
 
 mod budget;
 mod capture;
+mod codec;
 mod config;
 mod delivery;
-mod endpoint;
 mod error;
 mod exchange;
 mod id;
@@ -197,6 +197,7 @@ mod interaction;
 mod loom_tests;
 mod middleware;
 mod outcome;
+mod provider;
 mod queue;
 mod report;
 mod reporter;
@@ -212,7 +213,6 @@ pub use self::delivery::DeliveryError;
 #[cfg(all(fuzzing, feature = "spool"))]
 #[doc(hidden)]
 pub use self::delivery::fuzzing as spool_fuzzing;
-pub use self::endpoint::Endpoint;
 pub use self::error::Error;
 pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope, Session, Tags, User};
 #[cfg(feature = "axum")]
@@ -220,6 +220,7 @@ pub use self::identity::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::interaction::{Interaction, InteractionKind};
 pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFuture};
 pub use self::outcome::Outcome;
+pub use self::provider::operation::Endpoint;
 pub use self::report::Report;
 pub use self::reporter::{FlushReport, Reporter, ShutdownReport};
 pub use self::stats::{DropReason, FailureClass, Stats, WithholdReason};

@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::config::Reporting;
-use crate::endpoint::Endpoint;
 use crate::id::new_id;
 use crate::identity::{Tags, User};
 use crate::interaction::{Image, Interaction, InteractionKind};
 use crate::outcome::Outcome;
+use crate::provider::operation::Endpoint;
 
 /// The version of Reconify's REST API that the reports are written for.
 const API_VERSION: &str = "1.0.0";

@@ -3,9 +3,9 @@ use http::{Extensions, HeaderMap, StatusCode};
 use super::nested::is_within;
 use super::tap::{OnPanic, Tap};
 use crate::config::{Capturing, IdentityHeaders};
-use crate::endpoint::Endpoint;
 use crate::exchange::UNDER_WAY;
 use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
+use crate::provider::operation::Endpoint;
 use crate::queue::Intake;
 use crate::stats::WithholdReason;
 

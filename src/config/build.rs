@@ -7,8 +7,8 @@ use super::{
     Capturing, Config, DEFAULT_ENDPOINT, Destination, IdentityHeaders, Limits, Patience, Reporting,
     Responses, target,
 };
-use crate::endpoint::{Endpoint, Endpoints, Route};
 use crate::error::{Error, Kind};
+use crate::provider::operation::{Endpoint, Endpoints, Route};
 
 impl ConfigBuilder {
     /// Checks the settings.

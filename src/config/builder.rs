@@ -10,7 +10,7 @@ use super::{
 };
 #[cfg(doc)]
 use crate::config::Config;
-use crate::endpoint::{Endpoint, Route};
+use crate::provider::operation::{Endpoint, Route};
 
 /// Collects settings for a [`Config`]; nothing is checked before [`build`](Self::build).
 #[derive(Clone)]

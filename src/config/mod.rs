@@ -24,10 +24,10 @@ pub(crate) use self::spool::Spool;
 #[cfg(feature = "spool")]
 pub use self::spool::Spooling;
 pub(crate) use self::target::is_this_machine;
-#[cfg(doc)]
-use crate::endpoint::Endpoint;
-use crate::endpoint::Endpoints;
 use crate::error::Error;
+#[cfg(doc)]
+use crate::provider::operation::Endpoint;
+use crate::provider::operation::Endpoints;
 
 /// Where both of the vendor's modules post interactions; the REST documentation names no address.
 const DEFAULT_ENDPOINT: &str = "https://track.reconify.com/track";

@@ -1,8 +1,8 @@
 //! Single settings, and what each may hold.
 
 use super::{IdentityHeaders, Media, Responses};
-use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind};
+use crate::provider::operation::Endpoint;
 
 /// A value and where it was set, so that an error can name the variable or the setter.
 #[derive(Clone)]

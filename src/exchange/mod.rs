@@ -21,8 +21,8 @@ pub(crate) use self::record::{HandOver, Landed, Record, UNDER_WAY};
 use self::recorder::KEEP_BY_REFERENCE;
 pub(crate) use self::tail::Tail;
 use crate::budget::{Admission, Budget};
-use crate::endpoint::Endpoint;
 use crate::identity::Identity;
+use crate::provider::operation::Endpoint;
 
 /// One call of the inner service.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use super::record::{HandOver, Landed};
 use super::recorder::Recorder;
 use super::{Answer, Ended, Head, MediaType, Message, Response};
 use crate::budget::Place;
-use crate::endpoint::Endpoint;
 use crate::identity::Identity;
+use crate::provider::operation::Endpoint;
 
 /// One of the two that an exchange consists of: its request, or whatever stands for its response. Whoever records it owns it
 /// meanwhile, and ends it.

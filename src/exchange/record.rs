@@ -8,8 +8,8 @@ use super::in_flight::InFlight;
 use super::part::{Asked, Part};
 use super::{Answer, Exchange, Message};
 use crate::budget::{Budget, Place};
-use crate::endpoint::Endpoint;
 use crate::identity::Identity;
+use crate::provider::operation::Endpoint;
 
 /// Where exchanges go when they have ended.
 pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {

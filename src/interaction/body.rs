@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::nodes::may_become_a_tree;
+use crate::codec::json::nodes::may_become_a_tree;
 
 /// The request or the response of an interaction: text, and a tree once a hook has asked for one.
 #[derive(Clone)]

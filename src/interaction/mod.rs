@@ -1,7 +1,6 @@
 //! One interaction with a model, as it is reported.
 
 mod body;
-mod nodes;
 mod omitted;
 
 use std::borrow::Cow;
@@ -12,11 +11,10 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 pub(crate) use self::body::{Body, Text};
-pub(crate) use self::nodes::end_of_string;
-use crate::endpoint::Endpoint;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};
 use crate::outcome::Outcome;
+use crate::provider::operation::Endpoint;
 use crate::stats::Losses;
 
 /// One interaction with a model: what is reported.

@@ -17,10 +17,10 @@ use loom::thread;
 use crate::budget::{Admission, Budget, FIRST_BLOCK};
 use crate::capture::{Capture, Tap};
 use crate::config::{Capturing, Limits};
-use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Exchange, UNDER_WAY};
 use crate::identity::{IdentitySlot, User};
 use crate::interaction::{Interaction, InteractionKind};
+use crate::provider::operation::Endpoint;
 use crate::queue::{self, Intake, Item, Outlet};
 use crate::stats::{DropReason, Settlement, WithholdReason};
 

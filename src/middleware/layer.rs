@@ -6,7 +6,7 @@ use super::service::Reconify;
 use super::tracker::Tracker;
 use crate::config::{Capturing, Config};
 use crate::delivery::HttpTransport;
-use crate::endpoint::Endpoints;
+use crate::provider::operation::Endpoints;
 use crate::report::Report;
 use crate::reporter::Reporter;
 

@@ -4,8 +4,8 @@ use http::{Extensions, HeaderMap, Method};
 
 use crate::capture::{Capture, Tap};
 use crate::config::{Capturing, IdentityHeaders};
-use crate::endpoint::{Endpoint, Endpoints};
 use crate::identity::remove_headers;
+use crate::provider::operation::{Endpoint, Endpoints};
 use crate::queue::Intake;
 
 /// What a service needs to recognise and capture exchanges, whatever its requests are made of.

@@ -14,10 +14,10 @@ use tokio::sync::mpsc;
 use self::bell::Bell;
 use crate::budget::{Admission, Budget, Place};
 use crate::config::Capturing;
-use crate::endpoint::Endpoint;
 use crate::exchange::{Exchange, HandOver, InFlight, Landed, Part, Record};
 use crate::identity::Identity;
 use crate::interaction::Interaction;
+use crate::provider::operation::Endpoint;
 use crate::stats::{DropReason, Settlement};
 use crate::sync::{ArrayQueue, AtomicBool, SegQueue};
 

@@ -43,8 +43,8 @@ mod tests {
     use crate::budget::Budget;
     use crate::capture::Capture;
     use crate::config::{Capturing, Limits};
-    use crate::endpoint::Endpoint;
     use crate::interaction::{Interaction, InteractionKind};
+    use crate::provider::operation::Endpoint;
 
     const PASSED: usize = 10_000;
 

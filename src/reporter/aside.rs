@@ -189,7 +189,7 @@ mod tests {
     use crate::budget::Budget;
     use crate::capture::Capture;
     use crate::config::{Config, Limits};
-    use crate::endpoint::Endpoint;
+    use crate::provider::operation::Endpoint;
     use crate::queue::{self, Intake, Outlet};
 
     const ROOM: usize = 4 * LEAST_WAITING;

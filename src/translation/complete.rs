@@ -2,10 +2,10 @@
 
 use serde_json::value::RawValue;
 
-use super::json;
-use super::lenient::{self, Lenient};
 use super::received::{Received, begins_like_json};
-use super::tail;
+use crate::codec::json;
+use crate::codec::json::lenient::{self, Lenient};
+use crate::codec::json::tail;
 use crate::stats::Losses;
 
 /// A field that the console reaches for without looking whether it is there: it stands in whatever replaces a body.

@@ -4,22 +4,24 @@ use std::cell::Cell;
 
 use serde_json::value::RawValue;
 
-use super::allowance;
+use super::complete;
 use super::complete::Expected;
 pub(super) use super::effort::{Effort, TooMuch};
-use super::error_body::is_error;
-use super::framing::Framing;
-use super::json::{self, Fields, Node};
 use super::received::{Received, begins_like_json};
-use super::responses::{self, Chat};
-use super::sse::looks_like_events;
 pub(super) use super::streamed::Stream;
 use super::streamed::streamed;
-use super::{complete, lenient, multipart, ndjson};
 use crate::budget::Budget;
-use crate::endpoint::Endpoint;
+use crate::codec::allowance;
+use crate::codec::framing::Framing;
+use crate::codec::json::lenient;
+use crate::codec::json::{self, Fields, Node};
+use crate::codec::sse::looks_like_events;
+use crate::codec::{multipart, ndjson};
 use crate::exchange::{Head, MediaType, Message};
 use crate::interaction::Text;
+use crate::provider::openai::error_body::is_error;
+use crate::provider::openai::responses::{self, Chat};
+use crate::provider::operation::Endpoint;
 use crate::stats::Losses;
 
 /// How the bodies of an exchange are read.

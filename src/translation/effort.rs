@@ -1,4 +1,4 @@
-use super::allowance::Allowance;
+use crate::codec::allowance::Allowance;
 
 /// What reading each body of an exchange may cost, and what becomes of one that costs more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

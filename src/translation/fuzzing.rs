@@ -9,15 +9,16 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::value::RawValue;
 
-use super::allowance::{Allowance, Cost};
-use super::assembly::Assembly;
 use super::content::{self, Content, Effort, Reading};
-use super::sse::Events;
-use super::{decode as codings, images, json, media, responses};
 use crate::budget::Budget;
+use crate::codec::allowance::{Allowance, Cost};
+use crate::codec::sse::Events;
+use crate::codec::{content_encoding as codings, json, media};
 use crate::config::Limits;
-use crate::endpoint::Endpoint;
 use crate::exchange::{Head, Message, Piece, Recording};
+use crate::provider::openai::assembly::Assembly;
+use crate::provider::openai::{images, responses};
+use crate::provider::operation::Endpoint;
 
 mod body;
 

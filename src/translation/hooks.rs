@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::media;
+use crate::codec::media;
 use crate::config::{Media, Reporting};
 use crate::identity::{Identity, Session};
 use crate::interaction::Interaction;

@@ -5,10 +5,11 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::content::{Effort, Reading};
-use super::decode::{Decoded, decode};
-use super::json::{Fields, Node};
-use super::sse::{Events, looks_like_events};
-use super::{allowance, json, lenient, ndjson};
+use crate::codec::content_encoding::{Decoded, decode};
+use crate::codec::json::lenient;
+use crate::codec::json::{Fields, Node};
+use crate::codec::sse::{Events, looks_like_events};
+use crate::codec::{allowance, json, ndjson};
 use crate::exchange::{Head, Mark, MediaType, Message};
 use crate::stats::Losses;
 

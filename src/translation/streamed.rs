@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::time::Instant;
 
-use super::allowance;
-use super::assembly::Assembly;
-use super::chunk::Progress;
-use super::framing::{Framing, Mended, Pieces};
-use super::json::{self, Node};
 use super::received::Received;
-use crate::endpoint::Endpoint;
+use crate::codec::allowance;
+use crate::codec::framing::{Framing, Mended, Pieces};
+use crate::codec::json::{self, Node};
+use crate::provider::openai::assembly::Assembly;
+use crate::provider::openai::chat::chunk::Progress;
+use crate::provider::operation::Endpoint;
 use crate::stats::Losses;
 
 #[derive(Debug, Default)]

@@ -7,13 +7,14 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::content::{self, Content, Effort, Reading, Stream, TooMuch};
-use super::{images, media};
+use crate::codec::media;
 use crate::config::{Media, Reporting, Responses};
-use crate::endpoint::Endpoint;
 use crate::exchange::{Answer, Ended, Exchange, Message, Response};
 use crate::identity::Omission;
 use crate::interaction::{Details, Image, Interaction, InteractionKind, Text};
 use crate::outcome::Outcome;
+use crate::provider::openai::images;
+use crate::provider::operation::Endpoint;
 use crate::stats::{DropReason, Settlement, WithholdReason};
 
 /// The time of day, for moments that were taken from the monotonic clock on the callers' tasks.

@@ -6,10 +6,13 @@ use serde_json::value::RawValue;
 
 use super::super::content::{self, Content, Effort, Reading};
 use super::super::received::Received;
-use super::super::{json, lenient, multipart, responses, tail};
 use super::{answer_of, answered, budget, check, check_images, choice, message as message_of};
-use crate::endpoint::Endpoint;
+use crate::codec::json::lenient;
+use crate::codec::json::tail;
+use crate::codec::{json, multipart};
 use crate::exchange::{Ended, MediaType, Message, Tail};
+use crate::provider::openai::responses;
+use crate::provider::operation::Endpoint;
 
 /// Reads a body as any endpoint's request and answer. The first three bytes choose endpoint (`0` to `:`), type (`0` to
 /// `4`) and coding (`0` to `8`); others stand for none.

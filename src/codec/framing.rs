@@ -1,0 +1,185 @@
+//! Streams as pieces of JSON, however they are framed.
+
+use std::borrow::Cow;
+
+use super::allowance::Held;
+use super::json;
+use super::json::lenient;
+use super::ndjson::Lines;
+use super::sse::{Event, Events};
+
+/// How the pieces of a stream are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// Server-sent events.
+    Events,
+    /// One JSON value a line.
+    Lines,
+}
+
+/// The pieces of a stream that is at hand as a whole. A line of JSON is an event without a name.
+///
+/// Some servers forget the blank lines between events. The standard joins such lines into one event that nobody can read;
+/// here each of them is an event, if each is a complete JSON value.
+pub(crate) struct Pieces<'a> {
+    source: Source<'a>,
+    /// The lines of the event before, if each is an event of its own.
+    split: Option<Events<'a>>,
+}
+
+enum Source<'a> {
+    Events(Events<'a>),
+    Lines(Lines<'a>),
+}
+
+impl<'a> Pieces<'a> {
+    pub(crate) fn new(framing: Framing, stream: &'a [u8]) -> Self {
+        let source = match framing {
+            Framing::Events => Source::Events(Events::new(stream)),
+            Framing::Lines => Source::Lines(Lines::new(stream)),
+        };
+        Self { source, split: None }
+    }
+
+    /// How many bytes are left.
+    pub(crate) fn left(&self) -> usize {
+        let left = match &self.source {
+            Source::Events(events) => events.left(),
+            Source::Lines(lines) => lines.left(),
+        };
+        left + self.split.as_ref().map_or(0, Events::left)
+    }
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Event<'a>;
+
+    fn next(&mut self) -> Option<Event<'a>> {
+        if let Some(lines) = &mut self.split {
+            match lines.next() {
+                Some(line) => return Some(line),
+                None => self.split = None,
+            }
+        }
+        let events = match &mut self.source {
+            Source::Events(events) => events,
+            Source::Lines(lines) => {
+                return lines.next().map(|line| Event { name: b"", data: Cow::Borrowed(line) });
+            }
+        };
+        let before = events.rest();
+        let event = events.next()?;
+        let Cow::Owned(joined) = &event.data else { return Some(event) };
+        let whole = before.get(..before.len() - events.rest().len()).unwrap_or_default();
+        if lenient::is_readable(joined)
+            || !Events::by_line(whole).all(|line| is_blank_or_readable(&line.data))
+        {
+            return Some(event);
+        }
+        let mut lines = Events::by_line(whole);
+        let first = lines.next();
+        self.split = Some(lines);
+        first
+    }
+}
+
+fn is_blank_or_readable(data: &[u8]) -> bool {
+    data.trim_ascii().is_empty() || lenient::is_readable(data)
+}
+
+/// The data of those pieces that cannot be read where they stand: they have several lines, bytes that are no UTF-8, or
+/// numbers that JSON does not have.
+#[derive(Debug, Default)]
+pub(crate) struct Mended {
+    text: String,
+    /// How much of the stream is left behind a piece, and where its data ends in the text.
+    places: Vec<(usize, usize)>,
+    held: Held,
+    /// Something was replaced.
+    pub(crate) is_changed: bool,
+}
+
+impl Mended {
+    pub(crate) fn of(framing: Framing, stream: &[u8]) -> Self {
+        let mut mended = Self::default();
+        let mut pieces = Pieces::new(framing, stream);
+        while let Some(Event { data, .. }) = pieces.next() {
+            let is_borrowed = matches!(data, Cow::Borrowed(_));
+            if is_borrowed && json::parse(&data).is_some() {
+                continue;
+            }
+            let Some(text) = lenient::mended(&data) else { continue };
+            let is_changed = *text.as_bytes() != *data;
+            let has_room = mended.text.len() + text.len() <= stream.len() + lenient::MAX_GROWTH;
+            if has_room && (is_changed || !is_borrowed) && mended.held.try_grow(1) {
+                mended.is_changed |= is_changed;
+                mended.text.push_str(&text);
+                mended.places.push((pieces.left(), mended.text.len()));
+            }
+        }
+        mended
+    }
+
+    /// Each piece's data, with how much of the stream is left behind it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let mut start = 0;
+        self.places.iter().map(move |(left, end)| {
+            let data = self.text.as_bytes().get(start..*end).unwrap_or_default();
+            start = *end;
+            (*left, data)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(framing: Framing, stream: &str) -> Vec<String> {
+        let pieces = Pieces::new(framing, stream.as_bytes());
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        pieces.map(|piece| text(piece.name) + "=" + &text(&piece.data)).collect()
+    }
+
+    #[test]
+    fn lines_without_blank_ones_between_are_events_if_each_is_complete() {
+        for (stream, events) in [
+            ("data: {\"a\":1}\ndata: {}\ndata: [DONE]\n", vec!["={\"a\":1}", "={}", "=[DONE]"]),
+            ("event: a\r\ndata: {}\r\nevent: b\r\ndata: [1]\r\n\r\ndata: 3", vec!["a={}", "b=[1]", "=3"]),
+            ("data: {}\ndata\ndata: {\"a\":NaN}\n\n", vec!["={}", "=", "={\"a\":NaN}"]),
+            ("data: {\ndata: \"a\":\ndata: 1}\n\n", vec!["={\n\"a\":\n1}"]),
+            ("data: [1,\ndata: [2]\ndata: ]\n\n", vec!["=[1,\n[2]\n]"]),
+            ("data: {}\ndata: {\"a\n\n", vec!["={}\n{\"a"]),
+            ("data: a\ndata: b\n\n", vec!["=a\nb"]),
+            ("data: {}\n\n", vec!["={}"]),
+        ] {
+            assert_eq!(pieces(Framing::Events, stream), events, "{stream}");
+        }
+    }
+
+    #[test]
+    fn lines_of_json_are_events_without_a_name() {
+        assert_eq!(pieces(Framing::Lines, "{}\n\n{\"a\":1}\r\n{"), ["={}", "={\"a\":1}", "={"]);
+    }
+
+    #[test]
+    fn how_much_is_left_falls_with_every_piece_of_an_event() {
+        let mut pieces = Pieces::new(Framing::Events, b"data: 1\ndata: 2\n\ndata: 3\n\n");
+        let mut left = Vec::new();
+        while pieces.next().is_some() {
+            left.push(pieces.left());
+        }
+        assert_eq!(left, [18, 10, 0]);
+    }
+
+    #[test]
+    fn only_data_that_cannot_be_read_where_it_stands_is_held_again() {
+        let stream =
+            b"data: {}\n\ndata: \"\xff\"\n\ndata: x\n\ndata: [\ndata: 1]\n\ndata: [NaN]\n\ndata: {\"\n\n";
+        let mended = Mended::of(Framing::Events, stream);
+        let data: Vec<_> = mended.iter().map(|(_, data)| str::from_utf8(data).unwrap()).collect();
+        assert_eq!(data, ["\"\u{fffd}\"", "[\n1]", "[\"NaN\"]"]);
+        assert!(mended.is_changed);
+        assert!(!Mended::of(Framing::Events, b"data: [\ndata: 1]").is_changed);
+    }
+}

@@ -1,0 +1,280 @@
+//! How a value of a further chunk joins what earlier chunks gave.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::{Entries, Fields, Node, Nodes, Values};
+use crate::codec::json;
+
+/// Replaces what is there, unless the new value is null. Objects are joined field by field.
+pub(crate) fn last<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let slot = fields.entry(key, || Node::Raw(raw));
+    if json::is_null(raw) {
+        return;
+    }
+    let Some(entries) = json::object(raw) else {
+        *slot = Node::Raw(raw);
+        return;
+    };
+    if let Some(known) = as_object(slot) {
+        for (key, raw) in entries {
+            replace(known, key, raw);
+        }
+    } else {
+        *slot = Node::Raw(raw);
+    }
+}
+
+/// Keeps the first value that says something.
+pub(crate) fn first<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let slot = fields.entry(key, || Node::Raw(raw));
+    if let Node::Raw(known) = slot
+        && (json::is_blank(known) || known.get() == "0")
+        && !json::is_null(raw)
+    {
+        *slot = Node::Raw(raw);
+    }
+}
+
+/// Keeps the last value that says something.
+pub(crate) fn last_said<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let slot = fields.entry(key, || Node::Raw(raw));
+    if !json::is_blank(raw) {
+        *slot = Node::Raw(raw);
+    }
+}
+
+/// Appends a piece of text, or the parts of a list.
+pub(crate) fn append<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    append_within(fields, key, raw, MAX_PART_DEPTH);
+}
+
+/// Parts hold texts or lists of parts (`thinking` in `thinking`). Deeper ones than any server sends are kept as they
+/// are, which bounds the work and the stack that a hostile stream can cost.
+const MAX_PART_DEPTH: u8 = 3;
+
+fn append_within<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue, depth: u8) {
+    if let Some(piece) = json::text(raw) {
+        append_piece(fields, key, piece);
+    } else if let Some(items) = json::array(raw) {
+        extend(fields, key, items, |parts, part| append_part(parts, part, depth));
+    } else {
+        last(fields, key, raw);
+    }
+}
+
+/// Appends a piece of text, still escaped.
+pub(crate) fn append_piece<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, piece: &str) {
+    match fields.entry(key, || Node::Text(String::new())) {
+        Node::Array(parts) => append_text(parts, piece),
+        slot => join(slot, piece),
+    }
+}
+
+/// Appends a text that may be a piece of a longer one, or a label that every chunk repeats. It stays one text while all
+/// pieces are the same; once they differ, every piece counts.
+pub(crate) fn repeat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, piece: &'a str, times: usize) {
+    let slot = fields.entry(key, || Node::Repeated { piece, times: 0 });
+    if let Node::Raw(raw) = slot
+        && let Some(piece) = json::text(raw)
+    {
+        *slot = Node::Repeated { piece, times: 1 };
+    }
+    match slot {
+        _ if piece.is_empty() => {}
+        Node::Repeated { piece: known, times: so_far } if *known == piece => *so_far += times,
+        Node::Repeated { piece: "", .. } => *slot = Node::Repeated { piece, times },
+        Node::Repeated { .. } | Node::Text(_) => join(slot, &piece.repeat(times)),
+        _ => *slot = Node::Repeated { piece, times },
+    }
+}
+
+/// Joins a piece of an element that all chunks give in full or in part: what was said before is not said twice.
+pub(crate) fn grow<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    match (fields.get(&key), json::text(raw)) {
+        // The whole text once more, after its pieces.
+        (Some(Node::Text(known)), Some(piece)) if known == piece => {}
+        (Some(Node::Raw(known)), None) if known.get() == raw.get() => {}
+        (Some(Node::Array(_)), _) | (_, None) => append(fields, key, raw),
+        (_, Some(piece)) => repeat(fields, key, piece, 1),
+    }
+}
+
+/// Appends the elements of lists, as they are; of an object, those of each of its fields.
+pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    if let Some(items) = json::items(raw) {
+        lengthen(fields, key, items);
+    } else if let Some(entries) = json::object(raw) {
+        let slot = fields.entry(key, || Node::Object(Fields::default()));
+        if !matches!(slot, Node::Object(_)) {
+            *slot = Node::Object(Fields::default());
+        }
+        if let Node::Object(known) = slot {
+            for (key, raw) in entries {
+                match json::items(raw) {
+                    Some(items) => lengthen(known, key, items),
+                    None => replace(known, key, raw),
+                }
+            }
+        }
+    } else {
+        replace(fields, key, raw);
+    }
+}
+
+/// Appends to a list, as text. Anything else but a list gives way to it.
+fn lengthen<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, items: &str) {
+    let slot = fields.entry(key, || Node::List(String::new()));
+    if !matches!(slot, Node::List(_)) {
+        let before = if let Node::Raw(raw) = slot { json::items(raw) } else { None };
+        *slot = Node::List(before.unwrap_or_default().to_owned());
+    }
+    if let Node::List(list) = slot
+        && !items.is_empty()
+    {
+        if !list.is_empty() {
+            list.push(',');
+        }
+        list.push_str(items);
+    }
+}
+
+/// Sets a name once: a repetition is ignored, a further piece of it is appended.
+pub(crate) fn name<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let known = fields.get(&key).and_then(Node::as_text);
+    if known.is_none() || known != json::text(raw) {
+        append(fields, key, raw);
+    }
+}
+
+/// Replaces what is there, unless the new value is null.
+fn replace<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let slot = fields.entry(key, || Node::Raw(raw));
+    if !json::is_null(raw) {
+        *slot = Node::Raw(raw);
+    }
+}
+
+fn extend<'a>(
+    fields: &mut Fields<'a>,
+    key: Cow<'a, str>,
+    items: Values<'a>,
+    mut add: impl FnMut(&mut Nodes<'a>, &'a RawValue),
+) {
+    let slot = fields.entry(key, || Node::Array(Nodes::default()));
+    if !matches!(slot, Node::Array(_)) {
+        *slot = Node::Array(elements(slot));
+    }
+    if let Node::Array(known) = slot {
+        for item in items {
+            if known.len() < MOST_PARTS {
+                add(known, item);
+            }
+        }
+    }
+}
+
+/// More parts than any message has. Further ones are passed over: an attack could make millions.
+const MOST_PARTS: usize = 100_000;
+
+/// What a value contributes to a list that follows it: its elements, or the text before the first of them.
+fn elements<'a>(slot: &mut Node<'a>) -> Nodes<'a> {
+    match slot {
+        Node::Array(items) => std::mem::take(items),
+        Node::Text(text) if !text.is_empty() => [Node::Text(std::mem::take(text))].into_iter().collect(),
+        Node::Raw(raw) if !json::is_blank(raw) => match json::array(raw) {
+            Some(items) => items.into_iter().map(Node::Raw).collect(),
+            None => [Node::Raw(raw)].into_iter().collect(),
+        },
+        _ => Nodes::default(),
+    }
+}
+
+/// Appends a content part; a part of the same type as the one before it, if it carries text, is joined to that one.
+fn append_part<'a>(parts: &mut Nodes<'a>, part: &'a RawValue, depth: u8) {
+    if let Some(shallower) = depth.checked_sub(1)
+        && let Some(entries) = json::object(part)
+        && let Some(known) = parts.last_mut().and_then(as_object)
+        && is_continued(known, &entries)
+    {
+        join_part(known, entries, shallower);
+    } else {
+        parts.push(Node::Raw(part));
+    }
+}
+
+/// Joins a part to the one before it, if it continues that one. Returns whether it did.
+pub(crate) fn continue_part<'a>(before: Option<&mut Node<'a>>, entries: Entries<'a>) -> bool {
+    let Some(known) = before.and_then(as_object) else { return false };
+    let is_continued = is_continued(known, &entries);
+    if is_continued {
+        join_part(known, entries, MAX_PART_DEPTH - 1);
+    }
+    is_continued
+}
+
+fn join_part<'a>(known: &mut Fields<'a>, entries: Entries<'a>, depth: u8) {
+    for (key, raw) in entries {
+        match &*key {
+            "text" | "thinking" | "reasoning" | "summary" => append_within(known, key, raw, depth),
+            "signature" => last_said(known, key, raw),
+            // What else it says of itself, the first piece has said.
+            _ => {}
+        }
+    }
+}
+
+/// Appends text that comes after a list of parts: to the last part, if that is text.
+fn append_text<'a>(parts: &mut Nodes<'a>, piece: &str) {
+    let is_text = |part: &Fields<'_>| part.get("type").and_then(Node::as_text) == Some("text");
+    if let Some(part) = parts.last_mut().and_then(as_object)
+        && is_text(part)
+    {
+        join(part.entry("text".into(), || Node::Text(String::new())), piece);
+    } else {
+        let mut part = Fields::default();
+        part.set("type", Node::Text("text".to_owned()));
+        part.set("text", Node::Text(piece.to_owned()));
+        parts.push(Node::Object(part));
+    }
+}
+
+/// Appends to a text; anything else but a string gives way to it.
+fn join(slot: &mut Node<'_>, piece: &str) {
+    match slot {
+        Node::Text(text) => text.push_str(piece),
+        Node::Repeated { piece: known, times } => *slot = Node::Text(known.repeat(*times) + piece),
+        slot => *slot = Node::Text([slot.as_text().unwrap_or_default(), piece].concat()),
+    }
+}
+
+/// Whether a part continues the part before it: both are of one type, whose texts come in pieces, and no signature has
+/// closed the earlier one.
+fn is_continued(known: &Fields<'_>, entries: &[(Cow<'_, str>, &RawValue)]) -> bool {
+    let text = |name| entries.iter().find(|(key, _)| key == name).and_then(|(_, raw)| json::text(raw));
+    let known = |name| known.get(name).and_then(Node::as_text);
+    let kind = text("type").filter(|kind| *kind == "text" || is_reasoning(kind));
+    let is_closed = known("signature").is_some_and(|signature| !signature.is_empty());
+    kind.is_some() && kind == known("type") && !(is_closed && known("signature") != text("signature"))
+}
+
+/// Whether parts of this type are reasoning.
+pub(crate) fn is_reasoning(kind: &str) -> bool {
+    REASONING.contains(&kind)
+}
+
+/// The types of the parts of a reasoning whose texts come in pieces.
+const REASONING: [&str; 6] =
+    ["thinking", "reasoning", "reasoning.text", "reasoning.summary", "reasoning_text", "summary_text"];
+
+/// Makes an object of a value that is one, so that its fields can change.
+pub(crate) fn as_object<'s, 'a>(slot: &'s mut Node<'a>) -> Option<&'s mut Fields<'a>> {
+    if let Node::Raw(raw) = slot {
+        *slot = Node::Object(Fields::of(json::object(raw)?));
+    }
+    match slot {
+        Node::Object(fields) => Some(fields),
+        _ => None,
+    }
+}

@@ -1,0 +1,161 @@
+//! A level of a JSON text, taken apart.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::codec::allowance::{self, Held};
+use crate::codec::json;
+
+/// A list of parts of a JSON text, held within the [allowance](crate::codec::allowance).
+#[derive(Debug)]
+pub(crate) struct Parts<T> {
+    parts: Vec<T>,
+    _held: Held,
+}
+
+/// The fields of one JSON object, in order.
+pub(crate) type Entries<'a> = Parts<(Cow<'a, str>, &'a RawValue)>;
+
+/// The elements of one JSON array.
+pub(crate) type Values<'a> = Parts<&'a RawValue>;
+
+/// How many nodes the parts of a list stand for: an element takes 16 bytes, a field 40, and lists grow by doubling.
+const ELEMENT: usize = 1;
+const ENTRY: usize = 2;
+
+/// What there is place for at once: a chunk of OpenAI's has nine fields.
+const MANY_FIELDS: usize = 12;
+
+impl<T> Parts<T> {
+    /// `None` for more parts than there is room for.
+    fn read<E: Error>(weight: usize, mut next: impl FnMut() -> Result<Option<T>, E>) -> Result<Self, E> {
+        let most = allowance::nodes_left() / weight;
+        let mut parts = Vec::new();
+        while let Some(part) = next()? {
+            if parts.len() == most {
+                allowance::refuse();
+                return Err(E::custom("too many parts"));
+            }
+            if parts.is_empty() {
+                parts.reserve(MANY_FIELDS.min(most));
+            }
+            parts.push(part);
+        }
+        let held = Held::new(parts.len() * weight);
+        Ok(Self { parts, _held: held })
+    }
+}
+
+impl<T> Default for Parts<T> {
+    fn default() -> Self {
+        Self { parts: Vec::new(), _held: Held::default() }
+    }
+}
+
+impl<T> Deref for Parts<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.parts
+    }
+}
+
+impl<T> IntoIterator for Parts<T> {
+    type Item = T;
+    type IntoIter = IntoParts<T>;
+
+    fn into_iter(self) -> IntoParts<T> {
+        IntoParts { parts: self.parts.into_iter(), _held: self._held }
+    }
+}
+
+/// The parts of a list, which is held until its last part is taken.
+pub(crate) struct IntoParts<T> {
+    parts: std::vec::IntoIter<T>,
+    _held: Held,
+}
+
+impl<T> Iterator for IntoParts<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.parts.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.parts.size_hint()
+    }
+}
+
+impl<'s, T> IntoIterator for &'s Parts<T> {
+    type Item = &'s T;
+    type IntoIter = std::slice::Iter<'s, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.parts.iter()
+    }
+}
+
+impl<T> FromIterator<T> for Parts<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(parts: I) -> Self {
+        let parts: Vec<_> = parts.into_iter().collect();
+        let _held = Held::new(parts.len() * ENTRY);
+        Self { parts, _held }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                Parts::read(ENTRY, || {
+                    let Some(name) = map.next_key()? else { return Ok(None) };
+                    Ok(Some((key(name), map.next_value()?)))
+                })
+            }
+        }
+
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// A key without its escapes. One that is no text, for half a surrogate pair in it, is known by its escapes.
+fn key(raw: &RawValue) -> Cow<'_, str> {
+    let escaped = json::text(raw).unwrap_or_default();
+    if !escaped.as_bytes().contains(&b'\\') {
+        return Cow::Borrowed(escaped);
+    }
+    serde_json::from_str(raw.get()).map_or(Cow::Borrowed(escaped), Cow::Owned)
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Values<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Values<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                Parts::read(ELEMENT, || seq.next_element())
+            }
+        }
+
+        deserializer.deserialize_seq(Collect)
+    }
+}

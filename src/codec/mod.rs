@@ -1,0 +1,10 @@
+//! Text and byte formats. Nothing here knows a provider or a setting.
+
+pub(crate) mod allowance;
+pub(crate) mod content_encoding;
+pub(crate) mod framing;
+pub(crate) mod json;
+pub(crate) mod media;
+pub(crate) mod multipart;
+pub(crate) mod ndjson;
+pub(crate) mod sse;

@@ -1,0 +1,130 @@
+//! Forms, whose files are reported by name, type and size.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use futures_util::stream;
+use indexmap::IndexMap;
+use memchr::memmem;
+
+use super::json::{Fields, Node};
+
+/// More fields than any request to OpenAI has: beyond them it is an attack.
+const MOST_FIELDS: usize = 1_000;
+
+/// How long the texts of a form may be together. Longer ones are reported by their length, as files are: a control character
+/// takes six times as much in JSON, and prompts are far shorter.
+const MOST_TEXT: usize = 1024 * 1024;
+
+/// How long the headers of a part may be. Whoever parses a media type makes a list of its parameters.
+const MOST_HEADERS: usize = 4 * 1024;
+
+/// What is in a form.
+pub(crate) struct Form {
+    /// Texts as they are, files as what is known of them, and a list where a name occurs more than once.
+    pub(crate) fields: Fields<'static>,
+    /// Whether it has its end.
+    pub(crate) is_whole: bool,
+}
+
+/// The fields that are complete in the beginning of a form, and in its last bytes, if its middle is missing. `None` if it
+/// is no form.
+pub(crate) fn fields(content_type: &str, body: &Bytes, tail: &[u8]) -> Option<Form> {
+    let boundary = multer::parse_boundary(content_type).ok()?;
+    if !has_short_headers(body, &boundary) || !has_short_headers(tail, &boundary) {
+        return None;
+    }
+    let mut parts = Parts::default();
+    let is_whole = read(body.clone(), &boundary, &mut parts)?;
+    // No part has its boundary in it: the first one in the tail begins a part, or ends the form.
+    let delimiter = format!("\r\n--{boundary}");
+    if let Some(begin) = memmem::find(tail, delimiter.as_bytes()) {
+        read(Bytes::copy_from_slice(tail.get(begin + 2..)?), &boundary, &mut parts)?;
+    }
+    if parts.count == 0 && !is_whole {
+        return None;
+    }
+    let mut fields = Fields::default();
+    for (name, mut values) in parts.fields {
+        fields.set(
+            name,
+            if values.len() == 1 { values.remove(0) } else { Node::Array(values.into_iter().collect()) },
+        );
+    }
+    Some(Form { fields, is_whole })
+}
+
+#[derive(Default)]
+struct Parts {
+    fields: IndexMap<String, Vec<Node<'static>>>,
+    count: usize,
+    /// The length of all texts.
+    text: usize,
+}
+
+/// Whether the headers of each part end soon, if what is here has their end.
+fn has_short_headers(form: &[u8], boundary: &str) -> bool {
+    let delimiter = format!("--{boundary}");
+    memmem::find_iter(form, delimiter.as_bytes()).all(|start| {
+        let part = form.get(start + delimiter.len()..).unwrap_or_default();
+        let headers = part.get(..MOST_HEADERS).unwrap_or(part);
+        part.starts_with(b"--") || part.len() <= MOST_HEADERS || memmem::find(headers, b"\r\n\r\n").is_some()
+    })
+}
+
+/// Reads parts up to the end, and returns whether that was the end of a form. `None` if there are too many.
+fn read(body: Bytes, boundary: &str, parts: &mut Parts) -> Option<bool> {
+    let body = stream::iter([Ok::<_, Infallible>(body)]);
+    let mut reading = pin!(read_parts(multer::Multipart::new(body, boundary), parts));
+    // The body is in memory: reading never has to wait.
+    match reading.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(is_whole) => is_whole,
+        Poll::Pending => None,
+    }
+}
+
+async fn read_parts(mut form: multer::Multipart<'_>, parts: &mut Parts) -> Option<bool> {
+    loop {
+        let field = match form.next_field().await {
+            Ok(Some(field)) => field,
+            Ok(None) => return Some(true),
+            Err(_) => return Some(false),
+        };
+        if parts.count == MOST_FIELDS {
+            return None;
+        }
+        let name = field.name().unwrap_or_default().to_owned();
+        let filename = field.file_name().map(str::to_owned);
+        let content_type = field.content_type().map(ToString::to_string);
+        let data = field.bytes().await.ok();
+        let value = match (filename, data.as_deref().map(str::from_utf8)) {
+            (None, Some(Ok(text))) if parts.text + text.len() <= MOST_TEXT => {
+                parts.text += text.len();
+                Node::string(text)
+            }
+            (None, None) => return Some(false),
+            (filename, _) => {
+                file(filename.as_deref(), content_type.as_deref(), data.as_ref().map(Bytes::len))
+            }
+        };
+        parts.fields.entry(name).or_default().push(value);
+        parts.count += 1;
+        if data.is_none() {
+            return Some(false);
+        }
+    }
+}
+
+/// What stands for a file. Of one that is cut off the size is not known.
+fn file(filename: Option<&str>, content_type: Option<&str>, bytes: Option<usize>) -> Node<'static> {
+    let mut file = Fields::default();
+    file.set("filename", filename.map_or(Node::NULL, Node::string));
+    file.set("contentType", content_type.map_or(Node::NULL, Node::string));
+    if let Some(bytes) = bytes {
+        file.set("bytes", Node::number(bytes as u64));
+    }
+    Node::Object(file)
+}

@@ -1,0 +1,115 @@
+//! Events of a `text/event-stream`, as the WHATWG HTML standard (section 9.2) splits them.
+
+use std::borrow::Cow;
+
+use memchr::memchr2;
+
+/// The events of a stream that is at hand as a whole.
+///
+/// Lines may end in LF, CRLF or CR. An event that the end of the stream cuts off before its blank line is yielded too,
+/// which the standard would not do: what arrived of a broken stream is reported.
+#[derive(Debug)]
+pub(crate) struct Events<'a> {
+    rest: &'a [u8],
+    /// Each line with data is an event.
+    by_line: bool,
+}
+
+/// One event that carries data.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Event<'a> {
+    /// The last `event` field, empty if there was none.
+    pub(crate) name: &'a [u8],
+    /// The `data` fields, joined by line feeds.
+    pub(crate) data: Cow<'a, [u8]>,
+}
+
+impl<'a> Events<'a> {
+    pub(crate) fn new(stream: &'a [u8]) -> Self {
+        Self { rest: stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream), by_line: false }
+    }
+
+    /// The lines with data of one event, each as an event of its own. An event's name belongs to the next line with data.
+    pub(crate) fn by_line(event: &'a [u8]) -> Self {
+        Self { rest: event, by_line: true }
+    }
+
+    /// What was not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// How many bytes are left.
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    fn next_line(&mut self) -> Option<&'a [u8]> {
+        // Every other line of most streams is empty.
+        if let [b'\n', rest @ ..] = self.rest {
+            self.rest = rest;
+            return Some(b"");
+        }
+        if self.rest.is_empty() {
+            return None;
+        }
+        let Some(end) = memchr2(b'\n', b'\r', self.rest) else {
+            return Some(std::mem::take(&mut self.rest));
+        };
+        let (line, rest) = self.rest.split_at(end);
+        self.rest = rest.strip_prefix(b"\r\n").or(rest.get(1..)).unwrap_or_default();
+        Some(line)
+    }
+}
+
+impl<'a> Iterator for Events<'a> {
+    type Item = Event<'a>;
+
+    fn next(&mut self) -> Option<Event<'a>> {
+        let mut name: &[u8] = b"";
+        let mut data: Option<Cow<'a, [u8]>> = None;
+        while let Some(line) = self.next_line() {
+            if line.is_empty() {
+                match data.take() {
+                    Some(data) => return Some(Event { name, data }),
+                    None => name = b"",
+                }
+            } else if let Some(value) = field(line, b"data") {
+                match &mut data {
+                    None if self.by_line => return Some(Event { name, data: Cow::Borrowed(value) }),
+                    None => data = Some(Cow::Borrowed(value)),
+                    Some(data) => {
+                        let data = data.to_mut();
+                        data.push(b'\n');
+                        data.extend_from_slice(value);
+                    }
+                }
+            } else if let Some(value) = field(line, b"event") {
+                name = value;
+            }
+        }
+        data.map(|data| Event { name, data })
+    }
+}
+
+/// Whether bytes begin as an event stream does, whatever their content type says.
+pub(crate) fn looks_like_events(bytes: &[u8]) -> bool {
+    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let has_field =
+        [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| start.starts_with(field));
+    // A text may begin like that, too.
+    let is_json = |event: Event<'_>| matches!(event.data.trim_ascii_start(), [b'{', ..] | b"[DONE]");
+    has_field && Events::new(bytes).find(|event| !event.data.is_empty()).is_none_or(is_json)
+}
+
+/// The value of a line, if the line is that field. One space after the colon is not part of it.
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    match line.strip_prefix(name)? {
+        [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
+        [] => Some(b""),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::chat::chunk::{Chunk, Progress};
+use crate::codec::json::{self, Entries, Fields, Node, Nodes};
+use crate::codec::media;
+
+/// A stream of a transcription or of speech: the text and the segments of a transcription are kept, and what its final
+/// event says; of the sound of speech its length.
+#[derive(Debug, Default)]
+pub(crate) struct Assembly<'a> {
+    top: Fields<'a>,
+    /// The text so far, escaped.
+    text: String,
+    segments: Nodes<'a>,
+    /// Bytes of sound.
+    sound: u64,
+}
+
+impl<'a> Assembly<'a> {
+    /// Takes in one event.
+    pub(crate) fn add(&mut self, event: Chunk<'a>, progress: &mut Progress) {
+        let kind = event.kind();
+        if let Some(error) = event.error() {
+            self.top.set("error", Node::Raw(error));
+        } else if kind.ends_with(b".done") {
+            progress.is_done = true;
+            for (key, raw) in event.fields {
+                if key != "type" {
+                    self.top.set(key, Node::Raw(raw));
+                }
+            }
+        } else if kind.ends_with(b".segment") {
+            progress.has_token = true;
+            let fields = event.fields.into_iter().filter(|(key, _)| key != "type").collect();
+            self.segments.push(Node::Object(Fields::of(fields)));
+        } else if let Some(sound) = event.get("audio").and_then(json::text) {
+            progress.has_token = true;
+            self.sound += media::decoded_length(sound);
+        } else if let Some(delta) = text_of(&event) {
+            progress.has_token = true;
+            progress.is_finished |= has_finish_reason(&event);
+            self.text.push_str(delta);
+        } else if event.get("type").is_none() && event.get("choices").is_none() {
+            // Some servers send the whole answer as one event.
+            progress.is_done = true;
+            progress.has_token = true;
+            self.top.extend(Fields::of(event.fields));
+        }
+    }
+
+    pub(crate) fn mark_truncated(&mut self, mark: Node<'a>) {
+        self.top.set("truncated", mark);
+    }
+
+    /// The whole, as JSON text.
+    pub(crate) fn finish(mut self) -> String {
+        if !self.text.is_empty() && !self.top.contains("text") {
+            self.top.set("text", Node::Text(self.text));
+        }
+        if !self.segments.is_empty() && !self.top.contains("segments") {
+            self.top.set("segments", Node::Array(self.segments));
+        }
+        if self.sound > 0 {
+            self.top.set("bytes", Node::number(self.sound));
+        }
+        self.top.to_json()
+    }
+}
+
+/// The text that an event adds: as OpenAI sends it, as Mistral does (`text` in an event of a delta), or as vLLM does (the
+/// chunk of a chat).
+fn text_of<'a>(event: &Chunk<'a>) -> Option<&'a str> {
+    let text = event.get("delta").or_else(|| event.get("text").filter(|_| event.kind().ends_with(b".delta")));
+    let chat = || field(&json::object(field(&choice(event)?, "delta")?)?, "content");
+    text.or_else(chat).and_then(json::text)
+}
+
+/// Whether the chunk of a chat says why the text ended.
+fn has_finish_reason(event: &Chunk<'_>) -> bool {
+    let reason = choice(event).and_then(|choice| field(&choice, "finish_reason"));
+    reason.is_some_and(|reason| !json::is_blank(reason))
+}
+
+fn choice<'a>(event: &Chunk<'a>) -> Option<Entries<'a>> {
+    json::array(event.get("choices")?)?.first().copied().and_then(json::object)
+}
+
+fn field<'a>(fields: &[(Cow<'a, str>, &'a RawValue)], name: &str) -> Option<&'a RawValue> {
+    fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
+}

@@ -1,0 +1,189 @@
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::chunk::Piece;
+use super::tool_calls::ToolCalls;
+use crate::codec::json::elements;
+use crate::codec::json::merge;
+use crate::codec::json::{self, Entries, Fields, Node};
+use crate::provider::operation::Endpoint;
+
+/// One of the `n` answers of a stream.
+#[derive(Debug, Default)]
+pub(crate) struct Choice<'a> {
+    fields: Fields<'a>,
+    message: Option<Message<'a>>,
+    has_deltas: bool,
+    /// Whether there was a text, tool call, refusal or reasoning yet.
+    pub(crate) has_token: bool,
+}
+
+/// What the deltas of a chat add up to.
+#[derive(Debug, Default)]
+struct Message<'a> {
+    fields: Fields<'a>,
+    tool_calls: ToolCalls<'a>,
+}
+
+impl<'a> Choice<'a> {
+    /// Adds what a chunk says. `joined` counts the elements of lists that more can be joined to.
+    pub(crate) fn add(&mut self, piece: Piece<'a>, joined: &mut usize) {
+        let Piece { fields, mut delta } = piece;
+        let mut whole = None;
+        for (key, raw) in fields {
+            self.has_token |= key == "text" && !json::is_blank(raw);
+            match &*key {
+                "index" => {}
+                "delta" => {
+                    if !std::mem::replace(&mut self.has_deltas, true) {
+                        self.message = Some(Message::default());
+                    }
+                    let delta = delta.take().or_else(|| json::object(raw)).unwrap_or_default();
+                    self.has_token = self.has_token || delta.iter().any(|(key, raw)| is_token(key, raw));
+                    self.message.get_or_insert_default().add(delta, joined);
+                }
+                "message" => whole = json::object(raw),
+                "text" => merge::append(&mut self.fields, key, raw),
+                "logprobs" => merge::concat(&mut self.fields, key, raw),
+                "finish_reason" => merge::last_said(&mut self.fields, key, raw),
+                _ if json::items(raw).is_some() => merge::concat(&mut self.fields, key, raw),
+                _ => merge::last(&mut self.fields, key, raw),
+            }
+        }
+        // Some servers send the whole message so far, beside each delta or instead of it.
+        if let Some(whole) = whole
+            && !self.has_deltas
+        {
+            // Nothing is joined to the elements of its lists.
+            self.message.insert(Message::default()).add(whole, &mut { elements::MOST_JOINED });
+        }
+    }
+
+    /// Adds a piece of text to one that is there already.
+    pub(crate) fn append(&mut self, is_delta: bool, key: Cow<'a, str>, piece: &str) {
+        let fields = match &mut self.message {
+            Some(message) if is_delta => &mut message.fields,
+            _ => &mut self.fields,
+        };
+        merge::append_piece(fields, key, piece);
+    }
+
+    /// Adds texts that so many chunks have said beside another.
+    pub(crate) fn repeat(&mut self, said: &[(Cow<'a, str>, &'a str)], times: usize) {
+        if let Some(message) = &mut self.message {
+            for (key, piece) in said {
+                merge::repeat(&mut message.fields, key.clone(), piece, times);
+            }
+        }
+    }
+
+    /// Whether it is a chat's. Some servers send the text of a completion as a delta too.
+    pub(crate) fn is_chat(&self, endpoint: Endpoint) -> bool {
+        self.message.is_some() && !(endpoint == Endpoint::Completion && self.fields.contains("text"))
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        let reason = self.fields.get("finish_reason").and_then(Node::as_text);
+        reason.is_some_and(|reason| !reason.is_empty())
+    }
+
+    pub(crate) fn finish(mut self, index: Cow<'a, str>, endpoint: Endpoint) -> Node<'a> {
+        let is_chat = self.is_chat(endpoint);
+        let mut choice = Fields::default();
+        choice.set("index", Node::Literal(index));
+        if let Some(message) = self.message.filter(|_| is_chat) {
+            choice.set("message", message.finish());
+        }
+        if !self.fields.contains("finish_reason") {
+            self.fields.set("finish_reason", Node::NULL);
+        }
+        choice.extend(self.fields);
+        Node::Object(choice)
+    }
+}
+
+impl<'a> Message<'a> {
+    fn add(&mut self, delta: Entries<'a>, joined: &mut usize) {
+        for (key, raw) in delta {
+            match &*key {
+                "role" => merge::first(&mut self.fields, key, raw),
+                "tool_calls" => self.tool_calls.add(raw),
+                "function_call" if json::is_null(raw) => {}
+                "function_call" | "audio" => add_call(&mut self.fields, key, raw),
+                "content" | "refusal" | "reasoning" | "reasoning_content" | "reasoning_text" | "thinking" => {
+                    merge::append(&mut self.fields, key, raw);
+                }
+                // Labels, which are no texts that grow.
+                label if is_label(label) => {
+                    merge::last(&mut self.fields, key, raw);
+                }
+                _ => match json::text(raw) {
+                    Some(piece) => merge::repeat(&mut self.fields, key, piece, 1),
+                    None if json::items(raw).is_some() => elements::add(&mut self.fields, key, raw, joined),
+                    None => merge::last(&mut self.fields, key, raw),
+                },
+            }
+        }
+    }
+
+    fn finish(self) -> Node<'a> {
+        let mut message = Fields::default();
+        message.set("role", Node::Text("assistant".to_owned()));
+        message.set("content", Node::NULL);
+        message.extend(self.fields);
+        if message.get("role").and_then(Node::as_text).is_none_or(str::is_empty) {
+            message.set("role", Node::Text("assistant".to_owned()));
+        }
+        if let Some(calls) = self.tool_calls.finish() {
+            message.set("tool_calls", calls);
+        }
+        Node::Object(message)
+    }
+}
+
+/// Whether a field of a delta names or classifies it. Of such texts the last one counts; they do not grow.
+pub(crate) fn is_label(key: &str) -> bool {
+    matches!(key, "id" | "type" | "channel" | "name" | "status" | "phase" | "recipient" | "model" | "object")
+}
+
+/// Whether a field of a delta is something that the model says.
+fn is_token(key: &str, raw: &RawValue) -> bool {
+    let is_said = matches!(
+        key,
+        "content"
+            | "refusal"
+            | "reasoning"
+            | "reasoning_content"
+            | "reasoning_text"
+            | "thinking"
+            | "tool_calls"
+            | "function_call"
+            | "audio"
+    );
+    is_said && !json::is_blank(raw) && !matches!(raw.get(), "[]" | "{}")
+}
+
+/// Adds a piece of a call of a function or tool, or of spoken audio: identifiers are set once, texts grow.
+pub(crate) fn add_call<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let Some(entries) = json::object(raw) else {
+        merge::last(fields, key, raw);
+        return;
+    };
+    let slot = fields.entry(key, || Node::Object(Fields::default()));
+    if !matches!(slot, Node::Object(_)) {
+        *slot = Node::Object(Fields::default());
+    }
+    let Node::Object(call) = slot else { return };
+    for (key, raw) in entries {
+        match &*key {
+            "name" => merge::name(call, key, raw),
+            "id" => merge::first(call, key, raw),
+            "arguments" | "input" | "data" | "transcript" if json::is_null(raw) => {
+                call.entry(key, || Node::Text(String::new()));
+            }
+            "arguments" | "input" | "data" | "transcript" => merge::append(call, key, raw),
+            _ => merge::last(call, key, raw),
+        }
+    }
+}

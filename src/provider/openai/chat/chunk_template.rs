@@ -1,0 +1,192 @@
+//! Chunks that differ from the one before in nothing but the text that they add. Nearly all chunks of a stream do, and
+//! comparing one costs far less than taking it apart.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::memchr2;
+use serde_json::value::RawValue;
+
+use super::choice::is_label;
+use super::chunk::{Choices, Chunk, Piece};
+use crate::codec::json;
+
+/// A chunk by which those that follow it are measured.
+///
+/// What it says beside its text changes nothing when it is said again: values are kept, or replaced by themselves. Only the
+/// first repetition may: it makes fields of an object that until then stands there as text.
+#[derive(Debug)]
+pub(crate) struct Pattern<'a> {
+    data: &'a [u8],
+    /// Where the text stands, and where padding does; both inside of their quotes.
+    text: Range<usize>,
+    padding: Option<Range<usize>>,
+    pub(crate) said: Said<'a>,
+    /// What it says beside its text has been said twice.
+    pub(crate) is_settled: bool,
+}
+
+/// A text that a chunk adds, and where.
+#[derive(Debug)]
+pub(crate) struct Said<'a> {
+    /// The index of its choice.
+    pub(crate) index: &'a str,
+    pub(crate) is_delta: bool,
+    pub(crate) key: Cow<'a, str>,
+    text: &'a str,
+    /// Other texts of its delta. They may be pieces of longer ones, so that it matters how often they are said.
+    pub(crate) repeated: Repeated<'a>,
+}
+
+type Repeated<'a> = Vec<(Cow<'a, str>, &'a str)>;
+
+/// More of them than servers send beside a text.
+const MOST_REPEATED: usize = 4;
+
+impl<'a> Pattern<'a> {
+    /// `None` for a chunk that adds no text, or several, or anything else.
+    pub(crate) fn of(
+        data: &'a [u8],
+        chunk: &Chunk<'a>,
+        choices: Option<&Choices<'a>>,
+        is_settled: bool,
+    ) -> Option<Self> {
+        let Some(Choices::One(piece)) = choices else { return None };
+        let said = Said::of(piece)?;
+        let (mut has_choices, mut padding) = (false, None);
+        for (key, raw) in &chunk.fields {
+            match &**key {
+                "choices" if !has_choices => has_choices = true,
+                "choices" => return None,
+                "error" if !json::is_null(raw) => return None,
+                "obfuscation" | "p" if padding.is_none() => padding = json::text(raw),
+                _ => {}
+            }
+        }
+        let padding = match padding {
+            Some(padding) => Some(place(padding, data)?),
+            None => None,
+        };
+        Some(Self { data, text: place(said.text, data)?, padding, said, is_settled })
+    }
+
+    /// The text that a chunk adds, if it is like this one.
+    pub(crate) fn text_of<'b>(&self, data: &'b [u8]) -> Option<&'b str> {
+        let (mut rest, mut at, mut text) = (data, 0, None);
+        let padding = self.padding.as_ref();
+        let is_behind = padding.is_some_and(|padding| padding.start < self.text.start);
+        let places = match is_behind {
+            true => [padding, Some(&self.text)],
+            false => [Some(&self.text), padding],
+        };
+        for place in places.into_iter().flatten() {
+            rest = rest.strip_prefix(self.data.get(at..place.start)?)?;
+            let (inside, behind) = rest.split_at_checked(end_of_text(rest)?)?;
+            if *place == self.text {
+                text = Some(inside);
+            }
+            (rest, at) = (behind, place.end);
+        }
+        (rest == self.data.get(at..)?).then_some(())?;
+        str::from_utf8(text?).ok()
+    }
+}
+
+impl<'a> Said<'a> {
+    /// What is said of a choice, if it is one text.
+    fn of(piece: &Piece<'a>) -> Option<Self> {
+        let (mut said, mut has_delta, mut repeated) = (None, false, Repeated::new());
+        for (key, raw) in &piece.fields {
+            match &**key {
+                "delta" if has_delta => return None,
+                "delta" => {
+                    has_delta = true;
+                    said = merged(said, in_delta(piece.delta.as_deref()?, &mut repeated)?)?;
+                }
+                "text" => said = merged(said, addition(key, raw)?.map(|(key, text)| (false, key, text)))?,
+                "message" => return None,
+                "logprobs" if !json::is_null(raw) => return None,
+                _ if json::items(raw).is_some_and(|items| !items.is_empty()) => return None,
+                _ => {}
+            }
+        }
+        let (is_delta, key, text) = said?;
+        Some(Self { index: piece.index(), is_delta, key, text, repeated })
+    }
+}
+
+type Addition<'a> = (bool, Cow<'a, str>, &'a str);
+
+/// One of two additions; `None` if there are two.
+fn merged<'a>(one: Option<Addition<'a>>, other: Option<Addition<'a>>) -> Option<Option<Addition<'a>>> {
+    match (one, other) {
+        (Some(_), Some(_)) => None,
+        (one, other) => Some(one.or(other)),
+    }
+}
+
+/// The text that a delta adds; `None` if it adds anything else. Texts that nobody knows may stand beside it.
+fn in_delta<'a>(
+    delta: &[(Cow<'a, str>, &'a RawValue)],
+    repeated: &mut Repeated<'a>,
+) -> Option<Option<Addition<'a>>> {
+    let mut said = None;
+    for (key, raw) in delta {
+        match &**key {
+            "content" | "refusal" | "reasoning" | "reasoning_content" | "reasoning_text" | "thinking" => {
+                said = merged(said, addition(key, raw)?.map(|(key, text)| (true, key, text)))?;
+            }
+            "tool_calls" if json::is_null(raw) || json::items(raw) == Some("") => {}
+            "tool_calls" => return None,
+            "function_call" | "audio" if !json::is_null(raw) => return None,
+            "role" => {}
+            label if is_label(label) => {}
+            _ if json::items(raw).is_some_and(|items| !items.is_empty()) => return None,
+            _ => {
+                let Some(text) = json::text(raw).filter(|text| !text.is_empty()) else { continue };
+                let is_only = delta.iter().filter(|(other, _)| other == key).count() == 1;
+                (is_only && repeated.len() < MOST_REPEATED).then_some(())?;
+                repeated.push((key.clone(), text));
+            }
+        }
+    }
+    Some(said)
+}
+
+/// What is appended to a text: nothing, if it is blank. `None` for what is no text.
+fn addition<'a>(key: &Cow<'a, str>, raw: &'a RawValue) -> Option<Option<(Cow<'a, str>, &'a str)>> {
+    if json::is_blank(raw) {
+        return Some(None);
+    }
+    json::text(raw).map(|text| Some((key.clone(), text)))
+}
+
+/// Where a part of the data stands in it.
+fn place(part: &str, data: &[u8]) -> Option<Range<usize>> {
+    let start = (part.as_ptr() as usize).checked_sub(data.as_ptr() as usize)?;
+    let place = start..start.checked_add(part.len())?;
+    (data.get(place.clone())? == part.as_bytes()).then_some(place)
+}
+
+/// Where a JSON string ends whose beginning is before this: at its closing quote. `None` if that is no string, or one that is
+/// better read elsewhere.
+fn end_of_text(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        match bytes.get(at..)? {
+            [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => at += 2,
+            [b'\\', b'u', digits @ ..] => {
+                digits.get(..4).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+                at += 6;
+            }
+            [b'\\', ..] => return None,
+            _ => break,
+        }
+    }
+    let has_controls = bytes.get(..at)?.iter().fold(false, |found, byte| found | (*byte < b' '));
+    (!has_controls).then_some(at)
+}
+
+#[cfg(test)]
+mod tests;

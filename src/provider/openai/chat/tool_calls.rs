@@ -1,0 +1,186 @@
+use std::borrow::Cow;
+
+use indexmap::IndexMap;
+use serde_json::value::RawValue;
+
+use super::arguments::Extent;
+use super::choice::add_call;
+use crate::codec::allowance::Held;
+use crate::codec::json::merge;
+use crate::codec::json::{self, Entries, Fields, Node};
+
+/// The tool calls of one message, which arrive in pieces and may arrive side by side.
+#[derive(Debug, Default)]
+pub(crate) struct ToolCalls<'a> {
+    calls: Vec<Call<'a>>,
+    held: Held,
+    /// How many lists of pieces there were.
+    lists: u64,
+    /// The call that a further piece with this index, or this id, belongs to.
+    places: IndexMap<Place<'a>, usize, foldhash::fast::RandomState>,
+}
+
+/// More calls than any message has. Further ones are passed over: an attack could make millions.
+const MOST_CALLS: usize = 4_096;
+
+/// How many nodes a call stands for, with its id and index.
+const CALL: usize = 6;
+
+/// Ids and indices that are remembered.
+const MOST_PLACES: usize = 4 * MOST_CALLS;
+
+#[derive(Debug, Default)]
+struct Call<'a> {
+    fields: Fields<'a>,
+    index: Option<u64>,
+    /// The list in which a piece of it was named, if that list had other pieces too.
+    named_in: Option<u64>,
+    arguments: Extent,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Place<'a> {
+    Index(&'a str),
+    Id(&'a str),
+}
+
+impl<'a> ToolCalls<'a> {
+    /// Adds the pieces of a list, or the one that stands in its place.
+    pub(crate) fn add(&mut self, raw: &'a RawValue) {
+        self.lists += 1;
+        let pieces = match raw.get() {
+            "{}" => return,
+            text if text.starts_with('{') => [raw].into_iter().collect(),
+            _ => json::array(raw).unwrap_or_default(),
+        };
+        let is_alone = pieces.len() == 1;
+        for fields in pieces.into_iter().filter_map(json::object) {
+            let named_in = (!is_alone && has_name(&fields)).then_some(self.lists);
+            self.add_piece(fields, named_in);
+        }
+    }
+
+    fn add_piece(&mut self, fields: Entries<'a>, named_in: Option<u64>) {
+        let Some(call) = self.call_of(&fields) else { return };
+        call.named_in = named_in.or(call.named_in);
+        for (key, raw) in fields {
+            match &*key {
+                "index" => {}
+                "id" | "type" => merge::first(&mut call.fields, key, raw),
+                "function" | "custom" => add_call(&mut call.fields, key, raw),
+                _ => merge::last(&mut call.fields, key, raw),
+            }
+        }
+    }
+
+    /// The call that a piece belongs to: that of its index, else that of its id, else the latest. Some servers give
+    /// every call the index 0, or neither index nor id: then a name can begin a new call.
+    fn call_of(&mut self, piece: &[(Cow<'a, str>, &'a RawValue)]) -> Option<&mut Call<'a>> {
+        let value = |name| piece.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+        let index = value("index").map(RawValue::get).filter(|index| *index != "null");
+        let id = value("id").and_then(json::text).filter(|id| !id.is_empty());
+        let place = |place| self.places.get(&place).copied();
+        let known = match (index, id) {
+            // Where every call has the index 0, further pieces are told by their ids.
+            (Some(index), Some(id)) if self.has(id, index) => place(Place::Id(id)),
+            (Some(index), id) => {
+                place(Place::Index(index)).filter(|place| !self.begins_another(*place, id, piece))
+            }
+            (None, Some(id)) => place(Place::Id(id)),
+            (None, None) => {
+                let latest = self.calls.len().checked_sub(1);
+                latest.filter(|place| !self.begins_another(*place, None, piece))
+            }
+        };
+        if known.is_none() && (self.calls.len() >= MOST_CALLS || !self.held.try_grow(CALL)) {
+            return None;
+        }
+        let place = known.unwrap_or_else(|| {
+            self.calls.push(Call { index: index.and_then(|index| index.parse().ok()), ..Call::default() });
+            self.calls.len() - 1
+        });
+        let names = [index.map(Place::Index), id.map(Place::Id)];
+        for name in names.into_iter().flatten() {
+            // An attack could give a call another id with each piece.
+            if self.places.len() < MOST_PLACES || self.places.contains_key(&name) {
+                self.places.insert(name, place);
+            }
+        }
+        self.calls.get_mut(place)
+    }
+
+    /// Whether a piece begins a call of its own, although its index, or its lack of one, stands for this call.
+    ///
+    /// Both have a name then. Their ids differ, or the piece has none and both stand in one list, or the arguments of the
+    /// call are whole.
+    fn begins_another(
+        &mut self,
+        place: usize,
+        id: Option<&str>,
+        piece: &[(Cow<'a, str>, &'a RawValue)],
+    ) -> bool {
+        let Some(call) = self.calls.get_mut(place) else { return false };
+        if !call.is_named() || (id.is_some() && call.id() == id) {
+            return false;
+        }
+        // Looking for a name takes longest.
+        (id.is_some()
+            || call.named_in == Some(self.lists)
+            || call.id().is_none_or(str::is_empty) && call.is_whole())
+            && has_name(piece)
+    }
+
+    /// Whether there is a call that had this id and this index.
+    fn has(&self, id: &'a str, index: &str) -> bool {
+        let place = self.places.get(&Place::Id(id));
+        let call = place.and_then(|place| self.calls.get(*place));
+        call.is_some_and(|call| call.index == index.parse().ok() && call.id() == Some(id))
+    }
+
+    pub(crate) fn finish(mut self) -> Option<Node<'a>> {
+        if self.calls.is_empty() {
+            return None;
+        }
+        self.calls.sort_by_key(|call| call.index.unwrap_or(u64::MAX));
+        Some(Node::Array(self.calls.into_iter().map(|call| Node::Object(call.fields)).collect()))
+    }
+}
+
+impl<'a> Call<'a> {
+    fn id(&self) -> Option<&str> {
+        self.fields.get("id").and_then(Node::as_text)
+    }
+
+    fn function(&self) -> Option<&Fields<'a>> {
+        match self.fields.get("function").or(self.fields.get("custom")) {
+            Some(Node::Object(function)) => Some(function),
+            _ => None,
+        }
+    }
+
+    fn is_named(&self) -> bool {
+        self.function().is_some_and(|function| function.contains("name"))
+    }
+
+    /// Whether its arguments, as far as they are here, are a whole JSON object.
+    fn is_whole(&mut self) -> bool {
+        let mut extent = self.arguments;
+        let arguments =
+            self.function().and_then(|function| function.get("arguments").or(function.get("input")));
+        let is_whole = match arguments {
+            Some(Node::Text(text)) => extent.reaches_end(text),
+            Some(Node::Raw(raw)) => raw.get().starts_with('{'),
+            Some(Node::Object(_)) => true,
+            _ => false,
+        };
+        self.arguments = extent;
+        is_whole
+    }
+}
+
+/// Whether a piece names a function or tool.
+fn has_name(piece: &[(Cow<'_, str>, &RawValue)]) -> bool {
+    let function = piece.iter().find(|(key, _)| key == "function" || key == "custom");
+    let fields = function.and_then(|(_, raw)| json::object(raw)).unwrap_or_default();
+    fields.iter().any(|(key, raw)| key == "name" && !json::is_blank(raw))
+}

@@ -1,0 +1,42 @@
+//! Answers that are an error although their status is that of a success.
+
+use memchr::memmem;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use crate::codec::json;
+use crate::interaction::Text;
+
+/// Whether an answer is an error and nothing else. Some servers send those with the status of a success.
+pub(crate) fn is_error(answer: &Text) -> bool {
+    #[derive(Deserialize)]
+    struct Answered<'a> {
+        error: Option<IgnoredAny>,
+        #[serde(borrow)]
+        choices: Option<&'a RawValue>,
+        #[serde(borrow)]
+        output: Option<&'a RawValue>,
+        #[serde(borrow)]
+        data: Option<&'a RawValue>,
+    }
+
+    if !has_error(answer.get().as_bytes()) {
+        return false;
+    }
+    let text = answer.get();
+    let is_nothing = |raw: Option<&RawValue>| raw.and_then(json::items).map_or(raw.is_none(), str::is_empty);
+    text.starts_with('{')
+        && serde_json::from_str(text).is_ok_and(|Answered { error, choices, output, data }| {
+            error.is_some() && [choices, output, data].into_iter().all(is_nothing)
+        })
+}
+
+/// A quick look for an error that is not null: most answers have none.
+fn has_error(json: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"error\"";
+    memmem::find_iter(json, NAME).any(|at| {
+        let rest = json.get(at + NAME.len()..).unwrap_or_default().trim_ascii_start();
+        rest.strip_prefix(b":").is_some_and(|value| !value.trim_ascii_start().starts_with(b"null"))
+    })
+}

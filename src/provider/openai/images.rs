@@ -1,0 +1,215 @@
+//! Images: data is taken out of an answer, and a stream is its final event.
+
+use std::borrow::Cow;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use memchr::memmem;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::chat::chunk::{Chunk, Progress};
+use crate::codec::json::{self, Fields, Node, Nodes};
+use crate::codec::media::{self, Medium};
+use crate::id::new_id;
+use crate::interaction::Image;
+
+/// OpenAI makes ten images at the most. What has more stays in the report: each upload is a post to the collector.
+const MOST_IMAGES: usize = 128;
+
+/// Puts a file name in the place of each element of `data` that holds an image itself, as the vendor's modules do:
+/// `{uuid}-{created}-{index}.png`, or what else the format is.
+pub(crate) fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
+    let mut images = Vec::new();
+    let text = without_images(&json, today, &mut images);
+    match text.and_then(|text| RawValue::from_string(text).ok()) {
+        Some(text) => (text, images),
+        None => (json, Vec::new()),
+    }
+}
+
+/// The answer with file names; `None` if there is nothing to replace.
+fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -> Option<String> {
+    let fields = json::object(json)?;
+    // Of a field that is there twice the last one counts, as for most parsers.
+    let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
+    let elements = get("data").and_then(json::array)?;
+    let (uuid, created) = (new_id(), created(get("created"), today));
+    let format = get("output_format").and_then(json::text);
+    let mut data = Nodes::default();
+    for (index, element) in elements.into_iter().enumerate() {
+        match data_of(element) {
+            Some(base64) if images.len() < MOST_IMAGES => {
+                let filename = filename(uuid, created, index, extension(format, base64));
+                data.push(Node::string(&filename));
+                images.push(Image { filename, element: element.to_owned() });
+            }
+            _ => data.push(Node::Raw(element)),
+        }
+    }
+    if images.is_empty() {
+        return None;
+    }
+    let mut answer = Fields::of(fields);
+    answer.set("data", Node::Array(data));
+    Some(answer.to_json())
+}
+
+/// Does the same with the images of an answer of the Responses API: their names stand in the place of their `result`.
+pub(crate) fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
+    match media::may_have_generated(&json) {
+        true => detach_those(json, today, |medium| medium.is_generated),
+        false => (json, Vec::new()),
+    }
+}
+
+/// Does the same with the images of a chat's answer: their names stand in the place of their URLs.
+pub(crate) fn detach_from_chat(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
+    detach_those(json, today, is_image)
+}
+
+/// Puts type and length in the place of the images of a chat's answer.
+pub(crate) fn elide_from_chat(json: Box<RawValue>) -> Box<RawValue> {
+    media::elide_those(json, is_image)
+}
+
+/// A quick look: most chats are answered without images.
+pub(crate) fn may_be_in_chat(json: &[u8]) -> bool {
+    ["base64", "b64_json"].iter().any(|mark| memmem::find(json, mark.as_bytes()).is_some())
+}
+
+fn is_image(medium: &Medium<'_>) -> bool {
+    medium.kind.starts_with("image")
+}
+
+fn detach_those(
+    json: Box<RawValue>,
+    today: SystemTime,
+    is_meant: impl Fn(&Medium<'_>) -> bool,
+) -> (Box<RawValue>, Vec<Image>) {
+    let mut images = Vec::new();
+    let (uuid, created) = (
+        new_id(),
+        created(
+            json::object(&json).and_then(|fields| {
+                fields.iter().find(|(key, _)| matches!(&**key, "created" | "created_at")).map(|(_, raw)| *raw)
+            }),
+            today,
+        ),
+    );
+    let text = json.get();
+    let places = media::find(text).into_iter().filter(|medium| is_meant(medium)).take(MOST_IMAGES);
+    let places = places.enumerate().filter_map(|(index, medium)| {
+        let data = medium.data(text);
+        let filename = filename(uuid, created, index, extension(None, &data));
+        let mut element = Fields::default();
+        element.set("b64_json", Node::string(&data));
+        let element = RawValue::from_string(element.to_json()).ok()?;
+        images.push(Image { filename: filename.clone(), element });
+        Some((medium.place, filename))
+    });
+    match media::replace(text, places).and_then(|text| RawValue::from_string(text).ok()) {
+        Some(text) => (text, images),
+        None => (json, Vec::new()),
+    }
+}
+
+fn filename(uuid: Uuid, created: u64, index: usize, extension: &str) -> String {
+    format!("{uuid}-{created}-{index}.{extension}")
+}
+
+/// The extension of an image: of the format that the answer names, else of the one that the first bytes show.
+fn extension(format: Option<&str>, base64: &str) -> &'static str {
+    match format {
+        Some("png") => "png",
+        Some("jpeg" | "jpg") => "jpeg",
+        Some("webp") => "webp",
+        Some("gif") => "gif",
+        // The magic numbers in base64: FF D8 FF, GIF8, and RIFF with WEBP behind the length.
+        _ if base64.starts_with("/9j/") || base64.starts_with("_9j_") => "jpeg",
+        _ if base64.starts_with("R0lGOD") => "gif",
+        _ if base64.starts_with("UklGR") && base64.get(11..16) == Some("XRUJQ") => "webp",
+        _ => "png",
+    }
+}
+
+/// The second in which the images were made: as the answer says, or by the clock.
+fn created(said: Option<&RawValue>, today: SystemTime) -> u64 {
+    let said = said.and_then(|raw| raw.get().parse().ok());
+    said.unwrap_or_else(|| today.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+}
+
+/// The base64 of an element, if it holds any.
+fn data_of(element: &RawValue) -> Option<&str> {
+    let fields = json::object(element)?;
+    let (_, data) = fields.into_iter().find(|(key, raw)| key == "b64_json" && !json::is_blank(raw))?;
+    let text = json::text(data).unwrap_or_default();
+    // Behind the head of a `data:` URL.
+    Some(text.rsplit_once(',').map_or(text, |(_, base64)| base64))
+}
+
+/// A stream of images, put together as the object that the unstreamed call would have returned.
+#[derive(Debug, Default)]
+pub(crate) struct Assembly<'a> {
+    top: Fields<'a>,
+    images: Nodes<'a>,
+    /// The latest preview, if nothing final came.
+    partial: Option<Node<'a>>,
+}
+
+impl<'a> Assembly<'a> {
+    /// Takes in one event.
+    pub(crate) fn add(&mut self, event: Chunk<'a>, progress: &mut Progress) {
+        let kind = event.kind();
+        if let Some(error) = event.error() {
+            self.top.set("error", Node::Raw(error));
+        } else if kind.ends_with(b".completed") {
+            progress.is_done = true;
+            progress.has_token = true;
+            self.images.extend(image(&event.fields));
+            for (key, raw) in event.fields {
+                match &*key {
+                    "type" | "b64_json" | "url" | "revised_prompt" => {}
+                    "created_at" => self.top.set("created", Node::Raw(raw)),
+                    _ => self.top.set(key, Node::Raw(raw)),
+                }
+            }
+        } else if kind.ends_with(b".partial_image") {
+            progress.has_token = true;
+            self.partial = image(&event.fields);
+        } else if let Some(elements) = event.get("data").and_then(json::array) {
+            // Some servers send the whole answer as one event.
+            progress.is_done = true;
+            progress.has_token = true;
+            self.images.extend(elements.into_iter().map(Node::Raw));
+            for (key, raw) in event.fields {
+                if key != "data" {
+                    self.top.set(key, Node::Raw(raw));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn mark_truncated(&mut self, mark: Node<'a>) {
+        self.top.set("truncated", mark);
+    }
+
+    /// The whole, as JSON text.
+    pub(crate) fn finish(mut self) -> String {
+        if self.images.is_empty() {
+            self.images.extend(self.partial);
+        }
+        self.top.set("data", Node::Array(self.images));
+        self.top.to_json()
+    }
+}
+
+/// The element of `data` that an event stands for.
+fn image<'a>(event: &[(Cow<'a, str>, &'a RawValue)]) -> Option<Node<'a>> {
+    let mut element = Fields::default();
+    for (key, raw) in event {
+        if matches!(&**key, "b64_json" | "url" | "revised_prompt") {
+            element.set(key.clone(), Node::Raw(raw));
+        }
+    }
+    (element.contains("b64_json") || element.contains("url")).then_some(Node::Object(element))
+}

@@ -1,0 +1,65 @@
+//! The Responses API: its streams, and its translation into the shape of a chat, which Reconify documents.
+
+mod answer;
+mod assembly;
+mod item;
+mod items;
+mod part;
+mod question;
+mod streamed_item;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use self::answer::answer;
+pub(crate) use self::assembly::Assembly;
+pub(crate) use self::question::question;
+
+use serde_json::value::RawValue;
+
+use crate::codec::json::{self, Fields, Node};
+
+/// A request or an answer, as that of a chat.
+pub(crate) struct Chat {
+    pub(crate) json: String,
+    /// It had more than is reported.
+    pub(crate) is_truncated: bool,
+}
+
+/// More items than any conversation has: what has more is reported by its length, since a chat of it could be ten times
+/// as long as it.
+const MOST_ITEMS: usize = 10_000;
+
+/// More parts than the items of any response have. Each takes many times its length in memory.
+const MOST_PARTS: usize = 10_000;
+
+fn has_too_many(list: &RawValue) -> bool {
+    list.get().starts_with('[') && json::array(list).is_none_or(|items| items.len() > MOST_ITEMS)
+}
+
+/// Appends elements to the inside of a list, as JSON text.
+fn lengthen(list: &mut String, elements: &str) {
+    if !list.is_empty() && !elements.is_empty() {
+        list.push(',');
+    }
+    list.push_str(elements);
+}
+
+/// Sets a field where it is first asked for.
+fn set_once<'a>(fields: &mut Fields<'a>, key: &'static str, value: &mut Option<Node<'a>>) {
+    if let Some(value) = value.take() {
+        fields.set(key, value);
+    }
+}
+
+impl Chat {
+    fn whole(json: String) -> Self {
+        Self { json, is_truncated: false }
+    }
+
+    /// What stands for a body with too many items.
+    pub(crate) fn of_too_many(body: &RawValue, expected: &str) -> Self {
+        let bytes = body.get().len();
+        let json = format!(r#"{{"truncated":{{"bytes":{bytes},"itemLimit":{MOST_ITEMS}}},"{expected}":[]}}"#);
+        Self { json, is_truncated: true }
+    }
+}

@@ -1,0 +1,91 @@
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod items;
+mod parts;
+mod translated;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::answer;
+use crate::provider::openai::assembly::Assembly;
+use crate::provider::openai::chat::chunk::Progress;
+use crate::provider::operation::Endpoint;
+
+/// The response that these events add up to.
+fn response(events: &[Value]) -> (Value, Progress) {
+    let events: Vec<String> = events.iter().map(Value::to_string).collect();
+    let mut assembly = Assembly::of(Endpoint::Responses);
+    events.iter().for_each(|event| assert!(assembly.add(b"", event.as_bytes())));
+    let progress = assembly.progress;
+    (serde_json::from_str(&assembly.finish(Endpoint::Responses)).unwrap(), progress)
+}
+
+fn translated(response: &Value) -> Value {
+    let raw = RawValue::from_string(response.to_string()).unwrap();
+    serde_json::from_str(&answer(&raw).unwrap().json).unwrap()
+}
+
+/// The message of the chat that these events add up to.
+fn message(events: &[Value]) -> Value {
+    translated(&response(events).0)["choices"][0]["message"].take()
+}
+
+/// What a message says: its content, its reasoning, and its calls as id, name and arguments.
+fn said(events: &[Value]) -> Value {
+    let message = message(events);
+    let calls = message["tool_calls"].as_array().cloned().unwrap_or_default();
+    let calls: Vec<Value> = calls
+        .iter()
+        .map(|call| json!([call["id"], call["function"]["name"], call["function"]["arguments"]]))
+        .collect();
+    json!([message["content"], message["reasoning_content"], calls])
+}
+
+/// An event with these fields besides its type.
+fn event(kind: &str, mut fields: Value) -> Value {
+    fields["type"] = json!(format!("response.{kind}"));
+    fields
+}
+
+fn added(item: Value) -> Value {
+    event("output_item.added", json!({"item": item}))
+}
+
+fn done(item: Value) -> Value {
+    event("output_item.done", json!({"item": item}))
+}
+
+fn delta(kind: &str, delta: &str) -> Value {
+    event(&format!("{kind}.delta"), json!({"delta": delta}))
+}
+
+fn with(mut event: Value, key: &str, value: impl Into<Value>) -> Value {
+    event[key] = value.into();
+    event
+}
+
+fn message_item(id: &str) -> Value {
+    json!({"type": "message", "id": id, "role": "assistant", "content": []})
+}
+
+fn reasoning_item(id: &str) -> Value {
+    json!({"type": "reasoning", "id": id, "summary": []})
+}
+
+fn call_item(call_id: &str, name: &str, arguments: &str) -> Value {
+    json!({"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments})
+}
+
+fn text_part(text: &str) -> Value {
+    json!({"type": "output_text", "text": text, "annotations": []})
+}
+
+fn whole(output: &Value) -> Value {
+    json!({"id": "resp_1", "object": "response", "status": "completed", "output": output})
+}
