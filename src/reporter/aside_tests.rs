@@ -1,0 +1,103 @@
+//! What waits to be read, is read, or may not be.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, HeaderValue, header};
+
+use super::*;
+use crate::budget::Budget;
+use crate::capture::Capture;
+use crate::config::{Config, Limits};
+use crate::endpoint::Endpoint;
+use crate::queue::{self, Intake, Outlet};
+
+const ROOM: usize = 4 * LEAST_WAITING;
+
+fn ends() -> (Intake, Outlet, Aside) {
+    let limits = Limits { items: 100, bytes: 1 << 30, body_bytes: 16 << 20 };
+    let config = Config::builder("app", "key").build().unwrap();
+    let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), config.capturing);
+    (intake, outlet, Aside::new(config.reporting, ROOM))
+}
+
+/// An exchange with this request, in this coding.
+fn item((intake, outlet, _): &(Intake, Outlet, Aside), body: &[u8], coding: &'static str) -> Item {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+    let (_, tap) = Capture::begin(intake, Endpoint::Chat, &headers, &mut Extensions::new());
+    tap.record_whole(&Bytes::copy_from_slice(body));
+    outlet.queue.pop().unwrap()
+}
+
+#[cfg(feature = "decompression")]
+fn job(aside: &Aside, item: Item, effort: Effort) -> Prepared {
+    prepare::job(0, item, &aside.reporting, effort)
+}
+
+#[cfg(feature = "decompression")]
+fn request(prepared: Prepared) -> String {
+    let Prepared::Done(Ok(job)) = prepared else { panic!("there is a report") };
+    let report: serde_json::Value = serde_json::from_str(job.report.json()).unwrap();
+    report["request"].to_string()
+}
+
+#[test]
+fn what_waits_to_be_read_has_a_limit_that_the_first_may_exceed() {
+    let mut ends = ends();
+    let large = vec![b' '; 2 * ROOM];
+    for (bodies, waiting) in [(vec![&*large, b"{}"], 1), (vec![b"{}", &large], 1), (vec![b"{}"; 9], 4)] {
+        let refused = bodies.iter().filter(|body| {
+            let item = item(&ends, body, "identity");
+            ends.2.wait(ends.2.len() as u64, item).is_err()
+        });
+        assert_eq!(refused.count(), bodies.len() - waiting);
+        assert_eq!(ends.2.len(), waiting);
+        ends.2.clear();
+        ends.2.waiting_bytes = 0;
+        assert_eq!((ends.2.len(), ends.0.budget().stats().pending), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn one_body_is_read_at_a_time_in_the_order_in_which_they_came() {
+    let mut ends = ends();
+    for id in 0..4 {
+        let item = item(&ends, b"{}", "identity");
+        assert!(ends.2.wait(id, item).is_ok());
+    }
+    for id in 0..4 {
+        assert!(ends.2.read_next().is_none());
+        assert_eq!(ends.2.waiting.len(), 3 - usize::try_from(id).unwrap());
+        assert!(ends.2.read_next().is_none());
+        assert_eq!(ends.2.reading.len(), 1, "a second one waits for the first");
+        assert!(matches!(ends.2.next().await, (read, Prepared::Done(Ok(_))) if read == id));
+    }
+    assert_eq!((ends.2.len(), ends.2.waiting_bytes), (0, 0));
+}
+
+#[cfg(feature = "decompression")]
+#[test]
+fn a_body_that_takes_long_is_read_with_more_effort_or_reported_by_type_and_length() {
+    use async_compression::tokio::bufread::GzipEncoder;
+    use tokio::io::AsyncReadExt;
+
+    let ends = ends();
+    // 4 MB of text, in 4 kB of gzip.
+    let text = format!(r#"{{"messages":["{}"]}}"#, "a".repeat(4_000_000));
+    let mut body = Vec::new();
+    futures_executor::block_on(GzipEncoder::new(text.as_bytes()).read_to_end(&mut body)).unwrap();
+    let tried = |effort| {
+        let item = item(&ends, &body, "gzip");
+        let held = ends.0.budget().stats().bytes_held;
+        let Prepared::TooMuch(item) = job(&ends.2, item, Effort::Try) else { panic!("it is too much") };
+        assert_eq!(ends.0.budget().stats().bytes_held, held, "what was decoded is charged no longer");
+        request(job(&ends.2, item, effort))
+    };
+    assert_eq!(tried(Effort::Full), text, "it is given back as it was");
+    assert_eq!(
+        tried(Effort::Little),
+        format!(r#"{{"bytes":{},"contentType":null,"messages":[]}}"#, body.len())
+    );
+    assert_eq!(ends.0.budget().stats().unread, 1);
+}
