@@ -122,7 +122,7 @@ pub(crate) fn translate(
                 Some(detached) => detached,
                 None => {
                     response.losses.is_unread = true;
-                    (content::of_no_response(&reading).json, Vec::new())
+                    (content::of_unread_response(&reading, &exchange.answer).json, Vec::new())
                 }
             }
         }
