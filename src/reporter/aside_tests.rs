@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, HeaderValue, header};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 
 use super::*;
 use crate::budget::Budget;
@@ -15,31 +15,53 @@ use crate::queue::{self, Intake, Outlet};
 const ROOM: usize = 4 * LEAST_WAITING;
 
 fn ends() -> (Intake, Outlet, Aside) {
-    let limits = Limits { items: 100, bytes: 1 << 30, body_bytes: 16 << 20 };
-    let config = Config::builder("app", "key").build().unwrap();
+    ends_of(1 << 30)
+}
+
+fn ends_of(bytes: usize) -> (Intake, Outlet, Aside) {
+    let limits = Limits { items: 100, bytes, body_bytes: 16 << 20 };
+    let config = Config::builder("app", "key").report_failures(true).build().unwrap();
     let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), config.capturing);
     (intake, outlet, Aside::new(config.reporting, ROOM))
 }
 
 /// An exchange with this request, in this coding.
-fn item((intake, outlet, _): &(Intake, Outlet, Aside), body: &[u8], coding: &'static str) -> Item {
+fn item(ends: &(Intake, Outlet, Aside), body: &[u8], coding: &'static str) -> Item {
+    item_of(ends, Bytes::copy_from_slice(body), coding)
+}
+
+/// The same, from a buffer that the item may keep.
+fn item_of((intake, outlet, _): &(Intake, Outlet, Aside), body: Bytes, coding: &'static str) -> Item {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     let (_, tap) = Capture::begin(intake, Endpoint::Chat, &headers, &mut Extensions::new());
-    tap.record_whole(&Bytes::copy_from_slice(body));
+    tap.record_whole(&body);
+    drop(body);
     outlet.queue.pop().unwrap()
 }
 
-#[cfg(feature = "decompression")]
 fn job(aside: &Aside, item: Item, effort: Effort) -> Prepared {
     prepare::job(0, item, &aside.reporting, effort)
 }
 
+fn report(prepared: Prepared) -> serde_json::Value {
+    let Prepared::Done(Ok(job)) = prepared else { panic!("there is a report") };
+    serde_json::from_str(job.report.json()).unwrap()
+}
+
 #[cfg(feature = "decompression")]
 fn request(prepared: Prepared) -> String {
-    let Prepared::Done(Ok(job)) = prepared else { panic!("there is a report") };
-    let report: serde_json::Value = serde_json::from_str(job.report.json()).unwrap();
-    report["request"].to_string()
+    report(prepared)["request"].to_string()
+}
+
+#[cfg(feature = "decompression")]
+fn gzip(text: &str) -> Vec<u8> {
+    use async_compression::tokio::bufread::GzipEncoder;
+    use tokio::io::AsyncReadExt;
+
+    let mut body = Vec::new();
+    futures_executor::block_on(GzipEncoder::new(text.as_bytes()).read_to_end(&mut body)).unwrap();
+    body
 }
 
 #[test]
@@ -79,14 +101,10 @@ async fn one_body_is_read_at_a_time_in_the_order_in_which_they_came() {
 #[cfg(feature = "decompression")]
 #[test]
 fn a_body_that_takes_long_is_read_with_more_effort_or_reported_by_type_and_length() {
-    use async_compression::tokio::bufread::GzipEncoder;
-    use tokio::io::AsyncReadExt;
-
     let ends = ends();
     // 4 MB of text, in 4 kB of gzip.
     let text = format!(r#"{{"messages":["{}"]}}"#, "a".repeat(4_000_000));
-    let mut body = Vec::new();
-    futures_executor::block_on(GzipEncoder::new(text.as_bytes()).read_to_end(&mut body)).unwrap();
+    let body = gzip(&text);
     let tried = |effort| {
         let item = item(&ends, &body, "gzip");
         let held = ends.0.budget().stats().bytes_held;
@@ -96,8 +114,32 @@ fn a_body_that_takes_long_is_read_with_more_effort_or_reported_by_type_and_lengt
     };
     assert_eq!(tried(Effort::Full), text, "it is given back as it was");
     assert_eq!(
-        tried(Effort::Little),
+        tried(Effort::Unread),
         format!(r#"{{"bytes":{},"contentType":null,"messages":[]}}"#, body.len())
     );
     assert_eq!(ends.0.budget().stats().unread, 1);
+}
+
+#[test]
+fn bodies_that_may_not_wait_are_reported_without_being_read_however_small() {
+    let ends = ends();
+    let reported = |has_response| {
+        let (headers, mut extensions) = (HeaderMap::new(), Extensions::new());
+        let (mut capture, request) =
+            Capture::begin(&ends.0, Endpoint::ImageGeneration, &headers, &mut extensions);
+        request.record_whole(&Bytes::from_static(br#"{"prompt":"a cat"}"#));
+        if has_response {
+            capture.respond(StatusCode::OK, &headers);
+            capture.into_tap().record_whole(&Bytes::from_static(br#"{"data":[{"b64_json":"AAAA"}]}"#));
+        } else {
+            capture.fail();
+            drop(capture);
+        }
+        let report = report(job(&ends.2, ends.1.queue.pop().unwrap(), Effort::Unread));
+        assert_eq!(report["request"].to_string(), r#"{"bytes":18,"contentType":null,"prompt":""}"#);
+        report["response"].clone()
+    };
+    assert_eq!(reported(true).to_string(), r#"{"bytes":30,"contentType":null,"data":[]}"#);
+    assert_eq!(reported(false)["error"]["type"], "no_response", "it is our own");
+    assert_eq!(ends.0.budget().stats().unread, 2);
 }
