@@ -81,6 +81,19 @@ fn what_waits_to_be_read_has_a_limit_that_the_first_may_exceed() {
     }
 }
 
+/// As from a connection: a slice of a buffer with all that came with it.
+#[test]
+fn what_waits_to_be_read_keeps_no_read_buffer() {
+    let mut ends = ends();
+    let buffer = Bytes::from(vec![b' '; 128 * 1024]);
+    let item = item_of(&ends, buffer.slice(..10_000), "identity");
+    let held = ends.0.budget().stats();
+    assert!(!buffer.is_unique(), "as it came");
+    assert!(ends.2.wait(0, item).is_ok());
+    assert!(buffer.is_unique());
+    assert_eq!(ends.0.budget().stats(), held, "it stays charged");
+}
+
 #[tokio::test]
 async fn one_body_is_read_at_a_time_in_the_order_in_which_they_came() {
     let mut ends = ends();
