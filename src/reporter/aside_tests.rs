@@ -169,3 +169,36 @@ fn what_a_small_body_becomes_by_decoding_leaves_half_of_the_budget_to_others() {
     assert!(request["truncated"].is_object(), "{request}");
     assert_eq!(ends.0.budget().stats().truncated, 1);
 }
+
+#[cfg(feature = "decompression")]
+#[test]
+fn a_panic_while_a_body_is_read_keeps_nothing_charged() {
+    use crate::stats::{DropReason, Settlement};
+
+    struct Panics(Vec<u8>);
+
+    impl AsRef<[u8]> for Panics {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("on purpose"));
+        }
+    }
+
+    let ends = ends();
+    let numbers = (0..20_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_string());
+    let body = gzip(&format!("[{}]", numbers.collect::<Vec<_>>().join(",")));
+    // It is kept by reference, and dropped once it is decoded.
+    let item = item_of(&ends, Bytes::from_owner(Panics(body)), "gzip");
+    let Prepared::Done(Err((admission, settlement))) = job(&ends.2, item, Effort::Full) else {
+        panic!("its body panics")
+    };
+    assert!(matches!(settlement, Settlement::Dropped(DropReason::Panicked)));
+    admission.settle(settlement);
+    let stats = ends.0.budget().stats();
+    assert_eq!((stats.bytes_held, stats.pending), (0, 0), "{stats}");
+}
