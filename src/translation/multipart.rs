@@ -163,7 +163,7 @@ mod tests {
             let parameters = "; a=b".repeat(length / 5);
             let long = format!("name=\"a\"\r\ncontent-type: text/plain{parameters}\r\n\r\nx");
             let short = "name=\"c\"\r\n\r\nd".to_owned();
-            let (alone, behind) = (form(&[long.clone()]), form(&[short.clone(), long]));
+            let (alone, behind) = (form(std::slice::from_ref(&long)), form(&[short.clone(), long]));
             assert_eq!(fields(TYPE, &alone.clone().into(), &[]).is_some(), is_form, "{length}");
             assert_eq!(fields(TYPE, &behind.into(), &[]).is_some(), is_form, "{length}");
             let tail = format!("\r\n{alone}");
