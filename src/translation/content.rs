@@ -18,7 +18,7 @@ use super::streamed::streamed;
 use super::{complete, lenient, multipart, ndjson};
 use crate::budget::Budget;
 use crate::endpoint::Endpoint;
-use crate::exchange::{Head, MediaType, Message};
+use crate::exchange::{Answer, Head, MediaType, Message};
 use crate::interaction::Text;
 use crate::stats::Losses;
 
@@ -93,6 +93,14 @@ fn by_length(body: &Received, expected: Expected, is_cut: bool) -> Content {
         describe(&mut fields, body.head, body.passed);
     }
     Content { losses: body.losses, ..Content::unstreamed(fields, expected) }
+}
+
+/// What stands for an answer that costs too much to take apart.
+pub(super) fn of_unread_response(reading: &Reading, answer: &Answer) -> Content {
+    match answer {
+        Answer::Response(response) => unread(&response.message, reading.expected()),
+        Answer::None | Answer::Failed => of_no_response(reading),
+    }
 }
 
 /// What stands for a body that costs too much to read.
