@@ -219,6 +219,16 @@ async fn a_call_that_repeats_its_id_and_name_in_every_piece_stays_one_call() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_repeated_without_the_id_begins_no_other_call() {
+    let message = message(&[
+        r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}"#,
+        r#"{"tool_calls":[{"index":0,"function":{"name":"f","arguments":" "}}]}"#,
+    ])
+    .await;
+    assert_eq!(message["tool_calls"], json!([{"id": "a", "function": {"name": "f", "arguments": "{} "}}]));
+}
+
+#[tokio::test]
 async fn arguments_that_are_an_object_are_whole() {
     let message = message(&[
         r#"{"tool_calls":[{"index":0,"function":{"name":"f","arguments":{"a":1}}}]}"#,

@@ -113,6 +113,29 @@ async fn millions_of_choices_or_calls_are_not_held() {
     assert_eq!(response["choices"][0]["message"]["tool_calls"].as_array().unwrap().len(), 4_096);
 }
 
+/// A call takes more memory than what is known of it.
+#[tokio::test]
+async fn calls_without_any_fields_are_held_within_the_allowance_of_all_choices_together() {
+    let calls: Vec<String> = (0..4_000).map(|call| format!(r#"{{"index":{call}}}"#)).collect();
+    let chunks: Vec<String> = (0..20)
+        .map(|choice| {
+            format!(r#"{{"choices":[{{"index":{choice},"delta":{{"tool_calls":[{}]}}}}]}}"#, calls.join(","))
+        })
+        .collect();
+    let mut observed = observed();
+    let body: String = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+    let mut answer = Response::new(Body::from(body));
+    answer.headers_mut().insert("content-type", "text/event-stream".parse().unwrap());
+    exchange(&observed, chat(), answer).await;
+    let response = observed.report().await["response"].take();
+    let held = |choice: &Value| choice["message"]["tool_calls"].as_array().map_or(0, Vec::len);
+    let held: usize = response["choices"].as_array().unwrap().iter().map(held).sum();
+    // Six nodes each, of 250,000.
+    assert!((20_000..42_000).contains(&held), "{held} calls");
+    let stats = observed.layer.reporter().stats();
+    assert!(stats.skipped_events > 0 && stats.truncated == 1, "{stats}");
+}
+
 #[tokio::test]
 async fn what_is_too_much_to_be_meant_is_counted() {
     let mut observed = observed();

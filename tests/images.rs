@@ -244,6 +244,17 @@ async fn more_images_than_any_model_makes_are_not_posted() {
 }
 
 #[tokio::test]
+async fn a_list_of_images_that_is_too_long_to_be_taken_apart_is_counted_and_not_cut() {
+    let mut observed = observed();
+    let answer = json!({"data": vec![json!({"b64_json": "eA=="}); 100_000]}).to_string();
+    exchange(&observed, asked(), support::json(answer.clone())).await;
+    let (reports, stats) = observed.settle().await;
+    assert_eq!((reports.len(), stats.unread), (1, 1), "{stats}");
+    let by_length = json!({"contentType": "application/json", "bytes": answer.len(), "data": []});
+    assert_eq!(reports[0]["response"], by_length);
+}
+
+#[tokio::test]
 async fn what_is_switched_off_is_off_for_declared_routes_too() {
     use tower_reconify::{Endpoint, Responses};
 

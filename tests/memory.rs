@@ -17,7 +17,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, Request, Response, header};
 use http_body_util::{BodyExt, Full};
 use peak_alloc::PeakAlloc;
-use support::{ANSWER, PATIENCE, begin_with, chat};
+use support::{ANSWER, CHAT, PATIENCE, begin_with, chat, post};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{Mutex, MutexGuard};
 use tower::{Layer, ServiceExt, service_fn};
@@ -177,18 +177,21 @@ async fn gzip(text: &str) -> Vec<u8> {
     encoded
 }
 
+/// A layer whose collector takes everything.
+fn taking(config: ConfigBuilder) -> ReconifyLayer {
+    ReconifyLayer::with_transport(
+        config.build().unwrap(),
+        service_fn(|_: Report| std::future::ready(Ok::<_, Infallible>(()))),
+    )
+}
+
 /// What reading a text takes at the most, as the request to an endpoint and as its answer, in gzip both times.
 async fn peak(config: ConfigBuilder, path: &str, text: &str) -> [usize; 2] {
     let body = gzip(text).await;
-    let layer = ReconifyLayer::with_transport(
-        config.build().unwrap(),
-        service_fn(|_: Report| std::future::ready(Ok::<_, Infallible>(()))),
-    );
+    let layer = taking(config);
     let mut peaks = [0; 2];
     for (is_answer, peak) in [false, true].into_iter().zip(&mut peaks) {
-        let mut request = chat();
-        *request.uri_mut() = path.parse().unwrap();
-        let mut response = support::json(ANSWER);
+        let (mut request, mut response) = (post(path, CHAT), support::json(ANSWER));
         let (headers, place) = match is_answer {
             true => (response.headers_mut(), None),
             false => (request.headers_mut(), Some(Body::from(body.clone()))),
@@ -198,14 +201,20 @@ async fn peak(config: ConfigBuilder, path: &str, text: &str) -> [usize; 2] {
             Some(body) => *request.body_mut() = body,
             None => *response.body_mut() = Body::from(body.clone()),
         }
-        MEMORY.reset_peak_usage();
-        let before = MEMORY.current_usage();
-        exchange(&layer, request, response).await;
-        let flushed = layer.reporter().flush(PATIENCE).await;
-        assert_eq!((flushed.delivered, flushed.pending), (1, 0), "{path}");
-        *peak = MEMORY.peak_usage() - before;
+        *peak = peak_of(&layer, request, response).await;
     }
     peaks
+}
+
+/// What reading an exchange takes at the most.
+async fn peak_of(layer: &ReconifyLayer, request: Request<Body>, response: Response<Body>) -> usize {
+    let path = request.uri().to_string();
+    MEMORY.reset_peak_usage();
+    let before = MEMORY.current_usage();
+    exchange(layer, request, response).await;
+    let flushed = layer.reporter().flush(PATIENCE).await;
+    assert_eq!((flushed.delivered, flushed.pending), (1, 0), "{path}");
+    MEMORY.peak_usage() - before
 }
 
 /// How long the bodies are that become many parts.
@@ -252,6 +261,8 @@ async fn a_body_of_millions_of_parts_takes_little_more_memory_than_a_text_of_its
             list("data: {\"choices\":[{\"delta\":{}}],\"x\":[", "[]", "]}\n\n"),
         ),
         (config(), "/v1/chat/completions", event.repeat(BODY / event.len())),
+        (config(), "/v1/chat/completions", list(r#"{"messages":["#, "NaN", "]}")),
+        (config(), "/v1/chat/completions", list("data: {\"choices\":[", "NaN", "]}\n\n")),
         (elide(), "/v1/chat/completions", list(r#"{"input_audio":{"#, r#""data":"QQ==""#, "}}")),
         (
             elide(),
@@ -282,5 +293,39 @@ async fn a_hook_that_asks_for_trees_of_millions_of_parts_takes_no_more_than_for_
         let peaks = peak(config(), "/v1/chat/completions", &text).await;
         println!("{}: {peaks:?}", &text[..30]);
         assert!(peaks.iter().all(|peak| *peak < 4 * BODY + NODES), "{peaks:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_takes_no_more_memory_than_a_text_of_its_length_whatever_is_in_it() {
+    let _alone = alone().await;
+    let layer = taking(Config::builder("a", "b"));
+    let parameters = "; a=b".repeat(BODY / 5);
+    for part in [
+        format!("\r\n{}", "\u{1}".repeat(BODY)),
+        format!("\r\n{}", "\"".repeat(BODY)),
+        format!("content-type: text/plain{parameters}\r\n\r\nx"),
+    ] {
+        let start = &part[..5];
+        let form = format!("--b\r\ncontent-disposition: form-data; name=\"a\"\r\n{part}\r\n--b--\r\n");
+        let mut request = post("/v1/images/edits", form);
+        let form = "multipart/form-data; boundary=b".parse().unwrap();
+        request.headers_mut().insert(header::CONTENT_TYPE, form);
+        let peak = peak_of(&layer, request, support::json("{}")).await;
+        println!("{start:?}: {peak}");
+        assert!(peak < 4 * BODY, "{start:?}: {peak} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_a_list_of_millions_takes_no_more_memory_than_a_text_of_its_length() {
+    let _alone = alone().await;
+    let layer = taking(Config::builder("a", "b").report_failures(true));
+    for element in ["0", "{}", "[]"] {
+        let mut response = support::json(list("[", element, "]"));
+        *response.status_mut() = axum::http::StatusCode::BAD_REQUEST;
+        let peak = peak_of(&layer, chat(), response).await;
+        println!("{element}: {peak}");
+        assert!(peak < 4 * BODY, "{element}: {peak} bytes");
     }
 }

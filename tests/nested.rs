@@ -133,6 +133,21 @@ async fn a_chat_that_came_as_a_completion_keeps_the_placeholders_of_a_chat() {
 }
 
 #[tokio::test]
+async fn a_chat_in_a_nested_router_that_is_cut_keeps_its_complete_messages_and_gets_no_prompt() {
+    let config = Config::builder("a", "b").metadata(true).max_body_bytes(10_000);
+    let mut observed = observed_with(config.build().unwrap());
+    let whole = r#"{"model":"m","messages":[{"role":"user","content":"a"},{"role":"user","content":"b"}"#;
+    let body = format!(r#"{whole},{{"role":"user","content":"{}"}}]}}"#, "x".repeat(30_000));
+    let inner = Router::new().route("/completions", to(answer)).layer(observed.layer.clone());
+    call(Router::new().nest("/v1/chat", inner), post("/v1/chat/completions", body.clone())).await;
+    let report = observed.report().await;
+    assert_eq!(shown(&report), (&json!("chat"), &json!("chat")));
+    let mut expected: Value = serde_json::from_str(&format!("{whole},{{\"role\":\"user\"}}]}}")).unwrap();
+    expected["truncated"] = json!({"bytes": body.len(), "limit": 10_000});
+    assert_eq!(report["request"], expected);
+}
+
+#[tokio::test]
 async fn a_trailing_or_doubled_slash_hides_no_exchange() {
     let mut observed = observed();
     for path in ["/v1/chat/completions/", "/v1//chat//completions"] {

@@ -169,6 +169,33 @@ async fn an_error_and_nothing_else_is_a_refusal_whatever_the_status() {
     }
 }
 
+/// As a chat it has a choice, which is none of the service's.
+#[tokio::test]
+async fn an_error_of_the_responses_api_is_a_refusal_translated_or_not() {
+    for (body, expected) in [
+        (
+            r#"{"object":"response","status":"failed","error":{"code":"x","message":"y"},"output":[]}"#,
+            "refused",
+        ),
+        (r#"{"object":"response","status":"failed","error":{"code":"x","message":"y"}}"#, "refused"),
+        (
+            r#"{"error":{"code":"x"},"output":[{"type":"message","role":"assistant","content":[]}]}"#,
+            "answered",
+        ),
+        (r#"{"object":"response","status":"completed","error":null,"output":[]}"#, "answered"),
+    ] {
+        for responses in [Responses::Chat, Responses::Verbatim] {
+            let config = Config::builder("a", "b").metadata(true).responses(responses).build().unwrap();
+            let mut observed = observed_with(config);
+            exchange(&observed, post("/v1/responses", "{}"), support::json(body)).await;
+            let report = observed.report().await;
+            assert_eq!(report["metadata"]["outcome"], expected, "{responses:?} {body}");
+            let choices = report["response"]["choices"].as_array();
+            assert_eq!(choices.is_some(), responses == Responses::Chat, "{body}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn metadata_counts_the_events_that_could_not_be_read() {
     let mut observed = observed();

@@ -44,6 +44,9 @@ impl Allowance {
     /// ten times, fits.
     pub(crate) const LARGE: Self = Self { work: 192 * 1024 * 1024, nodes: NODES };
 
+    /// For a body that is not read.
+    pub(crate) const ZERO: Self = Self { work: 0, nodes: 0 };
+
     /// Outside of [`within`](Self::within), nothing is limited.
     const NONE: Self = Self { work: usize::MAX, nodes: usize::MAX / 2 };
 

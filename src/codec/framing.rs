@@ -133,6 +133,7 @@ impl Mended {
 
 #[cfg(test)]
 mod tests {
+    use super::super::allowance::Allowance;
     use super::*;
 
     fn pieces(framing: Framing, stream: &str) -> Vec<String> {
@@ -181,5 +182,25 @@ mod tests {
         assert_eq!(data, ["\"\u{fffd}\"", "[\n1]", "[\"NaN\"]"]);
         assert!(mended.is_changed);
         assert!(!Mended::of(Framing::Events, b"data: [\ndata: 1]").is_changed);
+    }
+
+    #[test]
+    fn pieces_that_are_mended_take_one_pass_and_are_held_within_the_allowance() {
+        let mend = |pieces: usize, nodes: usize| {
+            let stream = "data:{\"a\":NaN}\n\n".repeat(pieces);
+            let allowance = Allowance { work: 1 << 20, nodes };
+            let (places, cost) = allowance.within(|| {
+                let mended = Mended::of(Framing::Events, stream.as_bytes());
+                assert!(mended.is_changed);
+                mended.places.len()
+            });
+            assert!(!cost.is_exhausted);
+            (places, cost.left_out, cost.work)
+        };
+        let (places, left_out, work) = mend(100, 100);
+        assert_eq!((places, left_out), (100, 0));
+        assert_eq!(mend(1_000, 1_000), (1_000, 0, 10 * work));
+        let (places, left_out, _) = mend(1_000, 60);
+        assert_eq!((places, left_out), (60, 940));
     }
 }

@@ -128,3 +128,46 @@ fn file(filename: Option<&str>, content_type: Option<&str>, bytes: Option<usize>
     }
     Node::Object(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const TYPE: &str = "multipart/form-data; boundary=b";
+
+    fn form(parts: &[String]) -> String {
+        let parts: Vec<_> =
+            parts.iter().map(|part| format!("--b\r\ncontent-disposition: form-data; {part}\r\n")).collect();
+        parts.concat() + "--b--\r\n"
+    }
+
+    /// A control character takes six times as much in JSON.
+    #[test]
+    fn texts_beyond_a_megabyte_together_are_reported_by_their_length() {
+        let text = "\u{1}".repeat(MOST_TEXT / 2 - 1);
+        let parts = [&*text, &text, &text, "b"].map(|text| format!("name=\"a\"\r\n\r\n{text}"));
+        let form = fields(TYPE, &form(&parts).into(), &[]).unwrap();
+        let json = form.fields.to_json();
+        assert!(form.is_whole && json.len() < 6 * MOST_TEXT + 1_000, "{} bytes", json.len());
+        let by_length = json!({"filename": null, "contentType": null, "bytes": text.len()});
+        let reported: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(reported, json!({"a": [text, text, by_length, "b"]}));
+    }
+
+    #[test]
+    fn a_part_with_long_headers_makes_no_form_wherever_it_stands() {
+        for (length, is_form) in [(MOST_HEADERS - 100, true), (MOST_HEADERS, false), (2 * 1024 * 1024, false)]
+        {
+            let parameters = "; a=b".repeat(length / 5);
+            let long = format!("name=\"a\"\r\ncontent-type: text/plain{parameters}\r\n\r\nx");
+            let short = "name=\"c\"\r\n\r\nd".to_owned();
+            let (alone, behind) = (form(std::slice::from_ref(&long)), form(&[short.clone(), long]));
+            assert_eq!(fields(TYPE, &alone.clone().into(), &[]).is_some(), is_form, "{length}");
+            assert_eq!(fields(TYPE, &behind.into(), &[]).is_some(), is_form, "{length}");
+            let tail = format!("\r\n{alone}");
+            assert_eq!(fields(TYPE, &form(&[short]).into(), tail.as_bytes()).is_some(), is_form, "{length}");
+        }
+    }
+}

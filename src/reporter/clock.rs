@@ -130,7 +130,7 @@ impl Drop for Alarm {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::{Sender, channel};
     use std::time::Duration;
 
     use futures_executor::block_on;
@@ -202,5 +202,33 @@ mod tests {
         let waker = Arc::new(Panics).into();
         assert!(first.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
         block_on(second);
+    }
+
+    /// A task of an executor that runs it at once may set alarms, and drop them.
+    #[test]
+    fn a_waker_that_sets_an_alarm_waits_for_nobody() {
+        struct Sets(Clock, Sender<()>);
+
+        impl std::task::Wake for Sets {
+            fn wake(self: Arc<Self>) {
+                drop(self.0.alarm(Instant::now() + HOUR));
+                self.1.send(()).unwrap();
+            }
+        }
+
+        let clock = Clock::new();
+        let (woken, wakes) = channel();
+        let waker = Arc::new(Sets(clock.clone(), woken)).into();
+        let (mut rings, mut dropped) =
+            (clock.alarm(Instant::now() + HOUR / 3_600), clock.alarm(Instant::now() + HOUR));
+        for alarm in [&mut rings, &mut dropped] {
+            assert!(alarm.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
+        }
+        // If a lock is held, whoever drops an alarm waits for ever.
+        std::mem::forget(rings);
+        thread::spawn(move || drop(dropped));
+        for _ in 0..2 {
+            wakes.recv_timeout(HOUR / 60).expect("no lock is held");
+        }
     }
 }

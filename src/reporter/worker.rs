@@ -227,8 +227,7 @@ where
             }
             Prepared::TooMuch(item) => {
                 if let Err(item) = self.aside.wait(id, item) {
-                    // That never takes too much.
-                    let prepared = prepare::job(id, item, &self.reporting, Effort::Little);
+                    let prepared = prepare::job(id, item, &self.reporting, Effort::Unread);
                     self.go_on_with(id, prepared);
                 }
             }

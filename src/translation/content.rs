@@ -17,7 +17,7 @@ use crate::codec::json::lenient;
 use crate::codec::json::{self, Fields, Node};
 use crate::codec::sse::looks_like_events;
 use crate::codec::{multipart, ndjson};
-use crate::exchange::{Head, MediaType, Message};
+use crate::exchange::{Answer, Head, MediaType, Message};
 use crate::interaction::Text;
 use crate::provider::openai::error_body::is_error;
 use crate::provider::openai::responses::{self, Chat};
@@ -95,6 +95,14 @@ fn by_length(body: &Received, expected: Expected, is_cut: bool) -> Content {
         describe(&mut fields, body.head, body.passed);
     }
     Content { losses: body.losses, ..Content::unstreamed(fields, expected) }
+}
+
+/// What stands for an answer that costs too much to take apart.
+pub(super) fn of_unread_response(reading: &Reading, answer: &Answer) -> Content {
+    match answer {
+        Answer::Response(response) => unread(&response.message, reading.expected()),
+        Answer::None | Answer::Failed => of_no_response(reading),
+    }
 }
 
 /// What stands for a body that costs too much to read.

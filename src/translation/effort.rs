@@ -5,8 +5,8 @@ use crate::codec::allowance::Allowance;
 pub(crate) enum Effort {
     /// Little. A body that costs more is not read yet.
     Try,
-    /// Little. A body that costs more is reported by type and length.
-    Little,
+    /// Nothing. Bodies are reported by type and length.
+    Unread,
     /// As much as a body with a thread of its own may. One that costs more is reported by type and length.
     Full,
 }
@@ -18,7 +18,8 @@ pub(super) struct TooMuch;
 impl Effort {
     pub(super) fn allowance(self) -> Allowance {
         match self {
-            Self::Try | Self::Little => Allowance::SMALL,
+            Self::Try => Allowance::SMALL,
+            Self::Unread => Allowance::ZERO,
             Self::Full => Allowance::LARGE,
         }
     }

@@ -117,13 +117,15 @@ pub(crate) fn translate(
     let today = clock.at(exchange.started);
     let (answered, images) = match reporting.media {
         Media::Elide => (response.json, Vec::new()),
+        // What was not read has no images.
+        Media::Keep if effort == Effort::Unread => (response.json, Vec::new()),
         Media::Keep => {
             let detach = || detach_images(reading.endpoint, response.json, reporting, today);
             match reading.limited(detach)? {
                 Some(detached) => detached,
                 None => {
                     response.losses.is_unread = true;
-                    (content::of_no_response(&reading).json, Vec::new())
+                    (content::of_unread_response(&reading, &exchange.answer).json, Vec::new())
                 }
             }
         }

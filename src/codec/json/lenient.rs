@@ -28,7 +28,7 @@ const ROOM_FOR_MARK: usize = 256;
 /// What Python and others write although JSON has no such numbers.
 const NON_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
-/// How much longer mending may make a text. What would grow by more is no text.
+/// How much longer mending may make a text. What would grow by more is no text, and numbers beyond that are cut off.
 pub(crate) const MAX_GROWTH: usize = 1024 * 1024;
 
 /// Bytes as text, with U+FFFD for those that are no UTF-8, up to where it would grow by too much.
@@ -210,6 +210,15 @@ impl Scan<'_> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         for word in NON_FINITE {
             if rest.starts_with(word) {
+                let room = MAX_GROWTH.min(self.text.len());
+                if self.json.is_empty() {
+                    // It is not to be moved while it grows.
+                    self.json.reserve(self.text.len() + room + ROOM_FOR_MARK);
+                }
+                // Two quotes longer.
+                if self.json.len() + (self.at - self.copied) + 2 > self.at + room {
+                    return Outcome::Cut;
+                }
                 self.json.push_str(self.text.get(self.copied..self.at).unwrap_or_default());
                 self.json.extend(["\"", word, "\""]);
                 self.at += word.len();

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::super::allowance::Allowance;
 use super::*;
 
 fn cut(text: &str) -> Option<String> {
@@ -52,6 +53,19 @@ fn numbers_that_json_does_not_have_become_strings_and_strings_stay() {
     assert!(is_mended && !is_cut);
     let cut = read(r#"[{"a":NaN,"b":Inf"#).unwrap();
     assert_eq!((&*cut.json, cut.is_cut, cut.is_mended), (r#"[{"a":"NaN"}]"#, true, true));
+}
+
+#[test]
+fn a_text_of_numbers_that_json_does_not_have_is_cut_where_it_would_grow_by_too_much() {
+    let most = MAX_GROWTH / 2;
+    for (numbers, is_cut) in [(most, false), (most + 1, true), (2 * most, true)] {
+        let text = format!("[{}]", vec!["NaN"; numbers].join(","));
+        let (read, cost) = Allowance::LARGE.within(|| read(&text).unwrap());
+        assert_eq!((read.is_cut, read.is_mended), (is_cut, true));
+        assert_eq!(read.json.matches("NaN").count(), numbers.min(most));
+        assert!(read.json.capacity() < text.len() + 2 * MAX_GROWTH, "{}", read.json.capacity());
+        assert_eq!((cost.work, cost.is_exhausted), (text.len(), false), "one pass");
+    }
 }
 
 fn values() -> impl Strategy<Value = Value> {
