@@ -190,43 +190,46 @@ mod config;
 mod delivery;
 mod error;
 mod exchange;
+mod handoff;
 mod id;
 mod identity;
 mod interaction;
 #[cfg(all(test, reconify_loom))]
 mod loom_tests;
 mod middleware;
-mod outcome;
+mod policy;
 mod provider;
-mod queue;
 mod report;
 mod reporter;
+#[cfg(feature = "spool")]
+mod spool;
 mod stats;
 mod sync;
 mod translation;
+mod transport;
 
 pub use self::capture::{RequestBody, ResponseBody};
 #[cfg(feature = "spool")]
 pub use self::config::Spooling;
 pub use self::config::{Config, ConfigBuilder, IdentityHeaders, Media, Responses};
-pub use self::delivery::DeliveryError;
-#[cfg(all(fuzzing, feature = "spool"))]
-#[doc(hidden)]
-pub use self::delivery::fuzzing as spool_fuzzing;
 pub use self::error::Error;
 pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope, Session, Tags, User};
 #[cfg(feature = "axum")]
 pub use self::identity::{Identify, IdentifyLayer, MissingIdentity, identify};
+pub use self::interaction::Outcome;
 pub use self::interaction::{Interaction, InteractionKind};
 pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFuture};
-pub use self::outcome::Outcome;
 pub use self::provider::operation::Endpoint;
 pub use self::report::Report;
 pub use self::reporter::{FlushReport, Reporter, ShutdownReport};
+#[cfg(all(fuzzing, feature = "spool"))]
+#[doc(hidden)]
+pub use self::spool::fuzzing as spool_fuzzing;
 pub use self::stats::{DropReason, FailureClass, Stats, WithholdReason};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use self::translation::fuzzing;
+pub use self::transport::DeliveryError;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

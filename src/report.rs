@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::config::Reporting;
 use crate::id::new_id;
 use crate::identity::{Tags, User};
+use crate::interaction::Outcome;
 use crate::interaction::{Image, Interaction, InteractionKind};
-use crate::outcome::Outcome;
 use crate::provider::operation::Endpoint;
 
 /// The version of Reconify's REST API that the reports are written for.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::nested::Within;
+use super::nesting::Within;
 use super::tap::Tap;
 
 pin_project! {

@@ -2,12 +2,12 @@
 //!
 //! Nothing here parses, waits, or touches a contended lock.
 
-mod begin;
 mod body;
-mod nested;
+mod nesting;
+mod observer;
 mod tap;
 
-pub(crate) use self::begin::Capture;
 pub use self::body::{RequestBody, ResponseBody};
-pub(crate) use self::nested::Within;
+pub(crate) use self::nesting::Within;
+pub(crate) use self::observer::Capture;
 pub(crate) use self::tap::Tap;

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 
-use crate::exchange::{Ended, Part, end};
+use crate::exchange::Ended;
+use crate::handoff::{Part, end};
 use crate::identity::Identity;
 
 /// Records a part of an exchange: its request body, or whatever stands for its response, which is the future, then the

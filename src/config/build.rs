@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::builder::ConfigBuilder;
 use super::{
     Capturing, Config, DEFAULT_ENDPOINT, Destination, IdentityHeaders, Limits, Patience, Reporting,
-    Responses, target,
+    Responses, collector_url,
 };
 use crate::error::{Error, Kind};
 use crate::provider::operation::{Endpoint, Endpoints, Route};
@@ -29,12 +29,12 @@ impl ConfigBuilder {
         let allow_http = self.allow_http.flag()?;
         let allow_hint = self.allow_http.name;
         let endpoint = match &self.endpoint.value {
-            Some(url) => target::check(self.endpoint.name, url, allow_http, allow_hint)?,
-            None => target::check(self.endpoint.name, DEFAULT_ENDPOINT, allow_http, allow_hint)?,
+            Some(url) => collector_url::check(self.endpoint.name, url, allow_http, allow_hint)?,
+            None => collector_url::check(self.endpoint.name, DEFAULT_ENDPOINT, allow_http, allow_hint)?,
         };
         let upload_endpoint = match &self.upload_endpoint.value {
-            Some(url) => target::check(self.upload_endpoint.name, url, allow_http, allow_hint)?,
-            None => target::upload_of(&endpoint),
+            Some(url) => collector_url::check(self.upload_endpoint.name, url, allow_http, allow_hint)?,
+            None => collector_url::upload_of(&endpoint),
         };
         for route in &self.routes {
             check_route(route)?;

@@ -3,13 +3,13 @@
 mod bounds;
 mod build;
 mod builder;
+mod collector_url;
 mod env;
 mod hooks;
 mod misspelled;
 mod setting;
 #[cfg(feature = "spool")]
 mod spool;
-mod target;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +18,12 @@ use secrecy::SecretString;
 use url::Url;
 
 pub use self::builder::ConfigBuilder;
+pub(crate) use self::collector_url::is_this_machine;
 use self::hooks::Hooks;
 #[cfg(feature = "spool")]
 pub(crate) use self::spool::Spool;
 #[cfg(feature = "spool")]
 pub use self::spool::Spooling;
-pub(crate) use self::target::is_this_machine;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::provider::operation::Endpoint;
@@ -87,7 +87,7 @@ pub(crate) struct Destination {
 impl std::fmt::Debug for Destination {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Destination")
-            .field("endpoint", &target::shown(&self.endpoint))
+            .field("endpoint", &collector_url::shown(&self.endpoint))
             .finish_non_exhaustive()
     }
 }

@@ -57,12 +57,12 @@ impl Head {
         is_encoded || matches!(self.media_type, MediaType::Form(_) | MediaType::Other(_))
     }
 
-    pub(super) fn length(&self) -> Option<u64> {
+    pub(crate) fn length(&self) -> Option<u64> {
         self.length
     }
 
     /// The length of its texts, in bytes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let of_type = match &self.media_type {
             MediaType::Unknown | MediaType::Json | MediaType::EventStream => 0,
             MediaType::Form(text) | MediaType::Other(text) => text.len(),

@@ -1,10 +1,6 @@
 //! What the caller's task hands over: one request and what became of it, as raw bytes.
 
 mod head;
-mod in_flight;
-mod part;
-mod record;
-mod recorder;
 mod tail;
 
 use std::ops::Deref;
@@ -15,14 +11,14 @@ use bytes::{Bytes, BytesMut};
 use http::StatusCode;
 
 pub(crate) use self::head::{Head, MediaType};
-pub(crate) use self::in_flight::InFlight;
-pub(crate) use self::part::{Part, end};
-pub(crate) use self::record::{HandOver, Landed, Record, UNDER_WAY};
-use self::recorder::KEEP_BY_REFERENCE;
 pub(crate) use self::tail::Tail;
 use crate::budget::{Admission, Budget};
 use crate::identity::Identity;
 use crate::provider::operation::Endpoint;
+
+/// From this size on a frame is kept by reference. Smaller ones are copied: a frame is a slice of the connection's read
+/// buffer, and keeping it keeps all of that (a trickled HTTP/1 stream was seen to hold 38 times its size).
+pub(crate) const KEEP_BY_REFERENCE: usize = 8 * 1024;
 
 /// One call of the inner service.
 #[derive(Debug)]

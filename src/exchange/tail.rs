@@ -9,9 +9,9 @@ pub(crate) struct Tail {
 
 impl Tail {
     /// The most that is kept of a tail: names, flags and counts come last in most bodies.
-    pub(super) const MOST: usize = 4 * 1024;
+    pub(crate) const MOST: usize = 4 * 1024;
 
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self { bytes: Vec::with_capacity(2 * most), most }
     }
 
@@ -20,7 +20,7 @@ impl Tail {
         Self { bytes: bytes.to_vec(), most: Self::MOST }
     }
 
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         let bytes = bytes.get(bytes.len().saturating_sub(self.most)..).unwrap_or_default();
         if self.bytes.len() + bytes.len() > 2 * self.most {
             self.cut(self.most - bytes.len());

@@ -14,7 +14,7 @@ use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use super::task::{Scope, ScopeId};
+use super::scope::{Scope, ScopeId};
 use super::{Identity, IdentitySlot};
 
 /// A layer that runs an extractor of the application, and attaches the identity that it yields to the request.

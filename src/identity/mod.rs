@@ -5,11 +5,11 @@ mod extract;
 mod headers;
 #[cfg(feature = "axum")]
 mod layer;
-mod omit;
+mod opt_out;
+mod scope;
 mod session;
 mod slot;
 mod tags;
-mod task;
 mod user;
 
 use http::Extensions;
@@ -19,13 +19,13 @@ pub use self::extract::MissingIdentity;
 pub(crate) use self::headers::{read as read_headers, remove as remove_headers};
 #[cfg(feature = "axum")]
 pub use self::layer::{Identify, IdentifyLayer, identify};
-pub(crate) use self::omit::Omission;
-pub use self::omit::{DoNotReport, OmitContent};
+pub(crate) use self::opt_out::Omission;
+pub use self::opt_out::{DoNotReport, OmitContent};
+pub use self::scope::Scope;
 pub use self::session::Session;
 pub(crate) use self::slot::Attributed;
 pub use self::slot::IdentitySlot;
 pub use self::tags::Tags;
-pub use self::task::Scope;
 pub use self::user::User;
 
 /// User, session and tags of a request, as far as they are known.

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::{Arc, LazyLock, Weak};
 
-use super::task::{self, ScopeId};
+use super::scope::{self, ScopeId};
 use super::{Identity, Session, Tags, User};
 
 /// Says who is asking after the layer has let a request pass: from inside a handler, after checks of its own, until the
@@ -69,7 +69,7 @@ impl IdentitySlot {
     /// The slot as a handler gets it.
     #[cfg(feature = "axum")]
     pub(super) fn in_this_scope(self) -> Self {
-        Self { scope: task::id(), ..self }
+        Self { scope: scope::id(), ..self }
     }
 
     /// Whether the request that it stands in is accounted for: an outer layer records it, or has counted it.
@@ -96,7 +96,7 @@ impl IdentitySlot {
     pub fn set(&self, identity: impl Into<Identity>) {
         let identity = identity.into();
         if let Some(scope) = self.scope {
-            task::change(scope, &identity);
+            scope::change(scope, &identity);
         }
         if let Some(exchange) = self.exchange.as_ref().and_then(Weak::upgrade) {
             exchange.change(identity);

@@ -1,7 +1,8 @@
 //! One interaction with a model, as it is reported.
 
 mod body;
-mod omitted;
+mod outcome;
+mod redacted;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,9 +12,9 @@ use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
 pub(crate) use self::body::{Body, Text};
+pub use self::outcome::Outcome;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};
-use crate::outcome::Outcome;
 use crate::provider::operation::Endpoint;
 use crate::stats::Losses;
 
@@ -162,21 +163,21 @@ impl Interaction {
     /// [`omit_content`](Self::omit_content) leaves of it, so that nothing escapes a hook.
     pub fn request_mut(&mut self) -> &mut Value {
         let kind = self.kind;
-        self.request.tree_or(|text| omitted::request(kind, text, text.len()))
+        self.request.tree_or(|text| redacted::request(kind, text, text.len()))
     }
 
     /// The response as a tree, to be changed; see [`request_mut`](Self::request_mut).
     pub fn response_mut(&mut self) -> &mut Value {
         let kind = self.kind;
-        self.response.tree_or(|text| omitted::response(kind, text, text.len()))
+        self.response.tree_or(|text| redacted::response(kind, text, text.len()))
     }
 
     /// Leaves the content out: of request and response remain ids, model and usage, and the lengths as
     /// `{"omitted":{"bytes":…}}`. Images are not uploaded.
     pub fn omit_content(&mut self) {
         let (request, response) = (&mut self.request, &mut self.response);
-        request.omit(omitted::request(self.kind, &request.text(), request.whole_len()));
-        response.omit(omitted::response(self.kind, &response.text(), response.whole_len()));
+        request.omit(redacted::request(self.kind, &request.text(), request.whole_len()));
+        response.omit(redacted::response(self.kind, &response.text(), response.whole_len()));
         self.images.clear();
     }
 

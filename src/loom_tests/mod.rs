@@ -17,11 +17,12 @@ use loom::thread;
 use crate::budget::{Admission, Budget, FIRST_BLOCK};
 use crate::capture::{Capture, Tap};
 use crate::config::{Capturing, Limits};
-use crate::exchange::{Answer, Exchange, UNDER_WAY};
+use crate::exchange::{Answer, Exchange};
+use crate::handoff::UNDER_WAY;
+use crate::handoff::{self, Intake, Item, Outlet};
 use crate::identity::{IdentitySlot, User};
 use crate::interaction::{Interaction, InteractionKind};
 use crate::provider::operation::Endpoint;
-use crate::queue::{self, Intake, Item, Outlet};
 use crate::stats::{DropReason, Settlement, WithholdReason};
 
 const LIMITS: Limits = Limits { items: 2, bytes: 10, body_bytes: 10 };
@@ -45,7 +46,7 @@ fn budget(limits: Limits) -> Arc<Budget> {
 
 fn ends() -> (Intake, Outlet) {
     let limits = Limits { bytes: 2 * UNDER_WAY + 10, ..LIMITS };
-    queue::channel(budget(limits), Capturing::default())
+    handoff::channel(budget(limits), Capturing::default())
 }
 
 fn begin(intake: &Intake) -> (Capture, Tap, IdentitySlot) {

@@ -5,10 +5,10 @@ use tower::{BoxError, Layer, Service};
 use super::service::Reconify;
 use super::tracker::Tracker;
 use crate::config::{Capturing, Config};
-use crate::delivery::HttpTransport;
 use crate::provider::operation::Endpoints;
 use crate::report::Report;
 use crate::reporter::Reporter;
+use crate::transport::HttpTransport;
 
 /// A Tower layer that reports the interactions that pass through a service to Reconify.
 ///

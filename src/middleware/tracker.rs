@@ -4,9 +4,9 @@ use http::{Extensions, HeaderMap, Method};
 
 use crate::capture::{Capture, Tap};
 use crate::config::{Capturing, IdentityHeaders};
+use crate::handoff::Intake;
 use crate::identity::remove_headers;
 use crate::provider::operation::{Endpoint, Endpoints};
-use crate::queue::Intake;
 
 /// What a service needs to recognise and capture exchanges, whatever its requests are made of.
 #[derive(Clone, Debug)]

@@ -10,8 +10,8 @@ use super::job::Job;
 use super::prepare::{self, Prepared, Unmade};
 use crate::budget::Admission;
 use crate::config::Reporting;
+use crate::handoff::Item;
 use crate::interaction::Interaction;
-use crate::queue::Item;
 use crate::translation::Effort;
 
 /// How many hooks run at once, each on a thread of its own.

@@ -10,7 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use pin_project_lite::pin_project;
 use tower::BoxError;
 
-use crate::delivery::DeliveryError;
+use crate::transport::DeliveryError;
 
 /// What an attempt came to; `None` if it panicked.
 pub(super) type Ended = Option<Result<(), DeliveryError>>;

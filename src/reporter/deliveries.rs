@@ -10,9 +10,10 @@ use super::attempts::{Attempts, Ended, guarded};
 use super::lineup::Lineup;
 use super::warnings::Warnings;
 use crate::config::{MAX_DELIVERIES, Patience};
-use crate::delivery::{Breaker, DeliveryError, Permit, Spent};
+use crate::delivery::{Breaker, Permit, Spent};
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Settlement};
+use crate::transport::DeliveryError;
 
 /// Between two attempts for one report, however the pause is drawn.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);

@@ -13,8 +13,8 @@ use super::spooler::Spooler;
 use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::handoff::{self, Intake};
 use crate::interaction::Interaction;
-use crate::queue::{self, Intake};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement, Stats};
 
@@ -50,7 +50,7 @@ impl Reporter {
         S::Error: Into<BoxError>,
     {
         let budget = Arc::new(Budget::new(config.limits));
-        let (intake, outlet) = queue::channel(Arc::clone(&budget), config.capturing);
+        let (intake, outlet) = handoff::channel(Arc::clone(&budget), config.capturing);
         let (commands, inbox) = mpsc::unbounded_channel();
         let spooler = Spooler::of(&config);
         let (reporting, patience) = (config.reporting, config.patience);
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn in_a_forked_child_flush_and_shutdown_return_at_once_and_say_what_is_held() {
         let config = Config::builder("app", "key").build().unwrap();
-        let (intake, outlet) = queue::channel(Arc::new(Budget::new(config.limits)), config.capturing);
+        let (intake, outlet) = handoff::channel(Arc::new(Budget::new(config.limits)), config.capturing);
         let (commands, mut inbox) = mpsc::unbounded_channel();
         let clock = Clock::of(process::id() + 1);
         let reporter = Reporter { link: Some(Link { intake: intake.clone(), commands, clock }) };

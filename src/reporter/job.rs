@@ -1,8 +1,9 @@
 use std::collections::VecDeque;
 
 use crate::budget::Admission;
-use crate::delivery::{Retry, SegmentId};
+use crate::delivery::Retry;
 use crate::report::Report;
+use crate::spool::SegmentId;
 use crate::stats::Settlement;
 
 /// A report on its way, and its place in the budget.

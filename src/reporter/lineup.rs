@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::job::Job;
 use crate::delivery::Permit;
 #[cfg(feature = "spool")]
-use crate::delivery::SegmentId;
+use crate::spool::SegmentId;
 use crate::stats::Settlement;
 
 /// The reports that are not settled, and whose turn it is.

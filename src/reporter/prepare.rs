@@ -7,11 +7,12 @@ use super::job::Job;
 use crate::budget::Admission;
 use crate::config::Reporting;
 use crate::exchange::{Answer, Exchange};
+use crate::handoff::Item;
 use crate::interaction::Interaction;
-use crate::queue::Item;
+use crate::policy::apply_hooks;
 use crate::report::Report;
 use crate::stats::{DropReason, Losses, Settlement};
-use crate::translation::{Clock, Effort, Untranslated, apply_hooks, translate};
+use crate::translation::{Clock, Effort, Untranslated, translate};
 
 /// Bodies of more than this are read on a thread of their own: copying alone takes a part of a millisecond, and the worker has
 /// deadlines to keep.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::delivery::DeliveryError;
 use crate::stats::Stats;
+use crate::transport::DeliveryError;
 
 /// The shortest time between two warnings of one kind.
 const QUIET: Duration = Duration::from_secs(60);

@@ -17,7 +17,7 @@ use super::spooler::{Situation, Spooler};
 use super::warnings::Losses;
 use crate::budget::Budget;
 use crate::config::{Patience, Reporting};
-use crate::queue::{Outlet, Queue};
+use crate::handoff::{Outlet, Queue};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
 use crate::translation::Effort;

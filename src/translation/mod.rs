@@ -5,11 +5,9 @@ mod content;
 mod effort;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod hooks;
 mod received;
 mod streamed;
 mod translate;
 
 pub(crate) use self::effort::Effort;
-pub(crate) use self::hooks::apply as apply_hooks;
 pub(crate) use self::translate::{Clock, Untranslated, translate};

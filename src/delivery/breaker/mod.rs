@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::error::DeliveryError;
 use super::retry::pause;
 use crate::config::MAX_DELIVERIES;
 use crate::stats::FailureClass;
+use crate::transport::DeliveryError;
 
 /// So many different reports have to fail, with no success between, before the collector is taken for down. Fewer may be
 /// reports that it chokes on.

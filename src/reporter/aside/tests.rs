@@ -9,8 +9,8 @@ use super::*;
 use crate::budget::Budget;
 use crate::capture::Capture;
 use crate::config::{Config, Limits};
+use crate::handoff::{self, Intake, Outlet};
 use crate::provider::operation::Endpoint;
-use crate::queue::{self, Intake, Outlet};
 
 const ROOM: usize = 4 * LEAST_WAITING;
 
@@ -21,7 +21,7 @@ fn ends() -> (Intake, Outlet, Aside) {
 fn ends_of(bytes: usize) -> (Intake, Outlet, Aside) {
     let limits = Limits { items: 100, bytes, body_bytes: 16 << 20 };
     let config = Config::builder("app", "key").report_failures(true).build().unwrap();
-    let (intake, outlet) = queue::channel(Arc::new(Budget::new(limits)), config.capturing);
+    let (intake, outlet) = handoff::channel(Arc::new(Budget::new(limits)), config.capturing);
     (intake, outlet, Aside::new(config.reporting, ROOM))
 }
 

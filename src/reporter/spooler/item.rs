@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::budget::Budget;
-use crate::delivery::spool::Item;
-use crate::delivery::{Retry, SegmentId};
+use crate::delivery::Retry;
 use crate::report::Report;
 use crate::reporter::job::Job;
+use crate::spool::Item;
+use crate::spool::SegmentId;
 use crate::stats::{DropReason, Settlement};
 
 /// The bits of an item's flags that say how the first of its parts ended that was not delivered.

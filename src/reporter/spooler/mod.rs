@@ -26,8 +26,9 @@ use super::job::Job;
 use super::lineup::Lineup;
 use crate::budget::Budget;
 use crate::config::{self, Config, Destination, Spooling};
-use crate::delivery::spool::{RealDisk, SEGMENT_BYTES, Settings, Spool, app_folder};
-use crate::delivery::{Retry, SegmentId};
+use crate::delivery::Retry;
+use crate::spool::SegmentId;
+use crate::spool::{RealDisk, SEGMENT_BYTES, Settings, Spool, app_folder};
 
 /// How many reports, and bytes of them, are written in one go.
 const BATCH: usize = 256;
@@ -278,7 +279,7 @@ impl Spooler {
         Some(Task::CarryOver(self.batch(lineup)))
     }
 
-    fn batch(&mut self, lineup: &mut Lineup) -> Vec<crate::delivery::spool::Item> {
+    fn batch(&mut self, lineup: &mut Lineup) -> Vec<crate::spool::Item> {
         let (mut items, mut bytes) = (Vec::new(), 0);
         while items.len() < BATCH && bytes < BATCH_BYTES {
             let Some((id, due)) = lineup.unwritten.pop_front() else { break };

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::task::Done;
 use super::{ADOPTION, Spooler, State};
 use crate::budget::Budget;
-use crate::delivery::spool::{Appended, Loaded, RealDisk, Spool, Stopped};
 use crate::reporter::job::Job;
 use crate::reporter::lineup::Lineup;
+use crate::spool::{Appended, Loaded, RealDisk, Spool, Stopped};
 use crate::stats::Settlement;
 
 /// After the disk failed; the next pauses double, up to a minute.

@@ -4,8 +4,8 @@ use std::io;
 
 use tokio::task::JoinHandle;
 
-use crate::delivery::SegmentId;
-use crate::delivery::spool::{Adopted, Appended, Item, Loaded, RealDisk, Settings, Spool};
+use crate::spool::SegmentId;
+use crate::spool::{Adopted, Appended, Item, Loaded, RealDisk, Settings, Spool};
 
 /// How many folders of other processes are looked at in one go.
 const FOLDERS: usize = 8;

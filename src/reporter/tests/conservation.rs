@@ -8,9 +8,9 @@ use tokio::sync::Semaphore;
 use tower::service_fn;
 
 use super::harness::{Simulated, answering, builder, start};
-use crate::delivery::DeliveryError;
 use crate::report::Report;
 use crate::stats::DropReason;
+use crate::transport::DeliveryError;
 
 const REPORTS: u64 = 400_000;
 /// Those that threads hand over as fast as they can, whether there is room or not.

@@ -11,15 +11,15 @@ use uuid::Uuid;
 
 use crate::budget::Budget;
 use crate::config::{Config, ConfigBuilder};
-use crate::delivery::DeliveryError;
+use crate::handoff::{self, Intake};
 use crate::interaction::{Interaction, InteractionKind};
-use crate::queue::{self, Intake};
 use crate::report::Report;
 use crate::reporter::flush::{FlushReport, Outcome, ShutdownReport};
 use crate::reporter::handle::Reporter;
 use crate::reporter::spooler::Spooler;
 use crate::reporter::worker::{Command, Deadline, Worker};
 use crate::stats::Stats;
+use crate::transport::DeliveryError;
 
 pub(in crate::reporter) struct Simulated {
     pub(in crate::reporter) reporter: Reporter,
@@ -54,7 +54,7 @@ where
 {
     listen();
     let config = config.build().unwrap();
-    let (intake, outlet) = queue::channel(Arc::new(Budget::new(config.limits)), config.capturing);
+    let (intake, outlet) = handoff::channel(Arc::new(Budget::new(config.limits)), config.capturing);
     let (commands, inbox) = mpsc::unbounded_channel();
     let spooler = Spooler::of(&config);
     let worker = Worker::new(outlet, inbox, transport, config.reporting, config.patience, spooler, random);

@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use tracing::subscriber::DefaultGuard;
 
 use super::harness::{answering, builder};
-use crate::delivery::DeliveryError;
 use crate::stats::{DropReason, FailureClass};
+use crate::transport::DeliveryError;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::harness::{Simulated, answering, builder, start};
-use crate::delivery::DeliveryError;
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Stats};
+use crate::transport::DeliveryError;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);

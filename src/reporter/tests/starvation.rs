@@ -15,16 +15,16 @@ use super::harness::{answering, builder, number, start};
 use crate::budget::Budget;
 use crate::capture::Capture;
 use crate::config::Config;
-use crate::delivery::DeliveryError;
+use crate::handoff::Item;
 use crate::interaction::{Interaction, InteractionKind};
 use crate::provider::operation::Endpoint;
-use crate::queue::Item;
 use crate::report::Report;
 use crate::reporter::deliveries::Deliveries;
 use crate::reporter::job::Job;
 use crate::reporter::prepare::{self, Prepared};
 use crate::stats::Settlement;
 use crate::translation::Effort;
+use crate::transport::DeliveryError;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);

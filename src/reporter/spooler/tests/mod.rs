@@ -16,9 +16,9 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::config::{ConfigBuilder, Spooling};
-use crate::delivery::DeliveryError;
 use crate::reporter::tests::harness::{Attempt, Seen, Simulated, answering, builder};
 use crate::stats::{DropReason, Stats};
+use crate::transport::DeliveryError;
 
 const SECOND: Duration = Duration::from_secs(1);
 const FOREVER: Duration = Duration::from_secs(1_000_000);

@@ -6,8 +6,8 @@ mod nodes;
 use std::fs::{create_dir_all, write};
 
 use super::*;
-use crate::delivery::spool::app_folder;
 use crate::reporter::tests::logging::Log;
+use crate::spool::app_folder;
 
 const BEGINNING: &str = r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0"}"#;
 const KEYS_AT: usize = BEGINNING.len() - 1;

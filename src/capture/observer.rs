@@ -1,0 +1,244 @@
+use http::{Extensions, HeaderMap, StatusCode};
+
+use super::nesting::is_within;
+use super::tap::{OnPanic, Tap};
+use crate::config::{Capturing, IdentityHeaders};
+use crate::handoff::Intake;
+use crate::handoff::UNDER_WAY;
+use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
+use crate::provider::operation::Endpoint;
+use crate::stats::WithholdReason;
+
+/// The response's side of an exchange, until there is a response. Empty where nothing is recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Capture(Tap);
+
+impl Capture {
+    /// Begins to record an exchange, unless it is not to be reported, an outer layer records it already, or the budget
+    /// has no room for it. Sees to it that a layer further in knows.
+    pub(crate) fn begin(
+        intake: &Intake,
+        endpoint: Endpoint,
+        headers: &HeaderMap,
+        extensions: &mut Extensions,
+    ) -> (Self, Tap) {
+        let capturing = intake.capturing();
+        if let Some(slot) = extensions.get::<IdentitySlot>().filter(|slot| slot.is_taken()) {
+            // The outer layer has not seen what was asked for since.
+            let omission = Identity::of(extensions).omission;
+            slot.set(Identity { omission, ..Identity::default() });
+            return Default::default();
+        }
+        if capturing.outermost_only && is_within() {
+            return Default::default();
+        }
+        let identity = identity_of(extensions, headers, capturing);
+        let place = match identity.omission {
+            Omission::Everything => {
+                intake.budget().withhold(WithholdReason::OptedOut);
+                None
+            }
+            Omission::Content | Omission::Nothing => intake.budget().take_place(UNDER_WAY + identity.bytes()),
+        };
+        let Some(place) = place else {
+            extensions.insert(IdentitySlot::settled());
+            return Default::default();
+        };
+        let (exchange, request, response) = intake.begin(place, endpoint, identity, headers);
+        // Held weakly: whoever keeps the extensions does not keep the exchange from being handed over.
+        extensions.insert(IdentitySlot::of(exchange));
+        (Self(Tap::new(response)), Tap::new(request))
+    }
+
+    /// Sees to it that the worker is awake when the exchange ends. The inner service has done what it can for now: whoever
+    /// waits, waits for something slower than this.
+    pub(crate) fn announce(&mut self) {
+        self.0.announce();
+    }
+
+    /// There is a response, whose body is [to be recorded](Self::into_tap).
+    #[inline(never)]
+    pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.0.announce();
+        self.0.respond(status, headers);
+    }
+
+    /// There is an error instead of a response.
+    #[cold]
+    pub(crate) fn fail(&mut self) {
+        self.0.announce();
+        self.0.fail();
+    }
+
+    /// Until the guard is disarmed, a panic means that the exchange has failed. The panic passes on.
+    #[inline(always)]
+    pub(crate) fn fail_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Tap)> {
+        self.0.fail_on_panic()
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Records the body of the response.
+    #[inline(always)]
+    pub(crate) fn into_tap(self) -> Tap {
+        self.0
+    }
+}
+
+/// Who is asking: as the extensions say, else the headers if they are to be believed, else the task.
+fn identity_of(extensions: &Extensions, headers: &HeaderMap, capturing: Capturing) -> Identity {
+    let mut identity = Identity::of(extensions);
+    if capturing.identity_headers != IdentityHeaders::Ignore {
+        identity = identity.or(read_headers(headers));
+    }
+    if let Some(around) = Identity::around() {
+        identity = identity.or(around);
+    }
+    identity
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::budget::Budget;
+    use crate::config::Limits;
+    use crate::exchange::{Answer, Exchange};
+    use crate::handoff::{self, Item};
+    use crate::identity::{Session, User};
+
+    #[test]
+    fn a_call_that_is_never_polled_wakes_the_worker_all_the_same() {
+        let limits = Limits { items: 1, bytes: 10_000, body_bytes: 1_000 };
+        let (intake, outlet) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
+        drop(Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
+        assert!(asleep.now_or_never().is_some(), "the worker is awake");
+        assert_eq!(outlet.queue.len(), 1);
+    }
+
+    #[test]
+    fn an_exchange_wakes_a_sleeping_worker_once_and_early() {
+        let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
+        let (intake, outlet) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(asleep.as_mut().now_or_never().is_none());
+        let (mut capture, tap) =
+            Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+        capture.announce();
+        assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
+        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(asleep.as_mut().now_or_never().is_none());
+        drop((capture, tap));
+        assert!(asleep.now_or_never().is_none(), "not at its end");
+    }
+
+    #[test]
+    fn a_record_that_is_used_again_wakes_the_worker_as_a_new_one_does() {
+        let (intake, outlet) = ends();
+        let begin = || Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+        let (mut capture, tap) = begin();
+        capture.announce();
+        drop((capture, tap));
+        assert!(outlet.queue.pop().is_some());
+        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(asleep.as_mut().now_or_never().is_none());
+        drop(begin());
+        assert!(asleep.now_or_never().is_some(), "a call that is never polled");
+    }
+
+    #[test]
+    fn the_slot_of_a_record_that_is_used_again_is_taken_until_its_exchange_ends() {
+        let ends = ends();
+        drop(exchange(&ends, Extensions::new(), b"first", drop));
+        let mut kept = None;
+        let next = exchange(&ends, Extensions::new(), b"next", |slot| {
+            assert!(slot.is_taken());
+            slot.set_user(User::new("u"));
+            kept = Some(slot);
+        });
+        assert_eq!(next.identity.user().and_then(User::id), Some("u"));
+        assert!(!kept.unwrap().is_taken());
+    }
+
+    #[test]
+    fn a_user_with_neither_id_nor_address_is_no_user() {
+        let mut extensions = Extensions::new();
+        extensions.insert(User::new("").authenticated(false));
+        assert!(exchange(&ends(), extensions, b"", drop).identity.user().is_none());
+    }
+
+    /// One exchange from its beginning to the worker, in which `say` may be said.
+    fn exchange(
+        (intake, outlet): &(Intake, handoff::Outlet),
+        mut extensions: Extensions,
+        body: &'static [u8],
+        say: impl FnOnce(IdentitySlot),
+    ) -> Exchange {
+        let (mut capture, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+        say(extensions.remove().unwrap());
+        tap.record_whole(&Bytes::from_static(body));
+        match body {
+            b"" => drop(capture),
+            body => {
+                capture.respond(StatusCode::CREATED, &HeaderMap::new());
+                capture.into_tap().record_whole(&Bytes::from_static(body));
+            }
+        }
+        match outlet.queue.pop() {
+            Some(Item::Exchange(exchange)) => exchange,
+            other => panic!("{other:?} is no exchange"),
+        }
+    }
+
+    fn ends() -> (Intake, handoff::Outlet) {
+        let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
+        handoff::channel(Arc::new(Budget::new(limits)), Capturing::default())
+    }
+
+    #[test]
+    fn nothing_of_an_exchange_is_in_the_next_that_uses_its_record() {
+        let ends = ends();
+        let mut extensions = Extensions::new();
+        Identity::from((User::new("u"), Session::new("s"))).omit_content().attach(&mut extensions);
+        let first = exchange(&ends, extensions, b"a secret", |slot| slot.tag("plan", "free"));
+        assert!(first.identity.tags().is_some());
+        drop(first);
+        let next = exchange(&ends, Extensions::new(), b"", drop);
+        assert!(next.identity.is_empty(), "{:?}", next.identity);
+        assert!(matches!(next.answer, Answer::None), "{:?}", next.answer);
+        assert!(next.request.body.passed == 0 && next.request.body.pieces.is_empty());
+        drop(next);
+        assert_eq!(ends.0.budget().stats().bytes_held, 0);
+    }
+
+    #[test]
+    fn a_slot_that_is_kept_says_nothing_of_a_later_exchange() {
+        let ends = ends();
+        let mut kept = None;
+        drop(exchange(&ends, Extensions::new(), b"first", |slot| kept = Some(slot)));
+        let slot = kept.unwrap();
+        let next = exchange(&ends, Extensions::new(), b"next", |_| slot.set_user(User::new("another")));
+        assert!(next.identity.is_empty(), "{:?}", next.identity);
+    }
+
+    /// Blocks that a record has are charged as an exchange begins. A frame that is kept by reference needs none.
+    #[test]
+    fn a_block_that_nobody_uses_takes_no_room_from_a_body() {
+        let limits = Limits { items: 2, bytes: 20_000 + UNDER_WAY, body_bytes: 20_000 };
+        let ends = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        drop(exchange(&ends, Extensions::new(), &[b'x'; 4_000], drop));
+        let next = exchange(&ends, Extensions::new(), &[b'x'; 9_000], drop);
+        let Answer::Response(response) = &next.answer else { panic!("{:?}", next.answer) };
+        assert!(!next.request.body.over_budget && !response.message.body.over_budget);
+        assert_eq!(ends.0.budget().stats().bytes_held as usize, 18_000 + UNDER_WAY);
+    }
+}

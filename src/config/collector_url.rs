@@ -1,0 +1,81 @@
+//! The URLs to which reports may be sent.
+
+use url::{Host, Url};
+
+use crate::error::{Error, Kind};
+
+pub(crate) fn check(
+    setting: &'static str,
+    text: &str,
+    allow_http: bool,
+    allow: &'static str,
+) -> Result<Url, Error> {
+    let invalid = |value, problem: &str, hint| {
+        Error::from(Kind::Invalid {
+            setting: setting.into(),
+            value,
+            problem: problem.to_owned().into(),
+            hint,
+        })
+    };
+    let url = Url::parse(text.trim()).ok().filter(Url::has_host).ok_or_else(|| {
+        // Not shown: nobody knows what is user-info, a query or a key in it.
+        invalid(
+            format!("a text of {} bytes (not shown)", text.len()),
+            "which is not a URL",
+            "use one like https://track.reconify.com/track",
+        )
+    })?;
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if allow_http || is_this_machine(&url) => Ok(url),
+        "http" => {
+            let problem =
+                format!("which is plain http to a host that is not this machine, and {allow} is not set");
+            Err(invalid(shown(&url), &problem, "use https, or allow it if the network between is yours"))
+        }
+        _ => Err(invalid(shown(&url), "which is neither http nor https", "use an https URL")),
+    }
+}
+
+/// The address for image data that belongs to an endpoint.
+pub(crate) fn upload_of(endpoint: &Url) -> Url {
+    let mut upload = endpoint.clone();
+    if let Some(parent) = endpoint.path().strip_suffix("/track") {
+        upload.set_path(&format!("{parent}/upload"));
+    }
+    upload
+}
+
+/// Whether what is sent there stays on this machine.
+pub(crate) fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// A URL without user-info, query and fragment.
+pub(crate) fn shown(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_upload_address_is_beside_the_tracker() {
+        for (endpoint, upload) in [
+            ("https://host/track", "https://host/upload"),
+            ("https://host/a/track?k=v", "https://host/a/upload?k=v"),
+            ("https://host/soundtrack", "https://host/soundtrack"),
+            ("https://host/", "https://host/"),
+        ] {
+            assert_eq!(upload_of(&Url::parse(endpoint).unwrap()).as_str(), upload);
+        }
+    }
+}

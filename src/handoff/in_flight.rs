@@ -1,0 +1,194 @@
+use std::sync::atomic::{Ordering::Acquire, Ordering::Release};
+use std::sync::{Arc, PoisonError};
+use std::{fmt, mem};
+
+use super::part::Part;
+use crate::budget::{Admission, Budget};
+use crate::identity::{Attributed, Identity};
+use crate::sync::{AtomicBool, AtomicCell, Mutex, MutexGuard};
+
+/// What the two parts of an exchange share while it is under way: what is said of it meanwhile, and the place where they
+/// meet as they end, in any order, on any thread.
+pub(crate) struct InFlight {
+    is_open: AtomicBool,
+    later: Mutex<Option<Box<Later>>>,
+    /// The part that has ended; of both, the last.
+    ended: AtomicCell<Option<Box<Part>>>,
+    budget: Arc<Budget>,
+}
+
+/// What is said of an exchange while it is under way.
+#[derive(Debug)]
+pub(crate) struct Later {
+    /// By the scope in which it is first polled.
+    around: Identity,
+    /// By the application.
+    said: Identity,
+    /// Whether the budget had room for all of it.
+    has_room: bool,
+    budget: Arc<Budget>,
+    charged: usize,
+}
+
+impl InFlight {
+    pub(crate) fn new(budget: &Arc<Budget>) -> Self {
+        Self {
+            is_open: AtomicBool::new(true),
+            later: Mutex::new(None),
+            ended: AtomicCell::default(),
+            budget: Arc::clone(budget),
+        }
+    }
+
+    /// Is for another exchange. Nobody refers to the one before any more, of which something may have been said too late.
+    pub(crate) fn open_again(&mut self) {
+        self.is_open = AtomicBool::new(true);
+        *self.later.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// One of its parts has ended. Returns the other if that has, too: of two threads that get here at once, to exactly one.
+    #[inline(always)]
+    pub(crate) fn end(&self, part: Box<Part>) -> Option<Box<Part>> {
+        let first = self.ended.swap(Some(part))?;
+        self.is_open.store(false, Release);
+        Some(first)
+    }
+
+    pub(crate) fn take_ended(&self) -> Option<Box<Part>> {
+        self.ended.take()
+    }
+
+    /// Takes over what is said by the scope around it.
+    #[cold]
+    pub(crate) fn set_around(&self, around: Identity) {
+        self.say(|later| later.around = around);
+    }
+
+    fn say(&self, say: impl FnOnce(&mut Later)) {
+        let mut later = lock(&self.later);
+        let later = later.get_or_insert_with(|| Later::new(Arc::clone(&self.budget)).into());
+        say(later);
+        later.charge();
+    }
+
+    /// Takes out what was said, if anything was.
+    pub(crate) fn take_later(&self) -> Option<Box<Later>> {
+        lock(&self.later).take()
+    }
+}
+
+impl Later {
+    fn new(budget: Arc<Budget>) -> Self {
+        let (around, said) = Default::default();
+        Self { around, said, has_room: true, budget, charged: 0 }
+    }
+
+    /// Charges for what has been said. Without room all of it goes, and with it the report: whose it is would be wrong. What is
+    /// not to be reported stays so.
+    fn charge(&mut self) {
+        let bytes = self.around.bytes() + self.said.bytes();
+        self.has_room = self.has_room && self.budget.charge(bytes.saturating_sub(self.charged));
+        if self.has_room {
+            self.budget.release(self.charged.saturating_sub(bytes));
+            self.charged = bytes;
+        } else {
+            let omission = self.said.omission.max(self.around.omission);
+            (self.around, self.said) = (Identity::new(), Identity { omission, ..Identity::new() });
+            self.budget.release(mem::take(&mut self.charged));
+        }
+    }
+
+    /// Whose the exchange is, of which this much was known at its beginning, and whether there was room for it. The admission
+    /// pays from now on.
+    pub(crate) fn complete(mut self, identity: Identity, admission: &mut Admission) -> (Identity, bool) {
+        admission.own(mem::take(&mut self.charged));
+        let mut identity = identity.or(mem::take(&mut self.around));
+        identity.change(mem::take(&mut self.said));
+        (identity, self.has_room)
+    }
+}
+
+/// What was said too late is charged, too.
+impl Drop for Later {
+    fn drop(&mut self) {
+        self.budget.release(self.charged);
+    }
+}
+
+impl Attributed for InFlight {
+    fn change(&self, later: Identity) {
+        if self.is_open() {
+            self.say(|all| all.said.change(later));
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.is_open.load(Acquire)
+    }
+}
+
+/// Shows nothing of the exchange.
+impl fmt::Debug for InFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InFlight").finish_non_exhaustive()
+    }
+}
+
+#[inline]
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::identity::{Session, User};
+
+    fn budget(bytes: usize) -> Arc<Budget> {
+        Arc::new(Budget::new(Limits { items: 1, bytes, body_bytes: bytes }))
+    }
+
+    #[test]
+    fn what_is_said_too_late_of_one_exchange_is_not_said_of_the_next() {
+        let budget = budget(100);
+        let mut exchange = InFlight::new(&budget);
+        // As by somebody who has seen that it is open just before it ended.
+        exchange.set_around(User::new("another").into());
+        assert_eq!(budget.stats().bytes_held, 7);
+        exchange.open_again();
+        assert!(exchange.take_later().is_none());
+        assert_eq!(budget.stats().bytes_held, 0);
+    }
+
+    #[test]
+    fn what_is_said_is_charged_by_its_length_as_long_as_it_is_held() {
+        let budget = budget(100);
+        let exchange = InFlight::new(&budget);
+        exchange.set_around(User::new("u".repeat(50)).into());
+        exchange.change(Session::new("s".repeat(30)).into());
+        assert_eq!(budget.stats().bytes_held, 80);
+        exchange.change(Session::new("s").into());
+        assert_eq!(budget.stats().bytes_held, 51);
+        let mut admission = budget.admit().unwrap();
+        let (identity, has_room) = exchange.take_later().unwrap().complete(Identity::new(), &mut admission);
+        assert!(has_room && identity.session() == Some(&Session::new("s")));
+        assert_eq!(budget.stats().bytes_held, 51);
+        drop(admission);
+        assert_eq!(budget.stats().bytes_held, 0);
+    }
+
+    #[test]
+    fn an_identity_that_finds_no_room_is_not_kept_in_part() {
+        let budget = budget(100);
+        let exchange = InFlight::new(&budget);
+        exchange.change(Identity::from(User::new("u")).omit_content());
+        exchange.change(Session::new("s".repeat(200)).into());
+        exchange.change(Session::new("t").into());
+        assert_eq!(budget.stats().bytes_held, 0);
+        let mut admission = budget.admit().unwrap();
+        let (identity, has_room) = exchange.take_later().unwrap().complete(Identity::new(), &mut admission);
+        assert!(!has_room);
+        assert_eq!(identity, Identity::new().omit_content(), "what is to be left out is known still");
+    }
+}

@@ -1,0 +1,40 @@
+use std::sync::atomic::Ordering::SeqCst;
+
+use crate::sync::{AtomicBool, Notify};
+
+/// Wakes the worker, if it sleeps.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    asleep: AtomicBool,
+    pub(crate) notify: Notify,
+}
+
+impl Bell {
+    #[inline]
+    pub(crate) fn ring(&self) {
+        if self.asleep.load(SeqCst) {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake(&self) {
+        if self.asleep.swap(false, SeqCst) {
+            self.notify.notify_one();
+        }
+    }
+
+    pub(crate) fn fall_asleep(&self) -> impl Drop + '_ {
+        struct WakeUp<'a>(&'a Bell);
+
+        impl Drop for WakeUp<'_> {
+            fn drop(&mut self) {
+                self.0.asleep.store(false, SeqCst);
+            }
+        }
+
+        self.asleep.store(true, SeqCst);
+        WakeUp(self)
+    }
+}

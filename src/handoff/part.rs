@@ -1,0 +1,228 @@
+use std::sync::Arc;
+use std::time::Instant;
+use std::{fmt, mem};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use super::in_flight::InFlight;
+use super::record::{HandOver, Landed};
+use super::recorder::Recorder;
+use crate::budget::Place;
+use crate::exchange::{Answer, Ended, Head, MediaType, Message, Response};
+use crate::identity::Identity;
+use crate::provider::operation::Endpoint;
+
+/// One of the two that an exchange consists of: its request, or whatever stands for its response. Whoever records it owns it
+/// meanwhile, and ends it.
+#[derive(Default)]
+pub(crate) struct Part {
+    head: Head,
+    recorder: Recorder,
+    ended: Ended,
+    /// Of a request: what is known as it enters the layer.
+    asked: Option<Asked>,
+    is_response: bool,
+    given: Given,
+    request_id: Option<Box<str>>,
+    /// What is charged for texts from the headers.
+    texts: usize,
+    finished: Option<Instant>,
+    /// Moments and ids are to be noted.
+    with_metadata: bool,
+    is_announced: bool,
+    /// What it has in common with the other. The part has none while it waits for the worker.
+    exchange: Option<Arc<InFlight>>,
+    /// Where the exchange goes. The part that ended first has none any more.
+    out: Option<Arc<dyn HandOver>>,
+}
+
+/// A request as it enters the layer.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) place: Place,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) identity: Identity,
+    pub(crate) started: Instant,
+}
+
+/// What there is of a response.
+#[derive(Debug, Default)]
+enum Given {
+    #[default]
+    Nothing,
+    Failure,
+    Response(StatusCode),
+}
+
+/// How much of a request id is kept, in bytes: it is the answering server's to choose.
+const LONGEST_ID: usize = 256;
+
+/// Ends a part; the last one hands the exchange over.
+#[inline(always)]
+pub(crate) fn end(mut part: Box<Part>) {
+    let Some(exchange) = part.exchange.take() else { return };
+    if part.is_response {
+        part.finished = Some(Instant::now());
+    }
+    let is_announced = part.is_announced;
+    let Some(mut first) = exchange.end(part) else { return };
+    // Taken out of what is handed over: nobody else sees to it that this way exists until all has passed.
+    let Some(out) = first.out.take() else { return };
+    let is_announced = is_announced || first.is_announced;
+    out.hand_over(Landed::new(exchange, first));
+    // A call that was never polled has not woken the worker. Nobody waits for the end of such a one.
+    if !is_announced {
+        out.announce();
+    }
+}
+
+impl Part {
+    /// The two parts of a record.
+    pub(crate) fn pair() -> (Box<Self>, Box<Self>) {
+        let part = |is_response| Box::new(Self { is_response, ..Self::default() });
+        (part(false), part(true))
+    }
+
+    #[inline(always)]
+    pub(crate) fn begin_request(&mut self, headers: &HeaderMap, asked: Asked) {
+        let has_texts = self.head.read(headers);
+        self.asked = Some(asked);
+        if has_texts {
+            self.charge_texts();
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn begin_response(&mut self, with_metadata: bool) {
+        self.with_metadata = with_metadata;
+    }
+
+    /// How large the block is that another body has left.
+    #[inline(always)]
+    pub(crate) fn spare(&self) -> usize {
+        self.recorder.spare()
+    }
+
+    /// Opens that block, which has been charged to the budget.
+    #[inline(always)]
+    pub(crate) fn open_spare(&mut self) {
+        self.recorder.open_spare();
+    }
+
+    #[inline(always)]
+    pub(crate) fn record(&mut self, frame: &Bytes) {
+        let Self { recorder, out, .. } = self;
+        recorder.record(frame, || out.as_deref().map(|out| &**out.budget()));
+    }
+
+    /// Says how the body ends, if nothing else is said.
+    #[inline]
+    pub(crate) fn end_as(&mut self, ended: Ended) {
+        self.ended = ended;
+    }
+
+    /// Wakes whoever takes the exchange, if it sleeps. The first time, it is told what is said around it.
+    #[inline(always)]
+    pub(crate) fn announce(&mut self, around: impl FnOnce() -> Option<Identity>) {
+        let (Some(exchange), Some(out)) = (&self.exchange, &self.out) else { return };
+        if !mem::replace(&mut self.is_announced, true)
+            && let Some(around) = around()
+        {
+            exchange.set_around(around);
+        }
+        out.announce();
+    }
+
+    /// There is a response.
+    pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.given = Given::Response(status);
+        let mut has_texts = self.head.read(headers);
+        self.recorder.expect(self.head.media_type == MediaType::EventStream, self.with_metadata);
+        if self.with_metadata {
+            self.request_id = request_id(headers);
+            has_texts |= self.request_id.is_some();
+        }
+        if has_texts {
+            self.charge_texts();
+        }
+    }
+
+    /// Charges for texts kept from the headers. Most exchanges have none.
+    #[cold]
+    #[inline(never)]
+    fn charge_texts(&mut self) {
+        let Self { head, request_id, recorder, out: Some(out), .. } = self else { return };
+        let bytes = head.bytes() + request_id.as_ref().map_or(0, |id| id.len());
+        let budget = out.budget();
+        if budget.charge(bytes) {
+            self.texts = bytes;
+        } else {
+            recorder.refuse(budget);
+            (self.head, self.request_id) = Default::default();
+        }
+    }
+
+    /// There is an error instead of a response.
+    pub(crate) fn fail(&mut self) {
+        self.given = Given::Failure;
+    }
+
+    pub(crate) fn is_response(&self) -> bool {
+        self.is_response
+    }
+
+    pub(crate) fn out(&self) -> Option<&Arc<dyn HandOver>> {
+        self.out.as_ref()
+    }
+
+    /// Is for another exchange, which it shares with the other part and which goes this way.
+    pub(crate) fn serve(&mut self, exchange: Arc<InFlight>, out: &Arc<dyn HandOver>) {
+        self.exchange = Some(exchange);
+        self.is_announced = false;
+        // Of two that were used before, one has its way out still.
+        self.out.get_or_insert_with(|| Arc::clone(out));
+    }
+
+    /// Takes out what was known of the request.
+    pub(crate) fn take_asked(&mut self) -> Option<Asked> {
+        self.asked.take()
+    }
+
+    /// Takes out what was recorded.
+    pub(crate) fn take(&mut self) -> Message {
+        Message { head: mem::take(&mut self.head), body: self.recorder.finish(mem::take(&mut self.ended)) }
+    }
+
+    /// Takes out what was given, and when its last byte was.
+    pub(crate) fn take_answer(&mut self) -> (Answer, Instant) {
+        let (message, request_id) = (self.take(), self.request_id.take());
+        let answer = match mem::take(&mut self.given) {
+            Given::Nothing => Answer::None,
+            Given::Failure => Answer::Failed,
+            Given::Response(status) => Answer::Response(Box::new(Response { status, request_id, message })),
+        };
+        (answer, self.finished.take().unwrap_or_else(Instant::now))
+    }
+
+    /// How many bytes of the budget are charged for it, from now on to somebody else.
+    pub(crate) fn take_charged(&mut self) -> usize {
+        self.recorder.charged() + mem::take(&mut self.texts)
+    }
+}
+
+/// The id that OpenAI gives a request, else Azure's, else that of other providers.
+#[cold]
+#[inline(never)]
+fn request_id(headers: &HeaderMap) -> Option<Box<str>> {
+    let text = |name| headers.get(name)?.to_str().ok().filter(|id| !id.is_empty());
+    let id = ["x-request-id", "apim-request-id", "request-id"].into_iter().find_map(text)?;
+    Some(id.get(..LONGEST_ID).unwrap_or(id).into())
+}
+
+/// Shows nothing of the content.
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Part").field("recorder", &self.recorder).finish_non_exhaustive()
+    }
+}

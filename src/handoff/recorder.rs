@@ -1,0 +1,300 @@
+use std::time::Instant;
+use std::{fmt, mem};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::budget::{Budget, FIRST_BLOCK, LARGEST_BLOCK};
+use crate::exchange::{Ended, KEEP_BY_REFERENCE, Mark, Piece, Recording, Tail};
+
+/// Blocks that there is place for from the first on: enough for most streams.
+const PIECES: usize = 16;
+
+/// The largest block that is kept for another body.
+const LARGEST_SPARE: usize = 4 * 1024;
+
+/// Moments that are noted of one body: enough to reach the first token, and never more than 24 KB.
+const MOST_MARKS: usize = 1_000;
+
+/// Keeps what passes, up to the limit for one body and as far as the budget has room.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    /// The block being filled.
+    open: BytesMut,
+    /// Whether a frame may be appended to it without a further look at anything, if it has room.
+    is_open: bool,
+    /// Whether it is in the budget. One that another body has left is, from the beginning on, if there was room for it.
+    is_charged: bool,
+    /// What passed and was not kept.
+    beyond: u64,
+    /// The end of that.
+    tail: Option<Box<Tail>>,
+    /// Full blocks, and large frames, in order. The first is beside the others: most bodies have no more.
+    first: Option<Piece>,
+    pieces: Vec<Piece>,
+    pieces_len: usize,
+    charged: usize,
+    over_budget: bool,
+    /// Many frames are to be expected.
+    is_stream: bool,
+    /// `None` if nobody asks when frames pass.
+    moments: Option<Box<Moments>>,
+}
+
+#[derive(Default)]
+struct Moments {
+    marks: Vec<Mark>,
+    /// No more of them are noted.
+    is_full: bool,
+}
+
+impl Recorder {
+    /// Says what is known of the body before it comes: whether in many frames, and whether to note when they pass.
+    pub(crate) fn expect(&mut self, is_stream: bool, with_marks: bool) {
+        self.is_stream = is_stream;
+        if with_marks {
+            self.moments = Some(Box::default());
+            self.is_open = false;
+        }
+    }
+
+    /// How large the block is that another body has left. It is not larger than one body may be: the limit was the same.
+    #[inline(always)]
+    pub(crate) fn spare(&self) -> usize {
+        self.open.capacity()
+    }
+
+    /// Opens that block, which has been charged. Most JSON bodies are one frame, which fits into it.
+    #[inline(always)]
+    pub(crate) fn open_spare(&mut self) {
+        self.charged = self.open.capacity();
+        self.is_charged = true;
+        self.is_open = true;
+    }
+
+    /// Records a frame.
+    #[inline(always)]
+    pub(crate) fn record<'a>(&mut self, frame: &Bytes, budget: impl FnOnce() -> Option<&'a Budget>) {
+        let room = self.open.capacity() - self.open.len();
+        if self.is_open && frame.len() <= room && frame.len() < KEEP_BY_REFERENCE {
+            self.open.extend_from_slice(frame);
+        } else if let Some(budget) = budget() {
+            self.record_any(frame, budget);
+        }
+    }
+
+    #[inline(never)]
+    fn record_any(&mut self, frame: &Bytes, budget: &Budget) {
+        if frame.is_empty() || self.over_budget {
+            self.beyond += frame.len() as u64;
+            return;
+        }
+        let passed = self.passed() + frame.len() as u64;
+        self.mark(passed, budget);
+        let room = budget.body_limit().saturating_sub(self.kept());
+        let kept = if frame.len() <= room {
+            self.keep(frame, budget)
+        } else {
+            let (head, rest) = frame.split_at(room);
+            // Copied: a slice would keep all of the frame.
+            let kept = room == 0 || self.keep(&Bytes::copy_from_slice(head), budget);
+            self.keep_tail(rest, budget);
+            kept
+        };
+        if !kept {
+            self.give_up(passed, budget);
+        }
+        // An empty block is another body's, which is not in the budget any more.
+        self.is_open = !self.open.is_empty() && self.moments.as_deref().is_none_or(|moments| moments.is_full);
+    }
+
+    /// Keeps the end of what is beyond the limit, if the budget has room for it.
+    #[cold]
+    fn keep_tail(&mut self, bytes: &[u8], budget: &Budget) {
+        self.beyond += bytes.len() as u64;
+        if self.tail.is_none() {
+            let most = Tail::MOST.min(budget.body_limit());
+            if !charge(&mut self.charged, 2 * most, budget) {
+                return;
+            }
+            self.tail = Some(Box::new(Tail::new(most)));
+        }
+        if let Some(tail) = &mut self.tail {
+            tail.push(bytes);
+        }
+    }
+
+    /// Keeps nothing of the body: the budget has no room for what belongs to it.
+    pub(crate) fn refuse(&mut self, budget: &Budget) {
+        self.give_up(0, budget);
+    }
+
+    /// Lets go of everything: the budget has no room for all of it.
+    #[cold]
+    fn give_up(&mut self, passed: u64, budget: &Budget) {
+        self.beyond = passed;
+        self.over_budget = true;
+        (self.open, self.first, self.pieces, self.pieces_len, self.moments) = Default::default();
+        self.tail = None;
+        self.is_charged = false;
+        budget.release(mem::take(&mut self.charged));
+    }
+
+    fn kept(&self) -> usize {
+        self.pieces_len + self.open.len()
+    }
+
+    fn passed(&self) -> u64 {
+        self.kept() as u64 + self.beyond
+    }
+
+    /// Notes the moment, as far as that is asked for and the budget has room.
+    fn mark(&mut self, passed: u64, budget: &Budget) {
+        let Some(Moments { marks, is_full }) = self.moments.as_deref_mut() else { return };
+        if *is_full {
+            return;
+        }
+        if marks.len() == marks.capacity() {
+            let more = marks.len().max(16).min(MOST_MARKS - marks.len());
+            if more == 0 || !charge(&mut self.charged, more * size_of::<Mark>(), budget) {
+                // For good: with a gap, later frames would seem to have come with earlier ones.
+                *is_full = true;
+                return;
+            }
+            marks.reserve_exact(more);
+        }
+        marks.push(Mark { passed, at: Instant::now() });
+    }
+
+    /// Whether the budget had room.
+    fn keep(&mut self, frame: &Bytes, budget: &Budget) -> bool {
+        if frame.len() < KEEP_BY_REFERENCE {
+            return self.append(frame, budget);
+        }
+        self.close(budget);
+        self.push(Piece::Frame(frame.clone()));
+        charge(&mut self.charged, frame.len(), budget)
+    }
+
+    /// Closes the open block early. The rest of it goes back: all of it, if nothing is in it yet.
+    fn close(&mut self, budget: &Budget) {
+        if mem::take(&mut self.is_charged) {
+            let rest = (self.open.capacity() - self.open.len()).min(self.charged);
+            self.charged -= rest;
+            budget.release(rest);
+        }
+        if !self.open.is_empty() {
+            let block = mem::take(&mut self.open);
+            self.push(Piece::Frame(Bytes::copy_from_slice(&block)));
+            budget.give_back(block);
+        }
+    }
+
+    fn append(&mut self, frame: &[u8], budget: &Budget) -> bool {
+        if self.open.is_empty() && self.open.capacity() > 0 {
+            self.take_spare(frame.len(), budget);
+        }
+        let room = self.open.capacity() - self.open.len();
+        let (head, rest) = frame.split_at(room.min(frame.len()));
+        self.open.extend_from_slice(head);
+        if rest.is_empty() {
+            return true;
+        }
+        let room = budget.body_limit().saturating_sub(self.kept());
+        let size = match self.kept() {
+            // Most JSON bodies come in one frame.
+            0 if !self.is_stream => rest.len(),
+            // After a large frame they begin anew: what is between such frames may be next to nothing.
+            _ => 1 << (self.open.capacity() * 2).clamp(FIRST_BLOCK, LARGEST_BLOCK).ilog2(),
+        };
+        let size = size.min(room).max(rest.len());
+        if !charge(&mut self.charged, size, budget) {
+            return false;
+        }
+        self.is_charged = true;
+        let full = mem::replace(&mut self.open, budget.take_block(size));
+        if !full.is_empty() {
+            self.push(Piece::Block(full));
+        }
+        self.open.extend_from_slice(rest);
+        true
+    }
+
+    /// Takes the block of another body, or puts it away.
+    fn take_spare(&mut self, needed: usize, budget: &Budget) {
+        let capacity = self.open.capacity();
+        let is_of_use =
+            (self.is_stream || needed <= capacity) && self.kept() + capacity <= budget.body_limit();
+        if !self.is_charged {
+            self.is_charged = is_of_use && charge(&mut self.charged, capacity, budget);
+        } else if !is_of_use {
+            self.charged -= capacity;
+            budget.release(capacity);
+            self.is_charged = false;
+        }
+        if !self.is_charged {
+            self.open = BytesMut::new();
+        }
+    }
+
+    fn push(&mut self, piece: Piece) {
+        if self.first.is_none() {
+            self.pieces_len = piece.len();
+            self.first = Some(piece);
+            return;
+        }
+        if self.pieces.is_empty() {
+            self.pieces.reserve_exact(PIECES);
+        }
+        self.pieces_len += piece.len();
+        self.pieces.push(piece);
+    }
+
+    /// How many bytes of the budget are charged for what is kept.
+    pub(crate) fn charged(&self) -> usize {
+        self.charged
+    }
+
+    /// Takes out what was kept. A small block remains, for another body, and the place for blocks.
+    pub(crate) fn finish(&mut self, ended: Ended) -> Recording {
+        let passed = self.passed();
+        let Self { mut open, first, mut pieces, charged, over_budget, moments, tail, .. } = mem::take(self);
+        let mut kept = Vec::with_capacity(pieces.len() + 2);
+        kept.extend(first);
+        kept.append(&mut pieces);
+        if pieces.capacity() <= PIECES {
+            self.pieces = pieces;
+        }
+        if open.capacity() > LARGEST_SPARE {
+            kept.push(Piece::Block(open));
+        } else {
+            if !open.is_empty() {
+                kept.push(Piece::Frame(Bytes::copy_from_slice(&open)));
+            }
+            open.clear();
+            self.open = open;
+        }
+        let marks = moments.map(|moments| moments.marks).unwrap_or_default();
+        Recording { pieces: kept, passed, charged, ended, over_budget, marks, tail }
+    }
+}
+
+/// Shows sizes, and nothing of the content.
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder")
+            .field("passed", &self.passed())
+            .field("kept", &self.kept())
+            .finish_non_exhaustive()
+    }
+}
+
+fn charge(charged: &mut usize, bytes: usize, budget: &Budget) -> bool {
+    let has_room = budget.charge_body(bytes, *charged + bytes);
+    if has_room {
+        *charged += bytes;
+    }
+    has_room
+}
+
+#[cfg(test)]
+mod tests;

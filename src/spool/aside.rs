@@ -1,0 +1,66 @@
+//! Segments that could not be read whole, kept for a human to look at.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::disk::{Disk, Entry, Kind};
+use super::folder::{Folder, is_number, is_process};
+
+/// How many are kept of an app.
+const MOST: usize = 16;
+
+const SUFFIX: &str = ".seg.corrupt";
+
+/// What is set aside, beside the folders of an app's processes.
+#[derive(Debug)]
+pub(crate) struct Aside {
+    /// How much it may be in all.
+    limit: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Aside {
+    /// Learns what is there; that it cannot holds nothing up.
+    pub(crate) fn open<D: Disk>(disk: &D, folder: &Folder<D>, cap: u64) -> Self {
+        let mut aside = Self { limit: cap / 4, bytes: 0 };
+        let _ = aside.trim(disk, &folder.app);
+        aside
+    }
+
+    pub(crate) fn put<D: Disk>(&mut self, disk: &D, folder: &Folder<D>, number: u64) -> io::Result<()> {
+        disk.rename(&folder.segment(number), &path(folder, number))?;
+        let _ = self.trim(disk, &folder.app);
+        disk.sync_folder(&folder.app)
+    }
+
+    /// Removes the oldest of what is too much.
+    fn trim<D: Disk>(&mut self, disk: &D, app: &Path) -> io::Result<()> {
+        let mut files = disk.list(app)?;
+        files.retain(|entry| entry.kind == Kind::File && is_ours(&entry.name));
+        files.sort_unstable_by(|a, b| (b.modified, &b.name).cmp(&(a.modified, &a.name)));
+        // One that is too much by itself pushes out no other.
+        let is_too_large = |entry: &Entry| entry.bytes > self.limit;
+        let (mut total, mut kept, mut left) = (0, 0, 0);
+        for entry in &files {
+            total += if is_too_large(entry) { 0 } else { entry.bytes };
+            let is_too_much = is_too_large(entry) || kept >= MOST || total > self.limit;
+            if is_too_much && disk.remove(&app.join(&entry.name)).is_ok() {
+                continue;
+            }
+            (kept, left) = (kept + 1, left + entry.bytes);
+        }
+        self.bytes = left;
+        Ok(())
+    }
+}
+
+/// Where a segment is set aside.
+pub(crate) fn path<D: Disk>(folder: &Folder<D>, number: u64) -> PathBuf {
+    folder.app.join(format!("{}-{number:020}{SUFFIX}", folder.name))
+}
+
+/// Whether it is the name of a process and a number.
+fn is_ours(name: &str) -> bool {
+    let parts = name.strip_suffix(SUFFIX).and_then(|name| name.rsplit_once('-'));
+    parts.is_some_and(|(process, digits)| is_process(process) && is_number(digits))
+}

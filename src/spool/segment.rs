@@ -1,0 +1,106 @@
+//! A segment as it is on disk: a header, and records. Whatever stands there, reading it ends, in time in proportion to it.
+
+use memchr::memmem;
+
+use super::record::{self, HEAD, Item, LARGEST, MARKER, Region};
+
+const MAGIC: &[u8; 8] = b"\x89RCSPOOL";
+const VERSION: u32 = 1;
+
+/// Magic, version, checksum.
+pub(crate) const HEADER: usize = 16;
+
+/// What is in a segment.
+#[derive(Debug, Default)]
+pub(crate) struct Decoded {
+    pub(crate) items: Vec<Item>,
+    /// How many ranges could not be read. A torn end is none.
+    pub(crate) corrupt: u64,
+}
+
+enum Header<'a> {
+    Known(&'a [u8]),
+    OtherVersion,
+    /// Nothing but the beginning of one.
+    Torn,
+    Corrupt,
+}
+
+pub(crate) fn header() -> Vec<u8> {
+    let mut header = MAGIC.to_vec();
+    header.extend_from_slice(&VERSION.to_le_bytes());
+    let sum = record::checksum(&header, &[]);
+    header.extend_from_slice(&sum.to_le_bytes());
+    header
+}
+
+impl Decoded {
+    /// Of a segment that is not read.
+    pub(crate) fn unread() -> Self {
+        Self { items: Vec::new(), corrupt: 1 }
+    }
+}
+
+/// Reads all that can be read. Records end where the next marker begins, so every byte belongs to one of them at most. A segment
+/// with more records than that is not read.
+pub(crate) fn decode(segment: &[u8], most_records: usize) -> Decoded {
+    if memmem::find_iter(segment, MARKER).nth(most_records).is_some() {
+        return Decoded::unread();
+    }
+    let mut decoded = Decoded::default();
+    let body = match read_header(segment) {
+        Header::Known(body) => body,
+        Header::Torn => return decoded,
+        Header::OtherVersion => return Decoded::unread(),
+        Header::Corrupt => segment,
+    };
+    let mut starts = memmem::find_iter(body, MARKER).peekable();
+    let before = starts.peek().map_or(body, |start| body.get(..*start).unwrap_or_default());
+    decoded.corrupt += u64::from(is_corrupt(before, starts.peek().is_none()));
+    while let Some(start) = starts.next() {
+        let end = starts.peek().copied();
+        let region = body.get(start..end.unwrap_or(body.len())).unwrap_or_default();
+        decoded.corrupt += match record::read(region) {
+            Region::Record(item, rest) => {
+                decoded.items.push(item);
+                u64::from(is_corrupt(rest, end.is_none()))
+            }
+            Region::Short => u64::from(end.is_some()),
+            Region::Corrupt => 1,
+        };
+    }
+    decoded
+}
+
+/// How long a segment is whose only record is the one that begins here. `None` if no record does, or a longer one than any can be.
+pub(crate) fn length_of_single(start: &[u8]) -> Option<u64> {
+    let (head, _) = start.get(HEADER..)?.split_first_chunk::<HEAD>()?;
+    let length = record::payload_length(head)
+        .filter(|length| head.starts_with(MARKER) && *length <= LARGEST - HEAD)?;
+    Some((HEADER + HEAD + length) as u64)
+}
+
+fn read_header(segment: &[u8]) -> Header<'_> {
+    let Some((head, body)) = segment.split_first_chunk::<HEADER>() else {
+        let is_torn = header().starts_with(segment) || is_zero(segment);
+        return if is_torn { Header::Torn } else { Header::Corrupt };
+    };
+    let (named, sum) = head.split_at(HEADER - 4);
+    if *head == *header() {
+        Header::Known(body)
+    } else if named.starts_with(MAGIC) && record::checksum(named, &[]).to_le_bytes() == *sum {
+        Header::OtherVersion
+    } else {
+        Header::Corrupt
+    }
+}
+
+/// Whether what stands between two records is more than the torn end of the last one.
+fn is_corrupt(gap: &[u8], is_last: bool) -> bool {
+    let is_torn = is_last && (is_zero(gap) || MARKER.starts_with(gap));
+    !gap.is_empty() && !is_torn
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}

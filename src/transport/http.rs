@@ -1,0 +1,212 @@
+//! Reports posted to Reconify.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method};
+use http_body::{Body, Frame, SizeHint};
+use reqwest::{Client, Request, Response, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tower::Service;
+use url::Url;
+use uuid::Uuid;
+
+use super::error::DeliveryError;
+use super::response;
+use super::tls::Tls;
+use crate::config::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Destination, MAX_DELIVERIES, is_this_machine};
+use crate::report::Report;
+
+const AGENT: &str = concat!("tower-reconify/", env!("CARGO_PKG_VERSION"));
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Posts reports with reqwest, and adds the keys to them as it does.
+pub(crate) struct HttpTransport {
+    /// `None` if no client could be made (no certificates to trust, say), or no request.
+    interactions: Option<Target>,
+    uploads: Option<Target>,
+    keys: SecretString,
+    tls: Arc<Tls>,
+}
+
+/// An address, and the client for it: whether there is a proxy on the way depends on the address.
+struct Target {
+    client: Client,
+    url: Url,
+    /// All that a request has, the id's place among them: a clone has no room for more.
+    headers: HeaderMap,
+    /// Where the client has none: to say so with each request takes a table each.
+    timeout: Option<Duration>,
+    /// As an answer will name it: reqwest takes the user-info out, and nobody sends a fragment.
+    asked: Arc<Url>,
+}
+
+/// A body of two parts whose length is known.
+struct Parts {
+    head: Bytes,
+    tail: Bytes,
+}
+
+impl HttpTransport {
+    /// A transport with clients of its own.
+    pub(crate) fn new(destination: Destination) -> Self {
+        Self::to(destination, |url| {
+            let client = client(&url)
+                .inspect_err(
+                    |error| tracing::error!(%error, "no HTTP client can be made: no report will be delivered"),
+                )
+                .ok()?;
+            let mut target = Target::new(client, url)?;
+            // Reqwest would add it, after all others.
+            target.headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            Some(target)
+        })
+    }
+
+    /// A transport with the application's client.
+    pub(crate) fn with_client(destination: Destination, client: Client) -> Self {
+        Self::to(destination, |url| {
+            Some(Target { timeout: Some(ATTEMPT_TIMEOUT), ..Target::new(client.clone(), url)? })
+        })
+    }
+
+    fn to(destination: Destination, target: impl Fn(Url) -> Option<Target>) -> Self {
+        let Destination { app_key, api_key, endpoint, upload_endpoint } = destination;
+        let text = |key: &SecretString| Value::from(key.expose_secret()).to_string();
+        let keys = format!(r#","appKey":{},"apiKey":{}"#, text(&app_key), text(&api_key)).into();
+        let (interactions, uploads) = (target(endpoint), target(upload_endpoint));
+        Self { interactions, uploads, keys, tls: Tls::of_this_build().into() }
+    }
+
+    /// The report, with the keys. A body that reqwest could send twice would go wherever a redirect points that the
+    /// application's client follows: none is given to it.
+    fn body(&self, report: &Report) -> reqwest::Body {
+        let (head, tail) = report.around_keys();
+        let head = [&head, self.keys.expose_secret().as_bytes()].concat();
+        reqwest::Body::wrap(Parts { head: head.into(), tail })
+    }
+}
+
+impl Target {
+    fn new(client: Client, url: Url) -> Option<Self> {
+        let request = client
+            .post(url)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(USER_AGENT, HeaderValue::from_static(AGENT))
+            .build()
+            .inspect_err(
+                |error| tracing::error!(%error, "no request can be made: no report will be delivered"),
+            )
+            .ok()?;
+        let (url, mut headers) = (request.url().clone(), request.headers().clone());
+        headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_static(""));
+        let mut asked = url.clone();
+        asked.set_fragment(None);
+        Some(Self { client, url, headers, timeout: None, asked: asked.into() })
+    }
+
+    /// Of URLs that were checked none is known that reqwest refuses.
+    fn request(&self, id: Uuid, body: reqwest::Body) -> Option<Request> {
+        let id = HeaderValue::from_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())).ok()?;
+        let mut request = Request::new(Method::POST, self.url.clone());
+        let headers = request.headers_mut();
+        *headers = self.headers.clone();
+        headers.insert(IDEMPOTENCY_KEY, id);
+        if self.timeout.is_some() {
+            *request.timeout_mut() = self.timeout;
+        }
+        *request.body_mut() = Some(body);
+        Some(request)
+    }
+}
+
+fn client(endpoint: &Url) -> reqwest::Result<Client> {
+    let builder = Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(ATTEMPT_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        // Nothing that another crate switches on in reqwest changes what is sent, or unpacks what comes back.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .retry(reqwest::retry::never())
+        .pool_max_idle_per_host(MAX_DELIVERIES);
+    // A proxy on the way to this machine would see what should stay here, and could not reach it.
+    if is_this_machine(endpoint) { builder.no_proxy() } else { builder }.build()
+}
+
+impl Service<Report> for HttpTransport {
+    type Response = ();
+    type Error = DeliveryError;
+    type Future = Pin<Box<dyn Future<Output = Result<(), DeliveryError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DeliveryError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, report: Report) -> Self::Future {
+        let target = if report.is_image_upload() { &self.uploads } else { &self.interactions };
+        let request = target.as_ref().and_then(|target| {
+            let request = target.request(report.id(), self.body(&report))?;
+            let answered = answered(target.client.execute(request), Arc::clone(&target.asked));
+            Some((answered, target.url.scheme() == "https" && !self.tls.is_certain()))
+        });
+        match request {
+            Some((answered, false)) => Box::pin(answered),
+            Some((answered, true)) => {
+                let tls = Arc::clone(&self.tls);
+                Box::pin(async move {
+                    tls.check().await?;
+                    answered.await
+                })
+            }
+            None => Box::pin(std::future::ready(Err(DeliveryError::unsendable()))),
+        }
+    }
+}
+
+impl Body for Parts {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Self { head, tail } = &mut *self;
+        let part = [head, tail].into_iter().find(|part| !part.is_empty()).map(std::mem::take);
+        Poll::Ready(part.map(|part| Ok(Frame::data(part))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.head.is_empty() && self.tail.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact((self.head.len() + self.tail.len()) as u64)
+    }
+}
+
+/// What is sent is not held here, so that little memory is taken for it.
+async fn answered(
+    posted: impl Future<Output = reqwest::Result<Response>>,
+    asked: Arc<Url>,
+) -> Result<(), DeliveryError> {
+    let response = posted.await.map_err(|error| match error.is_redirect() {
+        true => DeliveryError::rejected(),
+        false => DeliveryError::unavailable(),
+    })?;
+    response::judge(response, &asked).await
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! One attempt to deliver a report.
+
+mod error;
+mod http;
+mod response;
+mod tls;
+
+pub use self::error::DeliveryError;
+pub(crate) use self::http::HttpTransport;
