@@ -214,10 +214,10 @@ pub use self::config::Spooling;
 pub use self::config::{Config, ConfigBuilder, IdentityHeaders, Media, Responses};
 pub use self::error::Error;
 pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope, Session, Tags, User};
-#[cfg(feature = "axum")]
-pub use self::identity::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::interaction::Outcome;
 pub use self::interaction::{Interaction, InteractionKind};
+#[cfg(feature = "axum")]
+pub use self::middleware::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFuture};
 pub use self::provider::operation::Endpoint;
 pub use self::report::Report;

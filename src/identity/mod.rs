@@ -1,12 +1,8 @@
 //! Who is asking: user, session and tags of one request, and how the application says so.
 
-#[cfg(feature = "axum")]
-mod extract;
 mod headers;
-#[cfg(feature = "axum")]
-mod layer;
 mod opt_out;
-mod scope;
+pub(crate) mod scope;
 mod session;
 mod slot;
 mod tags;
@@ -14,11 +10,7 @@ mod user;
 
 use http::Extensions;
 
-#[cfg(feature = "axum")]
-pub use self::extract::MissingIdentity;
 pub(crate) use self::headers::{read as read_headers, remove as remove_headers};
-#[cfg(feature = "axum")]
-pub use self::layer::{Identify, IdentifyLayer, identify};
 pub(crate) use self::opt_out::Omission;
 pub use self::opt_out::{DoNotReport, OmitContent};
 pub use self::scope::Scope;

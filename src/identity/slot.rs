@@ -68,7 +68,7 @@ impl IdentitySlot {
 
     /// The slot as a handler gets it.
     #[cfg(feature = "axum")]
-    pub(super) fn in_this_scope(self) -> Self {
+    pub(crate) fn in_this_scope(self) -> Self {
         Self { scope: scope::id(), ..self }
     }
 

@@ -1,6 +1,8 @@
 //! The layer and the service that it makes.
 
 mod future;
+#[cfg(feature = "axum")]
+mod identify;
 mod layer;
 mod reqwest;
 #[cfg(feature = "reqwest-middleware")]
@@ -9,6 +11,8 @@ mod service;
 mod tracker;
 
 pub use self::future::ResponseFuture;
+#[cfg(feature = "axum")]
+pub use self::identify::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::layer::ReconifyLayer;
 pub use self::reqwest::ReqwestFuture;
 pub use self::service::Reconify;

@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use tower::{BoxError, Service};
 
 use super::clock::Clock;
-use super::flush::{FlushReport, Outcome, ShutdownReport};
 use super::spooler::Spooler;
+use super::summary::{FlushReport, Outcome, ShutdownReport};
 use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;
 use crate::config::Config;

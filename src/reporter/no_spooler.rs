@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::job::Job;
-use super::lineup::Lineup;
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::delivery::job::Job;
+use crate::delivery::schedule::Lineup;
 
 #[derive(Debug)]
 pub(super) struct Spooler;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::disk::Disk;
+use super::fs::Disk;
 use super::record::Item;
 use super::writer::{Failed, Torn, Writer};
 use super::{SEGMENT_ITEMS, Segment, SegmentId, Spool, State, next, segment};

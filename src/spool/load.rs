@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::disk::Disk;
+use super::fs::Disk;
 use super::record::Item;
 use super::segment::{self, Decoded};
 use super::{SEGMENT_ITEMS, SegmentId, Spool, State};

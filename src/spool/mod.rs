@@ -1,16 +1,14 @@
 //! Reports on disk: the format, and what is promised, is in `docs/SPOOL.md`.
 
 mod append;
-mod aside;
-mod disk;
-mod folder;
+mod dir;
+mod fs;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod load;
+mod quarantine;
 mod record;
 mod segment;
-#[cfg(test)]
-mod simulated;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -22,11 +20,11 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 pub(crate) use self::append::{Appended, Stopped};
-use self::aside::Aside;
-pub(crate) use self::disk::{Disk, RealDisk};
-use self::folder::Folder;
-pub(crate) use self::folder::app_folder;
+use self::dir::Folder;
+pub(crate) use self::dir::app_folder;
+pub(crate) use self::fs::{Disk, RealDisk};
 pub(crate) use self::load::Loaded;
+use self::quarantine::Aside;
 pub(crate) use self::record::Item;
 use self::writer::Writer;
 
@@ -138,7 +136,7 @@ impl<D: Disk> Spool<D> {
 
     /// Where a damaged segment is set aside.
     pub(crate) fn aside(&self, SegmentId(number): SegmentId) -> PathBuf {
-        aside::path(&self.folder, number)
+        quarantine::path(&self.folder, number)
     }
 
     /// Removes what could not be removed before.

@@ -4,8 +4,8 @@ use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use super::SegmentId;
-use super::disk::Disk;
-use super::folder::Folder;
+use super::dir::Folder;
+use super::fs::Disk;
 use super::segment;
 
 /// How many names that somebody else has taken are passed over.

@@ -1,12 +1,12 @@
 //! A job as an item on disk, and back.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::budget::Budget;
 use crate::delivery::Retry;
+use crate::delivery::job::{Job, now_ms};
 use crate::report::Report;
-use crate::reporter::job::Job;
 use crate::spool::Item;
 use crate::spool::SegmentId;
 use crate::stats::{DropReason, Settlement};
@@ -18,23 +18,8 @@ const UNDELIVERED: u8 = 2;
 /// The other six hold how often it was tried, as far as they go.
 const ATTEMPTS: u32 = 2;
 
-/// What the spool needs to know of a job.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::reporter) struct Spooled {
-    /// When it was made, by the clock on the wall: no other one outlives the process.
-    created_ms: u64,
-    /// No record can hold it.
-    pub(in crate::reporter) is_unfit: bool,
-}
-
-impl Spooled {
-    pub(in crate::reporter) fn now() -> Self {
-        Self { created_ms: now_ms(), is_unfit: false }
-    }
-}
-
 impl Job {
-    pub(in crate::reporter) fn to_item(&self) -> Item {
+    pub(super) fn to_item(&self) -> Item {
         let failed = match self.failed {
             None => 0,
             Some(Settlement::Rejected) => REJECTED,
@@ -49,7 +34,7 @@ impl Job {
     }
 
     /// `None` for an item without a report, which no spool gives.
-    pub(in crate::reporter) fn from_item(
+    pub(super) fn from_item(
         id: u64,
         item: Item,
         segment: SegmentId,
@@ -72,11 +57,6 @@ impl Job {
         job.spooled.created_ms = created_ms;
         Some(job)
     }
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -20,13 +20,12 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use self::damage::Damage;
-pub(super) use self::item::Spooled;
 use self::task::{Done, Running, Task};
-use super::job::Job;
-use super::lineup::Lineup;
 use crate::budget::Budget;
 use crate::config::{self, Config, Destination, Spooling};
 use crate::delivery::Retry;
+use crate::delivery::job::Job;
+use crate::delivery::schedule::Lineup;
 use crate::spool::SegmentId;
 use crate::spool::{RealDisk, SEGMENT_BYTES, Settings, Spool, app_folder};
 

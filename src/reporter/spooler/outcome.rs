@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::task::Done;
 use super::{ADOPTION, Spooler, State};
 use crate::budget::Budget;
-use crate::reporter::job::Job;
-use crate::reporter::lineup::Lineup;
+use crate::delivery::job::Job;
+use crate::delivery::schedule::Lineup;
 use crate::spool::{Appended, Loaded, RealDisk, Spool, Stopped};
 use crate::stats::Settlement;
 

@@ -5,6 +5,7 @@ mod damage;
 mod model;
 mod names;
 mod real;
+mod sim_fs;
 mod speed;
 
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::path::Path;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::simulated::SimulatedDisk;
+use self::sim_fs::SimulatedDisk;
 use super::{Appended, Disk, Item, Settings, Spool, Stopped, app_folder};
 use crate::report::Report;
 

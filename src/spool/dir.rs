@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::disk::{Disk, Entry, Kind};
+use super::fs::{Disk, Entry, Kind};
 
 /// What the folders of apps are named in.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f0d_2a6e_53c1_4b0e_9d55_1d3c_8a77_40b2);

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk::{Disk, Entry, Kind};
-use super::folder::{Folder, is_number, is_process};
+use super::dir::{Folder, is_number, is_process};
+use super::fs::{Disk, Entry, Kind};
 
 /// How many are kept of an app.
 const MOST: usize = 16;

@@ -1,5 +1,10 @@
 //! The worker: takes what was handed over, and sees to it that it is delivered.
 
+pub(crate) mod aside;
+mod flush;
+pub(crate) mod prepare;
+mod shutdown;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +13,15 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep};
 use tower::{BoxError, Service};
 
-use super::aside::{Aside, NoThread};
-use super::deliveries::{Deliveries, until};
-use super::flush::{Flush, Outcome};
-use super::job::Job;
-use super::prepare::{self, Prepared, Unmade};
+use self::aside::{Aside, NoThread};
+use self::prepare::{Prepared, Unmade};
 use super::spooler::{Situation, Spooler};
-use super::warnings::Losses;
+use super::summary::{Flush, Outcome};
 use crate::budget::Budget;
 use crate::config::{Patience, Reporting};
+use crate::delivery::dispatcher::{Deliveries, until};
+use crate::delivery::job::Job;
+use crate::delivery::outage_log::Losses;
 use crate::handoff::{Outlet, Queue};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};

@@ -15,7 +15,7 @@ const EPISODE: u64 = 2;
 
 /// Times in which reports are not delivered.
 #[derive(Debug, Default)]
-pub(super) struct Warnings {
+pub(crate) struct Warnings {
     /// When the first of the failures came that no success has followed.
     since: Option<Instant>,
     failures: u64,
@@ -25,7 +25,7 @@ pub(super) struct Warnings {
 }
 
 impl Warnings {
-    pub(super) fn delivered(&mut self) {
+    pub(crate) fn delivered(&mut self) {
         let (failures, since) = (std::mem::take(&mut self.failures), self.since.take());
         self.are_keys_told = false;
         if std::mem::take(&mut self.is_told) {
@@ -34,7 +34,7 @@ impl Warnings {
         }
     }
 
-    pub(super) fn failed(&mut self, error: &DeliveryError, are_keys_doubted: bool, waiting: usize) {
+    pub(crate) fn failed(&mut self, error: &DeliveryError, are_keys_doubted: bool, waiting: usize) {
         self.since.get_or_insert_with(Instant::now);
         self.failures += 1;
         if are_keys_doubted && !std::mem::replace(&mut self.are_keys_told, true) {
@@ -49,7 +49,7 @@ impl Warnings {
 
 /// Reports that nobody will see.
 #[derive(Debug, Default)]
-pub(super) struct Losses {
+pub(crate) struct Losses {
     /// What was lost when it was last told.
     known: u64,
     told: Option<Instant>,
@@ -57,14 +57,14 @@ pub(super) struct Losses {
 
 impl Losses {
     /// Tells what was lost, if it is time.
-    pub(super) fn look(&mut self, stats: impl FnOnce() -> Stats) {
+    pub(crate) fn look(&mut self, stats: impl FnOnce() -> Stats) {
         if self.told.is_none_or(|told| told.elapsed() >= QUIET) {
             self.tell(&stats());
         }
     }
 
     /// Tells what was lost since the last time.
-    pub(super) fn tell(&mut self, stats: &Stats) {
+    pub(crate) fn tell(&mut self, stats: &Stats) {
         let all = stats.rejected + stats.dropped_total();
         let lost = all - self.known;
         if lost > 0 {

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::job::Job;
 use crate::budget::Admission;
 use crate::config::Reporting;
+use crate::delivery::job::Job;
 use crate::exchange::{Answer, Exchange};
 use crate::handoff::Item;
 use crate::interaction::Interaction;
@@ -19,10 +19,10 @@ use crate::translation::{Clock, Effort, Untranslated, translate};
 const LARGE: usize = 1024 * 1024;
 
 /// The place of what makes no report, and how it is to be settled: by the worker, for whom it is there until then.
-pub(super) type Unmade = (Admission, Settlement);
+pub(crate) type Unmade = (Admission, Settlement);
 
 /// What became of an item.
-pub(super) enum Prepared {
+pub(crate) enum Prepared {
     Done(Result<Job, Unmade>),
     /// The application's hooks have to be asked.
     Hooks(Admission, Box<Interaction>),
@@ -31,7 +31,7 @@ pub(super) enum Prepared {
 }
 
 /// How many bytes of bodies an item holds.
-pub(super) fn size(item: &Item) -> usize {
+pub(crate) fn size(item: &Item) -> usize {
     match item {
         Item::Exchange(Exchange { request, answer, .. }) => {
             let answer = match answer {
@@ -45,7 +45,7 @@ pub(super) fn size(item: &Item) -> usize {
 }
 
 /// Makes a report of what was handed over, if there is one to make.
-pub(super) fn job(id: u64, item: Item, reporting: &Reporting, effort: Effort) -> Prepared {
+pub(crate) fn job(id: u64, item: Item, reporting: &Reporting, effort: Effort) -> Prepared {
     if effort == Effort::Try && size(&item) > LARGE {
         return Prepared::TooMuch(item);
     }
@@ -75,7 +75,7 @@ pub(super) fn job(id: u64, item: Item, reporting: &Reporting, effort: Effort) ->
 }
 
 /// Applies the application's settings and hooks to an interaction, and makes a report of it.
-pub(super) fn write(
+pub(crate) fn write(
     id: u64,
     mut admission: Admission,
     interaction: Box<Interaction>,

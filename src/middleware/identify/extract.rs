@@ -9,7 +9,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-use super::{Identity, IdentitySlot, Session, User};
+use crate::identity::{Identity, IdentitySlot, Session, User};
 
 /// The rejection of the extractors [`User`] and [`Session`]: nothing in front of the handler has attached one.
 ///

@@ -3,15 +3,15 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
+use super::Permit;
 use super::job::Job;
-use crate::delivery::Permit;
 #[cfg(feature = "spool")]
 use crate::spool::SegmentId;
 use crate::stats::Settlement;
 
 /// The reports that are not settled, and whose turn it is.
 #[derive(Debug, Default)]
-pub(super) struct Lineup {
+pub(crate) struct Lineup {
     jobs: HashMap<u64, Job, RandomState>,
     /// Those that were never tried, or whose next part is due.
     fresh: VecDeque<u64>,
@@ -19,42 +19,42 @@ pub(super) struct Lineup {
     waiting: BTreeSet<(Instant, u64)>,
     /// Those that have to be on disk before they are tried.
     #[cfg(feature = "spool")]
-    pub(super) unwritten: VecDeque<(u64, Option<Instant>)>,
+    pub(crate) unwritten: VecDeque<(u64, Option<Instant>)>,
     /// How many are on disk, too.
     on_disk: usize,
     settled: Vec<(u64, Settlement)>,
 }
 
 impl Lineup {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.jobs.len()
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
         self.jobs.keys().copied()
     }
 
-    pub(super) fn get(&mut self, id: u64) -> Option<&mut Job> {
+    pub(crate) fn get(&mut self, id: u64) -> Option<&mut Job> {
         self.jobs.get_mut(&id)
     }
 
     /// Those that could be tried now and were not.
-    pub(super) fn ready(&self) -> usize {
+    pub(crate) fn ready(&self) -> usize {
         self.fresh.len()
     }
 
     /// Whether any could be tried, now or later.
-    pub(super) fn has_any(&self) -> bool {
+    pub(crate) fn has_any(&self) -> bool {
         !self.fresh.is_empty() || !self.waiting.is_empty()
     }
 
     /// When the first is to be tried that could be.
-    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let waiting = self.waiting.first().map(|(due, _)| *due);
         if self.fresh.is_empty() { waiting } else { Some(now) }
     }
 
-    pub(super) fn push(&mut self, job: Job) {
+    pub(crate) fn push(&mut self, job: Job) {
         self.fresh.push_back(job.id);
         self.insert(job);
     }
@@ -65,22 +65,22 @@ impl Lineup {
     }
 
     /// Lines one up that is there already: first in line, or for a later moment.
-    pub(super) fn again_first(&mut self, id: u64) {
+    pub(crate) fn again_first(&mut self, id: u64) {
         self.fresh.push_front(id);
     }
 
-    pub(super) fn again_at(&mut self, due: Instant, id: u64) {
+    pub(crate) fn again_at(&mut self, due: Instant, id: u64) {
         self.waiting.insert((due, id));
     }
 
     /// Lines up now whatever waits for a later moment.
-    pub(super) fn hurry(&mut self, now: Instant) {
+    pub(crate) fn hurry(&mut self, now: Instant) {
         self.waiting = self.waiting.iter().map(|(_, id)| (now, *id)).collect();
     }
 
     /// Takes the report that is to be tried now, if one is. Those that came last are probes first: while the collector is
     /// down, every report gets its turn.
-    pub(super) fn next(&mut self, permit: Permit, now: Instant) -> Option<u64> {
+    pub(crate) fn next(&mut self, permit: Permit, now: Instant) -> Option<u64> {
         let first_due = || self.waiting.first().copied().filter(|(due, _)| *due <= now);
         let due = match permit {
             Permit::Attempt => first_due(),
@@ -99,7 +99,7 @@ impl Lineup {
     }
 
     /// Settles one that is in no line any more.
-    pub(super) fn settle(&mut self, id: u64, settlement: Settlement) {
+    pub(crate) fn settle(&mut self, id: u64, settlement: Settlement) {
         if let Some(job) = self.jobs.remove(&id) {
             self.on_disk -= usize::from(job.segment.is_some());
             self.settled.push((id, settlement));
@@ -108,7 +108,7 @@ impl Lineup {
     }
 
     /// What was settled since this was last called.
-    pub(super) fn take_settled(&mut self) -> impl Iterator<Item = (u64, Settlement)> + '_ {
+    pub(crate) fn take_settled(&mut self) -> impl Iterator<Item = (u64, Settlement)> + '_ {
         self.settled.drain(..)
     }
 }
@@ -117,18 +117,18 @@ impl Lineup {
 #[cfg(feature = "spool")]
 impl Lineup {
     /// Reports that are on disk, too.
-    pub(super) fn on_disk(&self) -> usize {
+    pub(crate) fn on_disk(&self) -> usize {
         self.on_disk
     }
 
     /// Adds one that has to be on disk before it is tried.
-    pub(super) fn push_unwritten(&mut self, job: Job) {
+    pub(crate) fn push_unwritten(&mut self, job: Job) {
         self.unwritten.push_back((job.id, None));
         self.insert(job);
     }
 
     /// Takes those that satisfy `wanted` out of the line, and has them written.
-    pub(super) fn take(&mut self, wanted: impl Fn(&Job) -> bool) {
+    pub(crate) fn take(&mut self, wanted: impl Fn(&Job) -> bool) {
         let Self { jobs, fresh, waiting, unwritten, .. } = self;
         let is_wanted = |id: &u64| jobs.get(id).is_some_and(&wanted);
         fresh.retain(|id| {
@@ -148,7 +148,7 @@ impl Lineup {
     }
 
     /// Lines one up that was taken.
-    pub(super) fn again(&mut self, id: u64, due: Option<Instant>) {
+    pub(crate) fn again(&mut self, id: u64, due: Option<Instant>) {
         match due {
             Some(due) => self.again_at(due, id),
             None => self.fresh.push_back(id),
@@ -156,21 +156,21 @@ impl Lineup {
     }
 
     /// Lines up those that are still to be written.
-    pub(super) fn give_up_writing(&mut self) {
+    pub(crate) fn give_up_writing(&mut self) {
         for (id, due) in std::mem::take(&mut self.unwritten) {
             self.again(id, due);
         }
     }
 
     /// Notes where one is on disk.
-    pub(super) fn place(&mut self, id: u64, segment: SegmentId) {
+    pub(crate) fn place(&mut self, id: u64, segment: SegmentId) {
         if let Some(job) = self.jobs.get_mut(&id) {
             self.on_disk += usize::from(job.segment.replace(segment).is_none());
         }
     }
 
     /// Leaves those to the disk that are there.
-    pub(super) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         let on_disk = self.jobs.values().filter(|job| job.segment.is_some()).map(|job| job.id);
         for id in on_disk.collect::<Vec<_>>() {
             self.settle(id, Settlement::Spooled);
@@ -178,13 +178,13 @@ impl Lineup {
     }
 
     /// None is on disk any more, as far as this process is concerned.
-    pub(super) fn forget_segments(&mut self) {
+    pub(crate) fn forget_segments(&mut self) {
         self.jobs.values_mut().for_each(|job| job.segment = None);
         self.on_disk = 0;
     }
 
     /// Whether those on disk all wait for another attempt, and are no more than so many.
-    pub(super) fn are_stragglers(&self, most: usize) -> bool {
+    pub(crate) fn are_stragglers(&self, most: usize) -> bool {
         let is_on_disk = |id: &u64| self.jobs.get(id).is_some_and(|job| job.segment.is_some());
         (1..=most).contains(&self.on_disk)
             && self.waiting.iter().filter(|(_, id)| is_on_disk(id)).count() == self.on_disk

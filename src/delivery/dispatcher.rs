@@ -6,11 +6,11 @@ use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep_until};
 use tower::{BoxError, Service};
 
-use super::attempts::{Attempts, Ended, guarded};
-use super::lineup::Lineup;
-use super::warnings::Warnings;
+use super::in_flight::{Attempts, Ended, guarded};
+use super::outage_log::Warnings;
+use super::schedule::Lineup;
+use super::{Breaker, Permit, Spent};
 use crate::config::{MAX_DELIVERIES, Patience};
-use crate::delivery::{Breaker, Permit, Spent};
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Settlement};
 use crate::transport::DeliveryError;
@@ -19,13 +19,13 @@ use crate::transport::DeliveryError;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// Reports that are being delivered, or wait for it.
-pub(super) struct Deliveries<S: Service<Report>> {
+pub(crate) struct Deliveries<S: Service<Report>> {
     transport: S,
     patience: Patience,
     /// A number from 0 to 1, other than the last.
     random: fn() -> f64,
     breaker: Breaker,
-    pub(super) lineup: Lineup,
+    pub(crate) lineup: Lineup,
     running: Attempts<S::Future>,
     /// Attempts so far.
     turns: u64,
@@ -40,7 +40,7 @@ where
     S::Future: Send + 'static,
     S::Error: Into<BoxError>,
 {
-    pub(super) fn new(transport: S, patience: Patience, random: fn() -> f64) -> Self {
+    pub(crate) fn new(transport: S, patience: Patience, random: fn() -> f64) -> Self {
         Self {
             transport,
             patience,
@@ -55,18 +55,18 @@ where
     }
 
     /// Reports that are not settled.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.lineup.len()
     }
 
     /// How many more reports can be on their way at once. Those that wait for another attempt are not: one that
     /// fails does not hold up the rest.
-    pub(super) fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         MAX_DELIVERIES.saturating_sub(self.running.len() + self.lineup.ready())
     }
 
     /// Starts as many deliveries as there is room for, and as the transport is ready for.
-    pub(super) async fn start(&mut self) {
+    pub(crate) async fn start(&mut self) {
         self.is_blocked = false;
         let now = Instant::now();
         loop {
@@ -115,7 +115,7 @@ where
     /// # Cancel safety
     ///
     /// Nothing is lost: what is taken from the running attempts is dealt with before this returns.
-    pub(super) async fn progress(&mut self) {
+    pub(crate) async fn progress(&mut self) {
         let due = self.due();
         tokio::select! {
             Some((id, ended)) = self.running.next() => self.finish(id, ended),
@@ -142,14 +142,14 @@ where
     }
 
     /// Tries at once what waits for another attempt, unless the collector has asked to wait: there may be no later.
-    pub(super) fn hurry(&mut self) {
+    pub(crate) fn hurry(&mut self) {
         let now = Instant::now();
         self.breaker.hurry(now);
         self.lineup.hurry(now);
     }
 
     /// Deals with the attempts that have ended, until a moment, and without waiting for any. None begins any more.
-    pub(super) async fn finish_ended(&mut self, until: Instant) {
+    pub(crate) async fn finish_ended(&mut self, until: Instant) {
         self.running.begin_no_more();
         // Two that wake themselves end a turn, as does the runtime's budget: others may have ended all the same.
         let mut turns = self.running.len();
@@ -161,25 +161,25 @@ where
     }
 
     /// Deals with another attempt that has ended, if one has.
-    pub(super) async fn finish_next(&mut self) -> bool {
+    pub(crate) async fn finish_next(&mut self) -> bool {
         let ended = self.running.next_ended().await;
         ended.map(|(id, ended)| self.finish(id, ended)).is_some()
     }
 
     /// Breaks off the running attempts.
-    pub(super) fn abort(&mut self) {
+    pub(crate) fn abort(&mut self) {
         for id in self.running.abort() {
             self.lineup.again_first(id);
         }
     }
 
     /// Whether the collector takes nothing, as far as is known.
-    pub(super) fn is_failing(&self) -> bool {
+    pub(crate) fn is_failing(&self) -> bool {
         self.breaker.is_failing(Instant::now())
     }
 
     /// How many attempts are under way.
-    pub(super) fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.running.len()
     }
 
@@ -250,7 +250,7 @@ where
 }
 
 /// Returns at a moment, if there is one.
-pub(super) async fn until(moment: Option<Instant>) {
+pub(crate) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
         None => std::future::pending().await,

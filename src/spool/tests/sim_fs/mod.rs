@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 pub(crate) use self::state::Faults;
 use self::state::{Change, Interruption, State, is_empty};
-use super::disk::{Disk, Entry};
+use crate::spool::fs::{Disk, Entry};
 
 /// The file system as one process sees it.
 #[derive(Clone)]

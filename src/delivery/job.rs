@@ -1,32 +1,48 @@
 use std::collections::VecDeque;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::Retry;
 use crate::budget::Admission;
-use crate::delivery::Retry;
 use crate::report::Report;
 use crate::spool::SegmentId;
 use crate::stats::Settlement;
 
 /// A report on its way, and its place in the budget.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) id: u64,
-    pub(super) admission: Admission,
-    pub(super) report: Report,
+pub(crate) struct Job {
+    pub(crate) id: u64,
+    pub(crate) admission: Admission,
+    pub(crate) report: Report,
     /// Images that follow the report.
-    pub(super) uploads: VecDeque<Report>,
+    pub(crate) uploads: VecDeque<Report>,
     /// How the first of its parts ended that was not delivered.
-    pub(super) failed: Option<Settlement>,
-    pub(super) retry: Retry,
+    pub(crate) failed: Option<Settlement>,
+    pub(crate) retry: Retry,
     /// The number of its last attempt among those of all reports; zero before the first.
-    pub(super) turn: u64,
+    pub(crate) turn: u64,
     /// Where on disk it is, too.
-    pub(super) segment: Option<SegmentId>,
+    pub(crate) segment: Option<SegmentId>,
     #[cfg(feature = "spool")]
-    pub(super) spooled: super::spooler::Spooled,
+    pub(crate) spooled: Spooled,
+}
+
+/// What the spool needs to know of a job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spooled {
+    /// When it was made, by the clock on the wall: no other one outlives the process.
+    pub(crate) created_ms: u64,
+    /// No record can hold it.
+    pub(crate) is_unfit: bool,
+}
+
+impl Spooled {
+    pub(crate) fn now() -> Self {
+        Self { created_ms: now_ms(), is_unfit: false }
+    }
 }
 
 impl Job {
-    pub(super) fn new(id: u64, admission: Admission, report: Report, uploads: VecDeque<Report>) -> Self {
+    pub(crate) fn new(id: u64, admission: Admission, report: Report, uploads: VecDeque<Report>) -> Self {
         Self {
             id,
             admission,
@@ -37,12 +53,12 @@ impl Job {
             turn: 0,
             segment: None,
             #[cfg(feature = "spool")]
-            spooled: super::spooler::Spooled::now(),
+            spooled: Spooled::now(),
         }
     }
 
     /// Goes on with the next image, if there is one.
-    pub(super) fn next_part(&mut self) -> bool {
+    pub(crate) fn next_part(&mut self) -> bool {
         let Some(upload) = self.uploads.pop_front() else { return false };
         self.report = upload;
         self.retry = Retry::default();
@@ -52,12 +68,18 @@ impl Job {
     }
 
     /// The bytes of what is left of its parts.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.report.len() + self.uploads.iter().map(Report::len).sum::<usize>()
     }
 
     /// Charges for what is left of its parts, if there is room.
-    pub(super) fn recharge(&mut self) -> bool {
+    pub(crate) fn recharge(&mut self) -> bool {
         self.admission.recharge(self.len(), 1 + self.uploads.len())
     }
+}
+
+/// The time of day in milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tower::{BoxError, Service};
 
-use super::flush::{Outcome, Reply};
-use super::worker::Worker;
+use super::Worker;
 use crate::report::Report;
+use crate::reporter::summary::{Outcome, Reply};
 
 /// How long deliveries go on once everything that could ask for them is gone.
 const GRACE: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ where
     S::Error: Into<BoxError>,
 {
     /// Begins what the worker ends with by itself: once it is abandoned, and the last exchange has ended.
-    pub(super) fn begin_last_flush(&mut self) {
+    pub(crate) fn begin_last_flush(&mut self) {
         let is_due = self.is_abandoned && !self.is_in_last_flush();
         if is_due && self.outlet.budget.items() <= self.known() + self.outlet.queue.len() {
             while let Ok(command) = self.inbox.try_recv() {
@@ -35,14 +35,14 @@ where
         }
     }
 
-    pub(super) fn is_in_last_flush(&self) -> bool {
+    pub(crate) fn is_in_last_flush(&self) -> bool {
         self.flushes.iter().any(|flush| matches!(flush.reply, Reply::Abandoned))
     }
 
     /// Saves what can be saved, drops what is left, and then answers whoever waits. The counts are exact when they have the
     /// answer, but for exchanges that are still being read elsewhere: they are answered as dropped, and counted as that when
     /// they end.
-    pub(super) async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.inbox.close();
         while let Ok(command) = self.inbox.try_recv() {
             self.obey(command);

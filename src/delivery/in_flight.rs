@@ -13,10 +13,10 @@ use tower::BoxError;
 use crate::transport::DeliveryError;
 
 /// What an attempt came to; `None` if it panicked.
-pub(super) type Ended = Option<Result<(), DeliveryError>>;
+pub(crate) type Ended = Option<Result<(), DeliveryError>>;
 
 /// The futures of the transport, each with the job that it is for.
-pub(super) struct Attempts<F>(FuturesUnordered<Attempt<F>>);
+pub(crate) struct Attempts<F>(FuturesUnordered<Attempt<F>>);
 
 pin_project! {
     /// It panics as it is polled, as what it came to is looked at, or as it is dropped: none of that is to end the worker.
@@ -40,17 +40,17 @@ where
     F: Future<Output = Result<T, E>>,
     E: Into<BoxError>,
 {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(FuturesUnordered::new())
     }
 
     /// How many there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Begins one.
-    pub(super) fn push(&mut self, job: u64, future: F) {
+    pub(crate) fn push(&mut self, job: u64, future: F) {
         self.0.push(Attempt { job, is_begun: false, future: Some(future) });
     }
 
@@ -59,12 +59,12 @@ where
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub(super) async fn next(&mut self) -> Option<(u64, Ended)> {
+    pub(crate) async fn next(&mut self) -> Option<(u64, Ended)> {
         self.0.next().await
     }
 
     /// Another one that has ended already.
-    pub(super) async fn next_ended(&mut self) -> Option<(u64, Ended)> {
+    pub(crate) async fn next_ended(&mut self) -> Option<(u64, Ended)> {
         match poll_fn(|cx| Poll::Ready(self.0.poll_next_unpin(cx))).await {
             Poll::Ready(ended) => ended,
             Poll::Pending => None,
@@ -72,14 +72,14 @@ where
     }
 
     /// Lets go of those that have never been polled: nothing of theirs is on its way.
-    pub(super) fn begin_no_more(&mut self) {
+    pub(crate) fn begin_no_more(&mut self) {
         for attempt in Pin::new(&mut self.0).iter_pin_mut().filter(|attempt| !attempt.is_begun) {
             attempt.clear();
         }
     }
 
     /// Breaks all of them off. Returns their jobs.
-    pub(super) fn abort(&mut self) -> Vec<u64> {
+    pub(crate) fn abort(&mut self) -> Vec<u64> {
         let jobs = Pin::new(&mut self.0).iter_pin_mut().map(|attempt| attempt.job).collect();
         self.0.clear();
         jobs
@@ -121,7 +121,7 @@ where
 }
 
 /// Runs code of the transport's. `None` if it panics.
-pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }
 

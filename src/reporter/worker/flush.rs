@@ -3,9 +3,9 @@
 use tokio::time::Instant;
 use tower::{BoxError, Service};
 
-use super::flush::{Flush, Reply};
-use super::worker::{Command, Deadline, Worker};
+use super::{Command, Deadline, Worker};
 use crate::report::Report;
+use crate::reporter::summary::{Flush, Reply};
 
 impl<S> Worker<S>
 where
@@ -13,14 +13,14 @@ where
     S::Future: Send + 'static,
     S::Error: Into<BoxError>,
 {
-    pub(super) fn obey(&mut self, command: Command) {
+    pub(crate) fn obey(&mut self, command: Command) {
         match command {
             Command::Flush(deadline, reply) => self.begin_flush(deadline, Reply::Flush(reply)),
             Command::Shutdown(deadline, reply) => self.begin_flush(deadline, Reply::Shutdown(reply)),
         }
     }
 
-    pub(super) fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {
+    pub(crate) fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {
         let (now, deadline) = (Instant::now(), deadline.map(Instant::from_std));
         let flush = Flush {
             queued: self.outlet.queue.len(),
@@ -37,7 +37,7 @@ where
     }
 
     /// Answers the flushes that are over. Returns whether one of them is the worker's last.
-    pub(super) fn answer_flushes(&mut self) -> bool {
+    pub(crate) fn answer_flushes(&mut self) -> bool {
         self.account();
         if self.flushes.is_empty() {
             return false;
@@ -53,7 +53,7 @@ where
         false
     }
 
-    pub(super) fn account(&mut self) {
+    pub(crate) fn account(&mut self) {
         for (id, settlement) in self.deliveries.lineup.take_settled() {
             self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement));
         }

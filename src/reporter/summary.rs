@@ -49,14 +49,14 @@ pub struct ShutdownReport {
 
 /// How things stand when a flush or a shutdown returns.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Outcome {
-    pub(super) stats: Stats,
+pub(crate) struct Outcome {
+    pub(crate) stats: Stats,
     /// Interactions that were waited for and are not settled.
-    pub(super) pending: u64,
+    pub(crate) pending: u64,
     /// Reports that are on disk.
-    pub(super) spooled: u64,
+    pub(crate) spooled: u64,
     /// Exchanges that have not ended.
-    pub(super) in_flight: u64,
+    pub(crate) in_flight: u64,
 }
 
 impl FlushReport {
@@ -66,7 +66,7 @@ impl FlushReport {
     }
 
     /// The difference that a flush made. The caller takes `before`, not the worker, which may notice the call late.
-    pub(super) fn since(before: &Stats, outcome: &Outcome) -> Self {
+    pub(crate) fn since(before: &Stats, outcome: &Outcome) -> Self {
         let Outcome { stats, pending, spooled, .. } = outcome;
         Self {
             delivered: stats.delivered.saturating_sub(before.delivered),
@@ -86,7 +86,7 @@ impl ShutdownReport {
     }
 
     /// The difference that a shutdown made. Whatever is still pending is lost.
-    pub(super) fn since(before: &Stats, outcome: &Outcome) -> Self {
+    pub(crate) fn since(before: &Stats, outcome: &Outcome) -> Self {
         let FlushReport { delivered, rejected, dropped, withheld, spooled, pending } =
             FlushReport::since(before, outcome);
         Self {
@@ -101,20 +101,20 @@ impl ShutdownReport {
 }
 
 /// A flush under way: what was there when it began, and what has become of it.
-pub(super) struct Flush {
+pub(crate) struct Flush {
     /// Exchanges in the queue that were there when it began.
-    pub(super) queued: usize,
+    pub(crate) queued: usize,
     /// Jobs that the worker had when it began, or has taken from the queue since.
-    pub(super) jobs: HashSet<u64>,
+    pub(crate) jobs: HashSet<u64>,
     /// Reports on disk only: those that were there when it began, and those that it waited for.
-    pub(super) spooled: u64,
-    pub(super) deadline: Option<Instant>,
+    pub(crate) spooled: u64,
+    pub(crate) deadline: Option<Instant>,
     /// Half of the time until then is over.
-    pub(super) half_time: Option<Instant>,
-    pub(super) reply: Reply,
+    pub(crate) half_time: Option<Instant>,
+    pub(crate) reply: Reply,
 }
 
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Flush(oneshot::Sender<Outcome>),
     Shutdown(oneshot::Sender<Outcome>),
     /// Nobody is left who could ask: the worker ends with what it began.
@@ -123,26 +123,26 @@ pub(super) enum Reply {
 
 impl Flush {
     /// A job was taken from the queue.
-    pub(super) fn started(&mut self, job: u64) {
+    pub(crate) fn started(&mut self, job: u64) {
         if self.is_last() || self.queued > 0 {
             self.jobs.insert(job);
         }
         self.queued = self.queued.saturating_sub(1);
     }
 
-    pub(super) fn settled(&mut self, job: u64, settlement: Settlement) {
+    pub(crate) fn settled(&mut self, job: u64, settlement: Settlement) {
         if self.jobs.remove(&job) && matches!(settlement, Settlement::Spooled) {
             self.spooled += 1;
         }
     }
 
     /// Whether the worker ends with it. Then it waits for whatever is handed over meanwhile, too.
-    pub(super) fn is_last(&self) -> bool {
+    pub(crate) fn is_last(&self) -> bool {
         !matches!(self.reply, Reply::Flush(_))
     }
 
     /// A job came back from disk.
-    pub(super) fn resumed(&mut self, job: u64) {
+    pub(crate) fn resumed(&mut self, job: u64) {
         // The oldest come back first: it is one of those that were waited for.
         let is_waited_for = self.spooled > 0;
         self.spooled = self.spooled.saturating_sub(1);
@@ -152,18 +152,18 @@ impl Flush {
     }
 
     /// Whether the worker has little time left: the second half of its last flush.
-    pub(super) fn is_ending(&mut self, now: Instant) -> bool {
+    pub(crate) fn is_ending(&mut self, now: Instant) -> bool {
         // Taken only here: the worker is woken for it until this has been seen.
         self.half_time.take_if(|half| *half <= now);
         self.is_last() && self.half_time.is_none() && self.deadline.is_some()
     }
 
     /// When something is to be done for it.
-    pub(super) fn next_moment(&self) -> Option<Instant> {
+    pub(crate) fn next_moment(&self) -> Option<Instant> {
         self.half_time.filter(|_| self.is_last()).or(self.deadline)
     }
 
-    pub(super) fn is_over(&self, now: Instant, is_queue_empty: bool, has_more: bool) -> bool {
+    pub(crate) fn is_over(&self, now: Instant, is_queue_empty: bool, has_more: bool) -> bool {
         let is_rest_done = match self.is_last() {
             true => is_queue_empty && !has_more,
             false => self.spooled == 0 || !has_more,
@@ -173,7 +173,7 @@ impl Flush {
     }
 
     /// Answers a flush that the worker outlives.
-    pub(super) fn answer(self, stats: Stats) {
+    pub(crate) fn answer(self, stats: Stats) {
         let pending = (self.queued + self.jobs.len()) as u64;
         let spooled = self.spooled;
         self.reply.send(Outcome { stats, pending, spooled, in_flight: 0 });
@@ -181,7 +181,7 @@ impl Flush {
 }
 
 impl Reply {
-    pub(super) fn send(self, outcome: Outcome) {
+    pub(crate) fn send(self, outcome: Outcome) {
         match self {
             // The caller may be gone: then nobody learns the result.
             Self::Flush(reply) | Self::Shutdown(reply) => drop(reply.send(outcome)),

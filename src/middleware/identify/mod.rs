@@ -1,3 +1,5 @@
+mod extract;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
@@ -14,8 +16,9 @@ use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
-use super::scope::{Scope, ScopeId};
-use super::{Identity, IdentitySlot};
+pub use self::extract::MissingIdentity;
+use crate::identity::scope::{Scope, ScopeId};
+use crate::identity::{Identity, IdentitySlot};
 
 /// A layer that runs an extractor of the application, and attaches the identity that it yields to the request.
 ///

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use fastrand::Rng;
 
-use crate::spool::disk::{Entry, Kind};
+use crate::spool::fs::{Entry, Kind};
 
 pub(crate) struct State {
     pub(crate) random: Rng,

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::job::Job;
 use super::prepare::{self, Prepared, Unmade};
 use crate::budget::Admission;
 use crate::config::Reporting;
+use crate::delivery::job::Job;
 use crate::handoff::Item;
 use crate::interaction::Interaction;
 use crate::translation::Effort;
@@ -22,7 +22,7 @@ const MAX_HOOKS: usize = 2;
 const LEAST_WAITING: usize = 128 * 1024;
 
 /// Items that are prepared on other threads. Each thread is the runtime's, and is given back after one item.
-pub(super) struct Aside {
+pub(crate) struct Aside {
     reporting: Arc<Reporting>,
     /// How many bytes may wait to be read.
     room: usize,
@@ -37,10 +37,10 @@ pub(super) struct Aside {
 }
 
 /// No thread could be had. What was to be done on it is lost, and counted as it is dropped.
-pub(super) struct NoThread;
+pub(crate) struct NoThread;
 
 impl Aside {
-    pub(super) fn new(reporting: Arc<Reporting>, room: usize) -> Self {
+    pub(crate) fn new(reporting: Arc<Reporting>, room: usize) -> Self {
         Self {
             reporting,
             room,
@@ -53,23 +53,23 @@ impl Aside {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ids.len()
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
         self.ids.iter().copied()
     }
 
     /// Whether another interaction may be made for which hooks are to be asked.
-    pub(super) fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.hooks.len() < MAX_HOOKS && self.read.is_none()
     }
 
     /// Has an item wait for its turn to be read. Gives it back if too much is waiting already: senders of bodies that take long
     /// may not fill the budget with them.
     #[expect(clippy::result_large_err, reason = "it is given back, and used where it is returned")]
-    pub(super) fn wait(&mut self, id: u64, mut item: Item) -> Result<(), Item> {
+    pub(crate) fn wait(&mut self, id: u64, mut item: Item) -> Result<(), Item> {
         let bytes = prepare::size(&item).max(LEAST_WAITING);
         if !self.waiting.is_empty() && self.waiting_bytes + bytes > self.room {
             return Err(item);
@@ -85,7 +85,7 @@ impl Aside {
     }
 
     /// Begins to read the next item, if none is being read. One at a time: reading may take much memory.
-    pub(super) fn read_next(&mut self) -> Option<(u64, NoThread)> {
+    pub(crate) fn read_next(&mut self) -> Option<(u64, NoThread)> {
         if !self.reading.is_empty() || self.read.is_some() {
             return None;
         }
@@ -100,7 +100,7 @@ impl Aside {
     }
 
     /// Asks the hooks about an interaction.
-    pub(super) fn ask(
+    pub(crate) fn ask(
         &mut self,
         id: u64,
         admission: Admission,
@@ -124,7 +124,7 @@ impl Aside {
     /// # Cancel safety
     ///
     /// Nothing is lost.
-    pub(super) async fn next(&mut self) -> (u64, Prepared) {
+    pub(crate) async fn next(&mut self) -> (u64, Prepared) {
         let (id, prepared) = tokio::select! {
             Some(Ok(read)) = self.reading.join_next() => read,
             Some(Ok((id, result))) = self.hooks.join_next() => (id, Prepared::Done(result)),
@@ -135,7 +135,7 @@ impl Aside {
     }
 
     /// What has ended already.
-    pub(super) fn try_next(&mut self) -> Option<(u64, Prepared)> {
+    pub(crate) fn try_next(&mut self) -> Option<(u64, Prepared)> {
         let read = self.reading.try_join_next().and_then(Result::ok);
         let (id, prepared) = match read {
             Some(read) => read,
@@ -149,17 +149,17 @@ impl Aside {
     }
 
     /// Whether something is under way that will end.
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         !self.ids.is_empty()
     }
 
     /// Takes the interaction that waits for a thread, if there is one now.
-    pub(super) fn take_read(&mut self) -> Option<(u64, Admission, Box<Interaction>)> {
+    pub(crate) fn take_read(&mut self) -> Option<(u64, Admission, Box<Interaction>)> {
         if self.hooks.len() < MAX_HOOKS { self.read.take() } else { None }
     }
 
     /// Drops what has not begun.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         for (id, ..) in self.waiting.drain(..) {
             self.ids.remove(&id);
         }
