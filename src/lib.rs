@@ -158,9 +158,9 @@
 //! memory: what is not delivered when the process ends is lost, so call [`Reporter::shutdown`], and turn on the spool if
 //! that is not enough.
 //!
-//! With the feature `spool` and a folder (`ConfigBuilder::spool`, `RECONIFY_SPOOL`) reports go to disk while the collector takes
+//! With a spool folder ([`ConfigBuilder::spool`], `RECONIFY_SPOOL`) reports go to disk while the collector takes
 //! none, beyond half of the budget, and in the second half of a shutdown; or all of them before they are first sent
-//! (`Spooling::Always`). They are then delivered by this process, or by the next one that uses the folder and the same app key, with
+//! ([`Spooling::Always`]). They are then delivered by this process, or by the next one that uses the folder and the same app key, with
 //! the same ids. After a crash the reports of one segment, 1 MiB, may be sent a second time.
 //!
 //! # Features
@@ -170,7 +170,6 @@
 //! | `axum` | yes | the layer [`identify`], and extractors of [`User`], [`Session`], [`Identity`] and [`IdentitySlot`] |
 //! | `decompression` | yes | decoding of encoded bodies; without it they are reported by type and length |
 //! | `rustls` | yes | `https` for the default transport; without it, and unless another crate enables TLS in `reqwest`, only an `http` collector, or [a transport of your own](ReconifyLayer::with_transport), can be reached |
-//! | `spool` | no | reports survive the process, on disk: `ConfigBuilder::spool` |
 //! | `reqwest-middleware` | no | `reqwest_middleware::Middleware` for [`ReconifyLayer`] |
 //!
 //! # Limits
@@ -201,7 +200,6 @@ mod policy;
 mod provider;
 mod report;
 mod reporter;
-#[cfg(feature = "spool")]
 mod spool;
 mod stats;
 mod sync;
@@ -209,7 +207,6 @@ mod translation;
 mod transport;
 
 pub use self::capture::{RequestBody, ResponseBody};
-#[cfg(feature = "spool")]
 pub use self::config::Spooling;
 pub use self::config::{Config, ConfigBuilder, IdentityHeaders, Media, Responses};
 pub use self::error::Error;
@@ -222,7 +219,7 @@ pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFutur
 pub use self::provider::operation::Endpoint;
 pub use self::report::Report;
 pub use self::reporter::{FlushReport, Reporter, ShutdownReport};
-#[cfg(all(fuzzing, feature = "spool"))]
+#[cfg(fuzzing)]
 #[doc(hidden)]
 pub use self::spool::fuzzing as spool_fuzzing;
 pub use self::stats::{DropReason, FailureClass, Stats, WithholdReason};

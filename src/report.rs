@@ -157,14 +157,12 @@ impl Report {
     }
 
     /// Where in the payload the keys go.
-    #[cfg(feature = "spool")]
     pub(crate) fn keys_at(&self) -> usize {
         self.keys_at
     }
 
     /// Restores a stored report. `None` unless it begins exactly as [`open`] begins one: anybody may have written what is on
     /// disk, and the keys must not end up in the content.
-    #[cfg(feature = "spool")]
     pub(crate) fn restore(id: Uuid, json: Bytes, keys_at: usize, is_upload: bool) -> Option<Self> {
         let is_report = str::from_utf8(&json).is_ok() && opened_at(&json) == Some(keys_at);
         is_report.then_some(Self { id, json, keys_at, is_upload })
@@ -196,14 +194,12 @@ fn open(json: &mut Vec<u8>, r#type: &'static str) -> usize {
 
 /// Where the keys go in a payload that [`open`] began, in this version of the crate or another. It is the first closing brace:
 /// neither a type nor a version has one, or a quote.
-#[cfg(feature = "spool")]
 fn opened_at(json: &[u8]) -> Option<usize> {
     let rest = after_word(json.strip_prefix(BEFORE_TYPE.as_bytes())?)?;
     let rest = after_word(rest.strip_prefix(BEFORE_VERSION.as_bytes())?)?;
     rest.starts_with(b"\"}").then(|| json.len() - rest.len() + 1)
 }
 
-#[cfg(feature = "spool")]
 fn after_word(text: &[u8]) -> Option<&[u8]> {
     let is_in_word = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
     let length = text.iter().position(|byte| !is_in_word(byte))?;

@@ -1,6 +1,5 @@
 //! Promise 8 with `Spooling::Always`: what was on disk when a process was killed is delivered by the next one.
 
-#![cfg(feature = "spool")]
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -88,7 +88,6 @@ impl Budget {
 
     /// Takes a place for an interaction that comes back from disk, and its bytes, whether there is room or not: it is one
     /// segment at a time, and who brings it looks at the room before.
-    #[cfg(feature = "spool")]
     pub(crate) fn resume(self: &Arc<Self>, is_foreign: bool, bytes: usize) -> Admission {
         self.items.fetch_add(1, SeqCst);
         self.ended.fetch_add(1, Relaxed);
@@ -98,7 +97,6 @@ impl Budget {
     }
 
     /// Counts interactions that rested on disk and cannot be read again.
-    #[cfg(feature = "spool")]
     pub(crate) fn lose_resting(&self, interactions: u64) {
         for _ in 0..interactions {
             self.counters.settle(Settlement::Dropped(DropReason::Unreadable));
@@ -107,7 +105,6 @@ impl Budget {
     }
 
     /// Whether more than half of it is taken.
-    #[cfg(feature = "spool")]
     pub(crate) fn is_half_full(&self) -> bool {
         self.ended.load(Relaxed) > self.limits.items / 2 || self.bytes.load(Relaxed) > self.limits.bytes / 2
     }

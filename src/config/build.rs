@@ -39,15 +39,7 @@ impl ConfigBuilder {
         for route in &self.routes {
             check_route(route)?;
         }
-        #[cfg(feature = "spool")]
         let spool = self.checked_spool()?;
-        #[cfg(not(feature = "spool"))]
-        if let super::setting::Setting { name, value: Some(_) } = &self.spool {
-            let setting = (*name).into();
-            let problem = "which this build cannot use".into();
-            let hint = "build tower-reconify with the feature `spool`, or unset it";
-            return Err(Kind::Invalid { setting, value: "a folder".to_owned(), problem, hint }.into());
-        }
         let responses = self.responses.choice()?;
         let track_images = self.track_images.flag_or(true)?;
         let mut known = self.capture.endpoints()?;
@@ -86,7 +78,6 @@ impl ConfigBuilder {
             endpoints: Endpoints { routes, known: known.into_iter().collect() },
             limits,
             patience,
-            #[cfg(feature = "spool")]
             spool,
         })
     }

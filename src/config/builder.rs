@@ -39,9 +39,7 @@ pub struct ConfigBuilder {
     pub(super) max_attempts: u32,
     pub(super) max_age: Duration,
     pub(super) spool: Setting<OsString>,
-    #[cfg(feature = "spool")]
     pub(super) spooling: Setting<Choice<super::Spooling>>,
-    #[cfg(feature = "spool")]
     pub(super) spool_max_bytes: u64,
 }
 
@@ -72,9 +70,7 @@ impl ConfigBuilder {
             max_attempts: DEFAULT_MAX_ATTEMPTS,
             max_age: DEFAULT_MAX_AGE,
             spool: Setting { name: "spool", value: None },
-            #[cfg(feature = "spool")]
             spooling: Setting { name: "spooling", value: None },
-            #[cfg(feature = "spool")]
             spool_max_bytes: super::spool::DEFAULT_MAX_BYTES,
         }
     }

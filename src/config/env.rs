@@ -44,11 +44,8 @@ pub(super) fn read(
     builder.outermost_only = flag("RECONIFY_OUTERMOST_ONLY");
     let name = "RECONIFY_SPOOL";
     builder.spool = Setting { name, value: variable(name).filter(|folder| !folder.is_empty()) };
-    #[cfg(feature = "spool")]
-    {
-        let Setting { name, value } = optional("RECONIFY_SPOOLING");
-        builder.spooling = Setting { name, value: value.map(Choice::Text) };
-    }
+    let Setting { name, value } = optional("RECONIFY_SPOOLING");
+    builder.spooling = Setting { name, value: value.map(Choice::Text) };
     builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
     builder.disabled = flag("RECONIFY_DISABLED");
     let Setting { name, value } = optional("RECONIFY_SESSION_TIMEOUT");
@@ -96,7 +93,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "spool")]
     fn a_spool_is_a_folder_and_a_word() {
         let spool = ("RECONIFY_SPOOL", "/var/spool/reconify");
         let config = config(&[KEYS[0], KEYS[1], spool, ("RECONIFY_SPOOLING", "Always")]).unwrap();
@@ -105,12 +101,6 @@ mod tests {
         assert_eq!(spool.spooling, crate::Spooling::Always);
         assert!(error_with("RECONIFY_SPOOLING", "often").contains("use when-needed or always"));
         assert!(error_with("RECONIFY_SPOOL", "a\0b").contains("no path"));
-    }
-
-    #[test]
-    #[cfg(not(feature = "spool"))]
-    fn a_spool_without_its_feature_is_an_error() {
-        assert!(error_with("RECONIFY_SPOOL", "/var/spool/reconify").contains("the feature `spool`"));
     }
 
     #[test]
@@ -279,8 +269,7 @@ mod tests {
             None
         };
         drop(read(variable, std::iter::empty()));
-        let is_readable = |name: &String| cfg!(feature = "spool") || name != "RECONIFY_SPOOLING";
-        let mut documented: Vec<_> = documented.filter(is_readable).collect();
+        let mut documented: Vec<_> = documented.collect();
         let mut asked = asked.into_inner();
         documented.sort();
         asked.sort();

@@ -8,7 +8,6 @@ mod env;
 mod hooks;
 mod misspelled;
 mod setting;
-#[cfg(feature = "spool")]
 mod spool;
 
 use std::sync::Arc;
@@ -20,9 +19,7 @@ use url::Url;
 pub use self::builder::ConfigBuilder;
 pub(crate) use self::collector_url::is_this_machine;
 use self::hooks::Hooks;
-#[cfg(feature = "spool")]
 pub(crate) use self::spool::Spool;
-#[cfg(feature = "spool")]
 pub use self::spool::Spooling;
 use crate::error::Error;
 #[cfg(doc)]
@@ -71,7 +68,6 @@ pub struct Config {
     pub(crate) endpoints: Endpoints,
     pub(crate) limits: Limits,
     pub(crate) patience: Patience,
-    #[cfg(feature = "spool")]
     pub(crate) spool: Option<Spool>,
 }
 
@@ -213,8 +209,8 @@ impl Config {
     /// | `RECONIFY_IDENTITY_HEADERS` | `x-reconify-user-id` and its like: `ignore`, `read` or `take` ([`IdentityHeaders`]) | `ignore` |
     /// | `RECONIFY_OUTERMOST_ONLY` | `1`: calls made while a captured request is handled are not reported | `0` |
     /// | `RECONIFY_SAMPLE` | the part of the sessions that is reported, from 0 to 1 | `1` |
-    /// | `RECONIFY_SPOOL` | the folder for reports that cannot be delivered now (feature `spool`) | none |
-    /// | `RECONIFY_SPOOLING` | when they go there: `when-needed` or `always` (feature `spool`) | `when-needed` |
+    /// | `RECONIFY_SPOOL` | the folder for reports that cannot be delivered now | none |
+    /// | `RECONIFY_SPOOLING` | when they go there: `when-needed` or `always` | `when-needed` |
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
     /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; of the others only `RECONIFY_IDENTITY_HEADERS` is read then, and an unknown word there means `take` | `0` |
     ///
@@ -255,7 +251,6 @@ impl Config {
             endpoints: Endpoints::default(),
             limits,
             patience: Patience { attempts: 0, age: Duration::ZERO },
-            #[cfg(feature = "spool")]
             spool: None,
         }
     }

@@ -22,7 +22,6 @@ pub(crate) struct Job {
     pub(crate) turn: u64,
     /// Where on disk it is, too.
     pub(crate) segment: Option<SegmentId>,
-    #[cfg(feature = "spool")]
     pub(crate) spooled: Spooled,
 }
 
@@ -52,7 +51,6 @@ impl Job {
             retry: Retry::default(),
             turn: 0,
             segment: None,
-            #[cfg(feature = "spool")]
             spooled: Spooled::now(),
         }
     }

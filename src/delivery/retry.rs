@@ -36,13 +36,11 @@ pub(crate) enum Spent {
 
 impl Retry {
     /// One that comes from disk.
-    #[cfg(feature = "spool")]
     pub(crate) fn resumed(attempts: u32, age: Duration) -> Self {
         Self { attempts, failures: attempts, first: None, before: age }
     }
 
     /// Attempts that count.
-    #[cfg(feature = "spool")]
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts
     }

@@ -5,7 +5,6 @@ use tokio::time::Instant;
 
 use super::Permit;
 use super::job::Job;
-#[cfg(feature = "spool")]
 use crate::spool::SegmentId;
 use crate::stats::Settlement;
 
@@ -18,7 +17,6 @@ pub(crate) struct Lineup {
     /// Those that failed, by the moment of their next attempt.
     waiting: BTreeSet<(Instant, u64)>,
     /// Those that have to be on disk before they are tried.
-    #[cfg(feature = "spool")]
     pub(crate) unwritten: VecDeque<(u64, Option<Instant>)>,
     /// How many are on disk, too.
     on_disk: usize,
@@ -114,7 +112,6 @@ impl Lineup {
 }
 
 /// What the spool does with them.
-#[cfg(feature = "spool")]
 impl Lineup {
     /// Reports that are on disk, too.
     pub(crate) fn on_disk(&self) -> usize {

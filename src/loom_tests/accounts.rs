@@ -79,11 +79,7 @@ fn what_asks_for_a_place_while_the_budget_closes_is_counted() {
 fn no_snapshot_misses_what_is_settled_meanwhile() {
     model(|| {
         let budget = budget(LIMITS);
-        let settlements = [
-            Settlement::Delivered,
-            #[cfg(feature = "spool")]
-            Settlement::Spooled,
-        ];
+        let settlements = [Settlement::Delivered, Settlement::Spooled];
         let others = settlements.map(|settlement| {
             let admission = budget.admit().unwrap();
             thread::spawn(move || admission.settle(settlement))
@@ -95,7 +91,6 @@ fn no_snapshot_misses_what_is_settled_meanwhile() {
 }
 
 /// In memory again, or lost.
-#[cfg(feature = "spool")]
 #[test]
 fn no_snapshot_misses_what_leaves_the_disk_meanwhile() {
     model(|| {

@@ -1,5 +1,5 @@
 //! Every order in which threads can meet over what they share. Run with
-//! `RUSTFLAGS="--cfg reconify_loom" cargo test --release --lib --features spool loom --target-dir target/loom`.
+//! `RUSTFLAGS="--cfg reconify_loom" cargo test --release --lib loom --target-dir target/loom`.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -2,10 +2,6 @@
 
 mod clock;
 mod handle;
-#[cfg(feature = "spool")]
-mod spooler;
-#[cfg(not(feature = "spool"))]
-#[path = "no_spooler.rs"]
 mod spooler;
 mod summary;
 #[cfg(test)]

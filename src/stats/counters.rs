@@ -56,7 +56,6 @@ impl Counters {
         self.in_flight.store(attempts as u64, Relaxed);
     }
 
-    #[cfg(feature = "spool")]
     /// Takes an interaction that rested on disk for one that comes back. A foreign one is new here.
     pub(crate) fn resume(&self, is_foreign: bool) {
         if is_foreign {
@@ -67,13 +66,11 @@ impl Counters {
         }
     }
 
-    #[cfg(feature = "spool")]
     /// Says how many reports are both in memory and on disk.
     pub(crate) fn set_safe(&self, reports: usize) {
         self.safe.store(reports as u64, Relaxed);
     }
 
-    #[cfg(feature = "spool")]
     pub(crate) fn fail_to_spool(&self) {
         self.spool_failures.fetch_add(1, Relaxed);
     }
@@ -179,7 +176,6 @@ mod tests {
         assert_eq!((stats.captured, stats.settled(), stats.pending), (3, 2, 1), "{stats}");
     }
 
-    #[cfg(feature = "spool")]
     #[test]
     fn what_goes_to_disk_while_a_snapshot_is_taken_is_counted_once() {
         let counters = Counters::default();

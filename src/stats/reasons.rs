@@ -58,7 +58,6 @@ pub(crate) enum Settlement {
     Rejected,
     Dropped(DropReason),
     Withheld(WithholdReason),
-    #[cfg_attr(not(feature = "spool"), expect(dead_code, reason = "nothing goes to disk"))]
     /// Not yet: it went to disk, and comes back from there.
     Spooled,
 }

@@ -89,11 +89,8 @@ where
                 () = sleep_until(until) => {}
             }
         }
-        #[cfg(feature = "spool")]
-        {
-            self.deliveries.lineup.rest();
-            self.outlet.budget.counters().set_safe(0);
-        }
+        self.deliveries.lineup.rest();
+        self.outlet.budget.counters().set_safe(0);
         if let Some(closing) = self.spooler.close() {
             // Whatever it takes, nobody waits for it.
             drop(timeout_at(until, closing).await);

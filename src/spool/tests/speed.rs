@@ -1,5 +1,5 @@
 //! Measured by hand, on whatever folder `SPEED_FOLDER` names:
-//! `cargo test --release --lib --features spool spool::tests::speed -- --ignored --nocapture`.
+//! `cargo test --release --lib spool::tests::speed -- --ignored --nocapture`.
 
 use std::time::Instant;
 
