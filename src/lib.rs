@@ -189,6 +189,9 @@ mod config;
 mod delivery;
 mod error;
 mod exchange;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handoff;
 mod id;
 mod identity;
@@ -207,25 +210,17 @@ mod translation;
 mod transport;
 
 pub use self::capture::{RequestBody, ResponseBody};
-pub use self::config::Spooling;
-pub use self::config::{Config, ConfigBuilder, IdentityHeaders, Media, Responses};
+pub use self::config::{Config, ConfigBuilder, IdentityHeaders, Media, Responses, Spooling};
 pub use self::error::Error;
 pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope, Session, Tags, User};
-pub use self::interaction::Outcome;
-pub use self::interaction::{Interaction, InteractionKind};
+pub use self::interaction::{Interaction, InteractionKind, Outcome};
 #[cfg(feature = "axum")]
 pub use self::middleware::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFuture};
 pub use self::provider::operation::Endpoint;
 pub use self::report::Report;
 pub use self::reporter::{FlushReport, Reporter, ShutdownReport};
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub use self::spool::fuzzing as spool_fuzzing;
 pub use self::stats::{DropReason, FailureClass, Stats, WithholdReason};
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub use self::translation::fuzzing;
 pub use self::transport::DeliveryError;
 
 #[cfg(doctest)]

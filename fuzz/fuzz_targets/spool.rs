@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|segment: &[u8]| tower_reconify::spool_fuzzing::segment(segment));
+libfuzzer_sys::fuzz_target!(|segment: &[u8]| tower_reconify::fuzzing::spool::segment(segment));

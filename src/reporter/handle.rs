@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tower::{BoxError, Service};
 
 use super::clock::Clock;
-use super::spooler::Spooler;
+use super::spooling::Spooler;
 use super::summary::{FlushReport, Outcome, ShutdownReport};
 use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;

@@ -2,7 +2,7 @@
 
 mod clock;
 mod handle;
-mod spooler;
+pub(crate) mod spooling;
 mod summary;
 #[cfg(test)]
 mod tests;

@@ -3,12 +3,10 @@
 mod append;
 mod dir;
 mod fs;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod load;
 mod quarantine;
-mod record;
-mod segment;
+pub(crate) mod record;
+pub(crate) mod segment;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -32,7 +30,7 @@ use self::writer::Writer;
 pub(crate) const SEGMENT_BYTES: u64 = 1024 * 1024;
 
 /// How many items are in a segment at the most: it comes back into memory as a whole.
-const SEGMENT_ITEMS: usize = 512;
+pub(crate) const SEGMENT_ITEMS: usize = 512;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {

@@ -13,10 +13,10 @@ pub(crate) enum Effort {
 
 /// Reading a body costs more than it may for now.
 #[derive(Debug)]
-pub(super) struct TooMuch;
+pub(crate) struct TooMuch;
 
 impl Effort {
-    pub(super) fn allowance(self) -> Allowance {
+    pub(crate) fn allowance(self) -> Allowance {
         match self {
             Self::Try => Allowance::SMALL,
             Self::Unread => Allowance::ZERO,

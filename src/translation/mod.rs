@@ -1,11 +1,9 @@
 //! From raw bytes to an interaction: what was asked, and what was answered.
 
+pub(crate) mod body;
 mod complete;
-mod content;
 mod effort;
-#[cfg(fuzzing)]
-pub mod fuzzing;
-mod received;
+pub(crate) mod received;
 mod streamed;
 mod translate;
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::content::{Effort, Reading};
+use super::body::{Effort, Reading};
 use crate::codec::content_encoding::{Decoded, decode};
 use crate::codec::json::lenient;
 use crate::codec::json::{Fields, Node};
@@ -14,18 +14,18 @@ use crate::exchange::{Head, Mark, MediaType, Message};
 use crate::stats::Losses;
 
 /// A body that can be read.
-pub(super) struct Received<'m> {
-    pub(super) head: &'m Head,
-    pub(super) bytes: Bytes,
+pub(crate) struct Received<'m> {
+    pub(crate) head: &'m Head,
+    pub(crate) bytes: Bytes,
     /// The last bytes that passed of a body of which only the beginning is in `bytes`.
-    pub(super) tail: Vec<u8>,
+    pub(crate) tail: Vec<u8>,
     /// Nothing would have followed.
-    pub(super) has_end: bool,
+    pub(crate) has_end: bool,
     /// How many bytes crossed the wire.
-    pub(super) passed: u64,
+    pub(crate) passed: u64,
     limit: usize,
     marks: &'m [Mark],
-    pub(super) losses: Losses,
+    pub(crate) losses: Losses,
 }
 
 /// What some servers and proxies name as a coding although it is none.
@@ -36,7 +36,7 @@ const MAX_CODINGS: usize = 4;
 
 impl<'m> Received<'m> {
     /// `None` if the allowance does not suffice.
-    pub(super) fn of(message: &'m mut Message, reading: &Reading) -> Option<Self> {
+    pub(crate) fn of(message: &'m mut Message, reading: &Reading) -> Option<Self> {
         if !allowance::examine(message.body.len()) {
             return None;
         }
@@ -67,13 +67,13 @@ impl<'m> Received<'m> {
     }
 
     /// When the byte before this offset passed.
-    pub(super) fn moment(&self, offset: u64) -> Option<Instant> {
+    pub(crate) fn moment(&self, offset: u64) -> Option<Instant> {
         let place = self.marks.partition_point(|mark| mark.passed < offset);
         self.marks.get(place).map(|mark| mark.at)
     }
 
     /// What says in a report that there was more.
-    pub(super) fn truncated(&self) -> Fields<'static> {
+    pub(crate) fn truncated(&self) -> Fields<'static> {
         let mut truncated = Fields::default();
         truncated.set("bytes", Node::number(self.passed));
         // A body that broke off had not reached it.
@@ -84,12 +84,12 @@ impl<'m> Received<'m> {
     }
 
     /// Whether its type says that each line is a JSON value.
-    pub(super) fn says_lines(&self) -> bool {
+    pub(crate) fn says_lines(&self) -> bool {
         matches!(&self.head.media_type, MediaType::Other(name) if ndjson::is_media_type(name))
     }
 
     /// Whether the end of a stream, of which the middle is missing, says that it is whole.
-    pub(super) fn is_done_at_the_end(&self) -> bool {
+    pub(crate) fn is_done_at_the_end(&self) -> bool {
         let Some(begin) = memchr::memchr2(b'\n', b'\r', &self.tail) else { return false };
         let lines = self.tail.get(begin..).unwrap_or_default();
         Events::by_line(lines).any(|line| line.data.trim_ascii() == b"[DONE]")
@@ -144,7 +144,7 @@ fn is_readable(bytes: &[u8]) -> bool {
 }
 
 /// Whether bytes begin as a JSON object or array does.
-pub(super) fn begins_like_json(bytes: &[u8]) -> bool {
+pub(crate) fn begins_like_json(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['))
 }

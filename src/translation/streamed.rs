@@ -14,21 +14,21 @@ use crate::provider::operation::Endpoint;
 use crate::stats::Losses;
 
 #[derive(Debug, Default)]
-pub(super) struct Stream {
+pub(crate) struct Stream {
     /// Whether it said by itself that it is whole.
-    pub(super) is_done: bool,
+    pub(crate) is_done: bool,
     /// Whether every choice has a finish reason.
-    pub(super) is_finished: bool,
+    pub(crate) is_finished: bool,
     /// Whether it carried an error.
-    pub(super) has_error: bool,
+    pub(crate) has_error: bool,
     /// Events with data, without the one that ends it.
-    pub(super) chunks: u64,
+    pub(crate) chunks: u64,
     /// When the first text, tool call, refusal or reasoning passed.
-    pub(super) first_token: Option<Instant>,
+    pub(crate) first_token: Option<Instant>,
 }
 
 /// The JSON text, what else there is to say, and what is missing.
-pub(super) fn streamed(endpoint: Endpoint, body: &Received, framing: Framing) -> (String, Stream, Losses) {
+pub(crate) fn streamed(endpoint: Endpoint, body: &Received, framing: Framing) -> (String, Stream, Losses) {
     // Data that cannot be read where it stands has to be put somewhere that outlives the assembly. It is rare.
     let is_utf8 = json::is_utf8(&body.bytes);
     let (mended, mut elsewhere) = (OnceCell::new(), None);

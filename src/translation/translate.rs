@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::content::{self, Content, Effort, Reading, Stream, TooMuch};
+use super::body::{self, Content, Effort, Reading, Stream, TooMuch};
 use crate::codec::media;
 use crate::config::{Media, Reporting, Responses};
 use crate::exchange::{Answer, Ended, Exchange, Message, Response};
@@ -86,7 +86,7 @@ pub(crate) fn translate(
         }
         Answer::Response(_) | Answer::None => {}
     }
-    let request = content::of_request(&reading, &mut exchange.request)?;
+    let request = body::of_request(&reading, &mut exchange.request)?;
     if reading.endpoint == Endpoint::Completion && is_chat(&request) {
         reading.endpoint = Endpoint::Chat;
     }
@@ -96,9 +96,9 @@ pub(crate) fn translate(
         ..Details::default()
     };
     let (mut response, outcome) = match &mut exchange.answer {
-        Answer::None => (content::of_no_response(&reading), Outcome::Abandoned),
+        Answer::None => (body::of_no_response(&reading), Outcome::Abandoned),
         Answer::Failed => (
-            content::of_error(&reading, "no_response", "The service gave an error instead of a response."),
+            body::of_error(&reading, "no_response", "The service gave an error instead of a response."),
             Outcome::Failed,
         ),
         Answer::Response(response) => {
@@ -125,7 +125,7 @@ pub(crate) fn translate(
                 Some(detached) => detached,
                 None => {
                     response.losses.is_unread = true;
-                    (content::of_unread_response(&reading, &exchange.answer).json, Vec::new())
+                    (body::of_unread_response(&reading, &exchange.answer).json, Vec::new())
                 }
             }
         }
@@ -184,7 +184,7 @@ fn detach_images(
 /// What a response says, and how the exchange ended.
 fn read(reading: &Reading, status: StatusCode, message: &mut Message) -> Result<(Content, Outcome), TooMuch> {
     let (is_complete, ended) = (message.is_complete(), message.body.ended);
-    let response = content::of_response(reading, message)?;
+    let response = body::of_response(reading, message)?;
     if status.is_success() {
         let outcome = match &response.stream {
             Some(stream) => outcome_of_stream(stream, response.losses.is_truncated, is_complete, ended),
@@ -197,7 +197,7 @@ fn read(reading: &Reading, status: StatusCode, message: &mut Message) -> Result<
         return Ok((response, Outcome::Refused));
     }
     let message = format!("The service answered with status {}.", status.as_u16());
-    let error = content::of_error(reading, "refused", &message);
+    let error = body::of_error(reading, "refused", &message);
     Ok((Content { losses: response.losses, ..error }, Outcome::Refused))
 }
 

@@ -15,7 +15,7 @@ use crate::handoff::{self, Intake};
 use crate::interaction::{Interaction, InteractionKind};
 use crate::report::Report;
 use crate::reporter::handle::Reporter;
-use crate::reporter::spooler::Spooler;
+use crate::reporter::spooling::Spooler;
 use crate::reporter::summary::{FlushReport, Outcome, ShutdownReport};
 use crate::reporter::worker::{Command, Deadline, Worker};
 use crate::stats::Stats;

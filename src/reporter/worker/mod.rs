@@ -15,7 +15,7 @@ use tower::{BoxError, Service};
 
 use self::aside::{Aside, NoThread};
 use self::prepare::{Prepared, Unmade};
-use super::spooler::{Situation, Spooler};
+use super::spooling::{Situation, Spooler};
 use super::summary::{Flush, Outcome};
 use crate::budget::Budget;
 use crate::config::{Patience, Reporting};

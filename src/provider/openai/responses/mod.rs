@@ -1,18 +1,18 @@
 //! The Responses API: its streams, and its translation into the shape of a chat, which Reconify documents.
 
-mod answer;
-mod assembly;
+mod assembler;
 mod item;
 mod items;
 mod part;
-mod question;
+mod request;
+mod response;
 mod streamed_item;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::answer::answer;
-pub(crate) use self::assembly::Assembly;
-pub(crate) use self::question::question;
+pub(crate) use self::assembler::Assembly;
+pub(crate) use self::request::chat_request;
+pub(crate) use self::response::chat_response;
 
 use serde_json::value::RawValue;
 

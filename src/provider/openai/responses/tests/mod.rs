@@ -12,7 +12,7 @@ mod translated;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::answer;
+use super::chat_response;
 use crate::provider::openai::assembly::Assembly;
 use crate::provider::openai::chat::chunk::Progress;
 use crate::provider::operation::Endpoint;
@@ -28,7 +28,7 @@ fn response(events: &[Value]) -> (Value, Progress) {
 
 fn translated(response: &Value) -> Value {
     let raw = RawValue::from_string(response.to_string()).unwrap();
-    serde_json::from_str(&answer(&raw).unwrap().json).unwrap()
+    serde_json::from_str(&chat_response(&raw).unwrap().json).unwrap()
 }
 
 /// The message of the chat that these events add up to.

@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 use super::complete;
 use super::complete::Expected;
-pub(super) use super::effort::{Effort, TooMuch};
+pub(crate) use super::effort::{Effort, TooMuch};
 use super::received::{Received, begins_like_json};
-pub(super) use super::streamed::Stream;
+pub(crate) use super::streamed::Stream;
 use super::streamed::streamed;
 use crate::budget::Budget;
 use crate::codec::allowance;
@@ -26,28 +26,28 @@ use crate::stats::Losses;
 
 /// How the bodies of an exchange are read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reading<'a> {
-    pub(super) endpoint: Endpoint,
+pub(crate) struct Reading<'a> {
+    pub(crate) endpoint: Endpoint,
     /// Says how much of a decoded body is kept, and takes back what bodies were copied into.
-    pub(super) budget: &'a Budget,
+    pub(crate) budget: &'a Budget,
     /// Whether the Responses API is translated.
-    pub(super) is_translated: bool,
-    pub(super) effort: Effort,
+    pub(crate) is_translated: bool,
+    pub(crate) effort: Effort,
     /// The bytes of the budget that decoded bodies are charged for.
-    pub(super) charged: &'a Cell<usize>,
+    pub(crate) charged: &'a Cell<usize>,
 }
 
 /// One side of an exchange.
 #[derive(Debug)]
-pub(super) struct Content {
-    pub(super) json: Text,
+pub(crate) struct Content {
+    pub(crate) json: Text,
     /// What else there is to say of an event stream.
-    pub(super) stream: Option<Stream>,
-    pub(super) losses: Losses,
+    pub(crate) stream: Option<Stream>,
+    pub(crate) losses: Losses,
     /// It crossed the wire, or was made of what did.
-    pub(super) is_sent: bool,
+    pub(crate) is_sent: bool,
     /// It is an error and nothing else.
-    pub(super) is_error: bool,
+    pub(crate) is_error: bool,
 }
 
 /// The length of a text up to which it is reported as a transcription: bytes that are no text take six times as much.
@@ -56,7 +56,7 @@ const MOST_TEXT: usize = 4 * 1024 * 1024;
 const CHOICES: Expected = Some(("choices", "[]"));
 
 /// What was asked.
-pub(super) fn of_request(reading: &Reading, message: &mut Message) -> Result<Content, TooMuch> {
+pub(crate) fn of_request(reading: &Reading, message: &mut Message) -> Result<Content, TooMuch> {
     let expected = match reading.endpoint {
         Endpoint::Chat | Endpoint::Responses => Some(("messages", "[]")),
         Endpoint::Completion => Some(("prompt", "\"\"")),
@@ -67,12 +67,12 @@ pub(super) fn of_request(reading: &Reading, message: &mut Message) -> Result<Con
 }
 
 /// What was answered.
-pub(super) fn of_response(reading: &Reading, message: &mut Message) -> Result<Content, TooMuch> {
+pub(crate) fn of_response(reading: &Reading, message: &mut Message) -> Result<Content, TooMuch> {
     reading.body(message, reading.expected(), |body| reading.response(body))
 }
 
 /// An error of our own, in the shape of OpenAI's.
-pub(super) fn of_error(reading: &Reading, kind: &str, message: &str) -> Content {
+pub(crate) fn of_error(reading: &Reading, kind: &str, message: &str) -> Content {
     let mut error = Fields::default();
     error.set("type", Node::string(kind));
     error.set("message", Node::string(message));
@@ -82,7 +82,7 @@ pub(super) fn of_error(reading: &Reading, kind: &str, message: &str) -> Content 
 }
 
 /// What stands for an answer that never came.
-pub(super) fn of_no_response(reading: &Reading) -> Content {
+pub(crate) fn of_no_response(reading: &Reading) -> Content {
     Content::unstreamed(Fields::default(), reading.expected())
 }
 
@@ -98,7 +98,7 @@ fn by_length(body: &Received, expected: Expected, is_cut: bool) -> Content {
 }
 
 /// What stands for an answer that costs too much to take apart.
-pub(super) fn of_unread_response(reading: &Reading, answer: &Answer) -> Content {
+pub(crate) fn of_unread_response(reading: &Reading, answer: &Answer) -> Content {
     match answer {
         Answer::Response(response) => unread(&response.message, reading.expected()),
         Answer::None | Answer::Failed => of_no_response(reading),
@@ -129,7 +129,7 @@ fn set_expected(fields: &mut Fields<'_>, expected: Expected) {
 
 impl Reading<'_> {
     /// Does something with what was read, within the allowance. `None` if that does not suffice for all of it.
-    pub(super) fn limited<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, TooMuch> {
+    pub(crate) fn limited<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, TooMuch> {
         let (result, cost) = self.effort.allowance().within(work);
         match cost.is_exhausted || cost.left_out > 0 {
             true if self.effort == Effort::Try => Err(TooMuch),
@@ -147,7 +147,7 @@ impl Reading<'_> {
         let (content, cost) =
             self.effort.allowance().within(|| Received::of(message, self).map(|body| read(&body)));
         #[cfg(fuzzing)]
-        super::fuzzing::check_cost(cost, message);
+        crate::fuzzing::check_cost(cost, message);
         match content {
             Some(mut content) if !cost.is_exhausted => {
                 if content.stream.is_some() {
@@ -162,7 +162,7 @@ impl Reading<'_> {
     }
 
     /// Charges the budget for so many more bytes of decoded bodies, if it has room for them.
-    pub(super) fn charge(&self, bytes: usize) -> bool {
+    pub(crate) fn charge(&self, bytes: usize) -> bool {
         let has_room = self.budget.charge_body(bytes, self.charged.get() + bytes);
         if has_room {
             self.charged.set(self.charged.get() + bytes);
@@ -184,7 +184,7 @@ impl Reading<'_> {
             content.losses.is_truncated |= !body.has_end;
             content
         });
-        self.translated(content, "messages", responses::question)
+        self.translated(content, "messages", responses::chat_request)
     }
 
     fn response(&self, body: &Received) -> Content {
@@ -200,7 +200,7 @@ impl Reading<'_> {
         };
         // A translation always has a choice.
         let is_error = content.stream.is_none() && content.is_sent && is_error(&content.json);
-        Content { is_error, ..self.translated(content, "choices", responses::answer) }
+        Content { is_error, ..self.translated(content, "choices", responses::chat_response) }
     }
 
     /// What consoles reach for in an answer.
@@ -318,7 +318,7 @@ impl Reading<'_> {
 
 impl Content {
     /// Whether it has fields that were sent: an error, if the status says so. Compatible servers have many shapes for one.
-    pub(super) fn says_something(&self) -> bool {
+    pub(crate) fn says_something(&self) -> bool {
         let has_fields = |raw: &RawValue| json::object(raw).is_some_and(|fields| !fields.is_empty());
         let whole = self.json.raw();
         let first = json::array(&whole).and_then(|elements| elements.first().copied());

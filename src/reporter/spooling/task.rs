@@ -10,7 +10,7 @@ use crate::spool::{Adopted, Appended, Item, Loaded, RealDisk, Settings, Spool};
 /// How many folders of other processes are looked at in one go.
 const FOLDERS: usize = 8;
 
-pub(super) enum Task {
+pub(crate) enum Task {
     /// Seals a segment first, if one is named: what is written goes to another one.
     Write(Vec<Item>, Option<SegmentId>),
     /// To segments of their own.
@@ -21,7 +21,7 @@ pub(super) enum Task {
 }
 
 /// How it ended.
-pub(super) enum Done {
+pub(crate) enum Done {
     Opened(io::Result<()>),
     Written(Appended),
     CarriedOver(Appended),
@@ -31,16 +31,16 @@ pub(super) enum Done {
 }
 
 /// The spool, if there is one then, and how it ended.
-pub(super) type Running = JoinHandle<(Option<Spool<RealDisk>>, Done)>;
+pub(crate) type Running = JoinHandle<(Option<Spool<RealDisk>>, Done)>;
 
-pub(super) fn open(settings: Settings) -> Option<Running> {
+pub(crate) fn open(settings: Settings) -> Option<Running> {
     spawn(move || match Spool::open(RealDisk, settings) {
         Ok(spool) => (Some(spool), Done::Opened(Ok(()))),
         Err(error) => (None, Done::Opened(Err(error))),
     })
 }
 
-pub(super) fn run(mut spool: Spool<RealDisk>, task: Task) -> Option<Running> {
+pub(crate) fn run(mut spool: Spool<RealDisk>, task: Task) -> Option<Running> {
     spawn(move || {
         let done = match task {
             Task::Write(items, sealed) => {
@@ -65,7 +65,7 @@ pub(super) fn run(mut spool: Spool<RealDisk>, task: Task) -> Option<Running> {
 }
 
 /// `None` where the system gives no thread.
-pub(super) fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<JoinHandle<T>> {
+pub(crate) fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<JoinHandle<T>> {
     let spawn = std::panic::AssertUnwindSafe(|| tokio::task::spawn_blocking(work));
     std::panic::catch_unwind(spawn).ok()
 }

@@ -5,7 +5,7 @@ use super::{Chat, MOST_PARTS, has_too_many, set_once};
 use crate::codec::json::{self, Fields, Node};
 
 /// A request to the Responses API as that of a chat: instructions and input become messages, everything else stays.
-pub(crate) fn question(raw: &RawValue) -> Option<Chat> {
+pub(crate) fn chat_request(raw: &RawValue) -> Option<Chat> {
     let mut chat = Fields::default();
     let mut messages = Vec::new();
     let fields = json::object(raw)?;

@@ -19,7 +19,7 @@ const UNDELIVERED: u8 = 2;
 const ATTEMPTS: u32 = 2;
 
 impl Job {
-    pub(super) fn to_item(&self) -> Item {
+    pub(crate) fn to_item(&self) -> Item {
         let failed = match self.failed {
             None => 0,
             Some(Settlement::Rejected) => REJECTED,
@@ -34,7 +34,7 @@ impl Job {
     }
 
     /// `None` for an item without a report, which no spool gives.
-    pub(super) fn from_item(
+    pub(crate) fn from_item(
         id: u64,
         item: Item,
         segment: SegmentId,

@@ -45,7 +45,7 @@ const STRAGGLERS: usize = 64;
 /// A disk that takes longer hangs: the reports go on in memory.
 const STUCK: Duration = Duration::from_secs(3);
 
-pub(super) struct Spooler {
+pub(crate) struct Spooler {
     /// `None` if there is no spool.
     settings: Option<Settings>,
     is_always: bool,
@@ -86,17 +86,17 @@ enum State {
 
 /// What the worker knows of how things stand.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Situation {
+pub(crate) struct Situation {
     /// The collector takes nothing.
-    pub(super) is_failing: bool,
+    pub(crate) is_failing: bool,
     /// The worker ends soon.
-    pub(super) is_ending: bool,
+    pub(crate) is_ending: bool,
     /// It ends now: nothing is fetched any more.
-    pub(super) is_over: bool,
+    pub(crate) is_over: bool,
 }
 
 impl Spooler {
-    pub(super) fn of(config: &Config) -> Self {
+    pub(crate) fn of(config: &Config) -> Self {
         let spool = config.spool.as_ref().zip(config.destination.as_ref());
         let settings = |(spool, to): (&config::Spool, &Destination)| Settings {
             folder: spool.folder.clone(),
@@ -129,28 +129,28 @@ impl Spooler {
     }
 
     /// Whether a report has to be on disk before it is tried.
-    pub(super) fn comes_first(&self) -> bool {
+    pub(crate) fn comes_first(&self) -> bool {
         self.is_usable() && (self.is_always || self.is_pressing())
     }
 
     /// Lines a report up, to be written first if it has to be.
-    pub(super) fn push(&self, job: Job, lineup: &mut Lineup) {
+    pub(crate) fn push(&self, job: Job, lineup: &mut Lineup) {
         if self.comes_first() { lineup.push_unwritten(job) } else { lineup.push(job) }
     }
 
     /// How many more reports it would take.
-    pub(super) fn room(&self, lineup: &Lineup) -> usize {
+    pub(crate) fn room(&self, lineup: &Lineup) -> usize {
         BATCH.saturating_sub(lineup.unwritten.len() + self.writing.len())
     }
 
     /// Whether there is more to be delivered from disk, and a chance to.
-    pub(super) fn has_more(&self, lineup: &Lineup) -> bool {
+    pub(crate) fn has_more(&self, lineup: &Lineup) -> bool {
         let has_any = self.has_backlog || !lineup.unwritten.is_empty() || !self.writing.is_empty();
         self.is_usable() && !self.situation.is_failing && has_any
     }
 
     /// Deals with what has ended, and begins what is to be done next.
-    pub(super) fn step(
+    pub(crate) fn step(
         &mut self,
         situation: Situation,
         lineup: &mut Lineup,
@@ -193,7 +193,7 @@ impl Spooler {
     /// # Cancel safety
     ///
     /// Nothing is lost: what has ended is kept for `step`.
-    pub(super) async fn progress(&mut self) {
+    pub(crate) async fn progress(&mut self) {
         let stuck = (!self.is_stuck).then_some(self.busy_since + STUCK);
         let waits = self.has_backlog && self.head.is_none() && self.next_load > Instant::now();
         let load = waits.then_some(self.next_load);
@@ -220,12 +220,12 @@ impl Spooler {
         }
     }
 
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         matches!(self.state, State::Busy(_) | State::Ended(_))
     }
 
     /// Releases the folder, and removes it if nothing is left in it.
-    pub(super) fn close(&mut self) -> Option<JoinHandle<()>> {
+    pub(crate) fn close(&mut self) -> Option<JoinHandle<()>> {
         let state = std::mem::replace(&mut self.state, State::Closed);
         self.damage.ended();
         self.settings.take()?;

@@ -25,7 +25,7 @@ const QUIET: Duration = Duration::from_secs(600);
 
 impl Spooler {
     /// Deals with what has ended.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         &mut self,
         ended: Option<(Option<Spool<RealDisk>>, Done)>,
         lineup: &mut Lineup,
@@ -157,7 +157,7 @@ impl Spooler {
     }
 
     /// Lets stragglers come back that are to be tried again.
-    pub(super) fn release_stragglers(&mut self) {
+    pub(crate) fn release_stragglers(&mut self) {
         let State::Idle(spool) = &mut self.state else { return };
         let now = Instant::now();
         for (segment, _) in self.stragglers.extract_if(|_, due| *due <= now) {
@@ -167,7 +167,7 @@ impl Spooler {
     }
 
     /// The disk hangs: the reports go on in memory. Those that are being written may be sent twice.
-    pub(super) fn give_up_waiting(&mut self, lineup: &mut Lineup, budget: &Arc<Budget>) {
+    pub(crate) fn give_up_waiting(&mut self, lineup: &mut Lineup, budget: &Arc<Budget>) {
         self.is_stuck = true;
         self.note(&"it does not answer", budget);
         self.written(Appended::default(), lineup);

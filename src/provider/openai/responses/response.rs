@@ -22,7 +22,7 @@ struct Message<'a> {
 
 /// An answer of the Responses API as that of a chat: the output becomes the message of one choice, usage gets the chat's
 /// names, everything else stays.
-pub(crate) fn answer(raw: &RawValue) -> Option<Chat> {
+pub(crate) fn chat_response(raw: &RawValue) -> Option<Chat> {
     let fields = json::object(raw)?;
     // Of a field that is there twice the last one counts, as for most parsers.
     let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);

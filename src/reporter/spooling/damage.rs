@@ -10,7 +10,7 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// An episode of damaged segments.
 #[derive(Debug, Default)]
-pub(super) struct Damage {
+pub(crate) struct Damage {
     /// When the last one was found.
     last: Option<Instant>,
     segments: u64,
@@ -19,7 +19,7 @@ pub(super) struct Damage {
 
 impl Damage {
     /// Notes a damaged segment, and where it will be set aside. Debug output escapes what a path may have in it.
-    pub(super) fn found(&mut self, records: u64, aside: &Path) {
+    pub(crate) fn found(&mut self, records: u64, aside: &Path) {
         if self.last.replace(Instant::now()).is_none() {
             tracing::warn!(
                 records,
@@ -32,19 +32,19 @@ impl Damage {
     }
 
     /// When the episode is over, if no more are found.
-    pub(super) fn end(&self) -> Option<Instant> {
+    pub(crate) fn end(&self) -> Option<Instant> {
         self.last.map(|last| last + QUIET)
     }
 
     /// Tells of the end if it has come.
-    pub(super) fn look(&mut self) {
+    pub(crate) fn look(&mut self) {
         if self.end().is_some_and(|end| end <= Instant::now()) {
             self.ended();
         }
     }
 
     /// Tells of the end, if there was a beginning.
-    pub(super) fn ended(&mut self) {
+    pub(crate) fn ended(&mut self) {
         let Self { last, segments, records } = std::mem::take(self);
         if last.is_some() {
             tracing::warn!(segments, records, "no more damaged reports are found on disk");

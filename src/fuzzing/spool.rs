@@ -5,10 +5,10 @@
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::SEGMENT_ITEMS;
-use super::record::Item;
-use super::segment::{self, Decoded};
 use crate::report::Report;
+use crate::spool::SEGMENT_ITEMS;
+use crate::spool::record::Item;
+use crate::spool::segment::{self, Decoded};
 
 const BEGINNING: &str = r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0"}"#;
 
@@ -54,10 +54,10 @@ fn check(bytes: &[u8]) {
 fn checksummed(input: &[u8]) -> Vec<u8> {
     let mut segment = segment::header();
     for payload in input.split(|byte| *byte == b'\n') {
-        segment.extend_from_slice(super::record::MARKER);
+        segment.extend_from_slice(crate::spool::record::MARKER);
         let length = u32::try_from(payload.len()).expect("an input is small").to_le_bytes();
         segment.extend_from_slice(&length);
-        segment.extend_from_slice(&super::record::checksum(length, payload).to_le_bytes());
+        segment.extend_from_slice(&crate::spool::record::checksum(length, payload).to_le_bytes());
         segment.extend_from_slice(payload);
     }
     segment

@@ -4,8 +4,6 @@ use std::cell::Cell;
 
 use serde_json::value::RawValue;
 
-use super::super::content::{self, Content, Effort, Reading};
-use super::super::received::Received;
 use super::{answer_of, answered, budget, check, check_images, choice, message as message_of};
 use crate::codec::json::lenient;
 use crate::codec::json::tail;
@@ -13,6 +11,8 @@ use crate::codec::{json, multipart};
 use crate::exchange::{Ended, MediaType, Message, Tail};
 use crate::provider::openai::responses;
 use crate::provider::operation::Endpoint;
+use crate::translation::body::{self, Content, Effort, Reading};
+use crate::translation::received::Received;
 
 /// Reads a body as any endpoint's request and answer. The first three bytes choose endpoint (`0` to `:`), type (`0` to
 /// `4`) and coding (`0` to `8`); others stand for none.
@@ -61,7 +61,7 @@ pub fn body(input: &[u8]) {
 }
 
 fn request_of(reading: &Reading, mut message: Message) -> Content {
-    content::of_request(reading, &mut message).expect("with all effort there is always something")
+    body::of_request(reading, &mut message).expect("with all effort there is always something")
 }
 
 /// Asserts that what is read of JSON that is cut anywhere is a part of it.
@@ -108,7 +108,7 @@ fn check_body(reading: &Reading, content: &Content, verbatim: Option<&str>, expe
     };
     if reading.endpoint == Endpoint::Responses && reading.is_translated {
         let raw = json::parse(verbatim.as_bytes()).expect("it was JSON before");
-        let translations = [responses::question(raw), responses::answer(raw)];
+        let translations = [responses::chat_request(raw), responses::chat_response(raw)];
         for chat in translations.iter().flatten() {
             assert!(json::parse(chat.json.as_bytes()).is_some(), "a translation is JSON: {}", chat.json);
         }

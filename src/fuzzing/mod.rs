@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::value::RawValue;
 
-use super::content::{self, Content, Effort, Reading};
 use crate::budget::Budget;
 use crate::codec::allowance::{Allowance, Cost};
 use crate::codec::sse::Events;
@@ -19,8 +18,11 @@ use crate::exchange::{Head, Message, Piece, Recording};
 use crate::provider::openai::assembly::Assembly;
 use crate::provider::openai::{images, responses};
 use crate::provider::operation::Endpoint;
+use crate::translation::body::{Content, Effort, Reading, of_response};
 
 mod body;
+#[cfg(fuzzing)]
+pub mod spool;
 
 pub use self::body::body;
 
@@ -116,7 +118,7 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     let reading = Reading { is_translated: true, ..reading };
     let translated = streamed(&reading, stream, 0);
     check(&translated, answered(&reading));
-    match responses::answer(&answer.json.raw()).filter(|_| endpoint == Endpoint::Responses) {
+    match responses::chat_response(&answer.json.raw()).filter(|_| endpoint == Endpoint::Responses) {
         Some(chat) => assert_eq!(chat.json, translated.json.get(), "a translation is JSON"),
         None => assert_eq!(answer.json.get(), translated.json.get(), "what is not translated is as it was"),
     }
@@ -160,7 +162,7 @@ fn choice<T: Copy>(choices: &[T], byte: u8) -> Option<T> {
 
 /// Asserts that reading a body cost no more than it may: work that grows with its length, and nodes within the allowance,
 /// but for what is made of nodes for which there was room.
-pub(super) fn check_cost(cost: Cost, message: &Message) {
+pub(crate) fn check_cost(cost: Cost, message: &Message) {
     if message.head.codings.is_empty() {
         let most = 500 * message.body.passed as usize + 100_000;
         assert!(cost.work <= most, "{cost:?} of {} bytes", message.body.passed);
@@ -170,7 +172,7 @@ pub(super) fn check_cost(cost: Cost, message: &Message) {
 
 /// What is reported of an answer; it is small enough for that.
 fn answer_of(reading: &Reading, mut message: Message) -> Content {
-    content::of_response(reading, &mut message).expect("with all effort there is always something")
+    of_response(reading, &mut message).expect("with all effort there is always something")
 }
 
 fn budget() -> Budget {
