@@ -160,16 +160,6 @@ fn choice<T: Copy>(choices: &[T], byte: u8) -> Option<T> {
     choices.get(usize::from(byte.checked_sub(b'0')?)).copied()
 }
 
-/// Asserts that reading a body cost no more than it may: work that grows with its length, and nodes within the allowance,
-/// but for what is made of nodes for which there was room.
-pub(crate) fn check_cost(cost: Cost, message: &Message) {
-    if message.head.codings.is_empty() {
-        let most = 500 * message.body.passed as usize + 100_000;
-        assert!(cost.work <= most, "{cost:?} of {} bytes", message.body.passed);
-    }
-    assert!(cost.work <= Allowance::LARGE.work && cost.peak <= 3 * Allowance::LARGE.nodes, "{cost:?}");
-}
-
 /// What is reported of an answer; it is small enough for that.
 fn answer_of(reading: &Reading, mut message: Message) -> Content {
     of_response(reading, &mut message).expect("with all effort there is always something")

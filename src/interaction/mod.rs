@@ -9,12 +9,13 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 
 pub(crate) use self::body::{Body, Text};
 pub use self::outcome::Outcome;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};
+use crate::provider::DetachedImage;
 use crate::provider::operation::Endpoint;
 use crate::stats::Losses;
 
@@ -46,15 +47,7 @@ pub struct Interaction {
     pub(crate) outcome: Outcome,
     pub(crate) details: Details,
     /// Images that were taken out of the response.
-    pub(crate) images: Vec<Image>,
-}
-
-/// An image that is sent by itself.
-#[derive(Clone)]
-pub(crate) struct Image {
-    /// What stands in its place.
-    pub(crate) filename: String,
-    pub(crate) element: Box<RawValue>,
+    pub(crate) images: Vec<DetachedImage>,
 }
 
 /// What is known of an interaction beside its content: the source of a report's metadata.

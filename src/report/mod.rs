@@ -13,7 +13,8 @@ use crate::config::Reporting;
 use crate::id::new_id;
 use crate::identity::{Tags, User};
 use crate::interaction::Outcome;
-use crate::interaction::{Image, Interaction, InteractionKind};
+use crate::interaction::{Interaction, InteractionKind};
+use crate::provider::DetachedImage;
 use crate::provider::operation::Endpoint;
 
 /// The version of Reconify's REST API that the reports are written for.
@@ -107,7 +108,7 @@ impl Report {
 
     /// Writes the images of an interaction down, each as a report of its own.
     pub(crate) fn uploads(interaction: &Interaction) -> serde_json::Result<Vec<Self>> {
-        let upload = |image: &Image| {
+        let upload = |image: &DetachedImage| {
             let upload = Upload {
                 filename: &image.filename,
                 r#type: "response-image",

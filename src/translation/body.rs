@@ -147,7 +147,7 @@ impl Reading<'_> {
         let (content, cost) =
             self.effort.allowance().within(|| Received::of(message, self).map(|body| read(&body)));
         #[cfg(fuzzing)]
-        crate::fuzzing::check_cost(cost, message);
+        check_cost(cost, message);
         match content {
             Some(mut content) if !cost.is_exhausted => {
                 if content.stream.is_some() {
@@ -199,7 +199,7 @@ impl Reading<'_> {
             }
         };
         // A translation always has a choice.
-        let is_error = content.stream.is_none() && content.is_sent && is_error(&content.json);
+        let is_error = content.stream.is_none() && content.is_sent && is_error(content.json.get());
         Content { is_error, ..self.translated(content, "choices", responses::chat_response) }
     }
 
@@ -314,6 +314,20 @@ impl Reading<'_> {
         let losses = content.losses.and(Losses { is_truncated, ..Losses::default() });
         Content { losses, stream: content.stream, is_sent: content.is_sent, ..Content::of_text(json) }
     }
+}
+
+#[cfg(fuzzing)]
+/// Asserts that reading a body cost no more than it may: work that grows with its length, and nodes within the allowance,
+/// but for what is made of nodes for which there was room.
+fn check_cost(cost: allowance::Cost, message: &Message) {
+    if message.head.codings.is_empty() {
+        let most = 500 * message.body.passed as usize + 100_000;
+        assert!(cost.work <= most, "{cost:?} of {} bytes", message.body.passed);
+    }
+    assert!(
+        cost.work <= allowance::Allowance::LARGE.work && cost.peak <= 3 * allowance::Allowance::LARGE.nodes,
+        "{cost:?}"
+    );
 }
 
 impl Content {

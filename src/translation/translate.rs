@@ -12,7 +12,8 @@ use crate::config::{Media, Reporting, Responses};
 use crate::exchange::{Answer, Ended, Exchange, Message, Response};
 use crate::identity::Omission;
 use crate::interaction::Outcome;
-use crate::interaction::{Details, Image, Interaction, InteractionKind, Text};
+use crate::interaction::{Details, Interaction, InteractionKind, Text};
+use crate::provider::DetachedImage;
 use crate::provider::openai::images;
 use crate::provider::operation::Endpoint;
 use crate::stats::{DropReason, Settlement, WithholdReason};
@@ -167,7 +168,7 @@ fn detach_images(
     answer: Text,
     reporting: &Reporting,
     today: SystemTime,
-) -> (Text, Vec<Image>) {
+) -> (Text, Vec<DetachedImage>) {
     let (answer, images) = match endpoint {
         Endpoint::Responses if reporting.images => images::detach_generated(answer.into_raw(), today),
         Endpoint::Responses => (media::elide_generated(answer.into_raw()), Vec::new()),

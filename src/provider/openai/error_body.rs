@@ -6,10 +6,9 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::codec::json;
-use crate::interaction::Text;
 
 /// Whether an answer is an error and nothing else. Some servers send those with the status of a success.
-pub(crate) fn is_error(answer: &Text) -> bool {
+pub(crate) fn is_error(answer: &str) -> bool {
     #[derive(Deserialize)]
     struct Answered<'a> {
         error: Option<IgnoredAny>,
@@ -21,13 +20,12 @@ pub(crate) fn is_error(answer: &Text) -> bool {
         data: Option<&'a RawValue>,
     }
 
-    if !has_error(answer.get().as_bytes()) {
+    if !has_error(answer.as_bytes()) {
         return false;
     }
-    let text = answer.get();
     let is_nothing = |raw: Option<&RawValue>| raw.and_then(json::items).map_or(raw.is_none(), str::is_empty);
-    text.starts_with('{')
-        && serde_json::from_str(text).is_ok_and(|Answered { error, choices, output, data }| {
+    answer.starts_with('{')
+        && serde_json::from_str(answer).is_ok_and(|Answered { error, choices, output, data }| {
             error.is_some() && [choices, output, data].into_iter().all(is_nothing)
         })
 }

@@ -11,14 +11,14 @@ use super::chat::chunk::{Chunk, Progress};
 use crate::codec::json::{self, Fields, Node, Nodes};
 use crate::codec::media::{self, Medium};
 use crate::id::new_id;
-use crate::interaction::Image;
+use crate::provider::DetachedImage;
 
 /// OpenAI makes ten images at the most. What has more stays in the report: each upload is a post to the collector.
 const MOST_IMAGES: usize = 128;
 
 /// Puts a file name in the place of each element of `data` that holds an image itself, as the vendor's modules do:
 /// `{uuid}-{created}-{index}.png`, or what else the format is.
-pub(crate) fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
+pub(crate) fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
     let mut images = Vec::new();
     let text = without_images(&json, today, &mut images);
     match text.and_then(|text| RawValue::from_string(text).ok()) {
@@ -28,7 +28,7 @@ pub(crate) fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, 
 }
 
 /// The answer with file names; `None` if there is nothing to replace.
-fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -> Option<String> {
+fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<DetachedImage>) -> Option<String> {
     let fields = json::object(json)?;
     // Of a field that is there twice the last one counts, as for most parsers.
     let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
@@ -41,7 +41,7 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -
             Some(base64) if images.len() < MOST_IMAGES => {
                 let filename = filename(uuid, created, index, extension(format, base64));
                 data.push(Node::string(&filename));
-                images.push(Image { filename, element: element.to_owned() });
+                images.push(DetachedImage { filename, element: element.to_owned() });
             }
             _ => data.push(Node::Raw(element)),
         }
@@ -55,7 +55,10 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<Image>) -
 }
 
 /// Does the same with the images of an answer of the Responses API: their names stand in the place of their `result`.
-pub(crate) fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
+pub(crate) fn detach_generated(
+    json: Box<RawValue>,
+    today: SystemTime,
+) -> (Box<RawValue>, Vec<DetachedImage>) {
     match media::may_have_generated(&json) {
         true => detach_those(json, today, |medium| medium.is_generated),
         false => (json, Vec::new()),
@@ -63,7 +66,10 @@ pub(crate) fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<R
 }
 
 /// Does the same with the images of a chat's answer: their names stand in the place of their URLs.
-pub(crate) fn detach_from_chat(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Image>) {
+pub(crate) fn detach_from_chat(
+    json: Box<RawValue>,
+    today: SystemTime,
+) -> (Box<RawValue>, Vec<DetachedImage>) {
     detach_those(json, today, is_image)
 }
 
@@ -85,7 +91,7 @@ fn detach_those(
     json: Box<RawValue>,
     today: SystemTime,
     is_meant: impl Fn(&Medium<'_>) -> bool,
-) -> (Box<RawValue>, Vec<Image>) {
+) -> (Box<RawValue>, Vec<DetachedImage>) {
     let mut images = Vec::new();
     let (uuid, created) = (
         new_id(),
@@ -104,7 +110,7 @@ fn detach_those(
         let mut element = Fields::default();
         element.set("b64_json", Node::string(&data));
         let element = RawValue::from_string(element.to_json()).ok()?;
-        images.push(Image { filename: filename.clone(), element });
+        images.push(DetachedImage { filename: filename.clone(), element });
         Some((medium.place, filename))
     });
     match media::replace(text, places).and_then(|text| RawValue::from_string(text).ok()) {

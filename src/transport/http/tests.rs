@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::config::Config;
-use crate::interaction::{Image, Interaction, InteractionKind};
+use crate::interaction::{Interaction, InteractionKind};
+use crate::provider::DetachedImage;
 use crate::stats::FailureClass;
 
 #[path = "../../../tests/support/scripted.rs"]
@@ -227,7 +228,7 @@ async fn without_tls_a_plain_endpoint_gets_its_reports() {
 fn report_and_upload(config: &Config) -> [Report; 2] {
     let mut interaction = Interaction::new(InteractionKind::Image, &1, &2).unwrap();
     let element = serde_json::value::to_raw_value(&serde_json::json!({"b64_json": "aGVsbG8="})).unwrap();
-    interaction.images.push(Image { filename: "image.png".to_owned(), element });
+    interaction.images.push(DetachedImage { filename: "image.png".to_owned(), element });
     let upload = Report::uploads(&interaction).unwrap().remove(0);
     [Report::new(&interaction, &config.reporting).unwrap(), upload]
 }
