@@ -133,8 +133,8 @@ impl Mended {
 
 #[cfg(test)]
 mod tests {
-    use super::super::allowance::Allowance;
     use super::*;
+    use crate::codec::allowance::Allowance;
 
     fn pieces(framing: Framing, stream: &str) -> Vec<String> {
         let pieces = Pieces::new(framing, stream.as_bytes());

@@ -11,7 +11,9 @@ use crate::codec::{json, multipart};
 use crate::exchange::{Ended, MediaType, Message, Tail};
 use crate::provider::openai::responses;
 use crate::provider::operation::Endpoint;
-use crate::translation::body::{self, Content, Effort, Reading};
+use crate::translation::Effort;
+use crate::translation::body::{self, Content};
+use crate::translation::context::BodyContext;
 use crate::translation::received::Received;
 
 /// Reads a body as any endpoint's request and answer. The first three bytes choose endpoint (`0` to `:`), type (`0` to
@@ -22,8 +24,13 @@ pub fn body(input: &[u8]) {
     let message = |body: &[u8]| message_of(*content_type, *coding, body);
     let budget = budget();
     let charged = Cell::new(0);
-    let reading =
-        Reading { endpoint, budget: &budget, is_translated: false, effort: Effort::Full, charged: &charged };
+    let reading = BodyContext {
+        endpoint,
+        budget: &budget,
+        is_translated: false,
+        effort: Effort::Full,
+        charged: &charged,
+    };
     let mut whole = message(body);
     let Some(received) = Received::of(&mut whole, &reading) else { return };
     let plain = Some(&received.bytes).filter(|_| !received.losses.is_truncated);
@@ -31,7 +38,7 @@ pub fn body(input: &[u8]) {
     let is_form = matches!((&received.head.media_type, plain), (MediaType::Form(content_type), Some(plain))
         if multipart::fields(content_type, plain, &[]).is_some());
     for is_translated in [true, false] {
-        let reading = Reading { is_translated, ..reading };
+        let reading = BodyContext { is_translated, ..reading };
         let request = request_of(&reading, message(body));
         assert!(request.stream.is_none(), "nobody asks in a stream");
         check_body(&reading, &request, verbatim.filter(|_| !is_form), asked(&reading).filter(|_| !is_form));
@@ -60,7 +67,7 @@ pub fn body(input: &[u8]) {
     }
 }
 
-fn request_of(reading: &Reading, mut message: Message) -> Content {
+fn request_of(reading: &BodyContext, mut message: Message) -> Content {
     body::of_request(reading, &mut message).expect("with all effort there is always something")
 }
 
@@ -85,7 +92,7 @@ fn check_parts(whole: &str) {
 }
 
 /// What a console reaches for in a request, and how it begins.
-fn asked(reading: &Reading) -> Option<(&'static str, char)> {
+fn asked(reading: &BodyContext) -> Option<(&'static str, char)> {
     match reading.endpoint {
         Endpoint::Chat | Endpoint::Responses => Some(("messages", '[')),
         Endpoint::Completion => Some(("prompt", '"')),
@@ -95,7 +102,12 @@ fn asked(reading: &Reading) -> Option<(&'static str, char)> {
 }
 
 /// Asserts that what was JSON is as it was, or translated, and that whatever else it was has become an object.
-fn check_body(reading: &Reading, content: &Content, verbatim: Option<&str>, expected: Option<(&str, char)>) {
+fn check_body(
+    reading: &BodyContext,
+    content: &Content,
+    verbatim: Option<&str>,
+    expected: Option<(&str, char)>,
+) {
     let Some(verbatim) = verbatim else {
         let losses = content.losses;
         // What was JSON after mending has the fields that it had, and no others.

@@ -18,7 +18,9 @@ use crate::exchange::{Head, Message, Piece, Recording};
 use crate::provider::openai::assembly::Assembly;
 use crate::provider::openai::{images, responses};
 use crate::provider::operation::Endpoint;
-use crate::translation::body::{Content, Effort, Reading, of_response};
+use crate::translation::Effort;
+use crate::translation::body::{Content, of_response};
+use crate::translation::context::BodyContext;
 
 mod body;
 #[cfg(fuzzing)]
@@ -70,9 +72,14 @@ pub fn decode(body: &[u8], names: &str, limit: usize) -> Option<(Vec<u8>, bool)>
 pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     let budget = budget();
     let charged = Cell::new(0);
-    let reading =
-        Reading { endpoint, budget: &budget, is_translated: false, effort: Effort::Full, charged: &charged };
-    let streamed = |reading: &Reading, body: &[u8], more| {
+    let reading = BodyContext {
+        endpoint,
+        budget: &budget,
+        is_translated: false,
+        effort: Effort::Full,
+        charged: &charged,
+    };
+    let streamed = |reading: &BodyContext, body: &[u8], more| {
         let mut message = message(b'1', b'-', body);
         message.body.passed += more;
         answer_of(reading, message)
@@ -115,7 +122,7 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     assert!(truncated.losses.is_truncated && truncated.json.get().contains("\"truncated\""));
     check(&truncated, answered(&reading));
 
-    let reading = Reading { is_translated: true, ..reading };
+    let reading = BodyContext { is_translated: true, ..reading };
     let translated = streamed(&reading, stream, 0);
     check(&translated, answered(&reading));
     match responses::chat_response(&answer.json.raw()).filter(|_| endpoint == Endpoint::Responses) {
@@ -161,7 +168,7 @@ fn choice<T: Copy>(choices: &[T], byte: u8) -> Option<T> {
 }
 
 /// What is reported of an answer; it is small enough for that.
-fn answer_of(reading: &Reading, mut message: Message) -> Content {
+fn answer_of(reading: &BodyContext, mut message: Message) -> Content {
     of_response(reading, &mut message).expect("with all effort there is always something")
 }
 
@@ -201,7 +208,7 @@ fn framed(stream: &[u8]) -> Vec<u8> {
 }
 
 /// What a console reaches for in an answer, and how it begins.
-fn answered(reading: &Reading) -> Option<(&'static str, char)> {
+fn answered(reading: &BodyContext) -> Option<(&'static str, char)> {
     match reading.endpoint {
         Endpoint::Responses if !reading.is_translated => None,
         Endpoint::Chat | Endpoint::Completion | Endpoint::Responses => Some(("choices", '[')),

@@ -24,6 +24,7 @@ pub(crate) use self::fs::{Disk, RealDisk};
 pub(crate) use self::load::Loaded;
 use self::quarantine::Aside;
 pub(crate) use self::record::Item;
+pub(crate) use self::segment::SegmentId;
 use self::writer::Writer;
 
 /// How long a segment becomes, if not by a single record.
@@ -42,9 +43,6 @@ pub(crate) struct Settings {
     /// [`SEGMENT_BYTES`].
     pub(crate) segment_bytes: u64,
 }
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SegmentId(u64);
 
 /// What [`Spool::adopt`] found.
 #[derive(Debug, Default)]

@@ -10,6 +10,10 @@ const VERSION: u32 = 1;
 /// Magic, version, checksum.
 pub(crate) const HEADER: usize = 16;
 
+/// The number of a segment in its folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SegmentId(pub(crate) u64);
+
 /// What is in a segment.
 #[derive(Debug, Default)]
 pub(crate) struct Decoded {

@@ -3,10 +3,9 @@
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-use super::SegmentId;
 use super::dir::Folder;
 use super::fs::Disk;
-use super::segment;
+use super::segment::{self, SegmentId};
 
 /// How many names that somebody else has taken are passed over.
 const ATTEMPTS: usize = 16;

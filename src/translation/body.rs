@@ -1,16 +1,14 @@
 //! A recorded body, as the JSON that is reported for it.
 
-use std::cell::Cell;
-
 use serde_json::value::RawValue;
 
 use super::complete;
 use super::complete::Expected;
-pub(crate) use super::effort::{Effort, TooMuch};
+use super::context::BodyContext;
+use super::effort::{Effort, TooMuch};
 use super::received::{Received, begins_like_json};
 pub(crate) use super::streamed::Stream;
 use super::streamed::streamed;
-use crate::budget::Budget;
 use crate::codec::allowance;
 use crate::codec::framing::Framing;
 use crate::codec::json::lenient;
@@ -23,19 +21,6 @@ use crate::provider::openai::error_body::is_error;
 use crate::provider::openai::responses::{self, Chat};
 use crate::provider::operation::Endpoint;
 use crate::stats::Losses;
-
-/// How the bodies of an exchange are read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reading<'a> {
-    pub(crate) endpoint: Endpoint,
-    /// Says how much of a decoded body is kept, and takes back what bodies were copied into.
-    pub(crate) budget: &'a Budget,
-    /// Whether the Responses API is translated.
-    pub(crate) is_translated: bool,
-    pub(crate) effort: Effort,
-    /// The bytes of the budget that decoded bodies are charged for.
-    pub(crate) charged: &'a Cell<usize>,
-}
 
 /// One side of an exchange.
 #[derive(Debug)]
@@ -56,7 +41,7 @@ const MOST_TEXT: usize = 4 * 1024 * 1024;
 const CHOICES: Expected = Some(("choices", "[]"));
 
 /// What was asked.
-pub(crate) fn of_request(reading: &Reading, message: &mut Message) -> Result<Content, TooMuch> {
+pub(crate) fn of_request(reading: &BodyContext, message: &mut Message) -> Result<Content, TooMuch> {
     let expected = match reading.endpoint {
         Endpoint::Chat | Endpoint::Responses => Some(("messages", "[]")),
         Endpoint::Completion => Some(("prompt", "\"\"")),
@@ -67,12 +52,12 @@ pub(crate) fn of_request(reading: &Reading, message: &mut Message) -> Result<Con
 }
 
 /// What was answered.
-pub(crate) fn of_response(reading: &Reading, message: &mut Message) -> Result<Content, TooMuch> {
+pub(crate) fn of_response(reading: &BodyContext, message: &mut Message) -> Result<Content, TooMuch> {
     reading.body(message, reading.expected(), |body| reading.response(body))
 }
 
 /// An error of our own, in the shape of OpenAI's.
-pub(crate) fn of_error(reading: &Reading, kind: &str, message: &str) -> Content {
+pub(crate) fn of_error(reading: &BodyContext, kind: &str, message: &str) -> Content {
     let mut error = Fields::default();
     error.set("type", Node::string(kind));
     error.set("message", Node::string(message));
@@ -82,7 +67,7 @@ pub(crate) fn of_error(reading: &Reading, kind: &str, message: &str) -> Content 
 }
 
 /// What stands for an answer that never came.
-pub(crate) fn of_no_response(reading: &Reading) -> Content {
+pub(crate) fn of_no_response(reading: &BodyContext) -> Content {
     Content::unstreamed(Fields::default(), reading.expected())
 }
 
@@ -98,7 +83,7 @@ fn by_length(body: &Received, expected: Expected, is_cut: bool) -> Content {
 }
 
 /// What stands for an answer that costs too much to take apart.
-pub(crate) fn of_unread_response(reading: &Reading, answer: &Answer) -> Content {
+pub(crate) fn of_unread_response(reading: &BodyContext, answer: &Answer) -> Content {
     match answer {
         Answer::Response(response) => unread(&response.message, reading.expected()),
         Answer::None | Answer::Failed => of_no_response(reading),
@@ -127,16 +112,7 @@ fn set_expected(fields: &mut Fields<'_>, expected: Expected) {
     }
 }
 
-impl Reading<'_> {
-    /// Does something with what was read, within the allowance. `None` if that does not suffice for all of it.
-    pub(crate) fn limited<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, TooMuch> {
-        let (result, cost) = self.effort.allowance().within(work);
-        match cost.is_exhausted || cost.left_out > 0 {
-            true if self.effort == Effort::Try => Err(TooMuch),
-            is_incomplete => Ok(Some(result).filter(|_| !is_incomplete)),
-        }
-    }
-
+impl BodyContext<'_> {
     /// Reads a body within the allowance, or else says of what type and length it was.
     fn body(
         &self,
@@ -159,15 +135,6 @@ impl Reading<'_> {
             _ if self.effort == Effort::Try => Err(TooMuch),
             _ => Ok(unread(message, expected)),
         }
-    }
-
-    /// Charges the budget for so many more bytes of decoded bodies, if it has room for them.
-    pub(crate) fn charge(&self, bytes: usize) -> bool {
-        let has_room = self.budget.charge_body(bytes, self.charged.get() + bytes);
-        if has_room {
-            self.charged.set(self.charged.get() + bytes);
-        }
-        has_room
     }
 
     fn request(&self, body: &Received, expected: Expected) -> Content {

@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 mod complete;
+pub(crate) mod context;
 mod effort;
 pub(crate) mod received;
 mod streamed;

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::body::{Effort, Reading};
+use super::context::BodyContext;
+use super::effort::Effort;
 use crate::codec::content_encoding::{Decoded, decode};
 use crate::codec::json::lenient;
 use crate::codec::json::{Fields, Node};
@@ -36,7 +37,7 @@ const MAX_CODINGS: usize = 4;
 
 impl<'m> Received<'m> {
     /// `None` if the allowance does not suffice.
-    pub(crate) fn of(message: &'m mut Message, reading: &Reading) -> Option<Self> {
+    pub(crate) fn of(message: &'m mut Message, reading: &BodyContext) -> Option<Self> {
         if !allowance::examine(message.body.len()) {
             return None;
         }

@@ -6,7 +6,9 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::body::{self, Content, Effort, Reading, Stream, TooMuch};
+use super::body::{self, Content, Stream};
+use super::context::BodyContext;
+use super::effort::{Effort, TooMuch};
 use crate::codec::media;
 use crate::config::{Media, Reporting, Responses};
 use crate::exchange::{Answer, Ended, Exchange, Message, Response};
@@ -41,7 +43,7 @@ impl Clock {
 pub(crate) enum Untranslated {
     /// There is nothing to report.
     Settled(Settlement),
-    /// Reading it takes more than [`Effort::Try`] has. The exchange is as it was.
+    /// BodyContext it takes more than [`Effort::Try`] has. The exchange is as it was.
     TooMuch,
 }
 
@@ -66,7 +68,7 @@ pub(crate) fn translate(
     effort: Effort,
     charged: &Cell<usize>,
 ) -> Result<Interaction, Untranslated> {
-    let mut reading = Reading {
+    let mut reading = BodyContext {
         endpoint: exchange.endpoint,
         budget: exchange.admission.budget(),
         is_translated: reporting.responses == Responses::Chat,
@@ -183,7 +185,11 @@ fn detach_images(
 }
 
 /// What a response says, and how the exchange ended.
-fn read(reading: &Reading, status: StatusCode, message: &mut Message) -> Result<(Content, Outcome), TooMuch> {
+fn read(
+    reading: &BodyContext,
+    status: StatusCode,
+    message: &mut Message,
+) -> Result<(Content, Outcome), TooMuch> {
     let (is_complete, ended) = (message.is_complete(), message.body.ended);
     let response = body::of_response(reading, message)?;
     if status.is_success() {

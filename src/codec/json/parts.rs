@@ -7,8 +7,8 @@ use std::ops::Deref;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::raw;
 use crate::codec::allowance::{self, Held};
-use crate::codec::json;
 
 /// A list of parts of a JSON text, held within the [allowance](crate::codec::allowance).
 #[derive(Debug)]
@@ -133,7 +133,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
 
 /// A key without its escapes. One that is no text, for half a surrogate pair in it, is known by its escapes.
 fn key(raw: &RawValue) -> Cow<'_, str> {
-    let escaped = json::text(raw).unwrap_or_default();
+    let escaped = raw::text(raw).unwrap_or_default();
     if !escaped.as_bytes().contains(&b'\\') {
         return Cow::Borrowed(escaped);
     }

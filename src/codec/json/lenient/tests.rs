@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::allowance::Allowance;
 use super::*;
+use crate::codec::allowance::Allowance;
 
 fn cut(text: &str) -> Option<String> {
     let read = read(text)?;

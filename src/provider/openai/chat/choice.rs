@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::chunk::Piece;
-use super::tool_calls::ToolCalls;
-use crate::codec::json::elements;
+use super::elements;
+use super::tool_calls::{ToolCalls, add_call};
 use crate::codec::json::merge;
 use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::operation::Endpoint;
@@ -162,28 +162,4 @@ fn is_token(key: &str, raw: &RawValue) -> bool {
             | "audio"
     );
     is_said && !json::is_blank(raw) && !matches!(raw.get(), "[]" | "{}")
-}
-
-/// Adds a piece of a call of a function or tool, or of spoken audio: identifiers are set once, texts grow.
-pub(crate) fn add_call<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
-    let Some(entries) = json::object(raw) else {
-        merge::last(fields, key, raw);
-        return;
-    };
-    let slot = fields.entry(key, || Node::Object(Fields::default()));
-    if !matches!(slot, Node::Object(_)) {
-        *slot = Node::Object(Fields::default());
-    }
-    let Node::Object(call) = slot else { return };
-    for (key, raw) in entries {
-        match &*key {
-            "name" => merge::name(call, key, raw),
-            "id" => merge::first(call, key, raw),
-            "arguments" | "input" | "data" | "transcript" if json::is_null(raw) => {
-                call.entry(key, || Node::Text(String::new()));
-            }
-            "arguments" | "input" | "data" | "transcript" => merge::append(call, key, raw),
-            _ => merge::last(call, key, raw),
-        }
-    }
 }

@@ -4,7 +4,6 @@ use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
 use super::arguments::Extent;
-use super::choice::add_call;
 use crate::codec::allowance::Held;
 use crate::codec::json::merge;
 use crate::codec::json::{self, Entries, Fields, Node};
@@ -183,4 +182,28 @@ fn has_name(piece: &[(Cow<'_, str>, &RawValue)]) -> bool {
     let function = piece.iter().find(|(key, _)| key == "function" || key == "custom");
     let fields = function.and_then(|(_, raw)| json::object(raw)).unwrap_or_default();
     fields.iter().any(|(key, raw)| key == "name" && !json::is_blank(raw))
+}
+
+/// Adds a piece of a call of a function or tool, or of spoken audio: identifiers are set once, texts grow.
+pub(crate) fn add_call<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    let Some(entries) = json::object(raw) else {
+        merge::last(fields, key, raw);
+        return;
+    };
+    let slot = fields.entry(key, || Node::Object(Fields::default()));
+    if !matches!(slot, Node::Object(_)) {
+        *slot = Node::Object(Fields::default());
+    }
+    let Node::Object(call) = slot else { return };
+    for (key, raw) in entries {
+        match &*key {
+            "name" => merge::name(call, key, raw),
+            "id" => merge::first(call, key, raw),
+            "arguments" | "input" | "data" | "transcript" if json::is_null(raw) => {
+                call.entry(key, || Node::Text(String::new()));
+            }
+            "arguments" | "input" | "data" | "transcript" => merge::append(call, key, raw),
+            _ => merge::last(call, key, raw),
+        }
+    }
 }

@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use serde_json::value::RawValue;
 
 use super::MOST_ITEMS;
+use super::address::Address;
 use super::item::Item;
 use super::streamed_item::StreamedItem;
 use crate::codec::json;
@@ -21,14 +22,6 @@ pub(crate) struct Items<'a> {
     by_index: HashMap<u64, usize, RandomState>,
     /// The most recently opened item of each class.
     latest: [Option<usize>; 5],
-}
-
-/// How an event names an item. Ids are JSON texts.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Address<'a> {
-    pub(crate) id: Option<&'a str>,
-    call_id: Option<&'a str>,
-    index: Option<u64>,
 }
 
 /// Types of items of which a piece of one cannot belong to another.

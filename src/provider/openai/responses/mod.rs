@@ -1,5 +1,6 @@
 //! The Responses API: its streams, and its translation into the shape of a chat, which Reconify documents.
 
+mod address;
 mod assembler;
 mod item;
 mod items;

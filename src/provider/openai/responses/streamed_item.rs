@@ -3,7 +3,7 @@ use std::mem;
 
 use serde_json::value::RawValue;
 
-use super::items::Address;
+use super::address::Address;
 use super::lengthen;
 use super::part::{Content, Part};
 use crate::codec::json::{self, Fields, Node};

@@ -2,29 +2,9 @@
 
 use std::borrow::Cow;
 
-use foldhash::fast::RandomState;
-use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
-use super::merge;
-use super::{Entries, Fields, Node};
-use crate::codec::json;
-
-/// The elements of one list.
-#[derive(Debug, Default)]
-pub(crate) struct Elements<'a> {
-    /// Elements that further pieces can be joined to. Runs of others stand here as one text.
-    items: Vec<Node<'a>>,
-    /// The latest element of each index.
-    places: IndexMap<u64, Place<'a>, RandomState>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Place<'a> {
-    item: usize,
-    /// What the element says of its type.
-    kind: &'a str,
-}
+use crate::codec::json::{self, Elements, Entries, Fields, Node, Place, merge};
 
 /// How many elements of one stream can be joined to; real streams have a few. Further ones are kept as they are.
 pub(crate) const MOST_JOINED: usize = 16_384;
@@ -61,10 +41,6 @@ impl<'a> Elements<'a> {
             _ => {}
         }
         elements
-    }
-
-    pub(crate) fn items(&self) -> &[Node<'a>] {
-        &self.items
     }
 
     fn add(&mut self, raw: &'a RawValue, joined: &mut usize) {
