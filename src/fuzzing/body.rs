@@ -12,9 +12,9 @@ use crate::exchange::{Ended, MediaType, Message, Tail};
 use crate::provider::openai::responses;
 use crate::provider::operation::Endpoint;
 use crate::translation::Effort;
-use crate::translation::body::{self, Content};
+use crate::translation::body::{self, ReportedBody};
 use crate::translation::context::BodyContext;
-use crate::translation::received::Received;
+use crate::translation::decoded_body::DecodedBody;
 
 /// Reads a body as any endpoint's request and answer. The first three bytes choose endpoint (`0` to `:`), type (`0` to
 /// `4`) and coding (`0` to `8`); others stand for none.
@@ -32,7 +32,7 @@ pub fn body(input: &[u8]) {
         charged: &charged,
     };
     let mut whole = message(body);
-    let Some(received) = Received::of(&mut whole, &reading) else { return };
+    let Some(received) = DecodedBody::of(&mut whole, &reading) else { return };
     let plain = Some(&received.bytes).filter(|_| !received.losses.is_truncated);
     let verbatim = plain.and_then(|plain| json::parse(plain)).map(RawValue::get);
     let is_form = matches!((&received.head.media_type, plain), (MediaType::Form(content_type), Some(plain))
@@ -67,7 +67,7 @@ pub fn body(input: &[u8]) {
     }
 }
 
-fn request_of(reading: &BodyContext, mut message: Message) -> Content {
+fn request_of(reading: &BodyContext, mut message: Message) -> ReportedBody {
     body::of_request(reading, &mut message).expect("with all effort there is always something")
 }
 
@@ -104,7 +104,7 @@ fn asked(reading: &BodyContext) -> Option<(&'static str, char)> {
 /// Asserts that what was JSON is as it was, or translated, and that whatever else it was has become an object.
 fn check_body(
     reading: &BodyContext,
-    content: &Content,
+    content: &ReportedBody,
     verbatim: Option<&str>,
     expected: Option<(&str, char)>,
 ) {

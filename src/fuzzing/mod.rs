@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde_json::value::RawValue;
 
 use crate::budget::Budget;
-use crate::codec::allowance::{Allowance, Cost};
+
 use crate::codec::sse::Events;
 use crate::codec::{content_encoding as codings, json, media};
 use crate::config::Limits;
@@ -19,7 +19,7 @@ use crate::provider::openai::assembly::Assembly;
 use crate::provider::openai::{images, responses};
 use crate::provider::operation::Endpoint;
 use crate::translation::Effort;
-use crate::translation::body::{Content, of_response};
+use crate::translation::body::{ReportedBody, of_response};
 use crate::translation::context::BodyContext;
 
 mod body;
@@ -141,7 +141,7 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
 }
 
 /// Asserts what must hold of a streamed response, whatever came before these events.
-fn check_response(followed_by: impl Fn(&[u8]) -> Content) {
+fn check_response(followed_by: impl Fn(&[u8]) -> ReportedBody) {
     let last = br#"data: {"type":"response.completed","response":{"output":[{"type":"x"}]}}"#;
     let whole = followed_by(last);
     assert!(whole.json.get().contains(r#""output":[{"type":"x"}]"#), "the output of the last event wins");
@@ -168,7 +168,7 @@ fn choice<T: Copy>(choices: &[T], byte: u8) -> Option<T> {
 }
 
 /// What is reported of an answer; it is small enough for that.
-fn answer_of(reading: &BodyContext, mut message: Message) -> Content {
+fn answer_of(reading: &BodyContext, mut message: Message) -> ReportedBody {
     of_response(reading, &mut message).expect("with all effort there is always something")
 }
 
@@ -219,7 +219,7 @@ fn answered(reading: &BodyContext) -> Option<(&'static str, char)> {
 
 /// Asserts that there is an object, with the field that a console reaches for. Null would stand where text that was
 /// put together is no JSON.
-fn check(content: &Content, expected: Option<(&str, char)>) {
+fn check(content: &ReportedBody, expected: Option<(&str, char)>) {
     let raw = content.json.raw();
     let fields = json::object(&raw).expect("a report is an object");
     if let Some((name, start)) = expected {

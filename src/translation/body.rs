@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use super::complete;
 use super::complete::Expected;
 use super::context::BodyContext;
+use super::decoded_body::{DecodedBody, begins_like_json};
 use super::effort::{Effort, TooMuch};
-use super::received::{Received, begins_like_json};
 pub(crate) use super::streamed::Stream;
 use super::streamed::streamed;
 use crate::codec::allowance;
@@ -24,7 +24,7 @@ use crate::stats::Losses;
 
 /// One side of an exchange.
 #[derive(Debug)]
-pub(crate) struct Content {
+pub(crate) struct ReportedBody {
     pub(crate) json: Text,
     /// What else there is to say of an event stream.
     pub(crate) stream: Option<Stream>,
@@ -41,7 +41,7 @@ const MOST_TEXT: usize = 4 * 1024 * 1024;
 const CHOICES: Expected = Some(("choices", "[]"));
 
 /// What was asked.
-pub(crate) fn of_request(reading: &BodyContext, message: &mut Message) -> Result<Content, TooMuch> {
+pub(crate) fn of_request(reading: &BodyContext, message: &mut Message) -> Result<ReportedBody, TooMuch> {
     let expected = match reading.endpoint {
         Endpoint::Chat | Endpoint::Responses => Some(("messages", "[]")),
         Endpoint::Completion => Some(("prompt", "\"\"")),
@@ -52,38 +52,38 @@ pub(crate) fn of_request(reading: &BodyContext, message: &mut Message) -> Result
 }
 
 /// What was answered.
-pub(crate) fn of_response(reading: &BodyContext, message: &mut Message) -> Result<Content, TooMuch> {
+pub(crate) fn of_response(reading: &BodyContext, message: &mut Message) -> Result<ReportedBody, TooMuch> {
     reading.body(message, reading.expected(), |body| reading.response(body))
 }
 
 /// An error of our own, in the shape of OpenAI's.
-pub(crate) fn of_error(reading: &BodyContext, kind: &str, message: &str) -> Content {
+pub(crate) fn of_error(reading: &BodyContext, kind: &str, message: &str) -> ReportedBody {
     let mut error = Fields::default();
     error.set("type", Node::string(kind));
     error.set("message", Node::string(message));
     let mut fields = Fields::default();
     fields.set("error", Node::Object(error));
-    Content::unstreamed(fields, reading.expected())
+    ReportedBody::unstreamed(fields, reading.expected())
 }
 
 /// What stands for an answer that never came.
-pub(crate) fn of_no_response(reading: &BodyContext) -> Content {
-    Content::unstreamed(Fields::default(), reading.expected())
+pub(crate) fn of_no_response(reading: &BodyContext) -> ReportedBody {
+    ReportedBody::unstreamed(Fields::default(), reading.expected())
 }
 
 /// What stands for a body that cannot be read.
-fn by_length(body: &Received, expected: Expected, is_cut: bool) -> Content {
+fn by_length(body: &DecodedBody, expected: Expected, is_cut: bool) -> ReportedBody {
     let mut fields = Fields::default();
     if is_cut || body.losses.is_truncated {
         fields.set("truncated", Node::Object(body.truncated()));
     } else {
         describe(&mut fields, body.head, body.passed);
     }
-    Content { losses: body.losses, ..Content::unstreamed(fields, expected) }
+    ReportedBody { losses: body.losses, ..ReportedBody::unstreamed(fields, expected) }
 }
 
 /// What stands for an answer that costs too much to take apart.
-pub(crate) fn of_unread_response(reading: &BodyContext, answer: &Answer) -> Content {
+pub(crate) fn of_unread_response(reading: &BodyContext, answer: &Answer) -> ReportedBody {
     match answer {
         Answer::Response(response) => unread(&response.message, reading.expected()),
         Answer::None | Answer::Failed => of_no_response(reading),
@@ -91,11 +91,11 @@ pub(crate) fn of_unread_response(reading: &BodyContext, answer: &Answer) -> Cont
 }
 
 /// What stands for a body that costs too much to read.
-fn unread(message: &Message, expected: Expected) -> Content {
+fn unread(message: &Message, expected: Expected) -> ReportedBody {
     let mut fields = Fields::default();
     describe(&mut fields, &message.head, message.body.passed);
     let losses = Losses { is_unread: true, ..Losses::default() };
-    Content { losses, ..Content::unstreamed(fields, expected) }
+    ReportedBody { losses, ..ReportedBody::unstreamed(fields, expected) }
 }
 
 /// Says of what type and length a body was.
@@ -118,10 +118,10 @@ impl BodyContext<'_> {
         &self,
         message: &mut Message,
         expected: Expected,
-        read: impl FnOnce(&Received) -> Content,
-    ) -> Result<Content, TooMuch> {
+        read: impl FnOnce(&DecodedBody) -> ReportedBody,
+    ) -> Result<ReportedBody, TooMuch> {
         let (content, cost) =
-            self.effort.allowance().within(|| Received::of(message, self).map(|body| read(&body)));
+            self.effort.allowance().within(|| DecodedBody::of(message, self).map(|body| read(&body)));
         #[cfg(fuzzing)]
         check_cost(cost, message);
         match content {
@@ -137,7 +137,7 @@ impl BodyContext<'_> {
         }
     }
 
-    fn request(&self, body: &Received, expected: Expected) -> Content {
+    fn request(&self, body: &DecodedBody, expected: Expected) -> ReportedBody {
         if let MediaType::Form(content_type) = &body.head.media_type
             && !matches!(self.endpoint, Endpoint::Chat | Endpoint::Completion | Endpoint::Responses)
             && let Some(form) = self.form(content_type, body, expected)
@@ -154,7 +154,7 @@ impl BodyContext<'_> {
         self.translated(content, "messages", responses::chat_request)
     }
 
-    fn response(&self, body: &Received) -> Content {
+    fn response(&self, body: &DecodedBody) -> ReportedBody {
         let content = match self.framing(body) {
             Some(framing) => self.streamed(body, framing),
             None => {
@@ -167,7 +167,7 @@ impl BodyContext<'_> {
         };
         // A translation always has a choice.
         let is_error = content.stream.is_none() && content.is_sent && is_error(content.json.get());
-        Content { is_error, ..self.translated(content, "choices", responses::chat_response) }
+        ReportedBody { is_error, ..self.translated(content, "choices", responses::chat_response) }
     }
 
     /// What consoles reach for in an answer.
@@ -180,7 +180,7 @@ impl BodyContext<'_> {
     }
 
     /// How the pieces of a body are told apart that is a stream by its type or its beginning.
-    fn framing(&self, body: &Received) -> Option<Framing> {
+    fn framing(&self, body: &DecodedBody) -> Option<Framing> {
         let says_events = body.head.media_type == MediaType::EventStream
             && !body.losses.is_undecodable
             && !begins_like_json(&body.bytes);
@@ -193,20 +193,20 @@ impl BodyContext<'_> {
     }
 
     /// A body that is a stream only in that each of its lines is an object.
-    fn lines(&self, body: &Received) -> Option<Content> {
+    fn lines(&self, body: &DecodedBody) -> Option<ReportedBody> {
         let is_stream = self.may_stream() && ndjson::looks_like_lines(&body.bytes);
         is_stream.then(|| self.streamed(body, Framing::Lines))
     }
 
-    fn streamed(&self, body: &Received, framing: Framing) -> Content {
+    fn streamed(&self, body: &DecodedBody, framing: Framing) -> ReportedBody {
         let (json, stream, losses) = streamed(self.endpoint, body, framing);
-        Content { stream: Some(stream), losses, is_sent: true, ..Content::of_text(json) }
+        ReportedBody { stream: Some(stream), losses, is_sent: true, ..ReportedBody::of_text(json) }
     }
 
     /// What is complete of a body that is no valid JSON.
-    fn parts(&self, body: &Received, expected: Expected) -> Option<Content> {
+    fn parts(&self, body: &DecodedBody, expected: Expected) -> Option<ReportedBody> {
         let (json, losses) = complete::parts(body, expected)?;
-        Some(Content { json: Text::Own(json), stream: None, losses, is_sent: true, is_error: false })
+        Some(ReportedBody { json: Text::Own(json), stream: None, losses, is_sent: true, is_error: false })
     }
 
     fn may_stream(&self) -> bool {
@@ -214,17 +214,17 @@ impl BodyContext<'_> {
     }
 
     /// A body that is one JSON value, and here as a whole.
-    fn json(&self, body: &Received) -> Option<Content> {
+    fn json(&self, body: &DecodedBody) -> Option<ReportedBody> {
         if body.losses.is_truncated {
             return None;
         }
         let raw = json::parse(&body.bytes)?;
         let json = Text::Received(body.bytes.slice_ref(raw.get().as_bytes()));
-        Some(Content { json, stream: None, losses: body.losses, is_sent: true, is_error: false })
+        Some(ReportedBody { json, stream: None, losses: body.losses, is_sent: true, is_error: false })
     }
 
     /// The fields of a form, as far as they are here.
-    fn form(&self, content_type: &str, body: &Received, expected: Expected) -> Option<Content> {
+    fn form(&self, content_type: &str, body: &DecodedBody, expected: Expected) -> Option<ReportedBody> {
         if !allowance::examine(2 * body.bytes.len()) {
             return None;
         }
@@ -236,11 +236,11 @@ impl BodyContext<'_> {
             fields.set("truncated", Node::Object(body.truncated()));
             set_expected(&mut fields, expected);
         }
-        Some(Content { losses, is_sent: true, ..Content::of_text(fields.to_json()) })
+        Some(ReportedBody { losses, is_sent: true, ..ReportedBody::of_text(fields.to_json()) })
     }
 
     /// A transcription that was asked for as text, subtitles or captions, in the shape of one in JSON.
-    fn transcript(&self, text: &Received) -> Option<Content> {
+    fn transcript(&self, text: &DecodedBody) -> Option<ReportedBody> {
         let is_text = match text.head.media_type.name() {
             None => true,
             Some(name) => name.starts_with("text/") && name != "text/html" || name == "application/x-subrip",
@@ -258,16 +258,16 @@ impl BodyContext<'_> {
         }
         let mut fields = Fields::default();
         fields.set("text", Node::string(&String::from_utf8_lossy(&text.bytes)));
-        Some(Content { losses: text.losses, ..Content::of_text(fields.to_json()) })
+        Some(ReportedBody { losses: text.losses, ..ReportedBody::of_text(fields.to_json()) })
     }
 
     /// The Responses API as a chat, if it is to be one.
     fn translated(
         &self,
-        content: Content,
+        content: ReportedBody,
         list: &str,
         chat_of: impl Fn(&RawValue) -> Option<Chat>,
-    ) -> Content {
+    ) -> ReportedBody {
         if self.endpoint != Endpoint::Responses || !self.is_translated {
             return content;
         }
@@ -279,7 +279,12 @@ impl BodyContext<'_> {
         }
         let Chat { json, is_truncated } = chat;
         let losses = content.losses.and(Losses { is_truncated, ..Losses::default() });
-        Content { losses, stream: content.stream, is_sent: content.is_sent, ..Content::of_text(json) }
+        ReportedBody {
+            losses,
+            stream: content.stream,
+            is_sent: content.is_sent,
+            ..ReportedBody::of_text(json)
+        }
     }
 }
 
@@ -297,7 +302,7 @@ fn check_cost(cost: allowance::Cost, message: &Message) {
     );
 }
 
-impl Content {
+impl ReportedBody {
     /// Whether it has fields that were sent: an error, if the status says so. Compatible servers have many shapes for one.
     pub(crate) fn says_something(&self) -> bool {
         let has_fields = |raw: &RawValue| json::object(raw).is_some_and(|fields| !fields.is_empty());

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::received::{Received, begins_like_json};
+use super::decoded_body::{DecodedBody, begins_like_json};
 use crate::codec::json;
 use crate::codec::json::lenient::{self, Lenient};
 use crate::codec::json::tail;
@@ -16,7 +16,7 @@ pub(super) type Expected = Option<(&'static str, &'static str)>;
 ///
 /// If it is cut off, the complete members at its end follow, if they are known, and then a mark and what consoles reach
 /// for.
-pub(super) fn parts(body: &Received, expected: Expected) -> Option<(Box<RawValue>, Losses)> {
+pub(super) fn parts(body: &DecodedBody, expected: Expected) -> Option<(Box<RawValue>, Losses)> {
     if !begins_like_json(&body.bytes) {
         return None;
     }
@@ -38,7 +38,7 @@ pub(super) fn parts(body: &Received, expected: Expected) -> Option<(Box<RawValue
 }
 
 /// Adds what else there is to say of an object that is cut off. Returns whether that had to be mended.
-fn close(json: &mut String, body: &Received, expected: Expected) -> Option<bool> {
+fn close(json: &mut String, body: &DecodedBody, expected: Expected) -> Option<bool> {
     let end = tail::members(&body.tail)
         .filter(|_| body.has_end)
         .and_then(|members| lenient::read(&format!("{{{members}}}")));

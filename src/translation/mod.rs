@@ -3,8 +3,8 @@
 pub(crate) mod body;
 mod complete;
 pub(crate) mod context;
+pub(crate) mod decoded_body;
 mod effort;
-pub(crate) mod received;
 mod streamed;
 mod translate;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::time::Instant;
 
-use super::received::Received;
+use super::decoded_body::DecodedBody;
 use crate::codec::allowance;
 use crate::codec::framing::{Framing, Mended, Pieces};
 use crate::codec::json::{self, Node};
@@ -28,7 +28,7 @@ pub(crate) struct Stream {
 }
 
 /// The JSON text, what else there is to say, and what is missing.
-pub(crate) fn streamed(endpoint: Endpoint, body: &Received, framing: Framing) -> (String, Stream, Losses) {
+pub(crate) fn streamed(endpoint: Endpoint, body: &DecodedBody, framing: Framing) -> (String, Stream, Losses) {
     // Data that cannot be read where it stands has to be put somewhere that outlives the assembly. It is rare.
     let is_utf8 = json::is_utf8(&body.bytes);
     let (mended, mut elsewhere) = (OnceCell::new(), None);

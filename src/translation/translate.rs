@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::body::{self, Content, Stream};
+use super::body::{self, ReportedBody, Stream};
 use super::context::BodyContext;
 use super::effort::{Effort, TooMuch};
 use crate::codec::media;
@@ -189,7 +189,7 @@ fn read(
     reading: &BodyContext,
     status: StatusCode,
     message: &mut Message,
-) -> Result<(Content, Outcome), TooMuch> {
+) -> Result<(ReportedBody, Outcome), TooMuch> {
     let (is_complete, ended) = (message.is_complete(), message.body.ended);
     let response = body::of_response(reading, message)?;
     if status.is_success() {
@@ -205,7 +205,7 @@ fn read(
     }
     let message = format!("The service answered with status {}.", status.as_u16());
     let error = body::of_error(reading, "refused", &message);
-    Ok((Content { losses: response.losses, ..error }, Outcome::Refused))
+    Ok((ReportedBody { losses: response.losses, ..error }, Outcome::Refused))
 }
 
 fn outcome(is_complete: bool, ended: Ended) -> Outcome {
@@ -229,7 +229,7 @@ fn outcome_of_stream(stream: &Stream, is_truncated: bool, is_complete: bool, end
 }
 
 /// Whether the request of a completion is a chat's: below a nested router, `/chat/completions` may be `/completions`.
-fn is_chat(request: &Content) -> bool {
+fn is_chat(request: &ReportedBody) -> bool {
     #[derive(Deserialize)]
     struct Asked {
         messages: Option<IgnoredAny>,

@@ -15,7 +15,7 @@ use crate::exchange::{Head, Mark, MediaType, Message};
 use crate::stats::Losses;
 
 /// A body that can be read.
-pub(crate) struct Received<'m> {
+pub(crate) struct DecodedBody<'m> {
     pub(crate) head: &'m Head,
     pub(crate) bytes: Bytes,
     /// The last bytes that passed of a body of which only the beginning is in `bytes`.
@@ -35,7 +35,7 @@ const NO_CODINGS: [&str; 5] = ["none", "identity", "null", "utf-8", "utf8"];
 /// More codings than this are not tried one by one.
 const MAX_CODINGS: usize = 4;
 
-impl<'m> Received<'m> {
+impl<'m> DecodedBody<'m> {
     /// `None` if the allowance does not suffice.
     pub(crate) fn of(message: &'m mut Message, reading: &BodyContext) -> Option<Self> {
         if !allowance::examine(message.body.len()) {
