@@ -219,7 +219,7 @@ pub use self::middleware::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFuture};
 pub use self::provider::operation::Endpoint;
 pub use self::report::Report;
-pub use self::reporter::{FlushReport, Reporter, ShutdownReport};
+pub use self::reporter::{FlushSummary, Reporter, ShutdownSummary};
 pub use self::stats::{DropReason, FailureClass, Stats, WithholdReason};
 pub use self::transport::DeliveryError;
 

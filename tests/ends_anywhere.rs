@@ -245,7 +245,7 @@ fn wherever_the_last_handle_goes_it_goes_at_once_and_the_thread_ends() {
 }
 
 /// How a runtime is used to wait for the end.
-fn shut_down_at(place: Place, layer: &ReconifyLayer) -> tower_reconify::ShutdownReport {
+fn shut_down_at(place: Place, layer: &ReconifyLayer) -> tower_reconify::ShutdownSummary {
     let reporter = layer.reporter();
     let shutdown = async move { reporter.shutdown(SHORT).await };
     match place {
@@ -264,7 +264,7 @@ fn shut_down_at(place: Place, layer: &ReconifyLayer) -> tower_reconify::Shutdown
         Place::InAPanic => {
             let (layer, done) = (layer.clone(), channel());
             let panicked = thread::spawn(move || {
-                struct AtTheEnd(ReconifyLayer, Sender<tower_reconify::ShutdownReport>);
+                struct AtTheEnd(ReconifyLayer, Sender<tower_reconify::ShutdownSummary>);
 
                 impl Drop for AtTheEnd {
                     fn drop(&mut self) {

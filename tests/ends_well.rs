@@ -21,7 +21,7 @@ use futures_executor::block_on;
 use http_body_util::BodyExt;
 use support::{ANSWER, PATIENCE, assert_accounted, chat, config, json};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_reconify::{DeliveryError, DropReason, ReconifyLayer, Report, RequestBody, ShutdownReport};
+use tower_reconify::{DeliveryError, DropReason, ReconifyLayer, Report, RequestBody, ShutdownSummary};
 
 /// Long enough for the worker to try, short enough to wait for.
 const SHORT: Duration = Duration::from_millis(100);
@@ -168,7 +168,7 @@ async fn after_shutdown_requests_pass_and_are_counted_as_dropped() {
     exchange(&layer).await;
     let stats = layer.reporter().stats();
     assert_eq!((stats.delivered, stats.dropped(DropReason::Shutdown), stats.pending), (1, 1, 0));
-    assert_eq!(layer.reporter().shutdown(PATIENCE).await, ShutdownReport::default());
+    assert_eq!(layer.reporter().shutdown(PATIENCE).await, ShutdownSummary::default());
     assert_eq!(layer.reporter().flush(PATIENCE).await, Default::default());
 }
 

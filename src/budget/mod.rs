@@ -97,7 +97,7 @@ impl Budget {
     }
 
     /// Counts interactions that rested on disk and cannot be read again.
-    pub(crate) fn lose_resting(&self, interactions: u64) {
+    pub(crate) fn lose_on_disk(&self, interactions: u64) {
         for _ in 0..interactions {
             self.counters.settle(Settlement::Dropped(DropReason::Unreadable));
             self.counters.resume(false);

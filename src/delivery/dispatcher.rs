@@ -6,10 +6,10 @@ use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep_until};
 use tower::{BoxError, Service};
 
-use super::in_flight::{Attempts, Ended, guarded};
-use super::outage_log::Warnings;
-use super::schedule::Lineup;
-use super::{Breaker, Permit, Spent};
+use super::in_flight::{Ended, InFlight, guarded};
+use super::outage_log::OutageLog;
+use super::schedule::Schedule;
+use super::{Breaker, Decision, GiveUpReason};
 use crate::config::{MAX_DELIVERIES, Patience};
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Settlement};
@@ -19,22 +19,22 @@ use crate::transport::DeliveryError;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// Reports that are being delivered, or wait for it.
-pub(crate) struct Deliveries<S: Service<Report>> {
+pub(crate) struct Dispatcher<S: Service<Report>> {
     transport: S,
     patience: Patience,
     /// A number from 0 to 1, other than the last.
     random: fn() -> f64,
     breaker: Breaker,
-    pub(crate) lineup: Lineup,
-    running: Attempts<S::Future>,
-    /// Attempts so far.
+    pub(crate) schedule: Schedule,
+    running: InFlight<S::Future>,
+    /// InFlight so far.
     turns: u64,
     /// The transport is not ready, and will wake the worker when it is.
     is_blocked: bool,
-    warnings: Warnings,
+    outage_log: OutageLog,
 }
 
-impl<S> Deliveries<S>
+impl<S> Dispatcher<S>
 where
     S: Service<Report>,
     S::Future: Send + 'static,
@@ -46,23 +46,23 @@ where
             patience,
             random,
             breaker: Breaker::new(),
-            lineup: Lineup::default(),
-            running: Attempts::new(),
+            schedule: Schedule::default(),
+            running: InFlight::new(),
             turns: 0,
             is_blocked: false,
-            warnings: Warnings::default(),
+            outage_log: OutageLog::default(),
         }
     }
 
     /// Reports that are not settled.
     pub(crate) fn len(&self) -> usize {
-        self.lineup.len()
+        self.schedule.len()
     }
 
     /// How many more reports can be on their way at once. Those that wait for another attempt are not: one that
     /// fails does not hold up the rest.
     pub(crate) fn room(&self) -> usize {
-        MAX_DELIVERIES.saturating_sub(self.running.len() + self.lineup.ready())
+        MAX_DELIVERIES.saturating_sub(self.running.len() + self.schedule.ready())
     }
 
     /// Starts as many deliveries as there is room for, and as the transport is ready for.
@@ -70,12 +70,12 @@ where
         self.is_blocked = false;
         let now = Instant::now();
         loop {
-            let permit = self.breaker.permit(now, self.running.len());
-            let Some(id) = self.lineup.next(permit, now) else { return };
+            let decision = self.breaker.decision(now, self.running.len());
+            let Some(id) = self.schedule.next(decision, now) else { return };
             match poll_fn(|cx| Poll::Ready(guarded(|| self.transport.poll_ready(cx)))).await {
                 Some(Poll::Ready(Ok(()))) => self.call(id, now),
                 Some(Poll::Pending) => {
-                    self.lineup.again_first(id);
+                    self.schedule.again_first(id);
                     self.is_blocked = true;
                     return;
                 }
@@ -90,7 +90,7 @@ where
 
     /// Notes an attempt.
     fn begin(&mut self, id: u64, now: Instant) -> Option<Report> {
-        let job = self.lineup.get(id)?;
+        let job = self.schedule.get(id)?;
         if job.retry.begin(now) {
             job.admission.budget().counters().retry();
         }
@@ -129,23 +129,23 @@ where
         if self.is_blocked {
             return None;
         }
-        if !self.lineup.has_any() {
+        if !self.schedule.has_any() {
             return None;
         }
         let now = Instant::now();
-        match self.breaker.permit(now, self.running.len()) {
-            Permit::At(moment) => Some(moment),
-            Permit::Attempt | Permit::Careful => self.lineup.due(now),
-            Permit::Probe => Some(now),
-            Permit::Full => None,
+        match self.breaker.decision(now, self.running.len()) {
+            Decision::RetryAt(moment) => Some(moment),
+            Decision::Allow | Decision::AllowUntried => self.schedule.due(now),
+            Decision::HalfOpenProbe => Some(now),
+            Decision::Saturated => None,
         }
     }
 
     /// Tries at once what waits for another attempt, unless the collector has asked to wait: there may be no later.
-    pub(crate) fn hurry(&mut self) {
+    pub(crate) fn retry_now(&mut self) {
         let now = Instant::now();
-        self.breaker.hurry(now);
-        self.lineup.hurry(now);
+        self.breaker.retry_now(now);
+        self.schedule.retry_now(now);
     }
 
     /// Deals with the attempts that have ended, until a moment, and without waiting for any. None begins any more.
@@ -169,7 +169,7 @@ where
     /// Breaks off the running attempts.
     pub(crate) fn abort(&mut self) {
         for id in self.running.abort() {
-            self.lineup.again_first(id);
+            self.schedule.again_first(id);
         }
     }
 
@@ -187,12 +187,12 @@ where
         match ended {
             Some(Ok(())) => {
                 self.breaker.succeeded();
-                self.warnings.delivered();
+                self.outage_log.delivered();
                 self.go_on(id);
             }
             Some(Err(error)) => self.fail(id, &error),
             None => {
-                if let Some(job) = self.lineup.get(id) {
+                if let Some(job) = self.schedule.get(id) {
                     self.breaker.lost(Instant::now(), job.report.id(), (self.random)());
                 }
                 self.settle(id, Settlement::Dropped(DropReason::Panicked));
@@ -202,11 +202,11 @@ where
 
     fn fail(&mut self, id: u64, error: &DeliveryError) {
         let (now, class) = (Instant::now(), error.class());
-        let waiting = self.lineup.len();
-        let Some(job) = self.lineup.get(id) else { return };
-        let costs = self.breaker.failed(now, job.report.id(), error, (self.random)());
+        let waiting = self.schedule.len();
+        let Some(job) = self.schedule.get(id) else { return };
+        let counts_as_attempt = self.breaker.failed(now, job.report.id(), error, (self.random)());
         if class != FailureClass::Unsendable {
-            self.warnings.failed(error, self.breaker.doubts_keys(), waiting);
+            self.outage_log.failed(error, self.breaker.doubts_keys(), waiting);
         }
         job.admission.budget().counters().fail(class);
         match class {
@@ -216,28 +216,28 @@ where
             }
             FailureClass::Unavailable | FailureClass::Unauthorized => {}
         }
-        match job.retry.fail(now, class, costs, (self.random)(), self.patience) {
-            Ok(pause) => self.lineup.again_at(now + pause.max(SHORTEST_PAUSE), id),
-            Err(Spent::Attempts) if class == FailureClass::Unauthorized => {
+        match job.retry.fail(now, class, counts_as_attempt, (self.random)(), self.patience) {
+            Ok(pause) => self.schedule.again_at(now + pause.max(SHORTEST_PAUSE), id),
+            Err(GiveUpReason::Attempts) if class == FailureClass::Unauthorized => {
                 self.give_up(id, Settlement::Rejected);
             }
-            Err(Spent::Attempts) => self.give_up(id, Settlement::Dropped(DropReason::Undelivered)),
-            Err(Spent::Age) => self.give_up(id, Settlement::Dropped(DropReason::Expired)),
+            Err(GiveUpReason::Attempts) => self.give_up(id, Settlement::Dropped(DropReason::Undelivered)),
+            Err(GiveUpReason::Age) => self.give_up(id, Settlement::Dropped(DropReason::Expired)),
         }
     }
 
     /// Gives up one part of a report. Images go with their interaction, and without each other.
     fn give_up(&mut self, id: u64, settlement: Settlement) {
-        let Some(job) = self.lineup.get(id) else { return };
+        let Some(job) = self.schedule.get(id) else { return };
         let failed = *job.failed.get_or_insert(settlement);
         if job.report.is_image_upload() { self.go_on(id) } else { self.settle(id, failed) }
     }
 
     /// Goes on with the next image of an interaction, if there is one.
     fn go_on(&mut self, id: u64) {
-        let Some(job) = self.lineup.get(id) else { return };
+        let Some(job) = self.schedule.get(id) else { return };
         if job.next_part() {
-            self.lineup.again_first(id);
+            self.schedule.again_first(id);
         } else {
             let settlement = job.failed.unwrap_or(Settlement::Delivered);
             self.settle(id, settlement);
@@ -245,7 +245,7 @@ where
     }
 
     fn settle(&mut self, id: u64, settlement: Settlement) {
-        self.lineup.settle(id, settlement);
+        self.schedule.settle(id, settlement);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Attempts that are under way. The worker polls them itself: a task of the runtime's for each takes half as much, to make, to
+//! InFlight that are under way. The worker polls them itself: a task of the runtime's for each takes half as much, to make, to
 //! schedule and to join, as the making of the report.
 
 use std::future::poll_fn;
@@ -16,7 +16,7 @@ use crate::transport::DeliveryError;
 pub(crate) type Ended = Option<Result<(), DeliveryError>>;
 
 /// The futures of the transport, each with the job that it is for.
-pub(crate) struct Attempts<F>(FuturesUnordered<Attempt<F>>);
+pub(crate) struct InFlight<F>(FuturesUnordered<Attempt<F>>);
 
 pin_project! {
     /// It panics as it is polled, as what it came to is looked at, or as it is dropped: none of that is to end the worker.
@@ -35,7 +35,7 @@ pin_project! {
     }
 }
 
-impl<F, T, E> Attempts<F>
+impl<F, T, E> InFlight<F>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<BoxError>,

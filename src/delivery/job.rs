@@ -31,12 +31,12 @@ pub(crate) struct Spooled {
     /// When it was made, by the clock on the wall: no other one outlives the process.
     pub(crate) created_ms: u64,
     /// No record can hold it.
-    pub(crate) is_unfit: bool,
+    pub(crate) is_oversized: bool,
 }
 
 impl Spooled {
     pub(crate) fn now() -> Self {
-        Self { created_ms: now_ms(), is_unfit: false }
+        Self { created_ms: now_ms(), is_oversized: false }
     }
 }
 

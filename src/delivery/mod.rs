@@ -8,5 +8,5 @@ pub(crate) mod outage_log;
 mod retry;
 pub(crate) mod schedule;
 
-pub(crate) use self::breaker::{Breaker, Permit};
-pub(crate) use self::retry::{Retry, Spent};
+pub(crate) use self::breaker::{Breaker, Decision};
+pub(crate) use self::retry::{GiveUpReason, Retry};

@@ -15,7 +15,7 @@ const EPISODE: u64 = 2;
 
 /// Times in which reports are not delivered.
 #[derive(Debug, Default)]
-pub(crate) struct Warnings {
+pub(crate) struct OutageLog {
     /// When the first of the failures came that no success has followed.
     since: Option<Instant>,
     failures: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Warnings {
     told: Option<Instant>,
 }
 
-impl Warnings {
+impl OutageLog {
     pub(crate) fn delivered(&mut self) {
         let (failures, since) = (std::mem::take(&mut self.failures), self.since.take());
         self.are_keys_told = false;
@@ -49,13 +49,13 @@ impl Warnings {
 
 /// Reports that nobody will see.
 #[derive(Debug, Default)]
-pub(crate) struct Losses {
+pub(crate) struct LossLog {
     /// What was lost when it was last told.
     known: u64,
     told: Option<Instant>,
 }
 
-impl Losses {
+impl LossLog {
     /// Tells what was lost, if it is time.
     pub(crate) fn look(&mut self, stats: impl FnOnce() -> Stats) {
         if self.told.is_none_or(|told| told.elapsed() >= QUIET) {

@@ -29,7 +29,7 @@ pub(crate) struct Retry {
 
 /// Why a report is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spent {
+pub(crate) enum GiveUpReason {
     Attempts,
     Age,
 }
@@ -51,25 +51,25 @@ impl Retry {
         self.failures > 0
     }
 
-    /// Notes that it failed. `costs` is whether it counts: it does not where the failure says nothing of this report.
+    /// Notes that it failed. `counts_as_attempt` is whether it counts: it does not where the failure says nothing of this report.
     /// `random` is in `0.0..1.0`. Returns the pause before the next attempt.
     pub(crate) fn fail(
         &mut self,
         now: Instant,
         class: FailureClass,
-        costs: bool,
+        counts_as_attempt: bool,
         random: f64,
         patience: Patience,
-    ) -> Result<Duration, Spent> {
+    ) -> Result<Duration, GiveUpReason> {
         self.failures = self.failures.saturating_add(1);
-        self.attempts = self.attempts.saturating_add(costs.into());
+        self.attempts = self.attempts.saturating_add(counts_as_attempt.into());
         let tried = self.first.map(|first| now.saturating_duration_since(first)).unwrap_or_default();
         let age = self.before.saturating_add(tried);
-        if costs && self.attempts >= patience.attempts {
-            return Err(Spent::Attempts);
+        if counts_as_attempt && self.attempts >= patience.attempts {
+            return Err(GiveUpReason::Attempts);
         }
         if age >= patience.age {
-            return Err(Spent::Age);
+            return Err(GiveUpReason::Age);
         }
         Ok(pause(class, self.failures, random))
     }
@@ -95,12 +95,12 @@ mod tests {
 
     const PATIENCE: Patience = Patience { attempts: 10, age: Duration::from_secs(1_000) };
 
-    fn pauses(class: FailureClass, costs: bool, random: f64, patience: Patience) -> Vec<u128> {
+    fn pauses(class: FailureClass, counts_as_attempt: bool, random: f64, patience: Patience) -> Vec<u128> {
         let mut now = Instant::now();
         let mut retry = Retry::default();
         let next = || {
             retry.begin(now);
-            let pause = retry.fail(now, class, costs, random, patience).ok()?;
+            let pause = retry.fail(now, class, counts_as_attempt, random, patience).ok()?;
             now += pause;
             Some(pause.as_millis())
         };
@@ -134,7 +134,10 @@ mod tests {
         let now = Instant::now();
         retry.begin(now);
         let later = now + PATIENCE.age;
-        assert_eq!(retry.fail(later, FailureClass::Unavailable, false, 0.0, PATIENCE), Err(Spent::Age));
+        assert_eq!(
+            retry.fail(later, FailureClass::Unavailable, false, 0.0, PATIENCE),
+            Err(GiveUpReason::Age)
+        );
     }
 
     #[test]
@@ -147,7 +150,7 @@ mod tests {
             retry.fail(later, FailureClass::Unavailable, true, f64::NAN, patience)
         };
         assert!(fail(1, Duration::ZERO).is_ok_and(|pause| pause <= CAP));
-        assert_eq!(fail(u32::MAX, Duration::ZERO), Err(Spent::Attempts));
-        assert_eq!(fail(1, Duration::MAX), Err(Spent::Age));
+        assert_eq!(fail(u32::MAX, Duration::ZERO), Err(GiveUpReason::Attempts));
+        assert_eq!(fail(1, Duration::MAX), Err(GiveUpReason::Age));
     }
 }

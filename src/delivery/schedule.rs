@@ -3,14 +3,14 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
-use super::Permit;
+use super::Decision;
 use super::job::Job;
 use crate::spool::SegmentId;
 use crate::stats::Settlement;
 
 /// The reports that are not settled, and whose turn it is.
 #[derive(Debug, Default)]
-pub(crate) struct Lineup {
+pub(crate) struct Schedule {
     jobs: HashMap<u64, Job, RandomState>,
     /// Those that were never tried, or whose next part is due.
     fresh: VecDeque<u64>,
@@ -23,7 +23,7 @@ pub(crate) struct Lineup {
     settled: Vec<(u64, Settlement)>,
 }
 
-impl Lineup {
+impl Schedule {
     pub(crate) fn len(&self) -> usize {
         self.jobs.len()
     }
@@ -72,23 +72,23 @@ impl Lineup {
     }
 
     /// Lines up now whatever waits for a later moment.
-    pub(crate) fn hurry(&mut self, now: Instant) {
+    pub(crate) fn retry_now(&mut self, now: Instant) {
         self.waiting = self.waiting.iter().map(|(_, id)| (now, *id)).collect();
     }
 
     /// Takes the report that is to be tried now, if one is. Those that came last are probes first: while the collector is
     /// down, every report gets its turn.
-    pub(crate) fn next(&mut self, permit: Permit, now: Instant) -> Option<u64> {
+    pub(crate) fn next(&mut self, decision: Decision, now: Instant) -> Option<u64> {
         let first_due = || self.waiting.first().copied().filter(|(due, _)| *due <= now);
-        let due = match permit {
-            Permit::Attempt => first_due(),
-            Permit::Careful if self.fresh.is_empty() => first_due(),
-            Permit::Probe if self.fresh.is_empty() => {
+        let due = match decision {
+            Decision::Allow => first_due(),
+            Decision::AllowUntried if self.fresh.is_empty() => first_due(),
+            Decision::HalfOpenProbe if self.fresh.is_empty() => {
                 let turn = |(_, id): &&(Instant, u64)| self.jobs.get(id).map(|job| job.turn);
                 self.waiting.iter().min_by_key(turn).copied()
             }
-            Permit::Careful | Permit::Probe => None,
-            Permit::At(_) | Permit::Full => return None,
+            Decision::AllowUntried | Decision::HalfOpenProbe => None,
+            Decision::RetryAt(_) | Decision::Saturated => return None,
         };
         match due {
             Some(entry) => self.waiting.take(&entry).map(|(_, id)| id),
@@ -112,7 +112,7 @@ impl Lineup {
 }
 
 /// What the spool does with them.
-impl Lineup {
+impl Schedule {
     /// Reports that are on disk, too.
     pub(crate) fn on_disk(&self) -> usize {
         self.on_disk
@@ -167,7 +167,7 @@ impl Lineup {
     }
 
     /// Leaves those to the disk that are there.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn evict(&mut self) {
         let on_disk = self.jobs.values().filter(|job| job.segment.is_some()).map(|job| job.id);
         for id in on_disk.collect::<Vec<_>>() {
             self.settle(id, Settlement::Spooled);
@@ -181,7 +181,7 @@ impl Lineup {
     }
 
     /// Whether those on disk all wait for another attempt, and are no more than so many.
-    pub(crate) fn are_stragglers(&self, most: usize) -> bool {
+    pub(crate) fn are_few_retries(&self, most: usize) -> bool {
         let is_on_disk = |id: &u64| self.jobs.get(id).is_some_and(|job| job.segment.is_some());
         (1..=most).contains(&self.on_disk)
             && self.waiting.iter().filter(|(_, id)| is_on_disk(id)).count() == self.on_disk

@@ -96,7 +96,7 @@ fn no_snapshot_misses_what_leaves_the_disk_meanwhile() {
     model(|| {
         let budget = budget(LIMITS);
         let leaves: [fn(Arc<Budget>); 2] =
-            [|budget| drop(budget.resume(false, 1)), |budget| budget.lose_resting(1)];
+            [|budget| drop(budget.resume(false, 1)), |budget| budget.lose_on_disk(1)];
         leaves.iter().for_each(|_| budget.admit().unwrap().settle(Settlement::Spooled));
         let others = leaves.map(|leaves| {
             let budget = Arc::clone(&budget);

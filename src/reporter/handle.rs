@@ -9,7 +9,7 @@ use tower::{BoxError, Service};
 
 use super::clock::Clock;
 use super::spooling::Spooler;
-use super::summary::{FlushReport, Outcome, ShutdownReport};
+use super::summary::{FlushSummary, Outcome, ShutdownSummary};
 use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;
 use crate::config::Config;
@@ -136,11 +136,11 @@ impl Reporter {
     /// println!("{} delivered, {} still on their way", report.delivered, report.pending);
     /// # }
     /// ```
-    pub async fn flush(&self, deadline: Duration) -> FlushReport {
-        let Some(link) = &self.link else { return FlushReport::default() };
+    pub async fn flush(&self, deadline: Duration) -> FlushSummary {
+        let Some(link) = &self.link else { return FlushSummary::default() };
         let before = self.stats();
         let outcome = link.ask(Command::Flush, deadline).await;
-        FlushReport::since(&before, &outcome.unwrap_or_else(|| link.flushed()))
+        FlushSummary::since(&before, &outcome.unwrap_or_else(|| link.flushed()))
     }
 
     /// Stops capturing, delivers what was handed over before, and ends the worker: no later than the deadline.
@@ -168,14 +168,14 @@ impl Reporter {
     /// }
     /// # }
     /// ```
-    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        let Some(link) = &self.link else { return ShutdownReport::default() };
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownSummary {
+        let Some(link) = &self.link else { return ShutdownSummary::default() };
         let before = self.stats();
         if !link.clock.is_forked() {
             link.intake.budget().close();
         }
         let outcome = link.ask(Command::Shutdown, deadline).await;
-        ShutdownReport::since(&before, &outcome.unwrap_or_else(|| link.shut_down()))
+        ShutdownSummary::since(&before, &outcome.unwrap_or_else(|| link.shut_down()))
     }
 }
 
@@ -205,7 +205,7 @@ impl Link {
     /// What a flush comes to, as far as the counters tell.
     fn flushed(&self) -> Outcome {
         let stats = self.intake.budget().stats();
-        let spooled = self.intake.budget().counters().resting();
+        let spooled = self.intake.budget().counters().on_disk();
         self.outcome(stats, spooled)
     }
 
@@ -250,9 +250,9 @@ mod tests {
 
         let hour = Duration::from_secs(3_600);
         let flushed = futures_executor::block_on(reporter.flush(hour));
-        assert_eq!(flushed, FlushReport { pending: 3, ..FlushReport::default() });
+        assert_eq!(flushed, FlushSummary { pending: 3, ..FlushSummary::default() });
         let ended = futures_executor::block_on(reporter.shutdown(hour));
-        assert_eq!(ended, ShutdownReport { dropped: 3, in_flight: 1, ..ShutdownReport::default() });
+        assert_eq!(ended, ShutdownSummary { dropped: 3, in_flight: 1, ..ShutdownSummary::default() });
         assert!(!flushed.is_complete() && !ended.is_complete());
         assert!(inbox.try_recv().is_err(), "nobody is asked");
         assert!(!intake.budget().is_closed());

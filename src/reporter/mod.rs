@@ -9,4 +9,4 @@ mod tests;
 mod worker;
 
 pub use self::handle::Reporter;
-pub use self::summary::{FlushReport, ShutdownReport};
+pub use self::summary::{FlushSummary, ShutdownSummary};

@@ -10,7 +10,7 @@ use crate::stats::{Settlement, Stats};
 /// Everything that was settled in that time counts, whether it was handed over before the call or during it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct FlushReport {
+pub struct FlushSummary {
     /// Reports that the collector took.
     pub delivered: u64,
     /// Reports that the collector refused for good.
@@ -31,7 +31,7 @@ pub struct FlushReport {
 /// [`Stats`](crate::Stats) has what was settled before, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ShutdownReport {
+pub struct ShutdownSummary {
     /// Reports that the collector took.
     pub delivered: u64,
     /// Reports that the collector refused for good.
@@ -59,7 +59,7 @@ pub(crate) struct Outcome {
     pub(crate) in_flight: u64,
 }
 
-impl FlushReport {
+impl FlushSummary {
     /// Whether nothing was lost and nothing is left.
     pub fn is_complete(&self) -> bool {
         self.dropped == 0 && self.pending == 0 && self.spooled == 0
@@ -79,7 +79,7 @@ impl FlushReport {
     }
 }
 
-impl ShutdownReport {
+impl ShutdownSummary {
     /// Whether nothing was lost.
     pub fn is_complete(&self) -> bool {
         self.dropped == 0 && self.in_flight == 0
@@ -87,8 +87,8 @@ impl ShutdownReport {
 
     /// The difference that a shutdown made. Whatever is still pending is lost.
     pub(crate) fn since(before: &Stats, outcome: &Outcome) -> Self {
-        let FlushReport { delivered, rejected, dropped, withheld, spooled, pending } =
-            FlushReport::since(before, outcome);
+        let FlushSummary { delivered, rejected, dropped, withheld, spooled, pending } =
+            FlushSummary::since(before, outcome);
         Self {
             delivered,
             rejected,

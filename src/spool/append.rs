@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::fs::Disk;
+use super::fs::Fs;
 use super::record::Item;
 use super::writer::{Failed, Torn, Writer};
 use super::{SEGMENT_ITEMS, Segment, SegmentId, Spool, State, next, segment};
@@ -21,11 +21,11 @@ pub(crate) enum Stopped {
     /// The cap is reached.
     Full,
     /// The first of the others is too large for the cap, or for any record; it never can be stored.
-    Unfit,
+    Oversized,
     Failed(io::Error),
 }
 
-impl<D: Disk> Spool<D> {
+impl<D: Fs> Spool<D> {
     /// Writes items in order, and acknowledges them once they are synced. After an error, what is not acknowledged is still the
     /// caller's; whatever comes later can be appended as if nothing had been.
     pub(crate) fn append<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) -> Appended {
@@ -34,7 +34,7 @@ impl<D: Disk> Spool<D> {
     }
 
     /// Writes items that are on disk already to a segment of their own, whatever the cap says: the other one goes for it.
-    pub(crate) fn carry_over<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) -> Appended {
+    pub(crate) fn rewrite<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) -> Appended {
         self.writer = None;
         let appended = self.append_beside(0, items);
         self.writer = None;
@@ -48,7 +48,7 @@ impl<D: Disk> Spool<D> {
             record.clear();
             let put = match item.encode(&mut record) {
                 Ok(()) => self.put(&record, &mut used, &mut appended.durable),
-                Err(_) => Err(Stopped::Unfit),
+                Err(_) => Err(Stopped::Oversized),
             };
             if let Err(stopped) = put {
                 appended.stopped = Some(stopped);
@@ -70,7 +70,7 @@ impl<D: Disk> Spool<D> {
         let is_new = !self.writer.as_ref().is_some_and(has_room);
         let cost = if is_new { length + segment::HEADER as u64 } else { length };
         if length + segment::HEADER as u64 > self.settings.max_bytes {
-            return Err(Stopped::Unfit);
+            return Err(Stopped::Oversized);
         }
         if used.saturating_add(cost) > self.settings.max_bytes {
             return Err(Stopped::Full);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::fs::{Disk, Entry, Kind};
+use super::fs::{Entry, Fs, Kind};
 
 /// What the folders of apps are named in.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f0d_2a6e_53c1_4b0e_9d55_1d3c_8a77_40b2);
@@ -25,7 +25,7 @@ pub(crate) fn app_folder(key: &str) -> Uuid {
 
 /// The folder of this process, locked for as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Folder<D: Disk> {
+pub(crate) struct ProcessDir<D: Fs> {
     pub(crate) app: PathBuf,
     pub(crate) path: PathBuf,
     pub(crate) name: String,
@@ -44,7 +44,7 @@ pub(crate) struct Others {
     pub(crate) refusals: usize,
 }
 
-impl<D: Disk> Folder<D> {
+impl<D: Fs> ProcessDir<D> {
     pub(crate) fn open(disk: &D, spool: &Path, app: Uuid) -> io::Result<Self> {
         make(disk, spool)?;
         // The application chose this folder, so it may be a link or belong to another user.
@@ -169,7 +169,7 @@ impl Others {
 
 /// Refuses a folder that somebody else could have put there, or could replace. The error names it.
 fn check(path: &Path, entry: &Entry, owner: Option<u32>) -> io::Result<()> {
-    let problem = if entry.kind != Kind::Folder {
+    let problem = if entry.kind != Kind::ProcessDir {
         "is not used: it is a symbolic link, or no folder"
     } else if owner.is_some() && entry.owner != owner {
         "is not used: it belongs to another user"
@@ -182,7 +182,7 @@ fn check(path: &Path, entry: &Entry, owner: Option<u32>) -> io::Result<()> {
 }
 
 /// The lock of a dead process. A folder that has none is removed, if it has no segments either.
-fn take_lock<D: Disk>(disk: &D, dead: &Path) -> io::Result<Option<D::Lock>> {
+fn take_lock<D: Fs>(disk: &D, dead: &Path) -> io::Result<Option<D::Lock>> {
     let entries = disk.list(dead)?;
     let path = dead.join(LOCK);
     match entries.iter().find(|entry| entry.name == LOCK) {
@@ -197,7 +197,7 @@ fn take_lock<D: Disk>(disk: &D, dead: &Path) -> io::Result<Option<D::Lock>> {
 }
 
 /// The segments in a folder, in order, and how much else there is besides the lock.
-fn contents<D: Disk>(disk: &D, folder: &Path) -> io::Result<(Vec<(u64, Entry)>, usize)> {
+fn contents<D: Fs>(disk: &D, folder: &Path) -> io::Result<(Vec<(u64, Entry)>, usize)> {
     let entries = disk.list(folder)?;
     let count = entries.iter().filter(|entry| entry.name != LOCK).count();
     let mut segments: Vec<_> =
@@ -221,14 +221,14 @@ pub(crate) fn is_process(name: &str) -> bool {
 }
 
 /// Removes a folder. The lock goes last of what is in it, and is held until it is gone.
-fn release<D: Disk>(disk: &D, folder: &Path, lock: Option<D::Lock>) {
+fn release<D: Fs>(disk: &D, folder: &Path, lock: Option<D::Lock>) {
     let _ = disk.remove(&folder.join(LOCK));
     drop(lock);
     let _ = disk.remove_folder(folder);
 }
 
 /// Makes a folder, and those above it.
-fn make<D: Disk>(disk: &D, path: &Path) -> io::Result<()> {
+fn make<D: Fs>(disk: &D, path: &Path) -> io::Result<()> {
     let made = match disk.create_folder(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             make(disk, path.parent().ok_or(error)?)?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A file system. Tests put a simulated one in the place of the real one.
-pub(crate) trait Disk: Debug {
+pub(crate) trait Fs: Debug {
     /// A file that is appended to.
     type File: Debug;
     /// Held until it is dropped, or the process ends.
@@ -52,16 +52,16 @@ pub(crate) struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     File,
-    Folder,
+    ProcessDir,
     /// A symbolic link, a socket and the like.
     Other,
 }
 
 /// The file system of this machine.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct RealDisk;
+pub(crate) struct OsFs;
 
-impl Disk for RealDisk {
+impl Fs for OsFs {
     type File = File;
     type Lock = File;
 
@@ -157,7 +157,7 @@ fn read_entry(entry: &fs::DirEntry) -> io::Result<Option<Entry>> {
 fn entry(name: String, metadata: &fs::Metadata) -> Entry {
     let kind = match metadata.file_type() {
         kind if kind.is_file() => Kind::File,
-        kind if kind.is_dir() => Kind::Folder,
+        kind if kind.is_dir() => Kind::ProcessDir,
         _ => Kind::Other,
     };
     let modified = metadata.modified().unwrap_or(UNIX_EPOCH);

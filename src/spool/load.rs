@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::fs::Disk;
+use super::fs::Fs;
 use super::record::Item;
 use super::segment::{self, Decoded};
 use super::{SEGMENT_ITEMS, SegmentId, Spool, State};
@@ -22,7 +22,7 @@ pub(crate) struct Loaded {
     pub(crate) is_foreign: bool,
 }
 
-impl<D: Disk> Spool<D> {
+impl<D: Fs> Spool<D> {
     /// Reads the oldest segment that is not out. `None` if there is none; an error if one cannot be read now: it is passed
     /// over until the others have had their turn. An item may come back that had been removed, or never acknowledged:
     /// `docs/SPOOL.md` says when.

@@ -18,11 +18,11 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 pub(crate) use self::append::{Appended, Stopped};
-use self::dir::Folder;
+use self::dir::ProcessDir;
 pub(crate) use self::dir::app_folder;
-pub(crate) use self::fs::{Disk, RealDisk};
+pub(crate) use self::fs::{Fs, OsFs};
 pub(crate) use self::load::Loaded;
-use self::quarantine::Aside;
+use self::quarantine::Quarantine;
 pub(crate) use self::record::Item;
 pub(crate) use self::segment::SegmentId;
 use self::writer::Writer;
@@ -58,14 +58,14 @@ pub(crate) struct Adopted {
 
 /// The reports of one process on disk, and those that it adopted. Every call blocks.
 #[derive(Debug)]
-pub(crate) struct Spool<D: Disk> {
+pub(crate) struct Spool<D: Fs> {
     disk: D,
     settings: Settings,
-    folder: Folder<D>,
+    folder: ProcessDir<D>,
     segments: BTreeMap<u64, Segment>,
     writer: Option<Writer<D::File>>,
     last: u64,
-    aside: Aside,
+    aside: Quarantine,
     /// The folders that this round of adoption has still to look at, the last one first. Empty between two rounds.
     round: Vec<String>,
     /// Segments were removed, and the folder not synced.
@@ -91,12 +91,12 @@ enum State {
     Settled,
 }
 
-impl<D: Disk> Spool<D> {
+impl<D: Fs> Spool<D> {
     /// Makes the folders and locks the own one.
     pub(crate) fn open(disk: D, settings: Settings) -> io::Result<Self> {
         let spool = std::path::absolute(&settings.folder)?;
-        let folder = Folder::open(&disk, &spool, settings.app)?;
-        let aside = Aside::open(&disk, &folder, settings.max_bytes);
+        let folder = ProcessDir::open(&disk, &spool, settings.app)?;
+        let aside = Quarantine::open(&disk, &folder, settings.max_bytes);
         Ok(Self {
             disk,
             settings,
@@ -246,7 +246,7 @@ impl<D: Disk> Spool<D> {
     }
 }
 
-impl<D: Disk> Drop for Spool<D> {
+impl<D: Fs> Drop for Spool<D> {
     fn drop(&mut self) {
         self.writer = None;
         let _ = self.tidy();

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::dir::{Folder, is_number, is_process};
-use super::fs::{Disk, Entry, Kind};
+use super::dir::{ProcessDir, is_number, is_process};
+use super::fs::{Entry, Fs, Kind};
 
 /// How many are kept of an app.
 const MOST: usize = 16;
@@ -13,28 +13,28 @@ const SUFFIX: &str = ".seg.corrupt";
 
 /// What is set aside, beside the folders of an app's processes.
 #[derive(Debug)]
-pub(crate) struct Aside {
+pub(crate) struct Quarantine {
     /// How much it may be in all.
     limit: u64,
     pub(crate) bytes: u64,
 }
 
-impl Aside {
+impl Quarantine {
     /// Learns what is there; that it cannot holds nothing up.
-    pub(crate) fn open<D: Disk>(disk: &D, folder: &Folder<D>, cap: u64) -> Self {
+    pub(crate) fn open<D: Fs>(disk: &D, folder: &ProcessDir<D>, cap: u64) -> Self {
         let mut aside = Self { limit: cap / 4, bytes: 0 };
         let _ = aside.trim(disk, &folder.app);
         aside
     }
 
-    pub(crate) fn put<D: Disk>(&mut self, disk: &D, folder: &Folder<D>, number: u64) -> io::Result<()> {
+    pub(crate) fn put<D: Fs>(&mut self, disk: &D, folder: &ProcessDir<D>, number: u64) -> io::Result<()> {
         disk.rename(&folder.segment(number), &path(folder, number))?;
         let _ = self.trim(disk, &folder.app);
         disk.sync_folder(&folder.app)
     }
 
     /// Removes the oldest of what is too much.
-    fn trim<D: Disk>(&mut self, disk: &D, app: &Path) -> io::Result<()> {
+    fn trim<D: Fs>(&mut self, disk: &D, app: &Path) -> io::Result<()> {
         let mut files = disk.list(app)?;
         files.retain(|entry| entry.kind == Kind::File && is_ours(&entry.name));
         files.sort_unstable_by(|a, b| (b.modified, &b.name).cmp(&(a.modified, &a.name)));
@@ -55,7 +55,7 @@ impl Aside {
 }
 
 /// Where a segment is set aside.
-pub(crate) fn path<D: Disk>(folder: &Folder<D>, number: u64) -> PathBuf {
+pub(crate) fn path<D: Fs>(folder: &ProcessDir<D>, number: u64) -> PathBuf {
     folder.app.join(format!("{}-{number:020}{SUFFIX}", folder.name))
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Item {
 
 /// An item that no record can hold.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Unfit;
+pub(crate) struct Oversized;
 
 /// What stands between a marker and the next one.
 #[derive(Debug)]
@@ -44,16 +44,16 @@ pub(crate) enum Region<'a> {
 
 impl Item {
     /// Appends the item as a record.
-    pub(crate) fn encode(&self, record: &mut Vec<u8>) -> Result<(), Unfit> {
+    pub(crate) fn encode(&self, record: &mut Vec<u8>) -> Result<(), Oversized> {
         let start = record.len();
-        self.write(record).inspect_err(|Unfit| record.truncate(start))
+        self.write(record).inspect_err(|Oversized| record.truncate(start))
     }
 
-    fn write(&self, record: &mut Vec<u8>) -> Result<(), Unfit> {
+    fn write(&self, record: &mut Vec<u8>) -> Result<(), Oversized> {
         let start = record.len();
         let payload: usize = self.reports.iter().map(|report| 25 + report.len()).sum::<usize>() + 13;
         if !(1..=MOST_REPORTS).contains(&self.reports.len()) || payload > LARGEST - HEAD {
-            return Err(Unfit);
+            return Err(Oversized);
         }
         record.reserve(HEAD + payload);
         record.extend_from_slice(MARKER);
@@ -70,12 +70,12 @@ impl Item {
             record.extend_from_slice(&number(report.len())?.to_le_bytes());
             record.extend_from_slice(&report.bytes());
         }
-        let payload = record.get(start + HEAD..).ok_or(Unfit)?;
+        let payload = record.get(start + HEAD..).ok_or(Oversized)?;
         let sum = checksum(length, payload).to_le_bytes();
-        record.get_mut(start + 12..start + HEAD).ok_or(Unfit)?.copy_from_slice(&sum);
+        record.get_mut(start + 12..start + HEAD).ok_or(Oversized)?.copy_from_slice(&sum);
         // Chance could put one into an id; the reader goes from marker to marker.
-        let inside = record.get(start + 1..).ok_or(Unfit)?;
-        memmem::find(inside, MARKER).map_or(Ok(()), |_| Err(Unfit))
+        let inside = record.get(start + 1..).ok_or(Oversized)?;
+        memmem::find(inside, MARKER).map_or(Ok(()), |_| Err(Oversized))
     }
 
     fn decode(payload: &[u8]) -> Option<Self> {
@@ -129,8 +129,8 @@ pub(crate) fn checksum(head: impl AsRef<[u8]>, rest: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-fn number(length: usize) -> Result<u32, Unfit> {
-    u32::try_from(length).map_err(|_| Unfit)
+fn number(length: usize) -> Result<u32, Oversized> {
+    u32::try_from(length).map_err(|_| Oversized)
 }
 
 fn first<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {

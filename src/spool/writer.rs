@@ -3,8 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
-use super::dir::Folder;
-use super::fs::Disk;
+use super::dir::ProcessDir;
+use super::fs::Fs;
 use super::segment::{self, SegmentId};
 
 /// How many names that somebody else has taken are passed over.
@@ -45,9 +45,9 @@ pub(crate) struct Failed {
 }
 
 impl<F> Writer<F> {
-    pub(crate) fn begin<D: Disk<File = F>>(
+    pub(crate) fn begin<D: Fs<File = F>>(
         disk: &D,
-        folder: &Folder<D>,
+        folder: &ProcessDir<D>,
         mut next: impl FnMut() -> Option<u64>,
     ) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
@@ -64,7 +64,7 @@ impl<F> Writer<F> {
         Err(ErrorKind::AlreadyExists.into())
     }
 
-    pub(crate) fn push<D: Disk<File = F>>(&mut self, disk: &D, record: &[u8]) -> Result<(), Torn> {
+    pub(crate) fn push<D: Fs<File = F>>(&mut self, disk: &D, record: &[u8]) -> Result<(), Torn> {
         let bytes = if self.written == 0 { &[&segment::header(), record].concat() } else { record };
         let length = bytes.len() as u64;
         disk.append(&mut self.file, bytes).map_err(|error| {
@@ -78,10 +78,10 @@ impl<F> Writer<F> {
     }
 
     /// Makes sure that all of it is on disk, and acknowledges it; or gives it up.
-    pub(crate) fn commit<D: Disk<File = F>>(
+    pub(crate) fn commit<D: Fs<File = F>>(
         &mut self,
         disk: &D,
-        folder: &Folder<D>,
+        folder: &ProcessDir<D>,
         acknowledged: &mut Vec<SegmentId>,
     ) -> Result<(), Failed> {
         let result = match self.pending {
@@ -101,7 +101,7 @@ impl<F> Writer<F> {
     }
 
     /// What was not acknowledged should not come back; after a sync that failed nobody knows what is on disk.
-    pub(crate) fn give_up<D: Disk<File = F>>(&mut self, disk: &D, error: io::Error) -> Failed {
+    pub(crate) fn give_up<D: Fs<File = F>>(&mut self, disk: &D, error: io::Error) -> Failed {
         let is_left = match self.durable {
             0 => disk.remove(&self.path).is_err(),
             durable => disk.truncate(&mut self.file, durable).is_err(),

@@ -20,10 +20,10 @@ pub(crate) struct Counters {
     in_flight: AtomicU64,
     /// Reports that came to be on disk and not in memory, and those among them that no longer are. Two counters that only
     /// grow: of what comes and goes while a snapshot is taken, one could show none.
-    laid_down: AtomicU64,
-    taken_up: AtomicU64,
+    spooled_total: AtomicU64,
+    unspooled_total: AtomicU64,
     /// Reports that are on disk and in memory.
-    safe: AtomicU64,
+    spooled_and_held: AtomicU64,
     recovered: AtomicU64,
     spool_failures: AtomicU64,
     /// The [`FailureClass`] of the last failure and one; zero before the first.
@@ -42,13 +42,13 @@ impl Counters {
     }
 
     /// How many reports are on disk and not in memory.
-    pub(crate) fn resting(&self) -> u64 {
-        self.resting_since(self.taken_up.load(SeqCst))
+    pub(crate) fn on_disk(&self) -> u64 {
+        self.on_disk_since(self.unspooled_total.load(SeqCst))
     }
 
     /// At least as many as rested at any moment since so many had been taken up.
-    fn resting_since(&self, taken_up: u64) -> u64 {
-        self.laid_down.load(SeqCst).saturating_sub(taken_up)
+    fn on_disk_since(&self, unspooled_total: u64) -> u64 {
+        self.spooled_total.load(SeqCst).saturating_sub(unspooled_total)
     }
 
     /// Says how many attempts are under way.
@@ -62,13 +62,13 @@ impl Counters {
             self.captured.fetch_add(1, SeqCst);
             self.recovered.fetch_add(1, Relaxed);
         } else {
-            self.taken_up.fetch_add(1, SeqCst);
+            self.unspooled_total.fetch_add(1, SeqCst);
         }
     }
 
     /// Says how many reports are both in memory and on disk.
-    pub(crate) fn set_safe(&self, reports: usize) {
-        self.safe.store(reports as u64, Relaxed);
+    pub(crate) fn set_spooled_and_held(&self, reports: usize) {
+        self.spooled_and_held.store(reports as u64, Relaxed);
     }
 
     pub(crate) fn fail_to_spool(&self) {
@@ -95,7 +95,7 @@ impl Counters {
             Settlement::Rejected => Some(&self.rejected),
             Settlement::Dropped(reason) => self.dropped.get(reason as usize),
             Settlement::Withheld(reason) => self.withheld.get(reason as usize),
-            Settlement::Spooled => Some(&self.laid_down),
+            Settlement::Spooled => Some(&self.spooled_total),
         };
         if let Some(counter) = counter {
             counter.fetch_add(1, SeqCst);
@@ -106,7 +106,7 @@ impl Counters {
     /// is settled or on disk. So nothing is ever in no place. An interaction that moves meanwhile is read in both places: as
     /// what was captured is read last, it shows how many did, and they are pending no more.
     pub(crate) fn snapshot(&self, pending: impl FnOnce() -> u64) -> Stats {
-        let taken_up = self.taken_up.load(SeqCst);
+        let unspooled_total = self.unspooled_total.load(SeqCst);
         let pending = pending();
         let mut stats = Stats {
             delivered: self.delivered.load(SeqCst),
@@ -126,8 +126,8 @@ impl Counters {
             spool_failures: self.spool_failures.load(Relaxed),
             ..Stats::default()
         };
-        let resting = self.resting_since(taken_up);
-        let safe = self.safe.load(Relaxed);
+        let resting = self.on_disk_since(unspooled_total);
+        let safe = self.spooled_and_held.load(Relaxed);
         // The worker says so once in a turn: some may have been delivered since.
         let spooled = resting + safe.min(pending);
         stats.captured = self.captured.load(SeqCst);

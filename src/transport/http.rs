@@ -205,7 +205,7 @@ async fn answered(
         true => DeliveryError::rejected(),
         false => DeliveryError::unavailable(),
     })?;
-    response::judge(response, &asked).await
+    response::classify(response, &asked).await
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ struct Answer {
 }
 
 /// What became of a report that was posted to a URL.
-pub(crate) async fn judge(response: reqwest::Response, asked: &Url) -> Result<(), DeliveryError> {
+pub(crate) async fn classify(response: reqwest::Response, asked: &Url) -> Result<(), DeliveryError> {
     let status = response.status();
     if response.url() != asked {
         // The client followed a redirect, and asked for something there: the report is not what was answered.

@@ -32,7 +32,7 @@ const HURRIED: Duration = Duration::from_millis(500);
 pub(crate) struct Breaker {
     /// How many attempts may run at once while it is closed. Less than all after a pause: it grows by one with each
     /// success, so that a collector that comes back is not run over by what has piled up.
-    window: usize,
+    concurrency_limit: usize,
     /// The collector asked for silence until then.
     hold: Option<Instant>,
     open: Option<Open>,
@@ -56,23 +56,23 @@ struct Open {
 
 /// What may happen now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Permit {
+pub(crate) enum Decision {
     /// An attempt.
-    Attempt,
+    Allow,
     /// An attempt after silence: by a report that has not failed, if there is one. It may have been the other's fault.
-    Careful,
+    AllowUntried,
     /// An attempt that finds out whether the collector is back: by the report that was tried the longest ago.
-    Probe,
+    HalfOpenProbe,
     /// Nothing before this moment.
-    At(Instant),
+    RetryAt(Instant),
     /// Nothing before a running attempt ends.
-    Full,
+    Saturated,
 }
 
 impl Breaker {
     pub(crate) fn new() -> Self {
         Self {
-            window: MAX_DELIVERIES,
+            concurrency_limit: MAX_DELIVERIES,
             hold: None,
             open: None,
             failed: Vec::new(),
@@ -82,17 +82,19 @@ impl Breaker {
         }
     }
 
-    pub(crate) fn permit(&self, now: Instant, running: usize) -> Permit {
+    pub(crate) fn decision(&self, now: Instant, running: usize) -> Decision {
         if let Some(hold) = self.hold.filter(|hold| now < *hold) {
-            return Permit::At(hold);
+            return Decision::RetryAt(hold);
         }
         match &self.open {
-            Some(Open { probe: Some(_), .. }) => Permit::Full,
-            Some(open) if now < open.next => Permit::At(open.next),
-            Some(_) if running < MAX_DELIVERIES => Permit::Probe,
-            None if running < self.window && self.window < MAX_DELIVERIES => Permit::Careful,
-            None if running < self.window => Permit::Attempt,
-            _ => Permit::Full,
+            Some(Open { probe: Some(_), .. }) => Decision::Saturated,
+            Some(open) if now < open.next => Decision::RetryAt(open.next),
+            Some(_) if running < MAX_DELIVERIES => Decision::HalfOpenProbe,
+            None if running < self.concurrency_limit && self.concurrency_limit < MAX_DELIVERIES => {
+                Decision::AllowUntried
+            }
+            None if running < self.concurrency_limit => Decision::Allow,
+            _ => Decision::Saturated,
         }
     }
 
@@ -116,7 +118,8 @@ impl Breaker {
         self.failed.clear();
         self.refused.clear();
         self.are_keys_proven = true;
-        self.window = if self.open.take().is_some() { 1 } else { (self.window + 1).min(MAX_DELIVERIES) };
+        self.concurrency_limit =
+            if self.open.take().is_some() { 1 } else { (self.concurrency_limit + 1).min(MAX_DELIVERIES) };
     }
 
     /// Notes that an attempt failed. Returns whether it is the report's fault, as far as can be told.
@@ -126,7 +129,7 @@ impl Breaker {
         if let Some(delay) = error.delay() {
             let until = now + delay.min(LONGEST_RETRY_AFTER);
             self.hold = Some(self.hold.map_or(until, |hold| hold.max(until)));
-            self.window = 1;
+            self.concurrency_limit = 1;
         }
         if is_probe {
             self.probe_failed(now, class, random);
@@ -158,7 +161,7 @@ impl Breaker {
     }
 
     /// Probes at once, and often from now on, unless the collector asked for silence: there may be no later.
-    pub(crate) fn hurry(&mut self, now: Instant) {
+    pub(crate) fn retry_now(&mut self, now: Instant) {
         self.is_hurried = true;
         if let Some(open) = &mut self.open {
             open.next = now;

@@ -1,4 +1,4 @@
-//! Attempts that end in all ways.
+//! InFlight that end in all ways.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::*;
 type Attempt = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
 /// What has ended by now.
-fn ended(attempts: &mut Attempts<Attempt>) -> Vec<(u64, Ended)> {
+fn ended(attempts: &mut InFlight<Attempt>) -> Vec<(u64, Ended)> {
     let mut ended = Vec::new();
     while let Some(next) = attempts.next_ended().now_or_never().unwrap() {
         ended.push(next);
@@ -38,7 +38,7 @@ impl Drop for Dropped {
 
 #[test]
 fn one_that_panics_as_it_is_polled_or_dropped_ends_alone() {
-    let mut attempts = Attempts::<Attempt>::new();
+    let mut attempts = InFlight::<Attempt>::new();
     let dropped = Arc::new(AtomicUsize::new(0));
     let [bad, good] = [true, false].map(|is_bad| Dropped(Arc::clone(&dropped), is_bad));
     attempts.push(1, Box::pin(async { panic!("on purpose") }));
@@ -68,7 +68,7 @@ fn one_that_panics_as_it_is_polled_or_dropped_ends_alone() {
 
 #[test]
 fn one_that_wakes_itself_for_ever_leaves_others_their_turn_and_ends_its_own() {
-    let mut attempts = Attempts::<Attempt>::new();
+    let mut attempts = InFlight::<Attempt>::new();
     attempts.push(
         1,
         Box::pin(poll_fn(move |cx| {
@@ -85,7 +85,7 @@ fn one_that_wakes_itself_for_ever_leaves_others_their_turn_and_ends_its_own() {
 
 #[test]
 fn those_that_were_never_polled_need_not_begin() {
-    let mut attempts = Attempts::<Attempt>::new();
+    let mut attempts = InFlight::<Attempt>::new();
     attempts.push(1, Box::pin(pending()));
     assert_eq!(ended(&mut attempts), []);
     attempts.push(2, Box::pin(async { panic!("it begins") }));
@@ -99,7 +99,7 @@ fn those_that_were_never_polled_need_not_begin() {
 
 #[test]
 fn those_that_are_broken_off_are_dropped_whatever_they_do_then() {
-    let mut attempts = Attempts::<Attempt>::new();
+    let mut attempts = InFlight::<Attempt>::new();
     let dropped = Arc::new(AtomicUsize::new(0));
     for job in 0..5 {
         let held = Dropped(Arc::clone(&dropped), job == 2);

@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Patience};
-    use crate::delivery::Spent;
+    use crate::delivery::GiveUpReason;
     use crate::interaction::{Interaction, InteractionKind};
     use crate::stats::FailureClass;
 
@@ -83,7 +83,7 @@ mod tests {
     }
 
     /// What becomes of a report that comes back from disk and fails once more, if it may be an hour old.
-    fn failed_again(age: impl FnOnce(u64) -> u64) -> Result<Duration, Spent> {
+    fn failed_again(age: impl FnOnce(u64) -> u64) -> Result<Duration, GiveUpReason> {
         let (budget, job) = job();
         let mut item = job.to_item();
         item.created_ms = age(item.created_ms);
@@ -97,10 +97,10 @@ mod tests {
     #[test]
     fn age_outlives_the_process_and_a_clock_that_goes_back_makes_nothing_old() {
         assert_eq!(failed_again(|now| now - HOUR / 2), Ok(Duration::from_millis(500)));
-        assert_eq!(failed_again(|now| now - HOUR), Err(Spent::Age));
+        assert_eq!(failed_again(|now| now - HOUR), Err(GiveUpReason::Age));
         assert_eq!(failed_again(|now| now + HOUR), Ok(Duration::from_millis(500)));
         assert_eq!(failed_again(|_| u64::MAX), Ok(Duration::from_millis(500)));
-        assert_eq!(failed_again(|_| 0), Err(Spent::Age));
+        assert_eq!(failed_again(|_| 0), Err(GiveUpReason::Age));
     }
 
     #[test]

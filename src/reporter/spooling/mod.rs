@@ -25,9 +25,9 @@ use crate::budget::Budget;
 use crate::config::{self, Config, Destination, Spooling};
 use crate::delivery::Retry;
 use crate::delivery::job::Job;
-use crate::delivery::schedule::Lineup;
+use crate::delivery::schedule::Schedule;
 use crate::spool::SegmentId;
-use crate::spool::{RealDisk, SEGMENT_BYTES, Settings, Spool, app_folder};
+use crate::spool::{OsFs, SEGMENT_BYTES, Settings, Spool, app_folder};
 
 /// How many reports, and bytes of them, are written in one go.
 const BATCH: usize = 256;
@@ -40,7 +40,7 @@ const HEAD: usize = 256;
 const ADOPTION: Duration = Duration::from_secs(60);
 
 /// More stragglers than these are no stragglers: the head waits for them.
-const STRAGGLERS: usize = 64;
+const MOST_RETRIES: usize = 64;
 
 /// A disk that takes longer hangs: the reports go on in memory.
 const STUCK: Duration = Duration::from_secs(3);
@@ -59,7 +59,7 @@ pub(crate) struct Spooler {
     /// How many reports of this process are on disk only.
     resting: HashMap<SegmentId, u64>,
     /// Segments of stragglers, and when the first of each is to be tried again.
-    stragglers: HashMap<SegmentId, Instant>,
+    retry_segments: HashMap<SegmentId, Instant>,
     /// How often stragglers were tried.
     retries: HashMap<Uuid, Retry>,
     /// There are segments besides the head and those of stragglers.
@@ -71,22 +71,22 @@ pub(crate) struct Spooler {
     damage: Damage,
     /// The disk failed, and is left alone until then.
     pause: Option<Instant>,
-    situation: Situation,
+    conditions: Conditions,
     /// More than half of the budget is taken.
-    is_tight: bool,
+    is_over_half_budget: bool,
 }
 
 enum State {
     Closed,
-    Idle(Spool<RealDisk>),
+    Idle(Spool<OsFs>),
     Busy(Running),
     /// With what it ended; `None` if it panicked.
-    Ended(Option<(Option<Spool<RealDisk>>, Done)>),
+    Ended(Option<(Option<Spool<OsFs>>, Done)>),
 }
 
 /// What the worker knows of how things stand.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Situation {
+pub(crate) struct Conditions {
     /// The collector takes nothing.
     pub(crate) is_failing: bool,
     /// The worker ends soon.
@@ -114,7 +114,7 @@ impl Spooler {
             writing: Vec::new(),
             head: None,
             resting: HashMap::new(),
-            stragglers: HashMap::new(),
+            retry_segments: HashMap::new(),
             retries: HashMap::new(),
             has_backlog: false,
             next_load: now,
@@ -123,69 +123,69 @@ impl Spooler {
             told: None,
             damage: Damage::default(),
             pause: None,
-            situation: Situation::default(),
-            is_tight: false,
+            conditions: Conditions::default(),
+            is_over_half_budget: false,
         }
     }
 
     /// Whether a report has to be on disk before it is tried.
-    pub(crate) fn comes_first(&self) -> bool {
-        self.is_usable() && (self.is_always || self.is_pressing())
+    pub(crate) fn writes_ahead(&self) -> bool {
+        self.is_usable() && (self.is_always || self.should_spill())
     }
 
     /// Lines a report up, to be written first if it has to be.
-    pub(crate) fn push(&self, job: Job, lineup: &mut Lineup) {
-        if self.comes_first() { lineup.push_unwritten(job) } else { lineup.push(job) }
+    pub(crate) fn push(&self, job: Job, schedule: &mut Schedule) {
+        if self.writes_ahead() { schedule.push_unwritten(job) } else { schedule.push(job) }
     }
 
     /// How many more reports it would take.
-    pub(crate) fn room(&self, lineup: &Lineup) -> usize {
-        BATCH.saturating_sub(lineup.unwritten.len() + self.writing.len())
+    pub(crate) fn room(&self, schedule: &Schedule) -> usize {
+        BATCH.saturating_sub(schedule.unwritten.len() + self.writing.len())
     }
 
     /// Whether there is more to be delivered from disk, and a chance to.
-    pub(crate) fn has_more(&self, lineup: &Lineup) -> bool {
-        let has_any = self.has_backlog || !lineup.unwritten.is_empty() || !self.writing.is_empty();
-        self.is_usable() && !self.situation.is_failing && has_any
+    pub(crate) fn has_more(&self, schedule: &Schedule) -> bool {
+        let has_any = self.has_backlog || !schedule.unwritten.is_empty() || !self.writing.is_empty();
+        self.is_usable() && !self.conditions.is_failing && has_any
     }
 
     /// Deals with what has ended, and begins what is to be done next.
     pub(crate) fn step(
         &mut self,
-        situation: Situation,
-        lineup: &mut Lineup,
+        conditions: Conditions,
+        schedule: &mut Schedule,
         budget: &Arc<Budget>,
         next_id: impl FnMut() -> u64,
     ) {
         let Some(settings) = &self.settings else { return };
-        let ends = |situation: Situation| situation.is_ending || situation.is_over;
+        let ends = |conditions: Conditions| conditions.is_ending || conditions.is_over;
         // There may be no later.
-        let is_last_chance = ends(situation) && !ends(self.situation);
-        self.situation = situation;
-        self.is_tight = budget.is_half_full();
+        let is_last_chance = ends(conditions) && !ends(self.conditions);
+        self.conditions = conditions;
+        self.is_over_half_budget = budget.is_half_full();
         if is_last_chance || self.pause.is_some_and(|until| until <= Instant::now()) {
             self.pause = None;
         }
         match std::mem::replace(&mut self.state, State::Closed) {
-            State::Ended(ended) => self.finish(ended, lineup, budget, next_id),
-            State::Closed if self.pause.is_none() && !situation.is_over => {
-                self.begin(task::open(settings.clone()), lineup, budget);
+            State::Ended(ended) => self.finish(ended, schedule, budget, next_id),
+            State::Closed if self.pause.is_none() && !conditions.is_over => {
+                self.begin(task::open(settings.clone()), schedule, budget);
             }
             state => self.state = state,
         }
         self.damage.look();
-        self.release_stragglers();
+        self.release_retry_segments();
         if self.pause.is_none()
             && let State::Idle(_) = self.state
-            && let Some(task) = self.next(lineup)
+            && let Some(task) = self.next(schedule)
             && let State::Idle(spool) = std::mem::replace(&mut self.state, State::Closed)
         {
-            self.begin(task::run(spool, task), lineup, budget);
+            self.begin(task::run(spool, task), schedule, budget);
         }
         if !self.is_stuck && matches!(self.state, State::Busy(_)) && self.busy_since.elapsed() >= STUCK {
-            self.give_up_waiting(lineup, budget);
+            self.give_up_waiting(schedule, budget);
         }
-        budget.counters().set_safe(lineup.on_disk());
+        budget.counters().set_spooled_and_held(schedule.on_disk());
     }
 
     /// Waits until there is something for [`step`](Self::step) to do.
@@ -197,9 +197,9 @@ impl Spooler {
         let stuck = (!self.is_stuck).then_some(self.busy_since + STUCK);
         let waits = self.has_backlog && self.head.is_none() && self.next_load > Instant::now();
         let load = waits.then_some(self.next_load);
-        let adopts = self.settings.is_some() && !self.situation.is_ending && !self.situation.is_over;
+        let adopts = self.settings.is_some() && !self.conditions.is_ending && !self.conditions.is_over;
         let adoption = adopts.then_some(self.next_adoption);
-        let later = [self.stragglers.values().min().copied(), load, adoption, self.damage.end()];
+        let later = [self.retry_segments.values().min().copied(), load, adoption, self.damage.end()];
         let later = later.into_iter().flatten().min();
         let moment = match (&self.state, self.pause) {
             (State::Busy(_), _) => stuck,
@@ -237,52 +237,52 @@ impl Spooler {
     }
 
     /// Whether reports should not stay in memory only.
-    fn is_pressing(&self) -> bool {
-        let Situation { is_failing, is_ending, is_over } = self.situation;
-        is_failing || is_ending || is_over || self.is_tight
+    fn should_spill(&self) -> bool {
+        let Conditions { is_failing, is_ending, is_over } = self.conditions;
+        is_failing || is_ending || is_over || self.is_over_half_budget
     }
 
-    fn next(&mut self, lineup: &mut Lineup) -> Option<Task> {
-        if let Some(head) = self.head.take_if(|_| lineup.on_disk() == 0) {
+    fn next(&mut self, schedule: &mut Schedule) -> Option<Task> {
+        if let Some(head) = self.head.take_if(|_| schedule.on_disk() == 0) {
             return Some(Task::Remove(head));
         }
-        let Situation { is_failing, is_ending, is_over } = self.situation;
+        let Conditions { is_failing, is_ending, is_over } = self.conditions;
         let now = Instant::now();
-        let may_load = !is_over && self.next_load <= now && (lineup.len() == 0 || !is_failing);
+        let may_load = !is_over && self.next_load <= now && (schedule.len() == 0 || !is_failing);
         if self.head.is_none() && self.has_backlog && may_load {
             return Some(Task::Load);
         }
-        if let Some(task) = self.write(lineup).or_else(|| self.carry_over(lineup)) {
+        if let Some(task) = self.write(schedule).or_else(|| self.rewrite(schedule)) {
             return Some(task);
         }
         (self.next_adoption <= now && !is_ending && !is_over).then_some(Task::Adopt)
     }
 
-    fn write(&mut self, lineup: &mut Lineup) -> Option<Task> {
-        let are_all_safe = lineup.len() <= lineup.on_disk() + lineup.unwritten.len();
-        if (self.is_pressing() || self.is_always) && !are_all_safe {
-            lineup.take(|job| job.segment.is_none() && !job.spooled.is_unfit);
+    fn write(&mut self, schedule: &mut Schedule) -> Option<Task> {
+        let are_all_safe = schedule.len() <= schedule.on_disk() + schedule.unwritten.len();
+        if (self.should_spill() || self.is_always) && !are_all_safe {
+            schedule.take(|job| job.segment.is_none() && !job.spooled.is_oversized);
         }
-        let full = self.head.filter(|_| lineup.on_disk() >= HEAD);
-        let items = self.batch(lineup);
+        let full = self.head.filter(|_| schedule.on_disk() >= HEAD);
+        let items = self.batch(schedule);
         (!items.is_empty()).then_some(Task::Write(items, full))
     }
 
     /// Writes the last reports of the head, which wait for another attempt, elsewhere: they do not hold up what comes after,
     /// not even as probes.
-    fn carry_over(&mut self, lineup: &mut Lineup) -> Option<Task> {
-        if self.head.is_none() || !self.has_backlog || !lineup.are_stragglers(STRAGGLERS) {
+    fn rewrite(&mut self, schedule: &mut Schedule) -> Option<Task> {
+        if self.head.is_none() || !self.has_backlog || !schedule.are_few_retries(MOST_RETRIES) {
             return None;
         }
-        lineup.take(|job| job.segment.is_some());
-        Some(Task::CarryOver(self.batch(lineup)))
+        schedule.take(|job| job.segment.is_some());
+        Some(Task::Rewrite(self.batch(schedule)))
     }
 
-    fn batch(&mut self, lineup: &mut Lineup) -> Vec<crate::spool::Item> {
+    fn batch(&mut self, schedule: &mut Schedule) -> Vec<crate::spool::Item> {
         let (mut items, mut bytes) = (Vec::new(), 0);
         while items.len() < BATCH && bytes < BATCH_BYTES {
-            let Some((id, due)) = lineup.unwritten.pop_front() else { break };
-            let Some(job) = lineup.get(id) else { continue };
+            let Some((id, due)) = schedule.unwritten.pop_front() else { break };
+            let Some(job) = schedule.get(id) else { continue };
             bytes += job.len();
             items.push(job.to_item());
             self.writing.push((id, due));
@@ -290,11 +290,11 @@ impl Spooler {
         items
     }
 
-    fn begin(&mut self, running: Option<Running>, lineup: &mut Lineup, budget: &Arc<Budget>) {
+    fn begin(&mut self, running: Option<Running>, schedule: &mut Schedule, budget: &Arc<Budget>) {
         self.busy_since = Instant::now();
         match running {
             Some(running) => self.state = State::Busy(running),
-            None => self.finish(None, lineup, budget, || 0),
+            None => self.finish(None, schedule, budget, || 0),
         }
     }
 }

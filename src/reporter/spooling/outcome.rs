@@ -9,8 +9,8 @@ use super::task::Done;
 use super::{ADOPTION, Spooler, State};
 use crate::budget::Budget;
 use crate::delivery::job::Job;
-use crate::delivery::schedule::Lineup;
-use crate::spool::{Appended, Loaded, RealDisk, Spool, Stopped};
+use crate::delivery::schedule::Schedule;
+use crate::spool::{Appended, Loaded, OsFs, Spool, Stopped};
 use crate::stats::Settlement;
 
 /// After the disk failed; the next pauses double, up to a minute.
@@ -27,20 +27,20 @@ impl Spooler {
     /// Deals with what has ended.
     pub(crate) fn finish(
         &mut self,
-        ended: Option<(Option<Spool<RealDisk>>, Done)>,
-        lineup: &mut Lineup,
+        ended: Option<(Option<Spool<OsFs>>, Done)>,
+        schedule: &mut Schedule,
         budget: &Arc<Budget>,
         next_id: impl FnMut() -> u64,
     ) {
         let Some((spool, done)) = ended else {
             // It panicked, and took the spool with it. What is on disk is there for another process to adopt.
             self.head = None;
-            lineup.forget_segments();
-            self.stragglers.clear();
+            schedule.forget_segments();
+            self.retry_segments.clear();
             self.retries.clear();
-            budget.lose_resting(self.resting.drain().map(|(_, reports)| reports).sum());
-            self.written(Appended::default(), lineup);
-            return self.fail(&"a panic", lineup, budget);
+            budget.lose_on_disk(self.resting.drain().map(|(_, reports)| reports).sum());
+            self.written(Appended::default(), schedule);
+            return self.fail(&"a panic", schedule, budget);
         };
         self.state = spool.map_or(State::Closed, State::Idle);
         self.is_stuck = false;
@@ -48,13 +48,13 @@ impl Spooler {
             Done::Opened(result) => result.map_err(|error| error.to_string()),
             Done::Written(mut appended) => {
                 let stopped = appended.stopped.take();
-                let first = self.written(appended, lineup);
-                self.stopped(stopped, first, lineup)
+                let first = self.written(appended, schedule);
+                self.stopped(stopped, first, schedule)
             }
-            Done::CarriedOver(mut appended) => {
+            Done::Rewritten(mut appended) => {
                 let stopped = appended.stopped.take();
-                let first = self.carried_over(appended, lineup);
-                self.stopped(stopped, first, lineup)
+                let first = self.rewritten(appended, schedule);
+                self.stopped(stopped, first, schedule)
             }
             // What cannot be read or removed now keeps nothing from being written.
             Done::Loaded(Err(error)) => {
@@ -66,7 +66,7 @@ impl Spooler {
                 return self.note(&error, budget);
             }
             Done::Loaded(Ok(loaded)) => {
-                self.loaded(loaded, lineup, budget, next_id);
+                self.loaded(loaded, schedule, budget, next_id);
                 return;
             }
             Done::Adopted(Ok(adopted)) => {
@@ -82,7 +82,7 @@ impl Spooler {
         };
         match result {
             Ok(()) => self.failures = 0,
-            Err(error) => self.fail(&error, lineup, budget),
+            Err(error) => self.fail(&error, schedule, budget),
         }
     }
 
@@ -91,21 +91,21 @@ impl Spooler {
         &self,
         stopped: Option<Stopped>,
         first: Option<u64>,
-        lineup: &mut Lineup,
+        schedule: &mut Schedule,
     ) -> Result<(), String> {
         match (stopped, first) {
             (None, _) => Ok(()),
-            (Some(Stopped::Unfit), Some(first)) => {
-                lineup.get(first).into_iter().for_each(|job| job.spooled.is_unfit = true);
+            (Some(Stopped::Oversized), Some(first)) => {
+                schedule.get(first).into_iter().for_each(|job| job.spooled.is_oversized = true);
                 Ok(())
             }
             (Some(Stopped::Failed(error)), _) => Err(error.to_string()),
-            (Some(Stopped::Full | Stopped::Unfit), _) => Err("it is full".to_owned()),
+            (Some(Stopped::Full | Stopped::Oversized), _) => Err("it is full".to_owned()),
         }
     }
 
     /// Lines up what was written, or lets it rest. Returns the first that was not.
-    fn written(&mut self, appended: Appended, lineup: &mut Lineup) -> Option<u64> {
+    fn written(&mut self, appended: Appended, schedule: &mut Schedule) -> Option<u64> {
         // A write that nobody waited for: what is on disk comes back as if another process had left it.
         self.has_backlog |= self.writing.is_empty() && !appended.durable.is_empty();
         let mut segments = appended.durable.into_iter();
@@ -113,7 +113,7 @@ impl Spooler {
         for (id, due) in std::mem::take(&mut self.writing) {
             let Some(segment) = segments.next() else {
                 first.get_or_insert(id);
-                lineup.again(id, due);
+                schedule.again(id, due);
                 continue;
             };
             if self.head.is_none() && !self.has_backlog {
@@ -123,10 +123,10 @@ impl Spooler {
                 }
             }
             if self.head == Some(segment) {
-                lineup.place(id, segment);
-                lineup.again(id, due);
+                schedule.place(id, segment);
+                schedule.again(id, due);
             } else {
-                lineup.settle(id, Settlement::Spooled);
+                schedule.settle(id, Settlement::Spooled);
                 *self.resting.entry(segment).or_default() += 1;
                 self.has_backlog = true;
             }
@@ -135,49 +135,49 @@ impl Spooler {
     }
 
     /// Lets stragglers rest until the first of them is to be tried again.
-    fn carried_over(&mut self, appended: Appended, lineup: &mut Lineup) -> Option<u64> {
+    fn rewritten(&mut self, appended: Appended, schedule: &mut Schedule) -> Option<u64> {
         let mut segments = appended.durable.into_iter();
         let mut first = None;
         for (id, due) in std::mem::take(&mut self.writing) {
-            let (Some(segment), Some(job)) = (segments.next(), lineup.get(id)) else {
+            let (Some(segment), Some(job)) = (segments.next(), schedule.get(id)) else {
                 first.get_or_insert(id);
-                lineup.again(id, due);
+                schedule.again(id, due);
                 continue;
             };
             let due = due.unwrap_or_else(Instant::now);
-            self.stragglers.entry(segment).and_modify(|first| *first = due.min(*first)).or_insert(due);
+            self.retry_segments.entry(segment).and_modify(|first| *first = due.min(*first)).or_insert(due);
             self.retries.insert(job.report.id(), job.retry);
             if let State::Idle(spool) = &mut self.state {
                 spool.hold(segment);
             }
-            lineup.settle(id, Settlement::Spooled);
+            schedule.settle(id, Settlement::Spooled);
             *self.resting.entry(segment).or_default() += 1;
         }
         first
     }
 
     /// Lets stragglers come back that are to be tried again.
-    pub(crate) fn release_stragglers(&mut self) {
+    pub(crate) fn release_retry_segments(&mut self) {
         let State::Idle(spool) = &mut self.state else { return };
         let now = Instant::now();
-        for (segment, _) in self.stragglers.extract_if(|_, due| *due <= now) {
+        for (segment, _) in self.retry_segments.extract_if(|_, due| *due <= now) {
             spool.release(segment);
             self.has_backlog = true;
         }
     }
 
     /// The disk hangs: the reports go on in memory. Those that are being written may be sent twice.
-    pub(crate) fn give_up_waiting(&mut self, lineup: &mut Lineup, budget: &Arc<Budget>) {
+    pub(crate) fn give_up_waiting(&mut self, schedule: &mut Schedule, budget: &Arc<Budget>) {
         self.is_stuck = true;
         self.note(&"it does not answer", budget);
-        self.written(Appended::default(), lineup);
-        lineup.give_up_writing();
+        self.written(Appended::default(), schedule);
+        schedule.give_up_writing();
     }
 
     fn loaded(
         &mut self,
         loaded: Option<Loaded>,
-        lineup: &mut Lineup,
+        schedule: &mut Schedule,
         budget: &Arc<Budget>,
         mut next_id: impl FnMut() -> u64,
     ) {
@@ -198,10 +198,10 @@ impl Spooler {
                 if let Some(retry) = self.retries.remove(&job.report.id()) {
                     job.retry = retry;
                 }
-                lineup.push(job);
+                schedule.push(job);
             }
         }
-        budget.lose_resting(resting);
+        budget.lose_on_disk(resting);
         if corrupt > 0 {
             budget.counters().fail_to_spool();
             if let State::Idle(spool) = &self.state {
@@ -220,11 +220,11 @@ impl Spooler {
     }
 
     /// The reports stay in memory, and the disk is left alone for a while.
-    fn fail(&mut self, error: &dyn std::fmt::Display, lineup: &mut Lineup, budget: &Arc<Budget>) {
+    fn fail(&mut self, error: &dyn std::fmt::Display, schedule: &mut Schedule, budget: &Arc<Budget>) {
         self.note(error, budget);
         let pause = SHORTEST_PAUSE.saturating_mul(1 << self.failures.min(6)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
         self.pause = Some(Instant::now() + pause);
-        lineup.give_up_writing();
+        schedule.give_up_writing();
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use tokio::task::JoinHandle;
 
 use crate::spool::SegmentId;
-use crate::spool::{Adopted, Appended, Item, Loaded, RealDisk, Settings, Spool};
+use crate::spool::{Adopted, Appended, Item, Loaded, OsFs, Settings, Spool};
 
 /// How many folders of other processes are looked at in one go.
 const FOLDERS: usize = 8;
@@ -14,7 +14,7 @@ pub(crate) enum Task {
     /// Seals a segment first, if one is named: what is written goes to another one.
     Write(Vec<Item>, Option<SegmentId>),
     /// To segments of their own.
-    CarryOver(Vec<Item>),
+    Rewrite(Vec<Item>),
     Load,
     Remove(SegmentId),
     Adopt,
@@ -24,23 +24,23 @@ pub(crate) enum Task {
 pub(crate) enum Done {
     Opened(io::Result<()>),
     Written(Appended),
-    CarriedOver(Appended),
+    Rewritten(Appended),
     Loaded(io::Result<Option<Loaded>>),
     Removed(io::Result<()>),
     Adopted(io::Result<Adopted>),
 }
 
 /// The spool, if there is one then, and how it ended.
-pub(crate) type Running = JoinHandle<(Option<Spool<RealDisk>>, Done)>;
+pub(crate) type Running = JoinHandle<(Option<Spool<OsFs>>, Done)>;
 
 pub(crate) fn open(settings: Settings) -> Option<Running> {
-    spawn(move || match Spool::open(RealDisk, settings) {
+    spawn(move || match Spool::open(OsFs, settings) {
         Ok(spool) => (Some(spool), Done::Opened(Ok(()))),
         Err(error) => (None, Done::Opened(Err(error))),
     })
 }
 
-pub(crate) fn run(mut spool: Spool<RealDisk>, task: Task) -> Option<Running> {
+pub(crate) fn run(mut spool: Spool<OsFs>, task: Task) -> Option<Running> {
     spawn(move || {
         let done = match task {
             Task::Write(items, sealed) => {
@@ -49,7 +49,7 @@ pub(crate) fn run(mut spool: Spool<RealDisk>, task: Task) -> Option<Running> {
                 }
                 Done::Written(spool.append(&items))
             }
-            Task::CarryOver(items) => Done::CarriedOver(spool.carry_over(&items)),
+            Task::Rewrite(items) => Done::Rewritten(spool.rewrite(&items)),
             Task::Load => Done::Loaded(spool.load_oldest()),
             Task::Remove(segment) => Done::Removed(spool.remove(segment)),
             Task::Adopt => {

@@ -16,7 +16,7 @@ use crate::interaction::{Interaction, InteractionKind};
 use crate::report::Report;
 use crate::reporter::handle::Reporter;
 use crate::reporter::spooling::Spooler;
-use crate::reporter::summary::{FlushReport, Outcome, ShutdownReport};
+use crate::reporter::summary::{FlushSummary, Outcome, ShutdownSummary};
 use crate::reporter::worker::{Command, Deadline, Worker};
 use crate::stats::Stats;
 use crate::transport::DeliveryError;
@@ -103,15 +103,15 @@ impl Simulated {
         self.reporter.stats()
     }
 
-    pub(in crate::reporter) async fn flush(&self, deadline: Duration) -> FlushReport {
+    pub(in crate::reporter) async fn flush(&self, deadline: Duration) -> FlushSummary {
         let before = self.stats();
-        FlushReport::since(&before, &self.ask(Command::Flush, deadline).await)
+        FlushSummary::since(&before, &self.ask(Command::Flush, deadline).await)
     }
 
-    pub(in crate::reporter) async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+    pub(in crate::reporter) async fn shutdown(&self, deadline: Duration) -> ShutdownSummary {
         let before = self.stats();
         self.intake.budget().close();
-        ShutdownReport::since(&before, &self.ask(Command::Shutdown, deadline).await)
+        ShutdownSummary::since(&before, &self.ask(Command::Shutdown, deadline).await)
     }
 
     /// Lets go of all that could ask for anything. Returns what is left.

@@ -15,7 +15,7 @@ use super::harness::{answering, builder, number, start};
 use crate::budget::Budget;
 use crate::capture::Capture;
 use crate::config::Config;
-use crate::delivery::dispatcher::Deliveries;
+use crate::delivery::dispatcher::Dispatcher;
 use crate::delivery::job::Job;
 use crate::handoff::Item;
 use crate::interaction::{Interaction, InteractionKind};
@@ -56,20 +56,20 @@ async fn a_probe_that_becomes_due_while_the_worker_looks_away_is_not_forgotten()
     let config = builder().build().unwrap();
     let budget = Arc::new(Budget::new(config.limits));
     let transport = service_fn(|_: Report| std::future::ready(Err::<(), _>(DeliveryError::unavailable())));
-    let mut deliveries = Deliveries::new(transport, config.patience, || 0.5);
+    let mut dispatcher = Dispatcher::new(transport, config.patience, || 0.5);
     for id in 0..5 {
-        deliveries.lineup.push(job(id, &budget, &config));
+        dispatcher.schedule.push(job(id, &budget, &config));
     }
-    deliveries.start().await;
-    while deliveries.in_flight() > 0 {
-        deliveries.progress().await;
+    dispatcher.start().await;
+    while dispatcher.in_flight() > 0 {
+        dispatcher.progress().await;
     }
-    assert!(deliveries.is_failing());
-    deliveries.start().await;
-    assert_eq!(deliveries.in_flight(), 0, "the probe is due in 250 ms");
+    assert!(dispatcher.is_failing());
+    dispatcher.start().await;
+    assert_eq!(dispatcher.in_flight(), 0, "the probe is due in 250 ms");
     tokio::time::advance(Duration::from_millis(251)).await;
     assert!(
-        timeout(24 * HOUR, deliveries.progress()).await.is_ok(),
+        timeout(24 * HOUR, dispatcher.progress()).await.is_ok(),
         "a probe is due, and nothing wakes the worker for a day"
     );
 }
@@ -189,15 +189,15 @@ async fn an_answer_that_has_come_is_taken_whatever_the_other_attempts_do() {
             })),
         }
     });
-    let mut deliveries = Deliveries::new(transport, config.patience, || 0.5);
+    let mut dispatcher = Dispatcher::new(transport, config.patience, || 0.5);
     for id in 0..4 {
-        deliveries.lineup.push(job(id, &budget, &config));
-        deliveries.start().await;
-        assert!(deliveries.progress().now_or_never().is_none(), "it is begun");
+        dispatcher.schedule.push(job(id, &budget, &config));
+        dispatcher.start().await;
+        assert!(dispatcher.progress().now_or_never().is_none(), "it is begun");
     }
     sender.send(()).unwrap();
-    deliveries.finish_ended(Instant::now() + HOUR).await;
-    assert_eq!(deliveries.lineup.take_settled().collect::<Vec<_>>(), [(0, Settlement::Delivered)]);
+    dispatcher.finish_ended(Instant::now() + HOUR).await;
+    assert_eq!(dispatcher.schedule.take_settled().collect::<Vec<_>>(), [(0, Settlement::Delivered)]);
 }
 
 /// A report with a number, to be delivered.

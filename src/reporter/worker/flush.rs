@@ -13,7 +13,7 @@ where
     S::Future: Send + 'static,
     S::Error: Into<BoxError>,
 {
-    pub(crate) fn obey(&mut self, command: Command) {
+    pub(crate) fn handle_command(&mut self, command: Command) {
         match command {
             Command::Flush(deadline, reply) => self.begin_flush(deadline, Reply::Flush(reply)),
             Command::Shutdown(deadline, reply) => self.begin_flush(deadline, Reply::Shutdown(reply)),
@@ -24,14 +24,14 @@ where
         let (now, deadline) = (Instant::now(), deadline.map(Instant::from_std));
         let flush = Flush {
             queued: self.outlet.queue.len(),
-            jobs: self.deliveries.lineup.ids().chain(self.aside.ids()).collect(),
-            spooled: self.outlet.budget.counters().resting(),
+            jobs: self.dispatcher.schedule.ids().chain(self.aside.ids()).collect(),
+            spooled: self.outlet.budget.counters().on_disk(),
             deadline,
             half_time: deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2),
             reply,
         };
         if flush.is_last() {
-            self.deliveries.hurry();
+            self.dispatcher.retry_now();
         }
         self.flushes.push(flush);
     }
@@ -43,7 +43,7 @@ where
             return false;
         }
         let (now, is_queue_empty) = (Instant::now(), self.outlet.queue.len() == 0);
-        let has_more = self.spooler.has_more(&self.deliveries.lineup);
+        let has_more = self.spooler.has_more(&self.dispatcher.schedule);
         let is_over = |flush: &Flush| flush.is_over(now, is_queue_empty, has_more);
         if self.flushes.iter().any(|flush| flush.is_last() && is_over(flush)) {
             return true;
@@ -54,7 +54,7 @@ where
     }
 
     pub(crate) fn account(&mut self) {
-        for (id, settlement) in self.deliveries.lineup.take_settled() {
+        for (id, settlement) in self.dispatcher.schedule.take_settled() {
             self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement));
         }
     }

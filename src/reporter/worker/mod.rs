@@ -15,13 +15,13 @@ use tower::{BoxError, Service};
 
 use self::aside::{Aside, NoThread};
 use self::prepare::{Prepared, Unmade};
-use super::spooling::{Situation, Spooler};
+use super::spooling::{Conditions, Spooler};
 use super::summary::{Flush, Outcome};
 use crate::budget::Budget;
 use crate::config::{Patience, Reporting};
-use crate::delivery::dispatcher::{Deliveries, until};
+use crate::delivery::dispatcher::{Dispatcher, until};
 use crate::delivery::job::Job;
-use crate::delivery::outage_log::Losses;
+use crate::delivery::outage_log::LossLog;
 use crate::handoff::{Outlet, Queue};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
@@ -54,16 +54,16 @@ pub(super) struct Worker<S: Service<Report>> {
     pub(super) outlet: Outlet,
     pub(super) inbox: mpsc::UnboundedReceiver<Command>,
     reporting: Arc<Reporting>,
-    pub(super) deliveries: Deliveries<S>,
+    pub(super) dispatcher: Dispatcher<S>,
     pub(super) spooler: Spooler,
     pub(super) aside: Aside,
     pub(super) flushes: Vec<Flush>,
     next_job: u64,
     /// Looks at the queue that found nothing, since the last that did.
-    vain_looks: u32,
+    idle_polls: u32,
     /// Nobody is left who could begin an exchange, report by hand or ask for anything.
     pub(super) is_abandoned: bool,
-    pub(super) losses: Losses,
+    pub(super) losses: LossLog,
 }
 
 #[expect(clippy::large_enum_variant, reason = "it is matched where it is returned")]
@@ -97,13 +97,13 @@ where
             inbox,
             aside: Aside::new(Arc::clone(&reporting), room_aside),
             reporting,
-            deliveries: Deliveries::new(transport, patience, random),
+            dispatcher: Dispatcher::new(transport, patience, random),
             spooler,
             flushes: Vec::new(),
             next_job: 0,
-            vain_looks: 0,
+            idle_polls: 0,
             is_abandoned: false,
-            losses: Losses::default(),
+            losses: LossLog::default(),
         }
     }
 
@@ -115,8 +115,8 @@ where
             self.take_exchanges(turn);
             self.begin_aside();
             self.spool(false);
-            self.deliveries.start().await;
-            self.note();
+            self.dispatcher.start().await;
+            self.publish_gauges();
             self.begin_last_flush();
             if self.answer_flushes() {
                 return self.end().await;
@@ -124,10 +124,10 @@ where
             let event = self.next_event().await;
             turn = Instant::now();
             match event {
-                Event::Command(command) => self.obey(command),
+                Event::Command(command) => self.handle_command(command),
                 Event::Abandoned => self.is_abandoned = true,
                 Event::Prepared(id, prepared) => self.go_on_with(id, prepared),
-                Event::Look => self.vain_looks = self.vain_looks.saturating_add(1),
+                Event::Look => self.idle_polls = self.idle_polls.saturating_add(1),
                 Event::Progress => self.go_on(turn).await,
                 Event::Deadline => {}
             }
@@ -140,10 +140,10 @@ where
         loop {
             // A transport that answers at once would let nothing else run on this thread: its own tasks, say.
             consume_budget().await;
-            if !self.deliveries.finish_next().await || !self.take_exchanges(turn) {
+            if !self.dispatcher.finish_next().await || !self.take_exchanges(turn) {
                 return;
             }
-            self.deliveries.start().await;
+            self.dispatcher.start().await;
         }
     }
 
@@ -153,7 +153,7 @@ where
         let has_more = if has_room { queue.len() > 0 } else { queue.compact() };
         // What waits for room is nothing to look for.
         let waiting = if has_room { 0 } else { queue.len() };
-        let (known, look) = (self.known() + waiting, self.vain_looks);
+        let (known, look) = (self.held() + waiting, self.idle_polls);
         let waits_for_ends = self.is_abandoned && !self.is_in_last_flush();
         let deadline = self.flushes.iter().filter_map(Flush::next_moment).min();
         let Outlet { budget, queue, abandoned } = &mut self.outlet;
@@ -161,7 +161,7 @@ where
             Some(command) = self.inbox.recv() => Event::Command(command),
             _ = abandoned.recv(), if !self.is_abandoned => Event::Abandoned,
             (id, prepared) = self.aside.next() => Event::Prepared(id, prepared),
-            () = self.deliveries.progress() => Event::Progress,
+            () = self.dispatcher.progress() => Event::Progress,
             () = self.spooler.progress() => Event::Progress,
             () = until(deadline) => Event::Deadline,
             // Everybody else gets a turn before the rest of the queue does.
@@ -174,25 +174,25 @@ where
     /// Has what has to be on disk written, and fetches what is there.
     pub(super) fn spool(&mut self, is_over: bool) {
         let now = Instant::now();
-        let situation = Situation {
-            is_failing: self.deliveries.is_failing(),
+        let conditions = Conditions {
+            is_failing: self.dispatcher.is_failing(),
             is_ending: self.flushes.iter_mut().any(|flush| flush.is_ending(now)),
             is_over,
         };
         let (next_job, flushes) = (&mut self.next_job, &mut self.flushes);
         let next_id = || begin_job(next_job, flushes, false);
-        self.spooler.step(situation, &mut self.deliveries.lineup, &self.outlet.budget, next_id);
+        self.spooler.step(conditions, &mut self.dispatcher.schedule, &self.outlet.budget, next_id);
     }
 
     /// Notes what is seen from outside.
-    fn note(&mut self) {
-        self.outlet.budget.counters().set_in_flight(self.deliveries.in_flight());
+    fn publish_gauges(&mut self) {
+        self.outlet.budget.counters().set_in_flight(self.dispatcher.in_flight());
         self.losses.look(|| self.outlet.budget.stats());
     }
 
     /// Interactions that the worker holds, each with its place.
-    pub(super) fn known(&self) -> usize {
-        self.deliveries.len() + self.aside.len()
+    pub(super) fn held(&self) -> usize {
+        self.dispatcher.len() + self.aside.len()
     }
 
     fn has_room(&self) -> bool {
@@ -201,9 +201,9 @@ where
 
     /// Whether another report could be sent or written now.
     fn has_room_for_reports(&self) -> bool {
-        let room = match self.spooler.comes_first() {
-            true => self.spooler.room(&self.deliveries.lineup),
-            false => self.deliveries.room(),
+        let room = match self.spooler.writes_ahead() {
+            true => self.spooler.room(&self.dispatcher.schedule),
+            false => self.dispatcher.room(),
         };
         room > 0
     }
@@ -213,7 +213,7 @@ where
         while turn.elapsed() < TURN {
             let item = if self.has_room() { self.outlet.queue.pop() } else { None };
             let Some(item) = item else { return true };
-            self.vain_looks = 0;
+            self.idle_polls = 0;
             let id = self.begin_job();
             let prepared = prepare::job(id, item, &self.reporting, Effort::Try);
             self.go_on_with(id, prepared);
@@ -224,10 +224,10 @@ where
     /// Takes an item from where it is now to the next stage.
     pub(super) fn go_on_with(&mut self, id: u64, prepared: Prepared) {
         match prepared {
-            Prepared::Done(result) => self.take(id, result),
+            Prepared::Done(result) => self.enqueue(id, result),
             Prepared::Hooks(admission, interaction) => {
                 if let Err(NoThread) = self.aside.ask(id, admission, interaction) {
-                    self.leave_out(id, Settlement::Dropped(DropReason::Panicked));
+                    self.discard(id, Settlement::Dropped(DropReason::Panicked));
                 }
             }
             Prepared::TooMuch(item) => {
@@ -247,7 +247,7 @@ where
         while self.has_room_for_reports()
             && let Some((id, NoThread)) = self.aside.read_next()
         {
-            self.leave_out(id, Settlement::Dropped(DropReason::Panicked));
+            self.discard(id, Settlement::Dropped(DropReason::Panicked));
         }
     }
 
@@ -255,17 +255,17 @@ where
         begin_job(&mut self.next_job, &mut self.flushes, true)
     }
 
-    pub(super) fn take(&mut self, id: u64, result: Result<Job, Unmade>) {
+    pub(super) fn enqueue(&mut self, id: u64, result: Result<Job, Unmade>) {
         match result {
-            Ok(job) => self.spooler.push(job, &mut self.deliveries.lineup),
+            Ok(job) => self.spooler.push(job, &mut self.dispatcher.schedule),
             Err((admission, settlement)) => {
                 admission.settle(settlement);
-                self.leave_out(id, settlement);
+                self.discard(id, settlement);
             }
         }
     }
 
-    fn leave_out(&mut self, id: u64, settlement: Settlement) {
+    fn discard(&mut self, id: u64, settlement: Settlement) {
         self.flushes.iter_mut().for_each(|flush| flush.settled(id, settlement));
     }
 }
@@ -278,11 +278,11 @@ fn begin_job(next_job: &mut u64, flushes: &mut [Flush], is_new: bool) -> u64 {
 }
 
 /// Waits until it is time to look for ended exchanges.
-async fn await_exchanges(budget: &Budget, queue: &Queue, known: usize, vain_looks: u32) {
-    let is_idle = || budget.items() == known;
-    if vain_looks >= TICKS_BEFORE_SLEEP && is_idle() {
+async fn await_exchanges(budget: &Budget, queue: &Queue, held: usize, idle_polls: u32) {
+    let is_idle = || budget.items() == held;
+    if idle_polls >= TICKS_BEFORE_SLEEP && is_idle() {
         queue.sleep_while(is_idle).await;
     } else {
-        sleep((SHORTEST_TICK * (vain_looks + 1)).min(LONGEST_TICK)).await;
+        sleep((SHORTEST_TICK * (idle_polls + 1)).min(LONGEST_TICK)).await;
     }
 }

@@ -27,9 +27,9 @@ where
     /// Begins what the worker ends with by itself: once it is abandoned, and the last exchange has ended.
     pub(crate) fn begin_last_flush(&mut self) {
         let is_due = self.is_abandoned && !self.is_in_last_flush();
-        if is_due && self.outlet.budget.items() <= self.known() + self.outlet.queue.len() {
+        if is_due && self.outlet.budget.items() <= self.held() + self.outlet.queue.len() {
             while let Ok(command) = self.inbox.try_recv() {
-                self.obey(command);
+                self.handle_command(command);
             }
             self.begin_flush(Some((Instant::now() + GRACE).into_std()), Reply::Abandoned);
         }
@@ -45,16 +45,16 @@ where
     pub(crate) async fn end(mut self) {
         self.inbox.close();
         while let Ok(command) = self.inbox.try_recv() {
-            self.obey(command);
+            self.handle_command(command);
         }
         while let Some((id, prepared)) = self.aside.try_next() {
             self.go_on_with(id, prepared);
         }
-        self.deliveries.finish_ended(Instant::now() + LAST_ANSWERS).await;
+        self.dispatcher.finish_ended(Instant::now() + LAST_ANSWERS).await;
         self.account();
-        self.deliveries.abort();
+        self.dispatcher.abort();
         self.save(Instant::now() + LAST_WRITES).await;
-        drop(self.deliveries);
+        drop(self.dispatcher);
         self.aside.clear();
         self.outlet.stop();
         let counters = self.outlet.budget.counters();
@@ -71,13 +71,13 @@ where
     async fn save(&mut self, until: Instant) {
         while Instant::now() < until {
             self.spool(true);
-            if self.spooler.comes_first() {
+            if self.spooler.writes_ahead() {
                 self.take_exchanges(Instant::now());
                 self.begin_aside();
                 self.spool(true);
             }
-            let reads = self.spooler.comes_first() && self.aside.is_busy();
-            let has_more = self.spooler.comes_first() && self.outlet.queue.len() > 0;
+            let reads = self.spooler.writes_ahead() && self.aside.is_busy();
+            let has_more = self.spooler.writes_ahead() && self.outlet.queue.len() > 0;
             let writes = self.spooler.is_busy();
             if !(reads || has_more || writes) {
                 break;
@@ -89,8 +89,8 @@ where
                 () = sleep_until(until) => {}
             }
         }
-        self.deliveries.lineup.rest();
-        self.outlet.budget.counters().set_safe(0);
+        self.dispatcher.schedule.evict();
+        self.outlet.budget.counters().set_spooled_and_held(0);
         if let Some(closing) = self.spooler.close() {
             // Whatever it takes, nobody waits for it.
             drop(timeout_at(until, closing).await);

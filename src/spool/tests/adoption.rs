@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::*;
 
 /// Leaves segments behind, as a process that was killed.
-fn orphan(disk: &SimulatedDisk, numbers: std::ops::Range<u64>) {
+fn orphan(disk: &SimFs, numbers: std::ops::Range<u64>) {
     let mut spool = open(disk);
     append(&mut spool, numbers);
     spool.disk.kill();
@@ -13,7 +13,7 @@ fn orphan(disk: &SimulatedDisk, numbers: std::ops::Range<u64>) {
 
 #[test]
 fn the_segments_of_a_dead_process_are_adopted_in_order_and_once() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     orphan(&disk, 0..30);
     let (mut first, mut second) = (open(&disk), open(&disk));
     assert_eq!(adopt_all(&mut first, 1), 1);
@@ -31,7 +31,7 @@ fn the_segments_of_a_dead_process_are_adopted_in_order_and_once() {
 
 #[test]
 fn what_was_adopted_is_adopted_again_if_the_adopter_dies() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     orphan(&disk, 0..10);
     for _ in 0..5 {
         let mut spool = open(&disk);
@@ -46,7 +46,7 @@ fn what_was_adopted_is_adopted_again_if_the_adopter_dies() {
 
 #[test]
 fn the_living_and_those_of_another_key_are_left_alone() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     let mut living = open(&disk);
     append(&mut living, 0..3);
     let other = Settings { app: app_folder("another"), ..settings("/spool") };
@@ -61,7 +61,7 @@ fn the_living_and_those_of_another_key_are_left_alone() {
 
 #[test]
 fn segments_survive_the_spool_that_was_closed() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     let mut spool = open(&disk);
     append(&mut spool, 0..10);
     spool.close();
@@ -74,7 +74,7 @@ fn segments_survive_the_spool_that_was_closed() {
 fn an_adopter_that_dies_anywhere_loses_nothing() {
     for is_crash in [false, true] {
         for (step, seed) in (0..60).flat_map(|step| (0..5).map(move |seed| (step, seed))) {
-            let disk = SimulatedDisk::new(seed);
+            let disk = SimFs::new(seed);
             orphan(&disk, 0..10);
             orphan(&disk, 10..20);
             let mut spool = open(&disk);
@@ -102,7 +102,7 @@ fn an_adopter_that_dies_anywhere_loses_nothing() {
 #[test]
 fn an_error_anywhere_in_adoption_is_made_good_by_the_next_round() {
     for fail_in in 0..60 {
-        let disk = SimulatedDisk::new(fail_in);
+        let disk = SimFs::new(fail_in);
         orphan(&disk, 0..10);
         orphan(&disk, 10..20);
         let mut spool = open(&disk);
@@ -122,7 +122,7 @@ fn an_error_anywhere_in_adoption_is_made_good_by_the_next_round() {
 #[test]
 fn a_power_failure_after_a_round_with_an_error_loses_nothing() {
     for (fail_in, seed) in (0..40).flat_map(|fail_in| (0..8).map(move |seed| (fail_in, seed))) {
-        let disk = SimulatedDisk::new(seed);
+        let disk = SimFs::new(seed);
         orphan(&disk, 0..10);
         orphan(&disk, 10..20);
         let mut spool = open(&disk);
@@ -141,7 +141,7 @@ fn a_power_failure_after_a_round_with_an_error_loses_nothing() {
 
 #[test]
 fn a_folder_that_cannot_be_adopted_holds_up_no_other() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     for orphans in 0..5 {
         orphan(&disk, orphans..orphans + 1);
     }
@@ -156,7 +156,7 @@ fn a_folder_that_cannot_be_adopted_holds_up_no_other() {
 #[test]
 fn a_process_that_is_starting_wherever_it_is_takes_another_folder_or_keeps_its_own() {
     for step in 0..20 {
-        let disk = SimulatedDisk::new(1);
+        let disk = SimFs::new(1);
         let starting = disk.process();
         // After so many operations of the one that starts, the other looks for orphans.
         let adopter = Arc::new(Mutex::new(open(&disk)));
@@ -180,7 +180,7 @@ fn a_process_that_is_starting_wherever_it_is_takes_another_folder_or_keeps_its_o
 
 #[test]
 fn a_folder_without_a_lock_is_adopted_or_removed() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     orphan(&disk, 0..3);
     orphan(&disk, 3..3);
     let locks: Vec<_> = disk.paths().into_iter().filter(|path| path.ends_with("lock")).collect();
@@ -197,7 +197,7 @@ fn a_folder_without_a_lock_is_adopted_or_removed() {
 
 #[test]
 fn folders_of_another_user_are_refused_and_named() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     orphan(&disk, 0..3);
     orphan(&disk, 3..6);
     let app = Path::new("/spool").join(settings("/spool").app.to_string());

@@ -6,7 +6,7 @@ use super::*;
 use crate::spool::record::MARKER;
 
 /// What is on disk when all processes have died: what a new one adopts.
-fn recover(disk: &SimulatedDisk) -> Vec<u64> {
+fn recover(disk: &SimFs) -> Vec<u64> {
     disk.faults(|faults| *faults = Default::default());
     let mut spool = open(disk);
     adopt_all(&mut spool, 10);
@@ -19,7 +19,7 @@ fn recover(disk: &SimulatedDisk) -> Vec<u64> {
 }
 
 /// Appends batch by batch, each item until it is acknowledged or so many attempts have failed, and gives the acknowledged ones.
-fn append_stubbornly(spool: &mut Spool<SimulatedDisk>) -> Vec<u64> {
+fn append_stubbornly(spool: &mut Spool<SimFs>) -> Vec<u64> {
     let mut acknowledged = Vec::new();
     for batch in items(0..15).chunks(5) {
         let mut left = batch;
@@ -43,14 +43,14 @@ fn distinct(numbers: &[u64]) -> Vec<u64> {
 #[test]
 fn one_error_anywhere_loses_nothing_and_holds_nothing_up() {
     let operations = {
-        let disk = SimulatedDisk::new(0);
+        let disk = SimFs::new(0);
         let mut spool = open(&disk);
         append_stubbornly(&mut spool);
         disk.operations()
     };
     for is_crash in [false, true] {
         for fail_in in 0..operations {
-            let disk = SimulatedDisk::new(fail_in);
+            let disk = SimFs::new(fail_in);
             disk.faults(|faults| faults.fail_in = Some(fail_in));
             let Ok(mut spool) = Spool::open(disk.process(), settings("/spool")) else { continue };
             assert_eq!(append_stubbornly(&mut spool), Vec::from_iter(0..15), "error {fail_in}");
@@ -69,13 +69,13 @@ fn one_error_anywhere_loses_nothing_and_holds_nothing_up() {
 #[test]
 fn an_attempt_to_open_that_fails_leaves_nothing_behind() {
     let operations = {
-        let disk = SimulatedDisk::new(0);
+        let disk = SimFs::new(0);
         drop(open(&disk));
         disk.operations()
     };
     let mut failures = 0;
     for fail_in in 0..operations {
-        let disk = SimulatedDisk::new(fail_in);
+        let disk = SimFs::new(fail_in);
         disk.faults(|faults| faults.fail_in = Some(fail_in));
         if Spool::open(disk.process(), settings("/spool")).is_err() {
             failures += 1;
@@ -88,7 +88,7 @@ fn an_attempt_to_open_that_fails_leaves_nothing_behind() {
 
 #[test]
 fn a_failed_write_that_is_undone_leaves_nothing() {
-    let disk = SimulatedDisk::new(3);
+    let disk = SimFs::new(3);
     let mut spool = open(&disk);
     append(&mut spool, 0..2);
     for seed in 0..50 {
@@ -102,7 +102,7 @@ fn a_failed_write_that_is_undone_leaves_nothing() {
 #[test]
 fn after_a_write_that_cannot_be_undone_the_segment_is_left_alone() {
     for seed in 0..20 {
-        let disk = SimulatedDisk::new(seed);
+        let disk = SimFs::new(seed);
         let mut spool = open(&disk);
         append(&mut spool, 0..1);
         disk.faults(|faults| faults.one_in = Some(1));
@@ -118,7 +118,7 @@ fn after_a_write_that_cannot_be_undone_the_segment_is_left_alone() {
 #[test]
 fn a_disk_that_fills_up_anywhere_keeps_what_fitted() {
     for space in 0..3_600 {
-        let disk = SimulatedDisk::new(space);
+        let disk = SimFs::new(space);
         let mut spool = open(&disk);
         disk.faults(|faults| faults.space = Some(space));
         let all = items(0..15);
@@ -141,7 +141,7 @@ fn a_disk_that_fills_up_anywhere_keeps_what_fitted() {
 
 #[test]
 fn after_a_sync_that_failed_the_segment_is_left_alone() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     let mut spool = open(&disk);
     append(&mut spool, 0..1);
     disk.faults(|faults| faults.fail_in = Some(1)); // The sync that follows the write.
@@ -154,7 +154,7 @@ fn after_a_sync_that_failed_the_segment_is_left_alone() {
 
 #[test]
 fn a_read_only_disk_is_an_error_every_time_and_nothing_else() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     disk.faults(|faults| faults.is_read_only = true);
     assert_eq!(
         Spool::open(disk.process(), settings("/spool")).unwrap_err().kind(),
@@ -183,7 +183,7 @@ fn a_read_only_disk_is_an_error_every_time_and_nothing_else() {
 
 #[test]
 fn a_segment_that_cannot_be_removed_holds_up_no_other() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     let mut spool = open(&disk);
     append(&mut spool, 0..10);
     disk.faults(|faults| faults.is_read_only = true);
@@ -200,7 +200,7 @@ fn a_segment_that_cannot_be_removed_holds_up_no_other() {
 
 #[test]
 fn a_segment_that_cannot_be_read_holds_up_no_other() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     let mut spool = open(&disk);
     append(&mut spool, 0..80);
     let segments = spool.segments();
@@ -231,7 +231,7 @@ fn a_segment_that_cannot_be_read_holds_up_no_other() {
 
 #[test]
 fn a_segment_that_has_gone_counts_as_corrupt() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     let mut spool = open(&disk);
     append(&mut spool, 0..2);
     disk.remove(&spool.folder.segment(1)).unwrap();
@@ -243,10 +243,10 @@ fn a_segment_that_has_gone_counts_as_corrupt() {
 
 #[test]
 fn corrupt_segments_are_set_aside_within_bounds() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     let mut spool =
         Spool::open(disk.process(), Settings { max_bytes: 40_000, ..settings("/spool") }).unwrap();
-    let aside = |disk: &SimulatedDisk| -> Vec<_> {
+    let aside = |disk: &SimFs| -> Vec<_> {
         let is_aside = |path: &std::path::PathBuf| path.to_str().unwrap().ends_with(".seg.corrupt");
         disk.paths().into_iter().filter(is_aside).collect()
     };

@@ -8,7 +8,7 @@ use crate::spool::{SEGMENT_BYTES, SEGMENT_ITEMS};
 const MIB: usize = SEGMENT_BYTES as usize;
 
 /// With segments as long as they really are.
-fn real(disk: &SimulatedDisk) -> Spool<SimulatedDisk> {
+fn real(disk: &SimFs) -> Spool<SimFs> {
     let settings = Settings { max_bytes: 1 << 30, segment_bytes: SEGMENT_BYTES, ..settings("/spool") };
     Spool::open(disk.process(), settings).unwrap()
 }
@@ -21,7 +21,7 @@ fn encoded(item: &Item) -> Vec<u8> {
 
 /// What is read of a segment that a dead process left, how much of it is corrupt, and how many bytes were read at once.
 fn adopted(segment: Vec<u8>) -> (Vec<u64>, u64, usize) {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     let mut dead = real(&disk);
     append(&mut dead, 0..1);
     disk.edit(&dead.folder.segment(1), |data| *data = segment);
@@ -35,7 +35,7 @@ fn adopted(segment: Vec<u8>) -> (Vec<u64>, u64, usize) {
 
 #[test]
 fn no_segment_that_is_written_has_more_than_512_records_or_several_in_more_than_a_mebibyte() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     let mut spool = real(&disk);
     let exact = MIB - HEADER - encoded(&item(1, 0)).len();
     // Many small ones; those around the limit, alone and after a small one; a large one among small ones; and some of any size.
@@ -50,7 +50,7 @@ fn no_segment_that_is_written_has_more_than_512_records_or_several_in_more_than_
     for batch in items.chunks(256) {
         assert_eq!(spool.append(batch).durable.len(), batch.len());
     }
-    spool.carry_over(&items[..600]);
+    spool.rewrite(&items[..600]);
     let (mut longest, mut most) = (0, 0);
     for path in disk.paths().iter().filter(|path| path.extension().is_some()) {
         let bytes = disk.read(path, u64::MAX).unwrap();

@@ -13,8 +13,8 @@ use std::path::Path;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use self::sim_fs::SimulatedDisk;
-use super::{Appended, Disk, Item, Settings, Spool, Stopped, app_folder};
+use self::sim_fs::SimFs;
+use super::{Appended, Fs, Item, Settings, Spool, Stopped, app_folder};
 use crate::report::Report;
 
 /// How reports begin, and where the keys go in them.
@@ -65,12 +65,12 @@ fn settings(folder: impl AsRef<Path>) -> Settings {
     }
 }
 
-fn open(disk: &SimulatedDisk) -> Spool<SimulatedDisk> {
+fn open(disk: &SimFs) -> Spool<SimFs> {
     Spool::open(disk.process(), settings("/spool")).unwrap()
 }
 
 /// Appends items, all of which are acknowledged.
-fn append<D: Disk>(spool: &mut Spool<D>, numbers: std::ops::Range<u64>) {
+fn append<D: Fs>(spool: &mut Spool<D>, numbers: std::ops::Range<u64>) {
     let items = items(numbers);
     let Appended { durable, stopped } = spool.append(&items);
     assert!(stopped.is_none(), "{stopped:?}");
@@ -78,7 +78,7 @@ fn append<D: Disk>(spool: &mut Spool<D>, numbers: std::ops::Range<u64>) {
 }
 
 /// Loads and removes everything, and gives the numbers in order.
-fn drain<D: Disk>(spool: &mut Spool<D>) -> Vec<u64> {
+fn drain<D: Fs>(spool: &mut Spool<D>) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Some(loaded) = spool.load_oldest().unwrap() {
         assert_eq!(loaded.corrupt, 0);
@@ -89,7 +89,7 @@ fn drain<D: Disk>(spool: &mut Spool<D>) -> Vec<u64> {
 }
 
 /// Adopts until a round is complete, so many folders a call, and gives how many were adopted.
-fn adopt_all<D: Disk>(spool: &mut Spool<D>, at_most: usize) -> usize {
+fn adopt_all<D: Fs>(spool: &mut Spool<D>, at_most: usize) -> usize {
     let mut folders = 0;
     loop {
         let adopted = spool.adopt(at_most).unwrap();
@@ -103,7 +103,7 @@ fn adopt_all<D: Disk>(spool: &mut Spool<D>, at_most: usize) -> usize {
 
 #[test]
 fn what_was_appended_comes_back_in_order_and_nothing_is_left_of_it() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     let mut spool = open(&disk);
     append(&mut spool, 0..3);
     append(&mut spool, 3..30);
@@ -116,7 +116,7 @@ fn what_was_appended_comes_back_in_order_and_nothing_is_left_of_it() {
 
 #[test]
 fn a_segment_is_out_once_until_it_is_released() {
-    let mut spool = open(&SimulatedDisk::new(1));
+    let mut spool = open(&SimFs::new(1));
     append(&mut spool, 0..2);
     let loaded = spool.load_oldest().unwrap().unwrap();
     assert!(!loaded.is_foreign);
@@ -128,7 +128,7 @@ fn a_segment_is_out_once_until_it_is_released() {
 
 #[test]
 fn what_is_in_memory_is_not_loaded() {
-    let mut spool = open(&SimulatedDisk::new(1));
+    let mut spool = open(&SimFs::new(1));
     let appended = spool.append(&items(0..2));
     spool.hold(appended.durable[0]);
     assert!(spool.load_oldest().unwrap().is_none());
@@ -140,7 +140,7 @@ fn what_is_in_memory_is_not_loaded() {
 
 #[test]
 fn the_cap_holds_and_what_fitted_is_safe() {
-    let disk = SimulatedDisk::new(1);
+    let disk = SimFs::new(1);
     let mut spool = Spool::open(disk.process(), Settings { max_bytes: 2_000, ..settings("/spool") }).unwrap();
     let all = items(0..100);
     let appended = spool.append(&all);
@@ -158,11 +158,11 @@ fn the_cap_holds_and_what_fitted_is_safe() {
 #[test]
 fn an_item_that_never_fits_is_told_from_one_that_does_not_fit_now() {
     let settings = Settings { max_bytes: 2_000, ..settings("/spool") };
-    let mut spool = Spool::open(SimulatedDisk::new(1), settings).unwrap();
+    let mut spool = Spool::open(SimFs::new(1), settings).unwrap();
     let nothing = Item { reports: Vec::new(), ..item(1, 1) };
-    for unfit in [item(1, 5_000), nothing] {
-        let appended = spool.append([&item(0, 1), &unfit, &item(2, 1)]);
-        assert!(matches!(appended.stopped, Some(Stopped::Unfit)));
+    for oversized in [item(1, 5_000), nothing] {
+        let appended = spool.append([&item(0, 1), &oversized, &item(2, 1)]);
+        assert!(matches!(appended.stopped, Some(Stopped::Oversized)));
         assert_eq!(appended.durable.len(), 1);
         assert_eq!(drain(&mut spool), [0]);
     }
@@ -170,7 +170,7 @@ fn an_item_that_never_fits_is_told_from_one_that_does_not_fit_now() {
 
 #[test]
 fn an_item_longer_than_a_segment_has_one_to_itself() {
-    let mut spool = open(&SimulatedDisk::new(1));
+    let mut spool = open(&SimFs::new(1));
     let appended = spool.append([&item(0, 1), &item(1, 5_000), &item(2, 1)]);
     assert_eq!(appended.durable.len(), 3);
     assert!(appended.durable.windows(2).all(|pair| pair[0] != pair[1]));
@@ -180,6 +180,6 @@ fn an_item_longer_than_a_segment_has_one_to_itself() {
 #[test]
 fn a_spool_can_be_handed_to_another_thread() {
     fn is_send<T: Send>(_: &T) {}
-    is_send(&open(&SimulatedDisk::new(1)));
-    is_send(&None::<Spool<super::RealDisk>>);
+    is_send(&open(&SimFs::new(1)));
+    is_send(&None::<Spool<super::OsFs>>);
 }

@@ -45,14 +45,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// A process, and what it has out.
 struct Process {
-    spool: Spool<SimulatedDisk>,
+    spool: Spool<SimFs>,
     out: BTreeMap<SegmentId, Vec<u64>>,
     /// The last own item that it loaded: they come in order, unless released.
     newest: Option<u64>,
 }
 
 struct World {
-    disk: SimulatedDisk,
+    disk: SimFs,
     processes: [Option<Process>; PROCESSES],
     next: u64,
     acknowledged: BTreeSet<u64>,
@@ -67,7 +67,7 @@ struct World {
 impl World {
     fn new(seed: u64) -> Self {
         Self {
-            disk: SimulatedDisk::new(seed),
+            disk: SimFs::new(seed),
             processes: [const { None }; PROCESSES],
             next: 0,
             acknowledged: BTreeSet::new(),

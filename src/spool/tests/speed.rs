@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::spool::{RealDisk, SEGMENT_BYTES};
+use crate::spool::{OsFs, SEGMENT_BYTES};
 
 #[test]
 #[ignore = "measures, and asserts nothing about time"]
@@ -16,7 +16,7 @@ fn how_fast_records_of_4_kib_are_written_and_read() {
         let folder = tempfile::tempdir_in(&place).unwrap();
         let settings =
             Settings { max_bytes: 1 << 40, segment_bytes: SEGMENT_BYTES, ..settings(folder.path()) };
-        let mut spool = Spool::open(RealDisk, settings).unwrap();
+        let mut spool = Spool::open(OsFs, settings).unwrap();
         let some = &all[..all.len().min(batch * 1_000)];
         let start = Instant::now();
         for items in some.chunks(batch) {

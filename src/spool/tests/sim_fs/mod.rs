@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 pub(crate) use self::state::Faults;
 use self::state::{Change, Interruption, State, is_empty};
-use crate::spool::fs::{Disk, Entry};
+use crate::spool::fs::{Entry, Fs};
 
 /// The file system as one process sees it.
 #[derive(Clone)]
-pub(crate) struct SimulatedDisk {
+pub(crate) struct SimFs {
     state: Arc<Mutex<State>>,
     process: u64,
 }
@@ -23,11 +23,11 @@ pub(crate) struct File(u64);
 
 #[derive(Debug)]
 pub(crate) struct Lock {
-    disk: SimulatedDisk,
+    disk: SimFs,
     inode: u64,
 }
 
-impl SimulatedDisk {
+impl SimFs {
     pub(crate) fn new(seed: u64) -> Self {
         Self { state: Arc::new(Mutex::new(State::new(seed))), process: 0 }
     }
@@ -108,7 +108,7 @@ impl SimulatedDisk {
     }
 }
 
-impl Disk for SimulatedDisk {
+impl Fs for SimFs {
     type File = File;
     type Lock = Lock;
 
@@ -227,9 +227,9 @@ impl Disk for SimulatedDisk {
     }
 }
 
-impl fmt::Debug for SimulatedDisk {
+impl fmt::Debug for SimFs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SimulatedDisk of process {}", self.process)
+        write!(f, "SimFs of process {}", self.process)
     }
 }
 
