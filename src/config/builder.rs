@@ -1,16 +1,35 @@
 use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::env;
-use super::hooks::Hooks;
-use super::setting::{Captured, Choice, Flag, Number, Part, Setting};
-use super::{
+use super::defaults::{
     DEFAULT_MAX_AGE, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS,
-    IdentityHeaders, Media, Responses,
+    DEFAULT_SPOOL_MAX_BYTES,
 };
-#[cfg(doc)]
-use crate::config::Config;
+use super::hooks::Hooks;
+use super::options::{Config, IdentityHeaders, Media, Responses};
+use super::setting::{Captured, Choice, Flag, Number, Part, Setting};
+use super::spool::Spooling;
+use crate::interaction::Interaction;
 use crate::provider::operation::{Endpoint, Route};
+
+impl Config {
+    /// Settings in code; the two keys are those of the Reconify console.
+    ///
+    /// ```
+    /// use tower_reconify::Config;
+    ///
+    /// let config = Config::builder("app-key", "api-key")
+    ///     .endpoint("http://127.0.0.1:9000/track")
+    ///     .session_timeout(30)
+    ///     .build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    pub fn builder(app_key: impl Into<String>, api_key: impl Into<String>) -> ConfigBuilder {
+        ConfigBuilder::new(app_key.into(), api_key.into())
+    }
+}
 
 /// Collects settings for a [`Config`]; nothing is checked before [`build`](Self::build).
 #[derive(Clone)]
@@ -39,7 +58,7 @@ pub struct ConfigBuilder {
     pub(super) max_attempts: u32,
     pub(super) max_age: Duration,
     pub(super) spool: Setting<OsString>,
-    pub(super) spooling: Setting<Choice<super::Spooling>>,
+    pub(super) spooling: Setting<Choice<Spooling>>,
     pub(super) spool_max_bytes: u64,
 }
 
@@ -71,22 +90,8 @@ impl ConfigBuilder {
             max_age: DEFAULT_MAX_AGE,
             spool: Setting { name: "spool", value: None },
             spooling: Setting { name: "spooling", value: None },
-            spool_max_bytes: super::spool::DEFAULT_MAX_BYTES,
+            spool_max_bytes: DEFAULT_SPOOL_MAX_BYTES,
         }
-    }
-
-    /// Starts from the variables that [`Config::from_env`] reads; setters called afterwards replace them.
-    ///
-    /// ```
-    /// use tower_reconify::{ConfigBuilder, Endpoint};
-    ///
-    /// let config = ConfigBuilder::from_env().disabled(true).route("/ask", Endpoint::Chat).build()?;
-    /// assert!(config.is_disabled());
-    /// # Ok::<_, tower_reconify::Error>(())
-    /// ```
-    #[must_use]
-    pub fn from_env() -> Self {
-        env::read(std::env::var_os::<&str>, std::env::vars_os().map(|(name, _)| name))
     }
 
     /// The two keys of the Reconify console; for keys that come from elsewhere than the other settings.
@@ -238,6 +243,170 @@ impl ConfigBuilder {
     #[must_use]
     pub fn route(mut self, path: impl Into<String>, endpoint: Endpoint) -> Self {
         self.routes.push(Route { path: path.into(), endpoint });
+        self
+    }
+
+    /// How many exchanges that have ended may wait or be delivered at once. Beyond it the newest is dropped and counted.
+    /// Exchanges that are still open do not count; [`max_bytes`](Self::max_bytes) limits them. Default: 10,000, ten seconds of
+    /// 1,000 exchanges a second.
+    #[must_use]
+    pub fn max_items(mut self, items: usize) -> Self {
+        self.max_items = items;
+        self
+    }
+
+    /// How many bytes of recorded bodies and reports may be held at once. Beyond it the newest is dropped and counted.
+    /// Default: 64 MiB, about 10,900 exchanges of 4 KiB, since each is charged 2 KiB from its start, beside its bodies. Below
+    /// 2 KiB nothing is captured.
+    ///
+    /// A body of more than 64 KiB may fill three quarters of it, and one of more than 1 MiB half, so that large bodies leave
+    /// room for small ones. A body of more than 1 MiB must therefore fit into half of it, or its exchange is dropped.
+    ///
+    /// What an envelope adds to a report, up to 4 KiB, is granted, and so is one segment at a time that comes back from the
+    /// spool: 1 MiB, or a single report that is longer. Memory that was in use and is kept for the next exchanges, 6.5 MB at the most, comes on
+    /// top of it.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of one body are kept. Default: 16 MiB, so that answers with several base64 images fit. Of a longer
+    /// body, everything that is complete up to this point is reported: events, fields, messages, texts of a form. Its last
+    /// 4 KiB are kept too, for the fields that come last, like `model` and `stream`. They are not read if it is encoded.
+    #[must_use]
+    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// How often a report is tried that fails while the collector takes others, or that is one of few. Default: 20; the
+    /// pauses between (half a second doubling to a minute, drawn evenly from zero to that) add up to six and a half minutes
+    /// on average, more than a deployment of the collector takes.
+    ///
+    /// An attempt counts only if its failure may be the report's: not while the keys are not accepted, not if the
+    /// collector said how long to wait (`Retry-After`), and not if it was the one probe by which a collector that is down is
+    /// looked for. Then [`max_age`](Self::max_age) is the limit.
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// How long a report is tried, from its first attempt. It is given up when it fails after that. Default: 72 hours, a
+    /// weekend; what waits takes up [`max_items`](Self::max_items) and [`max_bytes`](Self::max_bytes) all the while.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+
+    /// Keeps reports that cannot be delivered now in this folder, and delivers those that a former process left there.
+    /// Default: none; reports are in memory only.
+    ///
+    /// The folder is made if it is not there, for this user only (0700, files 0600); any number of processes can share it. It
+    /// has to be on a disk of this machine. There are no keys in it, but conversations: it is as confidential as they are.
+    /// Reports of another app key are left alone. The folder can be a symbolic link, or belong to another user, but it is not
+    /// used if everybody can change what is in it: `/tmp` with its sticky bit is fine, a folder with the mode 0777 is not. What is in
+    /// it is not used if it is a link or another user's. A folder that cannot be used is a warning in the log, and
+    /// [`Stats::spool_failures`](crate::Stats::spool_failures): the reports stay in memory, and it is tried again.
+    ///
+    /// Every report is delivered at least once, with the same id on every attempt. The format is in
+    /// [`docs/SPOOL.md`](https://docs.rs/crate/tower-reconify/latest/source/docs/SPOOL.md).
+    ///
+    /// ```
+    /// use tower_reconify::{Config, Spooling};
+    ///
+    /// let config = Config::builder("app-key", "api-key")
+    ///     .spool("/var/lib/gateway/reconify")
+    ///     .spooling(Spooling::Always)
+    ///     .build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    #[must_use]
+    pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spool = Setting { name: "spool", value: Some(folder.into().into_os_string()) };
+        self
+    }
+
+    /// When reports go to the [spool](Self::spool). Default: when needed.
+    #[must_use]
+    pub fn spooling(mut self, spooling: Spooling) -> Self {
+        self.spooling = Setting { name: "spooling", value: Some(Choice::Value(spooling)) };
+        self
+    }
+
+    /// How many bytes this process puts into the [spool](Self::spool). Beyond it reports stay in memory. Default: 256 MiB,
+    /// an hour of 20 exchanges a second of 4 KiB. What former processes left counts, and is taken over even beyond it.
+    #[must_use]
+    pub fn spool_max_bytes(mut self, bytes: u64) -> Self {
+        self.spool_max_bytes = bytes;
+        self
+    }
+
+    /// Reports a part of the sessions only, from 0 (none) to 1 (all, the default), and these as a whole: the id of a session
+    /// decides, in every process and version alike. Without a session the user's id does, or else chance. What is left out is
+    /// counted as withheld.
+    #[must_use]
+    pub fn sample(mut self, rate: f64) -> Self {
+        self.sample = Setting { name: "sample", value: Some(Part::Value(rate)) };
+        self
+    }
+
+    /// Derives the id of the session from an interaction that has none: from its user, say, or the beginning of its
+    /// conversation. It runs on a thread of the reporter, never on the caller's task. If it panics, there is no session,
+    /// and [`Stats::hook_panics`](crate::Stats::hook_panics) counts it.
+    ///
+    /// ```
+    /// use tower_reconify::{Config, Interaction, User};
+    ///
+    /// let config = Config::builder("app-key", "api-key")
+    ///     .session_from(|interaction: &Interaction| {
+    ///         interaction.identity().user().and_then(User::id).map(|id| format!("all of {id}"))
+    ///     })
+    ///     .build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    #[must_use]
+    pub fn session_from(
+        mut self,
+        hook: impl Fn(&Interaction) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.session = Some(Arc::new(hook));
+        self
+    }
+
+    /// Shows every interaction to a hook before it is reported: to redact, to tag, or to leave it out (`None`, counted as
+    /// withheld).
+    ///
+    /// It runs on threads of the reporter, up to two at once, never on the caller's task. It must not wait for the reporter
+    /// (`flush`), which waits for it. JSON is parsed only for a hook
+    /// that asks for a tree. If it panics, the report goes without content ([`Interaction::omit_content`]), and
+    /// [`Stats::hook_panics`](crate::Stats::hook_panics) counts it. An answer with image data has lost that already: the
+    /// images follow as uploads, unless [`media`](Self::media) leaves them out or the hook omits the content.
+    ///
+    /// ```
+    /// use tower_reconify::Config;
+    ///
+    /// let config = Config::builder("app-key", "api-key")
+    ///     .before_send(|mut interaction| {
+    ///         if interaction.request().contains("internal-model") {
+    ///             return None;
+    ///         }
+    ///         if let Some(user) = interaction.request_mut().get_mut("user") {
+    ///             *user = "redacted".into();
+    ///         }
+    ///         Some(interaction.tag("redacted", "yes"))
+    ///     })
+    ///     .build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    #[must_use]
+    pub fn before_send(
+        mut self,
+        hook: impl Fn(Interaction) -> Option<Interaction> + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.before_send = Some(Arc::new(hook));
         self
     }
 }

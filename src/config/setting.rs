@@ -1,6 +1,7 @@
 //! Single settings, and what each may hold.
 
-use super::{IdentityHeaders, Media, Responses};
+use super::options::{IdentityHeaders, Media, Responses};
+use super::spool::Spooling;
 use crate::error::{Error, Kind};
 use crate::provider::operation::Endpoint;
 
@@ -60,6 +61,12 @@ impl Ways for IdentityHeaders {
 impl Ways for Media {
     const ALL: &'static [(&'static str, Self)] = &[("keep", Self::Keep), ("elide", Self::Elide)];
     const HINT: &'static str = "use keep or elide";
+}
+
+impl Ways for Spooling {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("when-needed", Self::WhenNeeded), ("always", Self::Always)];
+    const HINT: &'static str = "use when-needed or always";
 }
 
 /// The endpoints that are captured, from code, or as a list from a variable.

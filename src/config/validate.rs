@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use super::builder::ConfigBuilder;
-use super::{
-    Capturing, Config, DEFAULT_ENDPOINT, Destination, IdentityHeaders, Limits, Patience, Reporting,
-    Responses, collector_url,
+use super::collector_url;
+use super::defaults::DEFAULT_ENDPOINT;
+use super::options::{
+    Capturing, Config, Destination, IdentityHeaders, Limits, Patience, Reporting, Responses,
 };
+use super::setting::Setting;
+use super::spool::Spool;
 use crate::error::{Error, Kind};
 use crate::provider::operation::{Endpoint, Endpoints, Route};
 
@@ -80,6 +83,31 @@ impl ConfigBuilder {
             patience,
             spool,
         })
+    }
+
+    fn checked_spool(&self) -> Result<Option<Spool>, Error> {
+        let (spooling, max_bytes) = (self.spooling.choice()?, self.spool_max_bytes);
+        let Setting { name, value: Some(folder) } = &self.spool else { return Ok(None) };
+        let invalid = |setting: &'static str, value, problem: &'static str, hint| {
+            Error::from(Kind::Invalid { setting: setting.into(), value, problem: problem.into(), hint })
+        };
+        if folder.is_empty() {
+            return Err(Kind::Empty { setting: (*name).into(), hint: "name a folder" }.into());
+        }
+        if folder.as_encoded_bytes().contains(&0) {
+            let hint = "name a folder on a disk of this machine";
+            return Err(invalid(name, format!("{folder:?}"), "which is no path", hint));
+        }
+        if max_bytes == 0 {
+            let hint = "use a larger number, or no spool";
+            return Err(invalid(
+                "spool_max_bytes",
+                "0".to_owned(),
+                "which leaves no room for any report",
+                hint,
+            ));
+        }
+        Ok(Some(Spool { folder: folder.into(), spooling, max_bytes }))
     }
 }
 
