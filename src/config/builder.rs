@@ -1,15 +1,19 @@
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
+use url::Url;
+
+use super::collector_url;
 use super::defaults::{
-    DEFAULT_MAX_AGE, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS,
-    DEFAULT_SPOOL_MAX_BYTES,
+    DEFAULT_ENDPOINT, DEFAULT_MAX_AGE, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES,
+    DEFAULT_MAX_ITEMS, DEFAULT_SPOOL_MAX_BYTES,
 };
 use super::hooks::Hooks;
 use super::options::{Config, IdentityHeaders, Media, Responses};
-use super::setting::{Captured, Choice, Flag, Number, Part, Setting};
+use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
+use super::setting::Setting;
 use super::spool::Spooling;
 use crate::interaction::Interaction;
 use crate::provider::operation::{Endpoint, Route};
@@ -34,62 +38,62 @@ impl Config {
 /// Collects settings for a [`Config`]; nothing is checked before [`build`](Self::build).
 #[derive(Clone)]
 pub struct ConfigBuilder {
-    pub(super) app_key: Setting<String>,
-    pub(super) api_key: Setting<String>,
-    pub(super) endpoint: Setting<String>,
-    pub(super) upload_endpoint: Setting<String>,
-    pub(super) session_timeout: Setting<Number>,
-    pub(super) report_failures: Setting<Flag>,
-    pub(super) metadata: Setting<Flag>,
-    pub(super) responses: Setting<Choice<Responses>>,
-    pub(super) media: Setting<Choice<Media>>,
-    pub(super) identity_headers: Setting<Choice<IdentityHeaders>>,
-    pub(super) outermost_only: Setting<Flag>,
-    pub(super) sample: Setting<Part>,
+    pub(super) app_key: Setting<SecretString>,
+    pub(super) api_key: Setting<SecretString>,
+    pub(super) endpoint: Setting<Url>,
+    pub(super) upload_endpoint: Setting<Option<Url>>,
+    pub(super) session_timeout: Setting<Option<u32>>,
+    pub(super) report_failures: Setting<bool>,
+    pub(super) metadata: Setting<bool>,
+    pub(super) responses: Setting<Responses>,
+    pub(super) media: Setting<Media>,
+    pub(super) identity_headers: Setting<IdentityHeaders>,
+    pub(super) outermost_only: Setting<bool>,
+    pub(super) sample: Setting<f64>,
     pub(super) hooks: Hooks,
-    pub(super) track_images: Setting<Flag>,
-    pub(super) capture: Setting<Captured>,
-    pub(super) allow_http: Setting<Flag>,
-    pub(super) disabled: Setting<Flag>,
+    pub(super) track_images: Setting<bool>,
+    pub(super) capture: Setting<Vec<Endpoint>>,
+    pub(super) allow_http: Setting<bool>,
+    pub(super) disabled: Setting<bool>,
     pub(super) routes: Vec<Route>,
     pub(super) max_items: usize,
     pub(super) max_bytes: usize,
     pub(super) max_body_bytes: usize,
     pub(super) max_attempts: u32,
     pub(super) max_age: Duration,
-    pub(super) spool: Setting<OsString>,
-    pub(super) spooling: Setting<Choice<Spooling>>,
+    pub(super) spool: Setting<Option<PathBuf>>,
+    pub(super) spooling: Setting<Spooling>,
     pub(super) spool_max_bytes: u64,
 }
 
 impl ConfigBuilder {
     pub(super) fn new(app_key: String, api_key: String) -> Self {
         Self {
-            app_key: Setting { name: "app_key", value: Some(app_key) },
-            api_key: Setting { name: "api_key", value: Some(api_key) },
-            endpoint: Setting { name: "endpoint", value: None },
-            upload_endpoint: Setting { name: "upload_endpoint", value: None },
-            session_timeout: Setting { name: "session_timeout", value: None },
-            report_failures: Setting { name: "report_failures", value: None },
-            metadata: Setting { name: "metadata", value: None },
-            responses: Setting { name: "responses", value: None },
-            media: Setting { name: "media", value: None },
-            identity_headers: Setting { name: "identity_headers", value: None },
-            outermost_only: Setting { name: "outermost_only", value: None },
-            sample: Setting { name: "sample", value: None },
+            app_key: Setting::parsed("app_key", parse::key(Some(&app_key), APP_KEY_HINT)),
+            api_key: Setting::parsed("api_key", parse::key(Some(&api_key), API_KEY_HINT)),
+            endpoint: Setting::parsed("endpoint", collector_url::parse(DEFAULT_ENDPOINT)),
+            upload_endpoint: Setting::new("upload_endpoint", None),
+            session_timeout: Setting::new("session_timeout", None),
+            report_failures: Setting::new("report_failures", false),
+            metadata: Setting::new("metadata", false),
+            responses: Setting::new("responses", Responses::default()),
+            media: Setting::new("media", Media::default()),
+            identity_headers: Setting::new("identity_headers", IdentityHeaders::default()),
+            outermost_only: Setting::new("outermost_only", false),
+            sample: Setting::new("sample", 1.0),
             hooks: Hooks::default(),
-            track_images: Setting { name: "track_images", value: None },
-            capture: Setting { name: "capture", value: None },
-            allow_http: Setting { name: "allow_http", value: None },
-            disabled: Setting { name: "disabled", value: None },
+            track_images: Setting::new("track_images", true),
+            capture: Setting::new("capture", Endpoint::DEFAULT.to_vec()),
+            allow_http: Setting::new("allow_http", false),
+            disabled: Setting::new("disabled", false),
             routes: Vec::new(),
             max_items: DEFAULT_MAX_ITEMS,
             max_bytes: DEFAULT_MAX_BYTES,
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             max_attempts: DEFAULT_MAX_ATTEMPTS,
             max_age: DEFAULT_MAX_AGE,
-            spool: Setting { name: "spool", value: None },
-            spooling: Setting { name: "spooling", value: None },
+            spool: Setting::new("spool", None),
+            spooling: Setting::new("spooling", Spooling::default()),
             spool_max_bytes: DEFAULT_SPOOL_MAX_BYTES,
         }
     }
@@ -97,8 +101,8 @@ impl ConfigBuilder {
     /// The two keys of the Reconify console; for keys that come from elsewhere than the other settings.
     #[must_use]
     pub fn keys(mut self, app_key: impl Into<String>, api_key: impl Into<String>) -> Self {
-        self.app_key = Setting { name: "app_key", value: Some(app_key.into()) };
-        self.api_key = Setting { name: "api_key", value: Some(api_key.into()) };
+        self.app_key = Setting::parsed("app_key", parse::key(Some(&app_key.into()), APP_KEY_HINT));
+        self.api_key = Setting::parsed("api_key", parse::key(Some(&api_key.into()), API_KEY_HINT));
         self
     }
 
@@ -106,7 +110,7 @@ impl ConfigBuilder {
     /// vendor's modules use.
     #[must_use]
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.endpoint = Setting { name: "endpoint", value: Some(url.into()) };
+        self.endpoint = Setting::parsed("endpoint", collector_url::parse(&url.into()));
         self
     }
 
@@ -114,14 +118,15 @@ impl ConfigBuilder {
     /// `upload`; the endpoint itself where that segment has another name.
     #[must_use]
     pub fn upload_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.upload_endpoint = Setting { name: "upload_endpoint", value: Some(url.into()) };
+        self.upload_endpoint =
+            Setting::parsed("upload_endpoint", collector_url::parse(&url.into()).map(Some));
         self
     }
 
     /// The timeout of sessions that have none of their own, in minutes, from 1. Default: unset (the collector's own).
     #[must_use]
     pub fn session_timeout(mut self, minutes: u32) -> Self {
-        self.session_timeout = Setting { name: "session_timeout", value: Some(Number::Value(minutes)) };
+        self.session_timeout = Setting::parsed("session_timeout", parse::checked_minutes(minutes));
         self
     }
 
@@ -130,7 +135,7 @@ impl ConfigBuilder {
     /// for them; they are counted as withheld.
     #[must_use]
     pub fn report_failures(mut self, report: bool) -> Self {
-        self.report_failures = Setting { name: "report_failures", value: Some(Flag::Value(report)) };
+        self.report_failures = Setting::new("report_failures", report);
         self
     }
 
@@ -150,14 +155,14 @@ impl ConfigBuilder {
     /// | `tags` | the [`Tags`](crate::Tags) in the request's extensions |
     #[must_use]
     pub fn metadata(mut self, metadata: bool) -> Self {
-        self.metadata = Setting { name: "metadata", value: Some(Flag::Value(metadata)) };
+        self.metadata = Setting::new("metadata", metadata);
         self
     }
 
     /// What becomes of the Responses API. Default: it is reported as a chat.
     #[must_use]
     pub fn responses(mut self, responses: Responses) -> Self {
-        self.responses = Setting { name: "responses", value: Some(Choice::Value(responses)) };
+        self.responses = Setting::new("responses", responses);
         self
     }
 
@@ -167,8 +172,7 @@ impl ConfigBuilder {
     /// [`track_images`](Self::track_images) switch off.
     #[must_use]
     pub fn capture(mut self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
-        let endpoints = endpoints.into_iter().collect();
-        self.capture = Setting { name: "capture", value: Some(Captured::Value(endpoints)) };
+        self.capture = Setting::new("capture", endpoints.into_iter().collect());
         self
     }
 
@@ -176,7 +180,7 @@ impl ConfigBuilder {
     /// forms are reported by name, type and size in any case.
     #[must_use]
     pub fn media(mut self, media: Media) -> Self {
-        self.media = Setting { name: "media", value: Some(Choice::Value(media)) };
+        self.media = Setting::new("media", media);
         self
     }
 
@@ -186,7 +190,7 @@ impl ConfigBuilder {
     /// Responses API's answers.
     #[must_use]
     pub fn track_images(mut self, track: bool) -> Self {
-        self.track_images = Setting { name: "track_images", value: Some(Flag::Value(track)) };
+        self.track_images = Setting::new("track_images", track);
         self
     }
 
@@ -206,7 +210,7 @@ impl ConfigBuilder {
     /// still set those that the proxy does not. What the request's extensions say comes first.
     #[must_use]
     pub fn identity_headers(mut self, headers: IdentityHeaders) -> Self {
-        self.identity_headers = Setting { name: "identity_headers", value: Some(Choice::Value(headers)) };
+        self.identity_headers = Setting::new("identity_headers", headers);
         self
     }
 
@@ -216,7 +220,7 @@ impl ConfigBuilder {
     /// extensions, is captured once in any case.
     #[must_use]
     pub fn outermost_only(mut self, outermost_only: bool) -> Self {
-        self.outermost_only = Setting { name: "outermost_only", value: Some(Flag::Value(outermost_only)) };
+        self.outermost_only = Setting::new("outermost_only", outermost_only);
         self
     }
 
@@ -224,7 +228,7 @@ impl ConfigBuilder {
     /// conversations would cross the network in the clear.
     #[must_use]
     pub fn allow_http(mut self, allow: bool) -> Self {
-        self.allow_http = Setting { name: "allow_http", value: Some(Flag::Value(allow)) };
+        self.allow_http = Setting::new("allow_http", allow);
         self
     }
 
@@ -234,7 +238,7 @@ impl ConfigBuilder {
     /// `take`; an enabled layer does not start.
     #[must_use]
     pub fn disabled(mut self, disabled: bool) -> Self {
-        self.disabled = Setting { name: "disabled", value: Some(Flag::Value(disabled)) };
+        self.disabled = Setting::new("disabled", disabled);
         self
     }
 
@@ -325,14 +329,14 @@ impl ConfigBuilder {
     /// ```
     #[must_use]
     pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.spool = Setting { name: "spool", value: Some(folder.into().into_os_string()) };
+        self.spool = Setting::parsed("spool", parse::folder(folder.into().into_os_string()).map(Some));
         self
     }
 
     /// When reports go to the [spool](Self::spool). Default: when needed.
     #[must_use]
     pub fn spooling(mut self, spooling: Spooling) -> Self {
-        self.spooling = Setting { name: "spooling", value: Some(Choice::Value(spooling)) };
+        self.spooling = Setting::new("spooling", spooling);
         self
     }
 
@@ -349,7 +353,7 @@ impl ConfigBuilder {
     /// counted as withheld.
     #[must_use]
     pub fn sample(mut self, rate: f64) -> Self {
-        self.sample = Setting { name: "sample", value: Some(Part::Value(rate)) };
+        self.sample = Setting::parsed("sample", parse::checked_rate(rate));
         self
     }
 

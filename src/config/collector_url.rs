@@ -2,40 +2,35 @@
 
 use url::{Host, Url};
 
-use crate::error::{Error, Kind};
+use super::setting::Problem;
+use crate::error::Error;
 
-pub(crate) fn check(
+pub(super) fn parse(text: &str) -> Result<Url, Problem> {
+    Url::parse(text.trim()).ok().filter(Url::has_host).ok_or_else(|| Problem::Invalid {
+        // The text is not shown: any part of it may be user-info, a query or a key.
+        value: format!("a text of {} bytes (not shown)", text.len()),
+        problem: "which is not a URL".into(),
+        hint: "use one like https://track.reconify.com/track",
+    })
+}
+
+/// Refuses a URL over which keys and conversations would cross the network in the clear.
+pub(super) fn check(
     setting: &'static str,
-    text: &str,
+    url: Url,
     allow_http: bool,
     allow: &'static str,
 ) -> Result<Url, Error> {
-    let invalid = |value, problem: &str, hint| {
-        Error::from(Kind::Invalid {
-            setting: setting.into(),
-            value,
-            problem: problem.to_owned().into(),
-            hint,
-        })
+    let (problem, hint) = match url.scheme() {
+        "https" => return Ok(url),
+        "http" if allow_http || is_this_machine(&url) => return Ok(url),
+        "http" => (
+            format!("which is plain http to a host that is not this machine, and {allow} is not set").into(),
+            "use https, or allow it if the network between is yours",
+        ),
+        _ => ("which is neither http nor https".into(), "use an https URL"),
     };
-    let url = Url::parse(text.trim()).ok().filter(Url::has_host).ok_or_else(|| {
-        // Not shown: nobody knows what is user-info, a query or a key in it.
-        invalid(
-            format!("a text of {} bytes (not shown)", text.len()),
-            "which is not a URL",
-            "use one like https://track.reconify.com/track",
-        )
-    })?;
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if allow_http || is_this_machine(&url) => Ok(url),
-        "http" => {
-            let problem =
-                format!("which is plain http to a host that is not this machine, and {allow} is not set");
-            Err(invalid(shown(&url), &problem, "use https, or allow it if the network between is yours"))
-        }
-        _ => Err(invalid(shown(&url), "which is neither http nor https", "use an https URL")),
-    }
+    Err(Problem::Invalid { value: shown(&url), problem, hint }.with(setting))
 }
 
 /// The address for image data that belongs to an endpoint.

@@ -1,14 +1,18 @@
 //! The environment variables, read into a builder.
 
-use std::cell::RefCell;
 use std::ffi::OsString;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
 
 use super::builder::ConfigBuilder;
+use super::collector_url;
 use super::misspelled::misspelled;
 use super::options::Config;
 #[cfg(doc)]
 use super::options::{IdentityHeaders, Media, Responses};
-use super::setting::{Captured, Choice, Flag, Number, Part, Setting};
+use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
+use super::setting::{Problem, Setting};
 use crate::error::Error;
 #[cfg(doc)]
 use crate::provider::operation::Endpoint;
@@ -65,57 +69,77 @@ impl ConfigBuilder {
     }
 }
 
+/// The variables, and where each is put.
+const VARIABLES: [(&str, fn(&mut ConfigBuilder, Variable)); 18] = [
+    ("RECONIFY_APP_KEY", |builder, variable| builder.app_key = variable.key(APP_KEY_HINT)),
+    ("RECONIFY_API_KEY", |builder, variable| builder.api_key = variable.key(API_KEY_HINT)),
+    ("RECONIFY_ENDPOINT", |builder, variable| variable.set(&mut builder.endpoint, collector_url::parse)),
+    ("RECONIFY_UPLOAD_ENDPOINT", |builder, variable| {
+        variable.set(&mut builder.upload_endpoint, |text| collector_url::parse(text).map(Some));
+    }),
+    ("RECONIFY_SESSION_TIMEOUT", |builder, variable| {
+        variable.set(&mut builder.session_timeout, parse::minutes)
+    }),
+    ("RECONIFY_REPORT_FAILURES", |builder, variable| variable.set(&mut builder.report_failures, parse::flag)),
+    ("RECONIFY_RESPONSES", |builder, variable| variable.set(&mut builder.responses, parse::choice)),
+    ("RECONIFY_TRACK_IMAGES", |builder, variable| variable.set(&mut builder.track_images, parse::flag)),
+    ("RECONIFY_MEDIA", |builder, variable| variable.set(&mut builder.media, parse::choice)),
+    ("RECONIFY_CAPTURE", |builder, variable| variable.set(&mut builder.capture, parse::endpoints)),
+    ("RECONIFY_METADATA", |builder, variable| variable.set(&mut builder.metadata, parse::flag)),
+    ("RECONIFY_IDENTITY_HEADERS", |builder, variable| {
+        variable.set(&mut builder.identity_headers, parse::choice)
+    }),
+    ("RECONIFY_OUTERMOST_ONLY", |builder, variable| variable.set(&mut builder.outermost_only, parse::flag)),
+    ("RECONIFY_SAMPLE", |builder, variable| variable.set(&mut builder.sample, parse::rate)),
+    ("RECONIFY_SPOOL", |builder, variable| builder.spool = variable.folder()),
+    ("RECONIFY_SPOOLING", |builder, variable| variable.set(&mut builder.spooling, parse::choice)),
+    ("RECONIFY_ALLOW_HTTP", |builder, variable| variable.set(&mut builder.allow_http, parse::flag)),
+    ("RECONIFY_DISABLED", |builder, variable| variable.set(&mut builder.disabled, parse::flag)),
+];
+
+struct Variable {
+    name: &'static str,
+    value: Option<OsString>,
+}
+
+impl Variable {
+    /// Replaces the default, unless the variable is unset or empty.
+    fn set<T>(self, setting: &mut Setting<T>, parse: fn(&str) -> Result<T, Problem>) {
+        setting.name = self.name;
+        if let Some(text) = self.value.map(text).filter(|text| !text.is_empty()) {
+            *setting = Setting::parsed(self.name, parse(&text));
+        }
+    }
+
+    fn key(self, hint: &'static str) -> Setting<SecretString> {
+        Setting::parsed(self.name, parse::key(self.value.map(text).as_deref(), hint))
+    }
+
+    /// The path of a folder, which need not be Unicode.
+    fn folder(self) -> Setting<Option<PathBuf>> {
+        let path = self.value.filter(|path| !path.is_empty());
+        Setting::parsed(self.name, path.map(parse::folder).transpose())
+    }
+}
+
 /// Reads the known variables, and warns of those among the names of all set variables that are almost known.
 fn read(
     variable: impl Fn(&'static str) -> Option<OsString>,
     set: impl Iterator<Item = OsString>,
 ) -> ConfigBuilder {
-    let known = RefCell::new(Vec::new());
-    let variable = |name| {
-        known.borrow_mut().push(name);
-        variable(name)
-    };
-    let key = |name| Setting { name, value: variable(name).map(text) };
-    let optional = |name| Setting { name, value: variable(name).map(text).filter(|text| !text.is_empty()) };
-    let flag = |name| {
-        let Setting { name, value } = optional(name);
-        Setting { name, value: value.map(Flag::Text) }
-    };
     let mut builder = ConfigBuilder::new(String::new(), String::new());
-    builder.app_key = key("RECONIFY_APP_KEY");
-    builder.api_key = key("RECONIFY_API_KEY");
-    builder.endpoint = optional("RECONIFY_ENDPOINT");
-    builder.upload_endpoint = optional("RECONIFY_UPLOAD_ENDPOINT");
-    builder.report_failures = flag("RECONIFY_REPORT_FAILURES");
-    builder.metadata = flag("RECONIFY_METADATA");
-    builder.track_images = flag("RECONIFY_TRACK_IMAGES");
-    let Setting { name, value } = optional("RECONIFY_CAPTURE");
-    builder.capture = Setting { name, value: value.map(Captured::Text) };
-    let Setting { name, value } = optional("RECONIFY_RESPONSES");
-    builder.responses = Setting { name, value: value.map(Choice::Text) };
-    let Setting { name, value } = optional("RECONIFY_MEDIA");
-    builder.media = Setting { name, value: value.map(Choice::Text) };
-    let Setting { name, value } = optional("RECONIFY_IDENTITY_HEADERS");
-    builder.identity_headers = Setting { name, value: value.map(Choice::Text) };
-    let Setting { name, value } = optional("RECONIFY_SAMPLE");
-    builder.sample = Setting { name, value: value.map(Part::Text) };
-    builder.outermost_only = flag("RECONIFY_OUTERMOST_ONLY");
-    let name = "RECONIFY_SPOOL";
-    builder.spool = Setting { name, value: variable(name).filter(|folder| !folder.is_empty()) };
-    let Setting { name, value } = optional("RECONIFY_SPOOLING");
-    builder.spooling = Setting { name, value: value.map(Choice::Text) };
-    builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
-    builder.disabled = flag("RECONIFY_DISABLED");
-    let Setting { name, value } = optional("RECONIFY_SESSION_TIMEOUT");
-    builder.session_timeout = Setting { name, value: value.map(Number::Text) };
-    for (name, meant) in misspelled(&set.collect::<Vec<_>>(), &known.borrow()) {
+    for (name, put) in VARIABLES {
+        put(&mut builder, Variable { name, value: variable(name) });
+    }
+    let known = VARIABLES.map(|(name, _)| name);
+    for (name, meant) in misspelled(&set.collect::<Vec<_>>(), &known) {
         tracing::warn!("the environment variable {} is not read: {meant} may be meant", name.escape_debug());
     }
     builder
 }
 
-/// What is not Unicode becomes text that no setting accepts: a replacement character is a URL's or number's error, and
-/// stands in a key as a control character does.
+/// Turns a value that is not Unicode into text that no setting accepts: a URL or a number cannot hold a
+/// replacement character, and a key cannot hold a control character.
 fn text(value: OsString) -> String {
     value.into_string().unwrap_or_else(|value| format!("\u{0}{}", value.to_string_lossy()))
 }

@@ -7,6 +7,7 @@ mod env;
 mod hooks;
 mod misspelled;
 mod options;
+mod parse;
 mod setting;
 mod spool;
 mod validate;

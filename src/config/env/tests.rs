@@ -188,17 +188,11 @@ fn a_misspelled_variable_is_one_warning_with_the_right_name_and_without_its_valu
 fn every_documented_variable_is_read_and_so_never_a_warning() {
     let documented = include_str!("../env.rs").split("/// | `RECONIFY_").skip(1);
     let documented = documented.map(|row| format!("RECONIFY_{}", row.split('`').next().unwrap()));
-    let asked = RefCell::new(Vec::new());
-    let variable = |name: &'static str| {
-        asked.borrow_mut().push(name.to_owned());
-        None
-    };
-    drop(read(variable, std::iter::empty()));
     let mut documented: Vec<_> = documented.collect();
-    let mut asked = asked.into_inner();
+    let mut known = VARIABLES.map(|(name, _)| name);
     documented.sort();
-    asked.sort();
-    assert_eq!(documented, asked);
+    known.sort_unstable();
+    assert_eq!(documented, known);
 }
 
 #[test]
