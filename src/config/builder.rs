@@ -1,3 +1,5 @@
+//! The setters of a configuration.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +37,7 @@ impl Config {
     }
 }
 
-/// Collects settings for a [`Config`]; nothing is checked before [`build`](Self::build).
+/// Collects settings for a [`Config`]. [`build`](Self::build) reports the first problem with them.
 #[derive(Clone)]
 pub struct ConfigBuilder {
     pub(super) app_key: Setting<SecretString>,
@@ -250,8 +252,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// How many exchanges that have ended may wait or be delivered at once. Beyond it the newest is dropped and counted.
-    /// Exchanges that are still open do not count; [`max_bytes`](Self::max_bytes) limits them. Default: 10,000, ten seconds of
+    /// Maximum number of ended exchanges that wait or are being delivered. Beyond it the newest is dropped and counted.
+    /// Open exchanges do not count; [`max_bytes`](Self::max_bytes) limits them. Default: 10,000, ten seconds of
     /// 1,000 exchanges a second.
     #[must_use]
     pub fn max_items(mut self, items: usize) -> Self {
@@ -259,46 +261,48 @@ impl ConfigBuilder {
         self
     }
 
-    /// How many bytes of recorded bodies and reports may be held at once. Beyond it the newest is dropped and counted.
+    /// Maximum bytes of recorded bodies and reports in memory. Beyond it the newest is dropped and counted.
     /// Default: 64 MiB, about 10,900 exchanges of 4 KiB, since each is charged 2 KiB from its start, beside its bodies. Below
     /// 2 KiB nothing is captured.
     ///
     /// A body of more than 64 KiB may fill three quarters of it, and one of more than 1 MiB half, so that large bodies leave
     /// room for small ones. A body of more than 1 MiB must therefore fit into half of it, or its exchange is dropped.
     ///
-    /// What an envelope adds to a report, up to 4 KiB, is granted, and so is one segment at a time that comes back from the
-    /// spool: 1 MiB, or a single report that is longer. Memory that was in use and is kept for the next exchanges, 6.5 MB at the most, comes on
-    /// top of it.
+    /// A report's envelope, up to 4 KiB, may exceed the budget, and so may the one segment that is being read back from the
+    /// spool: 1 MiB, or a single report that is longer. Memory that is kept for the next exchanges, 6.5 MB at most, comes on
+    /// top.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// How many bytes of one body are kept. Default: 16 MiB, so that answers with several base64 images fit. Of a longer
-    /// body, everything that is complete up to this point is reported: events, fields, messages, texts of a form. Its last
-    /// 4 KiB are kept too, for the fields that come last, like `model` and `stream`. They are not read if it is encoded.
+    /// Maximum bytes of one body that are kept. Default: 16 MiB, so that responses with several base64 images fit. If a
+    /// body is longer, every complete event, field, message or text of a form up to this point is reported. Its last 4 KiB
+    /// are kept too, for the fields that come last, like `model` and `stream`. They are not read if the body is encoded.
     #[must_use]
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
         self
     }
 
-    /// How often a report is tried that fails while the collector takes others, or that is one of few. Default: 20; the
-    /// pauses between (half a second doubling to a minute, drawn evenly from zero to that) add up to six and a half minutes
-    /// on average, more than a deployment of the collector takes.
+    /// Maximum attempts per report. Attempts made while the collector is down do not count; it is known to be down once
+    /// several reports have failed, so the attempts of a few lone reports do count. Default: 20. The pauses between them
+    /// (random, up to half a second that doubles to a minute) add up to six and a half minutes on average, more than a
+    /// deployment of the collector takes.
     ///
-    /// An attempt counts only if its failure may be the report's: not while the keys are not accepted, not if the
-    /// collector said how long to wait (`Retry-After`), and not if it was the one probe by which a collector that is down is
-    /// looked for. Then [`max_age`](Self::max_age) is the limit.
+    /// An attempt counts only if the report itself may be the cause of its failure. It does not count while the collector
+    /// rejects the keys, if the collector asks to wait (`Retry-After`), or if it probes whether the collector is up again.
+    /// Then [`max_age`](Self::max_age) is the limit.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts;
         self
     }
 
-    /// How long a report is tried, from its first attempt. It is given up when it fails after that. Default: 72 hours, a
-    /// weekend; what waits takes up [`max_items`](Self::max_items) and [`max_bytes`](Self::max_bytes) all the while.
+    /// How long the delivery of a report is retried after its first attempt. The next failure after that is final. Default:
+    /// 72 hours, a weekend. Waiting reports count against [`max_items`](Self::max_items) and
+    /// [`max_bytes`](Self::max_bytes).
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
@@ -348,9 +352,9 @@ impl ConfigBuilder {
         self
     }
 
-    /// Reports a part of the sessions only, from 0 (none) to 1 (all, the default), and these as a whole: the id of a session
-    /// decides, in every process and version alike. Without a session the user's id does, or else chance. What is left out is
-    /// counted as withheld.
+    /// Sampling rate per session, 0.0 (none) to 1.0 (all, the default). A session is reported as a whole or not at all: its
+    /// id decides, in every process and version alike. Without a session the user's id decides, or else chance. Interactions
+    /// that are left out are counted as withheld.
     #[must_use]
     pub fn sample(mut self, rate: f64) -> Self {
         self.sample = Setting::parsed("sample", parse::checked_rate(rate));
@@ -415,7 +419,7 @@ impl ConfigBuilder {
     }
 }
 
-/// Shows which settings are there, and neither keys nor URLs.
+/// Shows the routes, and neither keys nor URLs.
 impl std::fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ConfigBuilder").field("routes", &self.routes).finish_non_exhaustive()

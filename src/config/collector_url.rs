@@ -1,4 +1,4 @@
-//! The URLs to which reports may be sent.
+//! Checks the URLs of the collector.
 
 use url::{Host, Url};
 
@@ -33,7 +33,7 @@ pub(super) fn check(
     Err(Problem::Invalid { value: shown(&url), problem, hint }.with(setting))
 }
 
-/// The address for image data that belongs to an endpoint.
+/// The default URL for image data, beside the endpoint.
 pub(crate) fn upload_of(endpoint: &Url) -> Url {
     let mut upload = endpoint.clone();
     if let Some(parent) = endpoint.path().strip_suffix("/track") {
@@ -42,7 +42,7 @@ pub(crate) fn upload_of(endpoint: &Url) -> Url {
     upload
 }
 
-/// Whether what is sent there stays on this machine.
+/// Whether data that is sent to the URL stays on this machine.
 pub(crate) fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

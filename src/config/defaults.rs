@@ -2,34 +2,36 @@
 
 use std::time::Duration;
 
-/// Where both of the vendor's modules post interactions; the REST documentation names no address.
+/// Both of the vendor's modules post to this address; the REST documentation names none.
 pub(super) const DEFAULT_ENDPOINT: &str = "https://track.reconify.com/track";
 
-/// Ten thousand items are ten seconds of 1,000 exchanges a second: enough to ride out a collector's restart.
+/// Ten seconds of 1,000 exchanges a second: a collector restarts in less time.
 pub(super) const DEFAULT_MAX_ITEMS: usize = 10_000;
 
-/// 64 MiB hold about 10,900 exchanges of 4 KiB, each charged 2 KiB more, and are small beside what a gateway process uses anyway.
+/// About 10,900 exchanges of 4 KiB, since each is charged 2 KiB more. A gateway process uses more memory than
+/// this anyway.
 pub(super) const DEFAULT_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Four base64 images of the largest common size are 12 to 16 MiB.
 pub(super) const DEFAULT_MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// With the pauses between them six and a half minutes on average.
+/// With the pauses between them, 20 attempts take six and a half minutes on average: longer than a deployment of
+/// the collector.
 pub(super) const DEFAULT_MAX_ATTEMPTS: u32 = 20;
 
-/// A weekend.
+/// The collector may be down for a weekend.
 pub(super) const DEFAULT_MAX_AGE: Duration = Duration::from_secs(72 * 60 * 60);
 
-/// A host that does not accept within three seconds is down or unreachable; a retry finds out sooner.
+/// A host that does not accept a connection within three seconds is down or unreachable.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// One attempt, from connecting to the end of the answer: long beside a healthy collector's milliseconds, short
-/// enough that a hanging one cannot hold all deliveries for long.
+/// Limits one attempt, from connecting to the end of the response. A healthy collector answers in milliseconds, and
+/// a hanging one must not block all deliveries for long.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Enough for tens of thousands of reports a second on loopback and for hundreds over a slow link, and polite to the
-/// collector.
+/// Enough for tens of thousands of reports a second on loopback and for hundreds over a slow link, without flooding
+/// the collector.
 pub(crate) const MAX_DELIVERIES: usize = 32;
 
-/// An hour of 20 exchanges a second of 4 KiB.
+/// One hour of 20 exchanges of 4 KiB each second.
 pub(super) const DEFAULT_SPOOL_MAX_BYTES: u64 = 256 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! The environment variables, read into a builder.
+//! Reads the environment variables into a builder.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -41,8 +41,8 @@ impl Config {
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
     /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; of the others only `RECONIFY_IDENTITY_HEADERS` is read then, and an unknown word there means `take` | `0` |
     ///
-    /// A variable that is set to the empty string counts as unset, except for the keys. Another `RECONIFY_` variable whose name
-    /// differs from one of these by one or two letters is a warning in the log that names the right one.
+    /// A variable that is set to the empty string counts as unset, except for the keys. If the name of another `RECONIFY_`
+    /// variable differs from one of these by one or two letters, a warning in the log names the right one.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl ConfigBuilder {
     }
 }
 
-/// The variables, and where each is put.
+/// Every variable, and the setting that it sets.
 const VARIABLES: [(&str, fn(&mut ConfigBuilder, Variable)); 18] = [
     ("RECONIFY_APP_KEY", |builder, variable| builder.app_key = variable.key(APP_KEY_HINT)),
     ("RECONIFY_API_KEY", |builder, variable| builder.api_key = variable.key(API_KEY_HINT)),
@@ -122,7 +122,7 @@ impl Variable {
     }
 }
 
-/// Reads the known variables, and warns of those among the names of all set variables that are almost known.
+/// Reads the known variables, and warns about names in `set` that are probably misspelled.
 fn read(
     variable: impl Fn(&'static str) -> Option<OsString>,
     set: impl Iterator<Item = OsString>,

@@ -1,9 +1,11 @@
+//! The application's hooks.
+
 use std::fmt;
 use std::sync::Arc;
 
 use crate::interaction::Interaction;
 
-/// What the application has to say to every interaction, on the worker.
+/// The functions of the application that run on the worker for every interaction.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(crate) session: Option<Arc<SessionHook>>,
@@ -19,7 +21,7 @@ impl Hooks {
 pub(crate) type SessionHook = dyn Fn(&Interaction) -> Option<String> + Send + Sync;
 pub(crate) type BeforeSend = dyn Fn(Interaction) -> Option<Interaction> + Send + Sync;
 
-/// Shows which hooks there are.
+/// Shows which hooks are set.
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hooks")

@@ -1,4 +1,4 @@
-//! What can be set, with every default and its reason.
+//! The settings: how they are given, their defaults, and how they are checked.
 
 mod builder;
 mod collector_url;

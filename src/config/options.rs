@@ -13,8 +13,8 @@ use crate::provider::operation::Endpoints;
 
 /// A checked configuration of a [`ReconifyLayer`](crate::ReconifyLayer).
 ///
-/// Made by [`Config::from_env`], [`Config::builder`] or [`Config::disabled`]; whatever is wrong with the settings is
-/// said there, never later. Its `Debug` output shows no key.
+/// [`Config::from_env`], [`Config::builder`] and [`Config::disabled`] make one. They report every problem with the
+/// settings; nothing fails later. The `Debug` output shows no key.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `None` for a disabled layer.
@@ -27,7 +27,7 @@ pub struct Config {
     pub(crate) spool: Option<Spool>,
 }
 
-/// Where reports go, and with which keys.
+/// The collector's URLs, and the keys for them.
 #[derive(Clone)]
 pub(crate) struct Destination {
     pub(crate) app_key: SecretString,
@@ -44,20 +44,20 @@ impl std::fmt::Debug for Destination {
     }
 }
 
-/// What a report holds.
+/// The content of a report.
 #[derive(Clone, Debug)]
 pub(crate) struct Reporting {
-    /// The timeout of sessions that have none of their own, in minutes.
+    /// The timeout in minutes for sessions without a timeout of their own.
     pub(crate) session_timeout: Option<u32>,
-    /// Refused and failed exchanges are reported too.
+    /// Report refused and failed exchanges too.
     pub(crate) failures: bool,
     /// Reports have a `metadata` object.
     pub(crate) metadata: bool,
     pub(crate) responses: Responses,
     pub(crate) media: Media,
-    /// Images are reported.
+    /// Report images.
     pub(crate) images: bool,
-    /// The part of the sessions that is reported, from 0 to 1.
+    /// The sampling rate per session, 0.0 to 1.0.
     pub(crate) sample: f64,
     pub(crate) hooks: Hooks,
 }
@@ -77,7 +77,7 @@ impl Default for Reporting {
     }
 }
 
-/// What becomes of the Responses API, for which Reconify documents no type.
+/// How interactions of the Responses API are reported. Reconify documents no type for them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Responses {
@@ -91,7 +91,7 @@ pub enum Responses {
     Off,
 }
 
-/// What becomes of images, sound and files that are part of a request or an answer as base64.
+/// Whether base64 images, audio and files in requests and responses are reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Media {
@@ -99,39 +99,40 @@ pub enum Media {
     #[default]
     Keep,
     /// Type and length stand in their place, as in `"image/png, 51200 bytes"`; nothing is uploaded. The type is `image`,
-    /// `audio` or `file` where the JSON does not say more.
+    /// `audio` or `file` if the JSON does not name a more specific one.
     ///
-    /// Found are `data:` URLs with base64, and base64 under `b64_json`, `partial_image_b64`, `file_data`, under `data` of
+    /// This covers `data:` URLs with base64, and base64 under `b64_json`, `partial_image_b64`, `file_data`, under `data` of
     /// `audio`, `input_audio`, `inline_data` and of objects of type `base64`, and under `result` of an
     /// `image_generation_call`. Texts (`content`, `text`, `input`, `prompt`, `arguments` and their like) stay as they are.
-    /// What is reported by hand is treated alike.
+    /// Interactions that are reported by hand are treated the same way.
     Elide,
 }
 
-/// How exchanges are recognised and attributed on the callers' tasks.
+/// The settings that the callers' tasks need.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Capturing {
-    /// Moments and ids are noted for the metadata.
+    /// Record times and ids for the metadata.
     pub(crate) metadata: bool,
     pub(crate) identity_headers: IdentityHeaders,
-    /// Exchanges within the handling of another one are not captured.
+    /// Do not capture an exchange that happens while another one is handled.
     pub(crate) outermost_only: bool,
 }
 
-/// What becomes of `x-reconify-` headers in requests.
+/// How `x-reconify-` headers in requests are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IdentityHeaders {
-    /// They mean nothing, and pass like any other header.
+    /// They have no meaning, and pass like any other header.
     #[default]
     Ignore,
-    /// They say who is asking, and pass on: for a layer whose handlers want to see them. The adapters for reqwest take
-    /// them out all the same, since they stand where the request leaves.
+    /// They identify the caller, and stay in the request for the handlers behind the layer. The adapters for reqwest
+    /// remove them all the same, because the request leaves the process there.
     Read,
-    /// They say who is asking, and are taken out: for a layer behind which the request leaves for OpenAI.
+    /// They identify the caller, and are removed: for a layer that sends the request on to OpenAI.
     Take,
 }
 
+/// The limits of what is held in memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) items: usize,
@@ -139,7 +140,7 @@ pub(crate) struct Limits {
     pub(crate) body_bytes: usize,
 }
 
-/// How often and how long a report is tried.
+/// How often and for how long the delivery of a report is tried.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     pub(crate) attempts: u32,

@@ -1,4 +1,4 @@
-//! From settings to a configuration: everything is checked here.
+//! Checks the settings of a builder and makes a configuration of them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
