@@ -425,3 +425,6 @@ impl std::fmt::Debug for ConfigBuilder {
         f.debug_struct("ConfigBuilder").field("routes", &self.routes).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,8 +69,10 @@ impl ConfigBuilder {
     }
 }
 
+type Put = fn(&mut ConfigBuilder, Variable);
+
 /// Every variable, and the setting that it sets.
-const VARIABLES: [(&str, fn(&mut ConfigBuilder, Variable)); 18] = [
+const VARIABLES: [(&str, Put); 18] = [
     ("RECONIFY_APP_KEY", |builder, variable| builder.app_key = variable.key(APP_KEY_HINT)),
     ("RECONIFY_API_KEY", |builder, variable| builder.api_key = variable.key(API_KEY_HINT)),
     ("RECONIFY_ENDPOINT", |builder, variable| variable.set(&mut builder.endpoint, collector_url::parse)),
