@@ -1,99 +1,110 @@
-use std::ffi::OsString;
+//! The setters of a configuration.
+
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::env;
-use super::hooks::Hooks;
-use super::setting::{Captured, Choice, Flag, Number, Part, Setting};
-use super::{
-    DEFAULT_MAX_AGE, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS,
-    IdentityHeaders, Media, Responses,
+use secrecy::SecretString;
+use url::Url;
+
+use super::collector_url;
+use super::defaults::{
+    DEFAULT_ENDPOINT, DEFAULT_MAX_AGE, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES,
+    DEFAULT_MAX_ITEMS, DEFAULT_SPOOL_MAX_BYTES,
 };
-#[cfg(doc)]
-use crate::config::Config;
+use super::hooks::Hooks;
+use super::options::{Config, IdentityHeaders, Media, Responses};
+use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
+use super::setting::Setting;
+use super::spool::Spooling;
+use crate::interaction::Interaction;
 use crate::provider::operation::{Endpoint, Route};
 
-/// Collects settings for a [`Config`]; nothing is checked before [`build`](Self::build).
+impl Config {
+    /// Settings in code; the two keys are those of the Reconify console.
+    ///
+    /// ```
+    /// use tower_reconify::Config;
+    ///
+    /// let config = Config::builder("app-key", "api-key")
+    ///     .endpoint("http://127.0.0.1:9000/track")
+    ///     .session_timeout(30)
+    ///     .build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    pub fn builder(app_key: impl Into<String>, api_key: impl Into<String>) -> ConfigBuilder {
+        ConfigBuilder::new(app_key.into(), api_key.into())
+    }
+}
+
+/// Collects settings for a [`Config`]. [`build`](Self::build) reports the first problem with them.
 #[derive(Clone)]
 pub struct ConfigBuilder {
-    pub(super) app_key: Setting<String>,
-    pub(super) api_key: Setting<String>,
-    pub(super) endpoint: Setting<String>,
-    pub(super) upload_endpoint: Setting<String>,
-    pub(super) session_timeout: Setting<Number>,
-    pub(super) report_failures: Setting<Flag>,
-    pub(super) metadata: Setting<Flag>,
-    pub(super) responses: Setting<Choice<Responses>>,
-    pub(super) media: Setting<Choice<Media>>,
-    pub(super) identity_headers: Setting<Choice<IdentityHeaders>>,
-    pub(super) outermost_only: Setting<Flag>,
-    pub(super) sample: Setting<Part>,
+    pub(super) app_key: Setting<SecretString>,
+    pub(super) api_key: Setting<SecretString>,
+    pub(super) endpoint: Setting<Url>,
+    pub(super) upload_endpoint: Setting<Option<Url>>,
+    pub(super) session_timeout: Setting<Option<u32>>,
+    pub(super) report_failures: Setting<bool>,
+    pub(super) metadata: Setting<bool>,
+    pub(super) responses: Setting<Responses>,
+    pub(super) media: Setting<Media>,
+    pub(super) identity_headers: Setting<IdentityHeaders>,
+    pub(super) outermost_only: Setting<bool>,
+    pub(super) sample: Setting<f64>,
     pub(super) hooks: Hooks,
-    pub(super) track_images: Setting<Flag>,
-    pub(super) capture: Setting<Captured>,
-    pub(super) allow_http: Setting<Flag>,
-    pub(super) disabled: Setting<Flag>,
+    pub(super) track_images: Setting<bool>,
+    pub(super) capture: Setting<Vec<Endpoint>>,
+    pub(super) allow_http: Setting<bool>,
+    pub(super) disabled: Setting<bool>,
     pub(super) routes: Vec<Route>,
     pub(super) max_items: usize,
     pub(super) max_bytes: usize,
     pub(super) max_body_bytes: usize,
     pub(super) max_attempts: u32,
     pub(super) max_age: Duration,
-    pub(super) spool: Setting<OsString>,
-    pub(super) spooling: Setting<Choice<super::Spooling>>,
+    pub(super) spool: Setting<Option<PathBuf>>,
+    pub(super) spooling: Setting<Spooling>,
     pub(super) spool_max_bytes: u64,
 }
 
 impl ConfigBuilder {
     pub(super) fn new(app_key: String, api_key: String) -> Self {
         Self {
-            app_key: Setting { name: "app_key", value: Some(app_key) },
-            api_key: Setting { name: "api_key", value: Some(api_key) },
-            endpoint: Setting { name: "endpoint", value: None },
-            upload_endpoint: Setting { name: "upload_endpoint", value: None },
-            session_timeout: Setting { name: "session_timeout", value: None },
-            report_failures: Setting { name: "report_failures", value: None },
-            metadata: Setting { name: "metadata", value: None },
-            responses: Setting { name: "responses", value: None },
-            media: Setting { name: "media", value: None },
-            identity_headers: Setting { name: "identity_headers", value: None },
-            outermost_only: Setting { name: "outermost_only", value: None },
-            sample: Setting { name: "sample", value: None },
+            app_key: Setting::parsed("app_key", parse::key(Some(&app_key), APP_KEY_HINT)),
+            api_key: Setting::parsed("api_key", parse::key(Some(&api_key), API_KEY_HINT)),
+            endpoint: Setting::parsed("endpoint", collector_url::parse(DEFAULT_ENDPOINT)),
+            upload_endpoint: Setting::new("upload_endpoint", None),
+            session_timeout: Setting::new("session_timeout", None),
+            report_failures: Setting::new("report_failures", false),
+            metadata: Setting::new("metadata", false),
+            responses: Setting::new("responses", Responses::default()),
+            media: Setting::new("media", Media::default()),
+            identity_headers: Setting::new("identity_headers", IdentityHeaders::default()),
+            outermost_only: Setting::new("outermost_only", false),
+            sample: Setting::new("sample", 1.0),
             hooks: Hooks::default(),
-            track_images: Setting { name: "track_images", value: None },
-            capture: Setting { name: "capture", value: None },
-            allow_http: Setting { name: "allow_http", value: None },
-            disabled: Setting { name: "disabled", value: None },
+            track_images: Setting::new("track_images", true),
+            capture: Setting::new("capture", Endpoint::DEFAULT.to_vec()),
+            allow_http: Setting::new("allow_http", false),
+            disabled: Setting::new("disabled", false),
             routes: Vec::new(),
             max_items: DEFAULT_MAX_ITEMS,
             max_bytes: DEFAULT_MAX_BYTES,
             max_body_bytes: DEFAULT_MAX_BODY_BYTES,
             max_attempts: DEFAULT_MAX_ATTEMPTS,
             max_age: DEFAULT_MAX_AGE,
-            spool: Setting { name: "spool", value: None },
-            spooling: Setting { name: "spooling", value: None },
-            spool_max_bytes: super::spool::DEFAULT_MAX_BYTES,
+            spool: Setting::new("spool", None),
+            spooling: Setting::new("spooling", Spooling::default()),
+            spool_max_bytes: DEFAULT_SPOOL_MAX_BYTES,
         }
-    }
-
-    /// Starts from the variables that [`Config::from_env`] reads; setters called afterwards replace them.
-    ///
-    /// ```
-    /// use tower_reconify::{ConfigBuilder, Endpoint};
-    ///
-    /// let config = ConfigBuilder::from_env().disabled(true).route("/ask", Endpoint::Chat).build()?;
-    /// assert!(config.is_disabled());
-    /// # Ok::<_, tower_reconify::Error>(())
-    /// ```
-    #[must_use]
-    pub fn from_env() -> Self {
-        env::read(std::env::var_os::<&str>, std::env::vars_os().map(|(name, _)| name))
     }
 
     /// The two keys of the Reconify console; for keys that come from elsewhere than the other settings.
     #[must_use]
     pub fn keys(mut self, app_key: impl Into<String>, api_key: impl Into<String>) -> Self {
-        self.app_key = Setting { name: "app_key", value: Some(app_key.into()) };
-        self.api_key = Setting { name: "api_key", value: Some(api_key.into()) };
+        self.app_key = Setting::parsed("app_key", parse::key(Some(&app_key.into()), APP_KEY_HINT));
+        self.api_key = Setting::parsed("api_key", parse::key(Some(&api_key.into()), API_KEY_HINT));
         self
     }
 
@@ -101,7 +112,7 @@ impl ConfigBuilder {
     /// vendor's modules use.
     #[must_use]
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.endpoint = Setting { name: "endpoint", value: Some(url.into()) };
+        self.endpoint = Setting::parsed("endpoint", collector_url::parse(&url.into()));
         self
     }
 
@@ -109,14 +120,15 @@ impl ConfigBuilder {
     /// `upload`; the endpoint itself where that segment has another name.
     #[must_use]
     pub fn upload_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.upload_endpoint = Setting { name: "upload_endpoint", value: Some(url.into()) };
+        self.upload_endpoint =
+            Setting::parsed("upload_endpoint", collector_url::parse(&url.into()).map(Some));
         self
     }
 
     /// The timeout of sessions that have none of their own, in minutes, from 1. Default: unset (the collector's own).
     #[must_use]
     pub fn session_timeout(mut self, minutes: u32) -> Self {
-        self.session_timeout = Setting { name: "session_timeout", value: Some(Number::Value(minutes)) };
+        self.session_timeout = Setting::parsed("session_timeout", parse::checked_minutes(minutes));
         self
     }
 
@@ -125,7 +137,7 @@ impl ConfigBuilder {
     /// for them; they are counted as withheld.
     #[must_use]
     pub fn report_failures(mut self, report: bool) -> Self {
-        self.report_failures = Setting { name: "report_failures", value: Some(Flag::Value(report)) };
+        self.report_failures = Setting::new("report_failures", report);
         self
     }
 
@@ -145,14 +157,14 @@ impl ConfigBuilder {
     /// | `tags` | the [`Tags`](crate::Tags) in the request's extensions |
     #[must_use]
     pub fn metadata(mut self, metadata: bool) -> Self {
-        self.metadata = Setting { name: "metadata", value: Some(Flag::Value(metadata)) };
+        self.metadata = Setting::new("metadata", metadata);
         self
     }
 
     /// What becomes of the Responses API. Default: it is reported as a chat.
     #[must_use]
     pub fn responses(mut self, responses: Responses) -> Self {
-        self.responses = Setting { name: "responses", value: Some(Choice::Value(responses)) };
+        self.responses = Setting::new("responses", responses);
         self
     }
 
@@ -162,8 +174,7 @@ impl ConfigBuilder {
     /// [`track_images`](Self::track_images) switch off.
     #[must_use]
     pub fn capture(mut self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
-        let endpoints = endpoints.into_iter().collect();
-        self.capture = Setting { name: "capture", value: Some(Captured::Value(endpoints)) };
+        self.capture = Setting::new("capture", endpoints.into_iter().collect());
         self
     }
 
@@ -171,7 +182,7 @@ impl ConfigBuilder {
     /// forms are reported by name, type and size in any case.
     #[must_use]
     pub fn media(mut self, media: Media) -> Self {
-        self.media = Setting { name: "media", value: Some(Choice::Value(media)) };
+        self.media = Setting::new("media", media);
         self
     }
 
@@ -181,7 +192,7 @@ impl ConfigBuilder {
     /// Responses API's answers.
     #[must_use]
     pub fn track_images(mut self, track: bool) -> Self {
-        self.track_images = Setting { name: "track_images", value: Some(Flag::Value(track)) };
+        self.track_images = Setting::new("track_images", track);
         self
     }
 
@@ -201,7 +212,7 @@ impl ConfigBuilder {
     /// still set those that the proxy does not. What the request's extensions say comes first.
     #[must_use]
     pub fn identity_headers(mut self, headers: IdentityHeaders) -> Self {
-        self.identity_headers = Setting { name: "identity_headers", value: Some(Choice::Value(headers)) };
+        self.identity_headers = Setting::new("identity_headers", headers);
         self
     }
 
@@ -211,7 +222,7 @@ impl ConfigBuilder {
     /// extensions, is captured once in any case.
     #[must_use]
     pub fn outermost_only(mut self, outermost_only: bool) -> Self {
-        self.outermost_only = Setting { name: "outermost_only", value: Some(Flag::Value(outermost_only)) };
+        self.outermost_only = Setting::new("outermost_only", outermost_only);
         self
     }
 
@@ -219,7 +230,7 @@ impl ConfigBuilder {
     /// conversations would cross the network in the clear.
     #[must_use]
     pub fn allow_http(mut self, allow: bool) -> Self {
-        self.allow_http = Setting { name: "allow_http", value: Some(Flag::Value(allow)) };
+        self.allow_http = Setting::new("allow_http", allow);
         self
     }
 
@@ -229,7 +240,7 @@ impl ConfigBuilder {
     /// `take`; an enabled layer does not start.
     #[must_use]
     pub fn disabled(mut self, disabled: bool) -> Self {
-        self.disabled = Setting { name: "disabled", value: Some(Flag::Value(disabled)) };
+        self.disabled = Setting::new("disabled", disabled);
         self
     }
 
@@ -240,11 +251,180 @@ impl ConfigBuilder {
         self.routes.push(Route { path: path.into(), endpoint });
         self
     }
+
+    /// Maximum number of ended exchanges that wait or are being delivered. Beyond it the newest is dropped and counted.
+    /// Open exchanges do not count; [`max_bytes`](Self::max_bytes) limits them. Default: 10,000, ten seconds of
+    /// 1,000 exchanges a second.
+    #[must_use]
+    pub fn max_items(mut self, items: usize) -> Self {
+        self.max_items = items;
+        self
+    }
+
+    /// Maximum bytes of recorded bodies and reports in memory. Beyond it the newest is dropped and counted.
+    /// Default: 64 MiB, about 10,900 exchanges of 4 KiB, since each is charged 2 KiB from its start, beside its bodies. Below
+    /// 2 KiB nothing is captured.
+    ///
+    /// A body of more than 64 KiB may fill three quarters of it, and one of more than 1 MiB half, so that large bodies leave
+    /// room for small ones. A body of more than 1 MiB must therefore fit into half of it, or its exchange is dropped.
+    ///
+    /// A report's envelope, up to 4 KiB, may exceed the budget, and so may the one segment that is being read back from the
+    /// spool: 1 MiB, or a single report that is longer. Memory that is kept for the next exchanges, 6.5 MB at most, comes on
+    /// top.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Maximum bytes of one body that are kept. Default: 16 MiB, so that responses with several base64 images fit. If a
+    /// body is longer, every complete event, field, message or text of a form up to this point is reported. Its last 4 KiB
+    /// are kept too, for the fields that come last, like `model` and `stream`. They are not read if the body is encoded.
+    #[must_use]
+    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// Maximum attempts per report. Attempts made while the collector is down do not count; it is known to be down once
+    /// several reports have failed, so the attempts of a few lone reports do count. Default: 20. The pauses between them
+    /// (random, up to half a second that doubles to a minute) add up to six and a half minutes on average, more than a
+    /// deployment of the collector takes.
+    ///
+    /// An attempt counts only if the report itself may be the cause of its failure. It does not count while the collector
+    /// rejects the keys, if the collector asks to wait (`Retry-After`), or if it probes whether the collector is up again.
+    /// Then [`max_age`](Self::max_age) is the limit.
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// How long the delivery of a report is retried after its first attempt. The next failure after that is final. Default:
+    /// 72 hours, a weekend. Waiting reports count against [`max_items`](Self::max_items) and
+    /// [`max_bytes`](Self::max_bytes).
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = age;
+        self
+    }
+
+    /// Keeps reports that cannot be delivered now in this folder, and delivers those that a former process left there.
+    /// Default: none; reports are in memory only.
+    ///
+    /// The folder is made if it is not there, for this user only (0700, files 0600); any number of processes can share it. It
+    /// has to be on a disk of this machine. There are no keys in it, but conversations: it is as confidential as they are.
+    /// Reports of another app key are left alone. The folder can be a symbolic link, or belong to another user, but it is not
+    /// used if everybody can change what is in it: `/tmp` with its sticky bit is fine, a folder with the mode 0777 is not. What is in
+    /// it is not used if it is a link or another user's. A folder that cannot be used is a warning in the log, and
+    /// [`Stats::spool_failures`](crate::Stats::spool_failures): the reports stay in memory, and it is tried again.
+    ///
+    /// Every report is delivered at least once, with the same id on every attempt. The format is in
+    /// [`docs/SPOOL.md`](https://docs.rs/crate/tower-reconify/latest/source/docs/SPOOL.md).
+    ///
+    /// ```
+    /// use tower_reconify::{Config, Spooling};
+    ///
+    /// let config = Config::builder("app-key", "api-key")
+    ///     .spool("/var/lib/gateway/reconify")
+    ///     .spooling(Spooling::Always)
+    ///     .build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    #[must_use]
+    pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.spool = Setting::parsed("spool", parse::folder(folder.into().into_os_string()).map(Some));
+        self
+    }
+
+    /// When reports go to the [spool](Self::spool). Default: when needed.
+    #[must_use]
+    pub fn spooling(mut self, spooling: Spooling) -> Self {
+        self.spooling = Setting::new("spooling", spooling);
+        self
+    }
+
+    /// How many bytes this process puts into the [spool](Self::spool). Beyond it reports stay in memory. Default: 256 MiB,
+    /// an hour of 20 exchanges a second of 4 KiB. What former processes left counts, and is taken over even beyond it.
+    #[must_use]
+    pub fn spool_max_bytes(mut self, bytes: u64) -> Self {
+        self.spool_max_bytes = bytes;
+        self
+    }
+
+    /// Sampling rate per session, 0.0 (none) to 1.0 (all, the default). A session is reported as a whole or not at all: its
+    /// id decides, in every process and version alike. Without a session the user's id decides, or else chance. Interactions
+    /// that are left out are counted as withheld.
+    #[must_use]
+    pub fn sample(mut self, rate: f64) -> Self {
+        self.sample = Setting::parsed("sample", parse::checked_rate(rate));
+        self
+    }
+
+    /// Derives the id of the session from an interaction that has none: from its user, say, or the beginning of its
+    /// conversation. It runs on a thread of the reporter, never on the caller's task. If it panics, there is no session,
+    /// and [`Stats::hook_panics`](crate::Stats::hook_panics) counts it.
+    ///
+    /// ```
+    /// use tower_reconify::{Config, Interaction, User};
+    ///
+    /// let config = Config::builder("app-key", "api-key")
+    ///     .session_from(|interaction: &Interaction| {
+    ///         interaction.identity().user().and_then(User::id).map(|id| format!("all of {id}"))
+    ///     })
+    ///     .build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    #[must_use]
+    pub fn session_from(
+        mut self,
+        hook: impl Fn(&Interaction) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.session = Some(Arc::new(hook));
+        self
+    }
+
+    /// Shows every interaction to a hook before it is reported: to redact, to tag, or to leave it out (`None`, counted as
+    /// withheld).
+    ///
+    /// It runs on threads of the reporter, up to two at once, never on the caller's task. It must not wait for the reporter
+    /// (`flush`), which waits for it. JSON is parsed only for a hook
+    /// that asks for a tree. If it panics, the report goes without content ([`Interaction::omit_content`]), and
+    /// [`Stats::hook_panics`](crate::Stats::hook_panics) counts it. An answer with image data has lost that already: the
+    /// images follow as uploads, unless [`media`](Self::media) leaves them out or the hook omits the content.
+    ///
+    /// ```
+    /// use tower_reconify::Config;
+    ///
+    /// let config = Config::builder("app-key", "api-key")
+    ///     .before_send(|mut interaction| {
+    ///         if interaction.request().contains("internal-model") {
+    ///             return None;
+    ///         }
+    ///         if let Some(user) = interaction.request_mut().get_mut("user") {
+    ///             *user = "redacted".into();
+    ///         }
+    ///         Some(interaction.tag("redacted", "yes"))
+    ///     })
+    ///     .build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    #[must_use]
+    pub fn before_send(
+        mut self,
+        hook: impl Fn(Interaction) -> Option<Interaction> + Send + Sync + 'static,
+    ) -> Self {
+        self.hooks.before_send = Some(Arc::new(hook));
+        self
+    }
 }
 
-/// Shows which settings are there, and neither keys nor URLs.
+/// Shows the routes, and neither keys nor URLs.
 impl std::fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ConfigBuilder").field("routes", &self.routes).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

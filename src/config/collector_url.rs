@@ -1,44 +1,39 @@
-//! The URLs to which reports may be sent.
+//! Checks the URLs of the collector.
 
 use url::{Host, Url};
 
-use crate::error::{Error, Kind};
+use super::setting::Problem;
+use crate::error::Error;
 
-pub(crate) fn check(
+pub(super) fn parse(text: &str) -> Result<Url, Problem> {
+    Url::parse(text.trim()).ok().filter(Url::has_host).ok_or_else(|| Problem::Invalid {
+        // The text is not shown: any part of it may be user-info, a query or a key.
+        value: format!("a text of {} bytes (not shown)", text.len()),
+        problem: "which is not a URL".into(),
+        hint: "use one like https://track.reconify.com/track",
+    })
+}
+
+/// Refuses a URL over which keys and conversations would cross the network in the clear.
+pub(super) fn check(
     setting: &'static str,
-    text: &str,
+    url: Url,
     allow_http: bool,
     allow: &'static str,
 ) -> Result<Url, Error> {
-    let invalid = |value, problem: &str, hint| {
-        Error::from(Kind::Invalid {
-            setting: setting.into(),
-            value,
-            problem: problem.to_owned().into(),
-            hint,
-        })
+    let (problem, hint) = match url.scheme() {
+        "https" => return Ok(url),
+        "http" if allow_http || is_this_machine(&url) => return Ok(url),
+        "http" => (
+            format!("which is plain http to a host that is not this machine, and {allow} is not set").into(),
+            "use https, or allow it if the network between is yours",
+        ),
+        _ => ("which is neither http nor https".into(), "use an https URL"),
     };
-    let url = Url::parse(text.trim()).ok().filter(Url::has_host).ok_or_else(|| {
-        // Not shown: nobody knows what is user-info, a query or a key in it.
-        invalid(
-            format!("a text of {} bytes (not shown)", text.len()),
-            "which is not a URL",
-            "use one like https://track.reconify.com/track",
-        )
-    })?;
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if allow_http || is_this_machine(&url) => Ok(url),
-        "http" => {
-            let problem =
-                format!("which is plain http to a host that is not this machine, and {allow} is not set");
-            Err(invalid(shown(&url), &problem, "use https, or allow it if the network between is yours"))
-        }
-        _ => Err(invalid(shown(&url), "which is neither http nor https", "use an https URL")),
-    }
+    Err(Problem::Invalid { value: shown(&url), problem, hint }.with(setting))
 }
 
-/// The address for image data that belongs to an endpoint.
+/// The default URL for image data, beside the endpoint.
 pub(crate) fn upload_of(endpoint: &Url) -> Url {
     let mut upload = endpoint.clone();
     if let Some(parent) = endpoint.path().strip_suffix("/track") {
@@ -47,7 +42,7 @@ pub(crate) fn upload_of(endpoint: &Url) -> Url {
     upload
 }
 
-/// Whether what is sent there stays on this machine.
+/// Whether data that is sent to the URL stays on this machine.
 pub(crate) fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

@@ -1,287 +1,150 @@
-//! The environment variables, read into a builder.
+//! Reads the environment variables into a builder.
 
-use std::cell::RefCell;
 use std::ffi::OsString;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
 
 use super::builder::ConfigBuilder;
+use super::collector_url;
 use super::misspelled::misspelled;
-use super::setting::{Captured, Choice, Flag, Number, Part, Setting};
+use super::options::Config;
+#[cfg(doc)]
+use super::options::{IdentityHeaders, Media, Responses};
+use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
+use super::setting::{Problem, Setting};
+use crate::error::Error;
+#[cfg(doc)]
+use crate::provider::operation::Endpoint;
 
-/// Reads the known variables, and warns of those among the names of all set variables that are almost known.
-pub(super) fn read(
+impl Config {
+    /// Settings from the environment.
+    ///
+    /// | variable | meaning | default |
+    /// | --- | --- | --- |
+    /// | `RECONIFY_APP_KEY` | the application's key, from the Reconify console | required |
+    /// | `RECONIFY_API_KEY` | the API key, from the same page | required |
+    /// | `RECONIFY_ENDPOINT` | the URL to which interactions are posted | `https://track.reconify.com/track` |
+    /// | `RECONIFY_UPLOAD_ENDPOINT` | the URL for image data | the endpoint with `track` replaced by `upload` |
+    /// | `RECONIFY_SESSION_TIMEOUT` | minutes, a whole number from 1 | unset: the collector's own |
+    /// | `RECONIFY_REPORT_FAILURES` | `1`: refused and failed exchanges are reported too | `0` |
+    /// | `RECONIFY_RESPONSES` | the Responses API: `chat`, `verbatim` or `off` ([`Responses`]) | `chat` |
+    /// | `RECONIFY_TRACK_IMAGES` | `0`: generated images are not reported | `1` |
+    /// | `RECONIFY_MEDIA` | base64 images, sound and files: `keep` or `elide` ([`Media`]) | `keep` |
+    /// | `RECONIFY_CAPTURE` | the [names](Endpoint::name) of the endpoints that are captured, with commas between them, or `all` | chat, completions, responses, images |
+    /// | `RECONIFY_METADATA` | `1`: reports have a `metadata` object | `0` |
+    /// | `RECONIFY_IDENTITY_HEADERS` | `x-reconify-user-id` and its like: `ignore`, `read` or `take` ([`IdentityHeaders`]) | `ignore` |
+    /// | `RECONIFY_OUTERMOST_ONLY` | `1`: calls made while a captured request is handled are not reported | `0` |
+    /// | `RECONIFY_SAMPLE` | the part of the sessions that is reported, from 0 to 1 | `1` |
+    /// | `RECONIFY_SPOOL` | the folder for reports that cannot be delivered now | none |
+    /// | `RECONIFY_SPOOLING` | when they go there: `when-needed` or `always` | `when-needed` |
+    /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
+    /// | `RECONIFY_DISABLED` | `1`: pass everything through, capture nothing; of the others only `RECONIFY_IDENTITY_HEADERS` is read then, and an unknown word there means `take` | `0` |
+    ///
+    /// A variable that is set to the empty string counts as unset, except for the keys. If the name of another `RECONIFY_`
+    /// variable differs from one of these by one or two letters, a warning in the log names the right one.
+    ///
+    /// # Errors
+    ///
+    /// Names the first variable that is missing, empty or not usable. To set more in code, start from
+    /// [`ConfigBuilder::from_env`].
+    pub fn from_env() -> Result<Self, Error> {
+        ConfigBuilder::from_env().build()
+    }
+}
+
+impl ConfigBuilder {
+    /// Starts from the variables that [`Config::from_env`] reads; setters called afterwards replace them.
+    ///
+    /// ```
+    /// use tower_reconify::{ConfigBuilder, Endpoint};
+    ///
+    /// let config = ConfigBuilder::from_env().disabled(true).route("/ask", Endpoint::Chat).build()?;
+    /// assert!(config.is_disabled());
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    #[must_use]
+    pub fn from_env() -> Self {
+        read(std::env::var_os::<&str>, std::env::vars_os().map(|(name, _)| name))
+    }
+}
+
+type Put = fn(&mut ConfigBuilder, Variable);
+
+/// Every variable, and the setting that it sets.
+const VARIABLES: [(&str, Put); 18] = [
+    ("RECONIFY_APP_KEY", |builder, variable| builder.app_key = variable.key(APP_KEY_HINT)),
+    ("RECONIFY_API_KEY", |builder, variable| builder.api_key = variable.key(API_KEY_HINT)),
+    ("RECONIFY_ENDPOINT", |builder, variable| variable.set(&mut builder.endpoint, collector_url::parse)),
+    ("RECONIFY_UPLOAD_ENDPOINT", |builder, variable| {
+        variable.set(&mut builder.upload_endpoint, |text| collector_url::parse(text).map(Some));
+    }),
+    ("RECONIFY_SESSION_TIMEOUT", |builder, variable| {
+        variable.set(&mut builder.session_timeout, parse::minutes)
+    }),
+    ("RECONIFY_REPORT_FAILURES", |builder, variable| variable.set(&mut builder.report_failures, parse::flag)),
+    ("RECONIFY_RESPONSES", |builder, variable| variable.set(&mut builder.responses, parse::choice)),
+    ("RECONIFY_TRACK_IMAGES", |builder, variable| variable.set(&mut builder.track_images, parse::flag)),
+    ("RECONIFY_MEDIA", |builder, variable| variable.set(&mut builder.media, parse::choice)),
+    ("RECONIFY_CAPTURE", |builder, variable| variable.set(&mut builder.capture, parse::endpoints)),
+    ("RECONIFY_METADATA", |builder, variable| variable.set(&mut builder.metadata, parse::flag)),
+    ("RECONIFY_IDENTITY_HEADERS", |builder, variable| {
+        variable.set(&mut builder.identity_headers, parse::choice)
+    }),
+    ("RECONIFY_OUTERMOST_ONLY", |builder, variable| variable.set(&mut builder.outermost_only, parse::flag)),
+    ("RECONIFY_SAMPLE", |builder, variable| variable.set(&mut builder.sample, parse::rate)),
+    ("RECONIFY_SPOOL", |builder, variable| builder.spool = variable.folder()),
+    ("RECONIFY_SPOOLING", |builder, variable| variable.set(&mut builder.spooling, parse::choice)),
+    ("RECONIFY_ALLOW_HTTP", |builder, variable| variable.set(&mut builder.allow_http, parse::flag)),
+    ("RECONIFY_DISABLED", |builder, variable| variable.set(&mut builder.disabled, parse::flag)),
+];
+
+struct Variable {
+    name: &'static str,
+    value: Option<OsString>,
+}
+
+impl Variable {
+    /// Replaces the default, unless the variable is unset or empty.
+    fn set<T>(self, setting: &mut Setting<T>, parse: fn(&str) -> Result<T, Problem>) {
+        setting.name = self.name;
+        if let Some(text) = self.value.map(text).filter(|text| !text.is_empty()) {
+            *setting = Setting::parsed(self.name, parse(&text));
+        }
+    }
+
+    fn key(self, hint: &'static str) -> Setting<SecretString> {
+        Setting::parsed(self.name, parse::key(self.value.map(text).as_deref(), hint))
+    }
+
+    /// The path of a folder, which need not be Unicode.
+    fn folder(self) -> Setting<Option<PathBuf>> {
+        let path = self.value.filter(|path| !path.is_empty());
+        Setting::parsed(self.name, path.map(parse::folder).transpose())
+    }
+}
+
+/// Reads the known variables, and warns about names in `set` that are probably misspelled.
+fn read(
     variable: impl Fn(&'static str) -> Option<OsString>,
     set: impl Iterator<Item = OsString>,
 ) -> ConfigBuilder {
-    let known = RefCell::new(Vec::new());
-    let variable = |name| {
-        known.borrow_mut().push(name);
-        variable(name)
-    };
-    let key = |name| Setting { name, value: variable(name).map(text) };
-    let optional = |name| Setting { name, value: variable(name).map(text).filter(|text| !text.is_empty()) };
-    let flag = |name| {
-        let Setting { name, value } = optional(name);
-        Setting { name, value: value.map(Flag::Text) }
-    };
     let mut builder = ConfigBuilder::new(String::new(), String::new());
-    builder.app_key = key("RECONIFY_APP_KEY");
-    builder.api_key = key("RECONIFY_API_KEY");
-    builder.endpoint = optional("RECONIFY_ENDPOINT");
-    builder.upload_endpoint = optional("RECONIFY_UPLOAD_ENDPOINT");
-    builder.report_failures = flag("RECONIFY_REPORT_FAILURES");
-    builder.metadata = flag("RECONIFY_METADATA");
-    builder.track_images = flag("RECONIFY_TRACK_IMAGES");
-    let Setting { name, value } = optional("RECONIFY_CAPTURE");
-    builder.capture = Setting { name, value: value.map(Captured::Text) };
-    let Setting { name, value } = optional("RECONIFY_RESPONSES");
-    builder.responses = Setting { name, value: value.map(Choice::Text) };
-    let Setting { name, value } = optional("RECONIFY_MEDIA");
-    builder.media = Setting { name, value: value.map(Choice::Text) };
-    let Setting { name, value } = optional("RECONIFY_IDENTITY_HEADERS");
-    builder.identity_headers = Setting { name, value: value.map(Choice::Text) };
-    let Setting { name, value } = optional("RECONIFY_SAMPLE");
-    builder.sample = Setting { name, value: value.map(Part::Text) };
-    builder.outermost_only = flag("RECONIFY_OUTERMOST_ONLY");
-    let name = "RECONIFY_SPOOL";
-    builder.spool = Setting { name, value: variable(name).filter(|folder| !folder.is_empty()) };
-    let Setting { name, value } = optional("RECONIFY_SPOOLING");
-    builder.spooling = Setting { name, value: value.map(Choice::Text) };
-    builder.allow_http = flag("RECONIFY_ALLOW_HTTP");
-    builder.disabled = flag("RECONIFY_DISABLED");
-    let Setting { name, value } = optional("RECONIFY_SESSION_TIMEOUT");
-    builder.session_timeout = Setting { name, value: value.map(Number::Text) };
-    for (name, meant) in misspelled(&set.collect::<Vec<_>>(), &known.borrow()) {
+    for (name, put) in VARIABLES {
+        put(&mut builder, Variable { name, value: variable(name) });
+    }
+    let known = VARIABLES.map(|(name, _)| name);
+    for (name, meant) in misspelled(&set.collect::<Vec<_>>(), &known) {
         tracing::warn!("the environment variable {} is not read: {meant} may be meant", name.escape_debug());
     }
     builder
 }
 
-/// What is not Unicode becomes text that no setting accepts: a replacement character is a URL's or number's error, and
-/// stands in a key as a control character does.
+/// Turns a value that is not Unicode into text that no setting accepts: a URL or a number cannot hold a
+/// replacement character, and a key cannot hold a control character.
 fn text(value: OsString) -> String {
     value.into_string().unwrap_or_else(|value| format!("\u{0}{}", value.to_string_lossy()))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Config, Endpoint, Error};
-
-    fn config(variables: &[(&str, &str)]) -> Result<Config, Error> {
-        let variable =
-            |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
-        read(variable, variables.iter().map(|(name, _)| name.into())).build()
-    }
-
-    fn error(variables: &[(&str, &str)]) -> String {
-        config(variables).unwrap_err().to_string()
-    }
-
-    const KEYS: [(&str, &str); 2] = [("RECONIFY_APP_KEY", "APP"), ("RECONIFY_API_KEY", "s3cret")];
-
-    fn error_with(name: &str, value: &str) -> String {
-        error(&[KEYS[0], KEYS[1], (name, value)])
-    }
-
-    #[test]
-    fn the_two_keys_are_enough() {
-        let config = config(&KEYS).unwrap();
-        let destination = config.destination.unwrap();
-        assert_eq!(destination.endpoint.as_str(), "https://track.reconify.com/track");
-        assert_eq!(destination.upload_endpoint.as_str(), "https://track.reconify.com/upload");
-        assert_eq!(config.reporting.session_timeout, None);
-    }
-
-    #[test]
-    fn a_spool_is_a_folder_and_a_word() {
-        let spool = ("RECONIFY_SPOOL", "/var/spool/reconify");
-        let config = config(&[KEYS[0], KEYS[1], spool, ("RECONIFY_SPOOLING", "Always")]).unwrap();
-        let spool = config.spool.unwrap();
-        assert_eq!(spool.folder, std::path::Path::new("/var/spool/reconify"));
-        assert_eq!(spool.spooling, crate::Spooling::Always);
-        assert!(error_with("RECONIFY_SPOOLING", "often").contains("use when-needed or always"));
-        assert!(error_with("RECONIFY_SPOOL", "a\0b").contains("no path"));
-    }
-
-    #[test]
-    fn a_missing_and_an_empty_key_are_errors_that_name_the_variable() {
-        assert!(error(&[KEYS[0]]).starts_with("RECONIFY_API_KEY is not set"));
-        assert!(error(&[KEYS[1]]).starts_with("RECONIFY_APP_KEY is not set"));
-        assert!(error(&[KEYS[0], ("RECONIFY_API_KEY", " ")]).starts_with("RECONIFY_API_KEY is empty"));
-    }
-
-    #[test]
-    fn a_key_with_a_line_end_is_an_error_that_does_not_show_it() {
-        let error = error(&[KEYS[0], ("RECONIFY_API_KEY", "s3cret\n")]);
-        assert!(error.starts_with("RECONIFY_API_KEY is a key (not shown)"), "{error}");
-        assert!(!error.contains("s3cret"));
-    }
-
-    #[test]
-    fn a_url_that_cannot_be_used_is_an_error_without_its_secrets() {
-        for (url, problem) in [
-            ("ftp://u:pw@host/track?t=pw", "neither http nor https"),
-            ("u:pw@host/track", "not a URL"),
-            ("//u:pw@host/track?t=pw", "not a URL"),
-            ("http://u:pw@collector.example/track?t=pw", "plain http to a host that is not this machine"),
-            ("http://u:pw@[::2]/track", "plain http to a host that is not this machine"),
-        ] {
-            for name in ["RECONIFY_ENDPOINT", "RECONIFY_UPLOAD_ENDPOINT"] {
-                let error = error_with(name, url);
-                assert!(error.starts_with(name) && error.contains(problem), "{error}");
-                assert!(!error.contains("pw") && !error.contains("u:"), "{error}");
-            }
-        }
-    }
-
-    #[test]
-    fn plain_http_is_for_this_machine_unless_allowed() {
-        for url in [
-            "http://localhost:1/track",
-            "http://127.0.0.9/track",
-            "http://[::1]:80/track",
-            "https://example.com",
-        ] {
-            assert!(config(&[KEYS[0], KEYS[1], ("RECONIFY_ENDPOINT", url)]).is_ok(), "{url}");
-        }
-        let remote = ("RECONIFY_ENDPOINT", "http://collector.example/track");
-        assert!(error(&[KEYS[0], KEYS[1], remote]).contains("RECONIFY_ALLOW_HTTP"));
-        assert!(config(&[KEYS[0], KEYS[1], remote, ("RECONIFY_ALLOW_HTTP", "1")]).is_ok());
-    }
-
-    #[test]
-    fn a_timeout_that_is_not_a_number_of_minutes_is_an_error() {
-        for text in ["ten", "-1", "0", "10.5", "99999999999"] {
-            let error = error_with("RECONIFY_SESSION_TIMEOUT", text);
-            assert!(error.starts_with(&format!("RECONIFY_SESSION_TIMEOUT is {text:?}")), "{error}");
-        }
-        assert_eq!(
-            config(&[KEYS[0], KEYS[1], ("RECONIFY_SESSION_TIMEOUT", "15")])
-                .unwrap()
-                .reporting
-                .session_timeout,
-            Some(15)
-        );
-    }
-
-    #[test]
-    fn a_switch_that_is_neither_on_nor_off_is_an_error() {
-        assert!(error_with("RECONIFY_ALLOW_HTTP", "maybe").starts_with("RECONIFY_ALLOW_HTTP is \"maybe\""));
-        assert!(error_with("RECONIFY_RESPONSES", "maybe").starts_with("RECONIFY_RESPONSES is \"maybe\""));
-        for name in ["RECONIFY_REPORT_FAILURES", "RECONIFY_METADATA", "RECONIFY_TRACK_IMAGES"] {
-            assert!(error_with(name, "maybe").starts_with(name));
-            assert!(config(&[KEYS[0], KEYS[1], (name, "1")]).is_ok());
-        }
-        assert!(error(&[("RECONIFY_DISABLED", "2")]).starts_with("RECONIFY_DISABLED is \"2\""));
-    }
-
-    #[test]
-    fn the_captured_endpoints_are_a_list_of_known_names_or_all() {
-        let known = |list| config(&[KEYS[0], KEYS[1], ("RECONIFY_CAPTURE", list)]).unwrap().endpoints.known;
-        assert_eq!(known(""), Endpoint::DEFAULT.into_iter().collect());
-        assert_eq!(known("All"), Endpoint::ALL.into_iter().collect());
-        assert_eq!(known(" chat, Embedding ,"), [Endpoint::Chat, Endpoint::Embedding].into_iter().collect());
-        assert!(error_with("RECONIFY_CAPTURE", " ,").starts_with("RECONIFY_CAPTURE is a list with \"\""));
-        let error = error_with("RECONIFY_CAPTURE", "chat,chats");
-        assert!(error.starts_with("RECONIFY_CAPTURE is a list with \"chats\""), "{error}");
-        assert!(Endpoint::ALL.iter().all(|endpoint| error.contains(endpoint.name())), "{error}");
-    }
-
-    #[test]
-    fn a_disabled_layer_needs_nothing_else() {
-        let broken = [("RECONIFY_DISABLED", "1"), ("RECONIFY_ENDPOINT", "nonsense")];
-        assert!(config(&broken).unwrap().is_disabled());
-    }
-
-    #[test]
-    fn a_disabled_layer_takes_identity_headers_out_unless_it_is_told_to_let_them_pass() {
-        use crate::IdentityHeaders::{Ignore, Read, Take};
-        for (word, meant) in [
-            ("", Ignore),
-            ("ignore", Ignore),
-            (" Read ", Read),
-            ("take", Take),
-            ("tale", Take),
-            ("ignored", Take),
-            ("1", Take),
-            (" ", Take),
-            ("\0", Take),
-        ] {
-            let config = config(&[("RECONIFY_DISABLED", "1"), ("RECONIFY_IDENTITY_HEADERS", word)]).unwrap();
-            assert_eq!(config.capturing.identity_headers, meant, "{word:?}");
-        }
-        assert_eq!(config(&[("RECONIFY_DISABLED", "1")]).unwrap().capturing.identity_headers, Ignore);
-        assert!(error_with("RECONIFY_IDENTITY_HEADERS", "tale").contains("use ignore, read or take"));
-    }
-
-    #[test]
-    fn an_empty_optional_variable_counts_as_unset() {
-        for name in
-            ["RECONIFY_ENDPOINT", "RECONIFY_SESSION_TIMEOUT", "RECONIFY_DISABLED", "RECONIFY_ALLOW_HTTP"]
-        {
-            assert!(config(&[KEYS[0], KEYS[1], (name, "")]).is_ok(), "{name}");
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_value_that_is_not_unicode_is_an_error() {
-        use std::os::unix::ffi::OsStringExt;
-        let broken = |wanted: &'static str| {
-            let variable = move |name| match name {
-                name if name == wanted => Some(OsString::from_vec(vec![b'1', 0xff])),
-                "RECONIFY_APP_KEY" | "RECONIFY_API_KEY" => Some("key".into()),
-                _ => None,
-            };
-            read(variable, [OsString::from_vec(b"RECONIFY_\xff".to_vec())].into_iter()).build()
-        };
-        for name in ["RECONIFY_APP_KEY", "RECONIFY_API_KEY", "RECONIFY_ENDPOINT", "RECONIFY_SESSION_TIMEOUT"]
-        {
-            assert!(broken(name).unwrap_err().to_string().starts_with(name));
-        }
-    }
-
-    #[test]
-    fn a_misspelled_variable_is_one_warning_with_the_right_name_and_without_its_value() {
-        let log = std::sync::Arc::new(tempfile::tempfile().unwrap());
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-        let told = tracing::subscriber::with_default(subscriber, || {
-            let misspelled = [("RECONIFY_APP_KEYS", "s3cret"), ("RECONIFY_IDENTITY_HEADER", "s3cret")];
-            let other = [("RECONIFY_CONSOLE_URL", "s3cret"), ("RECONIFY_METADATA", "1")];
-            config(&[&KEYS[..], &misspelled, &other].concat()).unwrap();
-            std::io::Seek::rewind(&mut &*log).unwrap();
-            std::io::read_to_string(&*log).unwrap()
-        });
-        let lines: Vec<_> = told.lines().collect();
-        assert_eq!(lines.len(), 2, "{told}");
-        assert!(lines.iter().all(|line| line.contains("WARN") && !line.contains("s3cret")), "{told}");
-        assert!(lines[0].contains("RECONIFY_APP_KEYS is not read: RECONIFY_APP_KEY may be meant"), "{told}");
-        assert!(lines[1].contains("RECONIFY_IDENTITY_HEADER is not read: RECONIFY_IDENTITY_HEADERS may"));
-    }
-
-    #[test]
-    fn every_documented_variable_is_read_and_so_never_a_warning() {
-        let documented = include_str!("mod.rs").split("/// | `RECONIFY_").skip(1);
-        let documented = documented.map(|row| format!("RECONIFY_{}", row.split('`').next().unwrap()));
-        let asked = RefCell::new(Vec::new());
-        let variable = |name: &'static str| {
-            asked.borrow_mut().push(name.to_owned());
-            None
-        };
-        drop(read(variable, std::iter::empty()));
-        let mut documented: Vec<_> = documented.collect();
-        let mut asked = asked.into_inner();
-        documented.sort();
-        asked.sort();
-        assert_eq!(documented, asked);
-    }
-
-    #[test]
-    fn debug_output_shows_no_key() {
-        let config = config(&KEYS).unwrap();
-        assert!(!format!("{config:?}").contains("s3cret"));
-        let builder = Config::builder("APPKEY", "s3cret").endpoint("https://u:pw@host");
-        let shown = format!("{builder:?}");
-        assert!(!shown.contains("s3cret") && !shown.contains("APPKEY") && !shown.contains("pw"));
-    }
-}
+mod tests;

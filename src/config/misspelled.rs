@@ -1,4 +1,4 @@
-//! Environment variables whose names are almost known.
+//! Finds environment variables whose names are probably misspelled.
 
 use std::cmp::Reverse;
 use std::ffi::OsString;
@@ -8,8 +8,8 @@ const PREFIX: &str = "RECONIFY_";
 /// How many letters may be added, missing or replaced.
 const MOST_EDITS: usize = 2;
 
-/// Finds the `RECONIFY_` variables that are not known, but whose names are within two letters of a known one. Of several known
-/// names the nearest is the right one, and of two that are equally near the one that is not set.
+/// Finds the `RECONIFY_` variables that are not known, but whose names are within two letters of a known one. It names the
+/// nearest known name; of two equally near names, it names the one that is not set.
 pub(super) fn misspelled(set: &[OsString], known: &[&'static str]) -> Vec<(String, &'static str)> {
     let names = set.iter().filter_map(|name| name.to_str()).filter(|name| name.starts_with(PREFIX));
     let unknown = names.filter(|name| !known.contains(name));

@@ -1,13 +1,16 @@
-//! From settings to a configuration: everything is checked here.
+//! Checks the settings of a builder and makes a configuration of them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::builder::ConfigBuilder;
-use super::{
-    Capturing, Config, DEFAULT_ENDPOINT, Destination, IdentityHeaders, Limits, Patience, Reporting,
-    Responses, collector_url,
+use super::collector_url;
+use super::options::{
+    Capturing, Config, Destination, IdentityHeaders, Limits, Patience, Reporting, Responses,
 };
-use crate::error::{Error, Kind};
+use super::setting::{Problem, Setting};
+use super::spool::{Spool, Spooling};
+use crate::error::Error;
 use crate::provider::operation::{Endpoint, Endpoints, Route};
 
 impl ConfigBuilder {
@@ -18,31 +21,29 @@ impl ConfigBuilder {
     /// Names the first setting, or environment variable, that is missing, empty or not usable. No key, and no
     /// user-info or query of a URL, is in the error's text.
     pub fn build(self) -> Result<Config, Error> {
-        if self.disabled.flag()? {
+        if self.disabled.get()? {
             // A disabled layer still removes identity headers. A setting that cannot be read may have meant `take`.
-            let identity_headers = self.identity_headers.choice().unwrap_or(IdentityHeaders::Take);
+            let identity_headers = self.identity_headers.get().unwrap_or(IdentityHeaders::Take);
             let capturing = Capturing { identity_headers, ..Capturing::default() };
             return Ok(Config { capturing, ..Config::disabled() });
         }
-        let app_key = self.app_key.key("the application's key from the Reconify console")?;
-        let api_key = self.api_key.key("the API key from the Reconify console")?;
-        let allow_http = self.allow_http.flag()?;
+        let (app_key, api_key) = (self.app_key.get()?, self.api_key.get()?);
         let allow_hint = self.allow_http.name;
-        let endpoint = match &self.endpoint.value {
-            Some(url) => collector_url::check(self.endpoint.name, url, allow_http, allow_hint)?,
-            None => collector_url::check(self.endpoint.name, DEFAULT_ENDPOINT, allow_http, allow_hint)?,
-        };
-        let upload_endpoint = match &self.upload_endpoint.value {
-            Some(url) => collector_url::check(self.upload_endpoint.name, url, allow_http, allow_hint)?,
+        let allow_http = self.allow_http.get()?;
+        let checked = |name, url| collector_url::check(name, url, allow_http, allow_hint);
+        let endpoint = checked(self.endpoint.name, self.endpoint.get()?)?;
+        let upload_name = self.upload_endpoint.name;
+        let upload_endpoint = match self.upload_endpoint.get()? {
+            Some(url) => checked(upload_name, url)?,
             None => collector_url::upload_of(&endpoint),
         };
         for route in &self.routes {
             check_route(route)?;
         }
-        let spool = self.checked_spool()?;
-        let responses = self.responses.choice()?;
-        let track_images = self.track_images.flag_or(true)?;
-        let mut known = self.capture.endpoints()?;
+        let spool = checked_spool(self.spooling, self.spool, self.spool_max_bytes)?;
+        let responses = self.responses.get()?;
+        let track_images = self.track_images.get()?;
+        let mut known = self.capture.get()?;
         let is_wanted = |endpoint: &Endpoint| match endpoint {
             Endpoint::Responses => responses != Responses::Off,
             endpoint if endpoint.is_image() => track_images,
@@ -57,23 +58,23 @@ impl ConfigBuilder {
         };
         let attempts = at_least_one("max_attempts", self.max_attempts)?;
         let patience = Patience { attempts, age: self.max_age };
-        let metadata = self.metadata.flag()?;
+        let metadata = self.metadata.get()?;
         Ok(Config {
             destination: Some(Destination { app_key, api_key, endpoint, upload_endpoint }),
             reporting: Arc::new(Reporting {
-                session_timeout: self.session_timeout.minutes()?,
-                failures: self.report_failures.flag()?,
+                session_timeout: self.session_timeout.get()?,
+                failures: self.report_failures.get()?,
                 metadata,
                 responses,
-                media: self.media.choice()?,
+                media: self.media.get()?,
                 images: track_images,
-                sample: self.sample.part()?,
+                sample: self.sample.get()?,
                 hooks: self.hooks,
             }),
             capturing: Capturing {
                 metadata,
-                identity_headers: self.identity_headers.choice()?,
-                outermost_only: self.outermost_only.flag()?,
+                identity_headers: self.identity_headers.get()?,
+                outermost_only: self.outermost_only.get()?,
             },
             endpoints: Endpoints { routes, known: known.into_iter().collect() },
             limits,
@@ -83,28 +84,39 @@ impl ConfigBuilder {
     }
 }
 
+fn checked_spool(
+    spooling: Setting<Spooling>,
+    folder: Setting<Option<PathBuf>>,
+    max_bytes: u64,
+) -> Result<Option<Spool>, Error> {
+    let spooling = spooling.get()?;
+    let Some(folder) = folder.get()? else { return Ok(None) };
+    if max_bytes == 0 {
+        return Err(no_room("spool_max_bytes", "use a larger number, or no spool"));
+    }
+    Ok(Some(Spool { folder, spooling, max_bytes }))
+}
+
 fn check_route(route: &Route) -> Result<(), Error> {
     if route.path.starts_with('/') && route.path.contains(|letter| letter != '/') {
         return Ok(());
     }
-    Err(Kind::Invalid {
-        setting: "route".into(),
+    let problem = Problem::Invalid {
         value: format!("{:?}", route.path),
         problem: "which is not a path that a request can be told by".into(),
         hint: "start it with a slash and name at least one segment, as in \"/ask\"",
-    }
-    .into())
+    };
+    Err(problem.with("route"))
 }
 
 fn at_least_one<N: Default + PartialEq>(setting: &'static str, value: N) -> Result<N, Error> {
     if value != N::default() {
         return Ok(value);
     }
-    Err(Kind::Invalid {
-        setting: setting.into(),
-        value: "0".to_owned(),
-        problem: "which leaves no room for any report".into(),
-        hint: "use a larger number, or disable the layer",
-    }
-    .into())
+    Err(no_room(setting, "use a larger number, or disable the layer"))
+}
+
+fn no_room(setting: &'static str, hint: &'static str) -> Error {
+    let problem = "which leaves no room for any report".into();
+    Problem::Invalid { value: "0".to_owned(), problem, hint }.with(setting)
 }
