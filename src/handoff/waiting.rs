@@ -1,6 +1,6 @@
 //! What waits for long, in memory of its own.
 
-use super::{Item, Queue};
+use super::queue::{Item, Queue};
 
 /// As many may wait as they came. More do so only while the collector is slow, or down.
 const FEW: usize = 32;
