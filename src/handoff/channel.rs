@@ -5,9 +5,9 @@ use http::HeaderMap;
 use tokio::sync::mpsc;
 
 use super::in_flight::InFlight;
-use super::part::Part;
+use super::part::{HandOver, Part};
 use super::queue::{Handed, Queue};
-use super::record::{HandOver, Record};
+use super::record::Record;
 use crate::budget::{Admission, Budget, Place};
 use crate::config::Capturing;
 use crate::identity::Identity;
@@ -69,7 +69,7 @@ impl Intake {
         endpoint: Endpoint,
         identity: Identity,
         headers: &HeaderMap,
-    ) -> (Weak<InFlight>, Box<Part>, Box<Part>) {
+    ) -> (Weak<InFlight<Part>>, Box<Part>, Box<Part>) {
         let Ends { budget, queue, capturing, .. } = &*self.0;
         let record = queue.spare.pop().unwrap_or_else(|| Record::new(Arc::clone(queue) as _));
         record.begin(budget, (place, endpoint, identity), headers, capturing.metadata)

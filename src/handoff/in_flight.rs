@@ -2,18 +2,17 @@ use std::sync::atomic::{Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, PoisonError};
 use std::{fmt, mem};
 
-use super::part::Part;
 use crate::budget::{Admission, Budget};
 use crate::identity::{Attributed, Identity};
 use crate::sync::{AtomicBool, AtomicCell, Mutex, MutexGuard};
 
 /// What the two parts of an exchange share while it is under way: what is said of it meanwhile, and the place where they
 /// meet as they end, in any order, on any thread.
-pub(crate) struct InFlight {
+pub(crate) struct InFlight<P> {
     is_open: AtomicBool,
     later: Mutex<Option<Box<Later>>>,
     /// The part that has ended; of both, the last.
-    ended: AtomicCell<Option<Box<Part>>>,
+    ended: AtomicCell<Option<Box<P>>>,
     budget: Arc<Budget>,
 }
 
@@ -30,7 +29,7 @@ pub(crate) struct Later {
     charged: usize,
 }
 
-impl InFlight {
+impl<P> InFlight<P> {
     pub(crate) fn new(budget: &Arc<Budget>) -> Self {
         Self {
             is_open: AtomicBool::new(true),
@@ -48,13 +47,13 @@ impl InFlight {
 
     /// One of its parts has ended. Returns the other if that has, too: of two threads that get here at once, to exactly one.
     #[inline(always)]
-    pub(crate) fn end(&self, part: Box<Part>) -> Option<Box<Part>> {
+    pub(crate) fn end(&self, part: Box<P>) -> Option<Box<P>> {
         let first = self.ended.swap(Some(part))?;
         self.is_open.store(false, Release);
         Some(first)
     }
 
-    pub(crate) fn take_ended(&self) -> Option<Box<Part>> {
+    pub(crate) fn take_ended(&self) -> Option<Box<P>> {
         self.ended.take()
     }
 
@@ -115,7 +114,7 @@ impl Drop for Later {
     }
 }
 
-impl Attributed for InFlight {
+impl<P: Send> Attributed for InFlight<P> {
     fn change(&self, later: Identity) {
         if self.is_open() {
             self.say(|all| all.said.change(later));
@@ -128,7 +127,7 @@ impl Attributed for InFlight {
 }
 
 /// Shows nothing of the exchange.
-impl fmt::Debug for InFlight {
+impl<P> fmt::Debug for InFlight<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InFlight").finish_non_exhaustive()
     }
@@ -152,7 +151,7 @@ mod tests {
     #[test]
     fn what_is_said_too_late_of_one_exchange_is_not_said_of_the_next() {
         let budget = budget(100);
-        let mut exchange = InFlight::new(&budget);
+        let mut exchange = InFlight::<()>::new(&budget);
         // As by somebody who has seen that it is open just before it ended.
         exchange.set_around(User::new("another").into());
         assert_eq!(budget.stats().bytes_held, 7);
@@ -164,7 +163,7 @@ mod tests {
     #[test]
     fn what_is_said_is_charged_by_its_length_as_long_as_it_is_held() {
         let budget = budget(100);
-        let exchange = InFlight::new(&budget);
+        let exchange = InFlight::<()>::new(&budget);
         exchange.set_around(User::new("u".repeat(50)).into());
         exchange.change(Session::new("s".repeat(30)).into());
         assert_eq!(budget.stats().bytes_held, 80);
@@ -181,7 +180,7 @@ mod tests {
     #[test]
     fn an_identity_that_finds_no_room_is_not_kept_in_part() {
         let budget = budget(100);
-        let exchange = InFlight::new(&budget);
+        let exchange = InFlight::<()>::new(&budget);
         exchange.change(Identity::from(User::new("u")).omit_content());
         exchange.change(Session::new("s".repeat(200)).into());
         exchange.change(Session::new("t").into());

@@ -1,3 +1,4 @@
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
 use std::{fmt, mem};
@@ -6,9 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::in_flight::InFlight;
-use super::record::{HandOver, Landed};
 use super::recorder::Recorder;
-use crate::budget::Place;
+use crate::budget::{Budget, Place};
 use crate::exchange::{Answer, Ended, Head, MediaType, Message, Response};
 use crate::identity::Identity;
 use crate::provider::operation::Endpoint;
@@ -32,7 +32,7 @@ pub(crate) struct Part {
     with_metadata: bool,
     is_announced: bool,
     /// What it has in common with the other. The part has none while it waits for the worker.
-    exchange: Option<Arc<InFlight>>,
+    exchange: Option<Arc<InFlight<Part>>>,
     /// Where the exchange goes. The part that ended first has none any more.
     out: Option<Arc<dyn HandOver>>,
 }
@@ -55,6 +55,25 @@ enum Given {
     Response(StatusCode),
 }
 
+/// Where exchanges go when they have ended.
+pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
+    /// What is charged for them.
+    fn budget(&self) -> &Arc<Budget>;
+
+    /// Wakes whoever takes them, if it sleeps.
+    fn announce(&self);
+
+    /// Hands one over.
+    fn hand_over(&self, landed: Landed);
+}
+
+/// An exchange of which both parts have ended: the first is beside it, the other in it.
+#[derive(Debug)]
+pub(crate) struct Landed {
+    pub(super) exchange: Arc<InFlight<Part>>,
+    pub(super) first: Box<Part>,
+}
+
 /// How much of a request id is kept, in bytes: it is the answering server's to choose.
 const LONGEST_ID: usize = 256;
 
@@ -74,6 +93,13 @@ pub(crate) fn end(mut part: Box<Part>) {
     // A call that was never polled has not woken the worker. Nobody waits for the end of such a one.
     if !is_announced {
         out.announce();
+    }
+}
+
+impl Landed {
+    #[inline(always)]
+    pub(crate) fn new(exchange: Arc<InFlight<Part>>, first: Box<Part>) -> Self {
+        Self { exchange, first }
     }
 }
 
@@ -177,7 +203,7 @@ impl Part {
     }
 
     /// Is for another exchange, which it shares with the other part and which goes this way.
-    pub(crate) fn serve(&mut self, exchange: Arc<InFlight>, out: &Arc<dyn HandOver>) {
+    pub(crate) fn serve(&mut self, exchange: Arc<InFlight<Part>>, out: &Arc<dyn HandOver>) {
         self.exchange = Some(exchange);
         self.is_announced = false;
         // Of two that were used before, one has its way out still.

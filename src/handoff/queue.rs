@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::parker::Bell;
-use super::record::{HandOver, Landed, Record};
+use super::part::{HandOver, Landed};
+use super::record::Record;
 use crate::budget::{Admission, Budget};
 use crate::exchange::Exchange;
 use crate::interaction::Interaction;

@@ -1,27 +1,14 @@
-use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use http::HeaderMap;
 
 use super::in_flight::InFlight;
-use super::part::{Asked, Part};
+use super::part::{Asked, HandOver, Landed, Part};
 use crate::budget::{Budget, Place};
 use crate::exchange::{Answer, Exchange, Message};
 use crate::identity::Identity;
 use crate::provider::operation::Endpoint;
-
-/// Where exchanges go when they have ended.
-pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
-    /// What is charged for them.
-    fn budget(&self) -> &Arc<Budget>;
-
-    /// Wakes whoever takes them, if it sleeps.
-    fn announce(&self);
-
-    /// Hands one over.
-    fn hand_over(&self, landed: Landed);
-}
 
 /// What an open exchange is charged beside bodies, identity and long headers. The allocator gave out 780 bytes for each
 /// exchange whose answer was still open (`tests/memory.rs`, in a debug build). The rest stands for the state of the caller's
@@ -32,16 +19,9 @@ pub(crate) const UNDER_WAY: usize = 2 * 1024;
 #[derive(Debug)]
 pub(crate) struct Record {
     /// What both parts share, for the slot. The worker has made it: counting references is not the caller's.
-    exchange: Weak<InFlight>,
+    exchange: Weak<InFlight<Part>>,
     request: Box<Part>,
     response: Box<Part>,
-}
-
-/// An exchange of which both parts have ended: the first is beside it, the other in it.
-#[derive(Debug)]
-pub(crate) struct Landed {
-    exchange: Arc<InFlight>,
-    first: Box<Part>,
 }
 
 impl Record {
@@ -53,7 +33,7 @@ impl Record {
 
     fn of(
         (mut request, mut response): (Box<Part>, Box<Part>),
-        exchange: Arc<InFlight>,
+        exchange: Arc<InFlight<Part>>,
         out: &Arc<dyn HandOver>,
     ) -> Self {
         let weak = Arc::downgrade(&exchange);
@@ -70,7 +50,7 @@ impl Record {
         (place, endpoint, identity): (Place, Endpoint, Identity),
         headers: &HeaderMap,
         with_metadata: bool,
-    ) -> (Weak<InFlight>, Box<Part>, Box<Part>) {
+    ) -> (Weak<InFlight<Part>>, Box<Part>, Box<Part>) {
         let Self { exchange, mut request, mut response } = self;
         let spare = request.spare() + response.spare();
         if spare > 0 && budget.charge(spare) {
@@ -84,11 +64,6 @@ impl Record {
 }
 
 impl Landed {
-    #[inline(always)]
-    pub(crate) fn new(exchange: Arc<InFlight>, first: Box<Part>) -> Self {
-        Self { exchange, first }
-    }
-
     /// Takes out what is to be reported, and what can be used again.
     pub(crate) fn take(self) -> Option<(Exchange, Record)> {
         let Self { exchange, first } = self;
@@ -116,7 +91,7 @@ impl Landed {
 }
 
 /// Not one that a slot still refers to: it would say of another exchange what it says of this one.
-fn open_again(mut exchange: Arc<InFlight>, budget: &Arc<Budget>) -> Arc<InFlight> {
+fn open_again(mut exchange: Arc<InFlight<Part>>, budget: &Arc<Budget>) -> Arc<InFlight<Part>> {
     match Arc::get_mut(&mut exchange) {
         Some(vacant) => {
             vacant.open_again();
