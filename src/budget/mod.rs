@@ -1,16 +1,16 @@
 //! The one budget of items and bytes that everything on its way shares.
 
-mod admission;
 mod blocks;
+mod reservation;
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst};
 
 use bytes::BytesMut;
 
-pub(crate) use self::admission::{Admission, Place};
 use self::blocks::Blocks;
 pub(crate) use self::blocks::{FIRST_BLOCK, LARGEST_BLOCK};
+pub(crate) use self::reservation::{Admission, Place};
 use crate::config::Limits;
 use crate::stats::{Counters, DropReason, Settlement, Stats, WithholdReason};
 use crate::sync::{AtomicBool, AtomicUsize};
@@ -207,7 +207,7 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use super::admission::ENVELOPE;
+    use super::reservation::ENVELOPE;
     use super::*;
 
     fn budget(items: usize, bytes: usize) -> Arc<Budget> {

@@ -4,10 +4,10 @@ use std::sync::{Arc, Weak};
 use http::HeaderMap;
 use tokio::sync::mpsc;
 
-use super::in_flight::InFlight;
-use super::part::{HandOver, Part};
+use super::half::{HandOver, Part};
+use super::pool::Record;
 use super::queue::{Handed, Queue};
-use super::record::Record;
+use super::rendezvous::InFlight;
 use crate::budget::{Admission, Budget, Place};
 use crate::config::Capturing;
 use crate::identity::Identity;

@@ -2,15 +2,15 @@
 //! sleeping thread where a caller would wait for it.
 
 mod channel;
-mod in_flight;
+mod compaction;
+mod half;
 mod parker;
-mod part;
+mod pool;
 mod queue;
-mod record;
 mod recorder;
-mod waiting;
+mod rendezvous;
 
 pub(crate) use self::channel::{Intake, Outlet, channel};
-pub(crate) use self::part::{Part, end};
+pub(crate) use self::half::{Part, end};
+pub(crate) use self::pool::UNDER_WAY;
 pub(crate) use self::queue::{Item, Queue};
-pub(crate) use self::record::UNDER_WAY;

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
+use super::half::{HandOver, Landed};
 use super::parker::Bell;
-use super::part::{HandOver, Landed};
-use super::record::Record;
+use super::pool::Record;
 use crate::budget::{Admission, Budget};
 use crate::exchange::Exchange;
 use crate::interaction::Interaction;

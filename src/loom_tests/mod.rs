@@ -4,8 +4,8 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accounts;
-mod bell;
 mod hand_over;
+mod parker;
 
 use std::sync::Arc;
 

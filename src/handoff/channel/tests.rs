@@ -1,7 +1,7 @@
 use super::*;
 use crate::budget::FIRST_BLOCK;
 use crate::config::Limits;
-use crate::handoff::part::end;
+use crate::handoff::half::end;
 use crate::handoff::queue::{Item, READY};
 use crate::interaction::InteractionKind;
 

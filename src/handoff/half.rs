@@ -6,8 +6,8 @@ use std::{fmt, mem};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use super::in_flight::InFlight;
 use super::recorder::Recorder;
+use super::rendezvous::InFlight;
 use crate::budget::{Budget, Place};
 use crate::exchange::{Answer, Ended, Head, MediaType, Message, Response};
 use crate::identity::Identity;

@@ -3,8 +3,8 @@ use std::time::Instant;
 
 use http::HeaderMap;
 
-use super::in_flight::InFlight;
-use super::part::{Asked, HandOver, Landed, Part};
+use super::half::{Asked, HandOver, Landed, Part};
+use super::rendezvous::InFlight;
 use crate::budget::{Budget, Place};
 use crate::exchange::{Answer, Exchange, Message};
 use crate::identity::Identity;
