@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
 use super::half::{HandOver, Landed};
-use super::parker::Bell;
+use super::parker::Parker;
 use super::pool::Record;
 use crate::budget::{Admission, Budget};
 use crate::exchange::Exchange;
@@ -38,7 +38,7 @@ pub(crate) struct Queue {
     overflow: SegQueue<Handed>,
     /// Records that the worker is done with: memory that another thread has freed costs several times as much.
     pub(super) spare: ArrayQueue<Record>,
-    bell: Bell,
+    parker: Parker,
     stopped: AtomicBool,
 }
 
@@ -56,7 +56,7 @@ impl HandOver for Queue {
     }
 
     fn announce(&self) {
-        self.bell.ring();
+        self.parker.unpark();
     }
 
     fn hand_over(&self, landed: Landed) {
@@ -76,7 +76,7 @@ impl Queue {
             ready: ArrayQueue::new(READY),
             overflow: SegQueue::new(),
             spare: ArrayQueue::new(SPARE),
-            bell: Bell::default(),
+            parker: Parker::default(),
             stopped: AtomicBool::new(false),
         }
     }
@@ -158,10 +158,10 @@ impl Queue {
     ///
     /// Dropping the future wakes the worker, as it were.
     pub(crate) async fn sleep_while(&self, is_idle: impl Fn() -> bool) {
-        let _awake = self.bell.fall_asleep();
+        let _awake = self.parker.fall_asleep();
         // Asked after the flag is up: an exchange that is not seen here sees the flag.
         if is_idle() {
-            self.bell.notify.notified().await;
+            self.parker.notify.notified().await;
         }
     }
 }
