@@ -52,21 +52,21 @@ impl Capture {
 
     /// Sees to it that the worker is awake when the exchange ends. The inner service has done what it can for now: whoever
     /// waits, waits for something slower than this.
-    pub(crate) fn announce(&mut self) {
-        self.0.announce();
+    pub(crate) fn wake_worker(&mut self) {
+        self.0.wake_worker();
     }
 
     /// There is a response, whose body is [to be recorded](Self::into_tap).
     #[inline(never)]
     pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.0.announce();
+        self.0.wake_worker();
         self.0.respond(status, headers);
     }
 
     /// There is an error instead of a response.
     #[cold]
     pub(crate) fn fail(&mut self) {
-        self.0.announce();
+        self.0.wake_worker();
         self.0.fail();
     }
 
@@ -133,7 +133,7 @@ mod tests {
         assert!(asleep.as_mut().now_or_never().is_none());
         let (mut capture, tap) =
             Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
-        capture.announce();
+        capture.wake_worker();
         assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
@@ -146,7 +146,7 @@ mod tests {
         let (intake, outlet) = ends();
         let begin = || Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
         let (mut capture, tap) = begin();
-        capture.announce();
+        capture.wake_worker();
         drop((capture, tap));
         assert!(outlet.queue.pop().is_some());
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));

@@ -110,10 +110,10 @@ impl Tap {
     }
 
     #[inline(always)]
-    pub(super) fn announce(&mut self) {
+    pub(super) fn wake_worker(&mut self) {
         let Some(part) = &mut self.0 else { return };
         // `scope(service.call(request))` makes the call before it opens the scope.
-        part.announce(Identity::around);
+        part.wake_worker(Identity::around);
     }
 
     pub(super) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {

@@ -57,8 +57,8 @@ impl Intake {
 
     /// Wakes a sleeping worker. Called early in an exchange, while the caller waits for its answer anyway, so that
     /// nobody waits for it at the end: a wake-up costs microseconds, a push tens of nanoseconds.
-    pub(crate) fn announce(&self) {
-        self.0.queue.announce();
+    pub(crate) fn wake_worker(&self) {
+        self.0.queue.wake_worker();
     }
 
     /// Begins an exchange, in a record that was used before if there is one.

@@ -30,7 +30,7 @@ pub(crate) struct Part {
     finished: Option<Instant>,
     /// Moments and ids are to be noted.
     with_metadata: bool,
-    is_announced: bool,
+    has_woken_worker: bool,
     /// What it has in common with the other. The part has none while it waits for the worker.
     exchange: Option<Arc<InFlight<Part>>>,
     /// Where the exchange goes. The part that ended first has none any more.
@@ -61,7 +61,7 @@ pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
     fn budget(&self) -> &Arc<Budget>;
 
     /// Wakes whoever takes them, if it sleeps.
-    fn announce(&self);
+    fn wake_worker(&self);
 
     /// Hands one over.
     fn hand_over(&self, landed: Landed);
@@ -84,15 +84,15 @@ pub(crate) fn end(mut part: Box<Part>) {
     if part.is_response {
         part.finished = Some(Instant::now());
     }
-    let is_announced = part.is_announced;
+    let has_woken_worker = part.has_woken_worker;
     let Some(mut first) = exchange.end(part) else { return };
     // Taken out of what is handed over: nobody else sees to it that this way exists until all has passed.
     let Some(out) = first.out.take() else { return };
-    let is_announced = is_announced || first.is_announced;
+    let has_woken_worker = has_woken_worker || first.has_woken_worker;
     out.hand_over(Landed::new(exchange, first));
     // A call that was never polled has not woken the worker. Nobody waits for the end of such a one.
-    if !is_announced {
-        out.announce();
+    if !has_woken_worker {
+        out.wake_worker();
     }
 }
 
@@ -150,14 +150,14 @@ impl Part {
 
     /// Wakes whoever takes the exchange, if it sleeps. The first time, it is told what is said around it.
     #[inline(always)]
-    pub(crate) fn announce(&mut self, around: impl FnOnce() -> Option<Identity>) {
+    pub(crate) fn wake_worker(&mut self, around: impl FnOnce() -> Option<Identity>) {
         let (Some(exchange), Some(out)) = (&self.exchange, &self.out) else { return };
-        if !mem::replace(&mut self.is_announced, true)
+        if !mem::replace(&mut self.has_woken_worker, true)
             && let Some(around) = around()
         {
             exchange.set_around(around);
         }
-        out.announce();
+        out.wake_worker();
     }
 
     /// There is a response.
@@ -205,7 +205,7 @@ impl Part {
     /// Is for another exchange, which it shares with the other part and which goes this way.
     pub(crate) fn serve(&mut self, exchange: Arc<InFlight<Part>>, out: &Arc<dyn HandOver>) {
         self.exchange = Some(exchange);
-        self.is_announced = false;
+        self.has_woken_worker = false;
         // Of two that were used before, one has its way out still.
         self.out.get_or_insert_with(|| Arc::clone(out));
     }

@@ -55,7 +55,7 @@ impl HandOver for Queue {
         &self.budget
     }
 
-    fn announce(&self) {
+    fn wake_worker(&self) {
         self.parker.unpark();
     }
 

@@ -10,7 +10,7 @@ fn a_worker_that_falls_asleep_while_an_exchange_begins_wakes() {
             let intake = intake.clone();
             thread::spawn(move || {
                 let admission = intake.budget().admit();
-                intake.announce();
+                intake.wake_worker();
                 admission
             })
         };
@@ -27,7 +27,7 @@ fn no_ring_of_several_callers_is_lost_on_a_worker_that_falls_asleep_again() {
             let intake = intake.clone();
             thread::spawn(move || {
                 let admission = intake.budget().admit();
-                intake.announce();
+                intake.wake_worker();
                 admission
             })
         });
@@ -48,7 +48,7 @@ fn an_exchange_reaches_a_worker_that_sleeps() {
         let (intake, outlet) = ends();
         let caller = thread::spawn(move || {
             let (mut capture, tap, _slot) = begin(&intake);
-            capture.announce();
+            capture.wake_worker();
             drop((capture, tap));
         });
         drop(take(&outlet));

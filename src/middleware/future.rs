@@ -41,7 +41,7 @@ where
         // Looked at where it is: a response is large.
         if !this.capture.is_empty() {
             match &polled {
-                Poll::Pending => this.capture.announce(),
+                Poll::Pending => this.capture.wake_worker(),
                 Poll::Ready(Ok(response)) => this.capture.respond(response.status(), response.headers()),
                 Poll::Ready(Err(_)) => this.capture.fail(),
             }

@@ -119,7 +119,7 @@ where
         guard.disarm();
         drop(within);
         if polled.is_pending() {
-            this.capture.announce();
+            this.capture.wake_worker();
         }
         let result = ready!(polled);
         let mut capture = mem::take(this.capture);

@@ -102,7 +102,7 @@ impl Reporter {
         if admission.budget().charge(bytes) {
             admission.own(bytes);
             link.intake.report(admission, interaction);
-            link.intake.announce();
+            link.intake.wake_worker();
         } else {
             admission.settle(Settlement::Dropped(DropReason::TooManyBytes));
         }
