@@ -3,7 +3,7 @@ use http::{Extensions, HeaderMap, StatusCode};
 use super::nesting::is_within;
 use super::tap::{OnPanic, Tap};
 use crate::config::{Capturing, IdentityHeaders};
-use crate::handoff::Intake;
+use crate::handoff::Sender;
 use crate::handoff::UNDER_WAY;
 use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
 use crate::provider::operation::Endpoint;
@@ -17,12 +17,12 @@ impl Capture {
     /// Begins to record an exchange, unless it is not to be reported, an outer layer records it already, or the budget
     /// has no room for it. Sees to it that a layer further in knows.
     pub(crate) fn begin(
-        intake: &Intake,
+        sender: &Sender,
         endpoint: Endpoint,
         headers: &HeaderMap,
         extensions: &mut Extensions,
     ) -> (Self, Tap) {
-        let capturing = intake.capturing();
+        let capturing = sender.capturing();
         if let Some(slot) = extensions.get::<IdentitySlot>().filter(|slot| slot.is_taken()) {
             // The outer layer has not seen what was asked for since.
             let omission = Identity::of(extensions).omission;
@@ -35,16 +35,16 @@ impl Capture {
         let identity = identity_of(extensions, headers, capturing);
         let place = match identity.omission {
             Omission::Everything => {
-                intake.budget().withhold(WithholdReason::OptedOut);
+                sender.budget().withhold(WithholdReason::OptedOut);
                 None
             }
-            Omission::Content | Omission::Nothing => intake.budget().take_place(UNDER_WAY + identity.bytes()),
+            Omission::Content | Omission::Nothing => sender.budget().take_place(UNDER_WAY + identity.bytes()),
         };
         let Some(place) = place else {
             extensions.insert(IdentitySlot::settled());
             return Default::default();
         };
-        let (exchange, request, response) = intake.begin(place, endpoint, identity, headers);
+        let (exchange, request, response) = sender.begin(place, endpoint, identity, headers);
         // Held weakly: whoever keeps the extensions does not keep the exchange from being handed over.
         extensions.insert(IdentitySlot::of(exchange));
         (Self(Tap::new(response)), Tap::new(request))
@@ -117,10 +117,10 @@ mod tests {
     #[test]
     fn a_call_that_is_never_polled_wakes_the_worker_all_the_same() {
         let limits = Limits { items: 1, bytes: 10_000, body_bytes: 1_000 };
-        let (intake, outlet) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let (sender, outlet) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
-        drop(Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
+        drop(Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
         assert!(asleep.now_or_never().is_some(), "the worker is awake");
         assert_eq!(outlet.queue.len(), 1);
     }
@@ -128,11 +128,11 @@ mod tests {
     #[test]
     fn an_exchange_wakes_a_sleeping_worker_once_and_early() {
         let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
-        let (intake, outlet) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let (sender, outlet) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
         let (mut capture, tap) =
-            Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+            Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
         capture.wake_worker();
         assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
         let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
@@ -143,8 +143,8 @@ mod tests {
 
     #[test]
     fn a_record_that_is_used_again_wakes_the_worker_as_a_new_one_does() {
-        let (intake, outlet) = ends();
-        let begin = || Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+        let (sender, outlet) = ends();
+        let begin = || Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
         let (mut capture, tap) = begin();
         capture.wake_worker();
         drop((capture, tap));
@@ -178,12 +178,12 @@ mod tests {
 
     /// One exchange from its beginning to the worker, in which `say` may be said.
     fn exchange(
-        (intake, outlet): &(Intake, handoff::Outlet),
+        (sender, outlet): &(Sender, handoff::Outlet),
         mut extensions: Extensions,
         body: &'static [u8],
         say: impl FnOnce(IdentitySlot),
     ) -> Exchange {
-        let (mut capture, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+        let (mut capture, tap) = Capture::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
         say(extensions.remove().unwrap());
         tap.record_whole(&Bytes::from_static(body));
         match body {
@@ -199,7 +199,7 @@ mod tests {
         }
     }
 
-    fn ends() -> (Intake, handoff::Outlet) {
+    fn ends() -> (Sender, handoff::Outlet) {
         let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
         handoff::channel(Arc::new(Budget::new(limits)), Capturing::default())
     }

@@ -16,7 +16,7 @@ use crate::provider::operation::Endpoint;
 
 /// The callers' end. While a clone of it lives, or an exchange that it began is under way, the worker lives.
 #[derive(Clone, Debug)]
-pub(crate) struct Intake(Arc<Ends>);
+pub(crate) struct Sender(Arc<Ends>);
 
 /// What the clones share.
 #[derive(Debug)]
@@ -37,14 +37,14 @@ pub(crate) struct Outlet {
 }
 
 /// The two ends of a hand-over.
-pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Intake, Outlet) {
+pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Sender, Outlet) {
     let queue = Arc::new(Queue::new(Arc::clone(&budget)));
     let (alive, abandoned) = mpsc::channel(1);
     let ends = Ends { budget: Arc::clone(&budget), queue: Arc::clone(&queue), capturing, _alive: alive };
-    (Intake(Arc::new(ends)), Outlet { budget, queue, abandoned })
+    (Sender(Arc::new(ends)), Outlet { budget, queue, abandoned })
 }
 
-impl Intake {
+impl Sender {
     #[inline]
     pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.0.budget

@@ -42,22 +42,22 @@ mod tests {
     use crate::budget::Budget;
     use crate::capture::Capture;
     use crate::config::{Capturing, Limits};
-    use crate::handoff::{Intake, Outlet, channel};
+    use crate::handoff::{Outlet, Sender, channel};
     use crate::interaction::{Interaction, InteractionKind};
     use crate::provider::operation::Endpoint;
 
     const PASSED: usize = 10_000;
 
-    fn ends() -> (Intake, Outlet) {
+    fn ends() -> (Sender, Outlet) {
         let limits = Limits { items: 10_000, bytes: 1 << 30, body_bytes: 1 << 30 };
         channel(Arc::new(Budget::new(limits)), Capturing::default())
     }
 
     /// Hands over an exchange with a slice of a buffer of its request's connection.
-    fn hand_over(intake: &Intake, number: usize) -> Bytes {
+    fn hand_over(sender: &Sender, number: usize) -> Bytes {
         let buffer = Bytes::from(vec![u8::try_from(number % 256).unwrap(); 2 * PASSED]);
         let mut extensions = Extensions::new();
-        let (_, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+        let (_, tap) = Capture::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
         tap.record_whole(&buffer.slice(..PASSED));
         buffer
     }
@@ -71,20 +71,20 @@ mod tests {
 
     #[test]
     fn what_waits_for_long_keeps_no_read_buffer_and_stays_charged_and_in_order() {
-        let (intake, outlet) = ends();
-        let buffers: Vec<_> = (0..50).map(|number| hand_over(&intake, number)).collect();
-        intake.report(
-            intake.budget().admit().unwrap(),
+        let (sender, outlet) = ends();
+        let buffers: Vec<_> = (0..50).map(|number| hand_over(&sender, number)).collect();
+        sender.report(
+            sender.budget().admit().unwrap(),
             Interaction::new(InteractionKind::Chat, &50, &()).unwrap(),
         );
-        let more: Vec<_> = (51..100).map(|number| hand_over(&intake, number)).collect();
+        let more: Vec<_> = (51..100).map(|number| hand_over(&sender, number)).collect();
         let held = outlet.budget.stats();
         assert!(buffers.iter().all(|buffer| !buffer.is_unique()), "as they came");
         while outlet.queue.compact() {}
         let is_free = |buffer: &&Bytes| buffer.is_unique();
         assert_eq!(buffers.iter().chain(&more).filter(is_free).count(), 99 - FEW);
         assert_eq!((outlet.budget.stats(), outlet.queue.len()), (held, 100));
-        let more: Vec<_> = (100..110).map(|number| hand_over(&intake, number)).collect();
+        let more: Vec<_> = (100..110).map(|number| hand_over(&sender, number)).collect();
         assert_eq!(std::iter::from_fn(|| take(&outlet)).collect::<Vec<_>>(), (0..110).collect::<Vec<_>>());
         assert_eq!((outlet.budget.stats().pending, outlet.budget.stats().bytes_held), (0, 0));
         assert!(more.iter().all(Bytes::is_unique));
@@ -92,9 +92,9 @@ mod tests {
 
     #[test]
     fn little_is_copied_in_one_go() {
-        let (intake, outlet) = ends();
+        let (sender, outlet) = ends();
         let most = BYTES_AT_ONCE / (PASSED + BYTES_APIECE) + 1;
-        let buffers: Vec<_> = (0..3 * most + FEW).map(|number| hand_over(&intake, number)).collect();
+        let buffers: Vec<_> = (0..3 * most + FEW).map(|number| hand_over(&sender, number)).collect();
         for copied in [most, 2 * most] {
             assert!(outlet.queue.compact());
             assert_eq!(buffers.iter().filter(|buffer| buffer.is_unique()).count(), copied);
@@ -104,19 +104,19 @@ mod tests {
 
     #[test]
     fn a_few_that_wait_are_left_as_they_came() {
-        let (intake, outlet) = ends();
-        let buffers: Vec<_> = (0..FEW).map(|number| hand_over(&intake, number)).collect();
+        let (sender, outlet) = ends();
+        let buffers: Vec<_> = (0..FEW).map(|number| hand_over(&sender, number)).collect();
         assert!(!outlet.queue.compact());
         assert!(buffers.iter().all(|buffer| !buffer.is_unique()));
     }
 
     #[test]
     fn what_waits_is_dropped_and_counted_when_the_worker_stops() {
-        let (intake, outlet) = ends();
-        let buffers: Vec<_> = (0..50).map(|number| hand_over(&intake, number)).collect();
+        let (sender, outlet) = ends();
+        let buffers: Vec<_> = (0..50).map(|number| hand_over(&sender, number)).collect();
         while outlet.queue.compact() {}
         drop(outlet);
-        let stats = intake.budget().stats();
+        let stats = sender.budget().stats();
         assert_eq!((stats.captured, stats.settled(), stats.pending, stats.bytes_held), (50, 50, 0, 0));
         assert!(buffers.iter().all(Bytes::is_unique));
     }

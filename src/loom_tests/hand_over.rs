@@ -11,8 +11,8 @@ fn taken(outlet: &Outlet) -> Exchange {
 #[test]
 fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
     model(|| {
-        let (intake, outlet) = ends();
-        let (capture, tap, _slot) = begin(&intake);
+        let (sender, outlet) = ends();
+        let (capture, tap, _slot) = begin(&sender);
         let request = thread::spawn(move || tap.record_whole(&Bytes::from_static(b"ask")));
         let response = thread::spawn(move || {
             let mut capture = capture;
@@ -34,8 +34,8 @@ fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
 #[test]
 fn whoever_says_something_meanwhile_neither_loses_nor_doubles_it() {
     model(|| {
-        let (intake, outlet) = ends();
-        let (capture, tap, slot) = begin(&intake);
+        let (sender, outlet) = ends();
+        let (capture, tap, slot) = begin(&sender);
         let request = thread::spawn(move || drop(tap));
         let handler = thread::spawn(move || slot.set_user(User::new("u")));
         let mut capture = capture;
@@ -53,35 +53,35 @@ fn whoever_says_something_meanwhile_neither_loses_nor_doubles_it() {
 #[test]
 fn what_is_pushed_while_the_worker_stops_is_dropped_and_counted() {
     model(|| {
-        let (intake, outlet) = ends();
+        let (sender, outlet) = ends();
         let caller = {
-            let intake = intake.clone();
+            let sender = sender.clone();
             thread::spawn(move || {
-                drop(Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
+                drop(Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
             })
         };
         drop(outlet);
         caller.join().unwrap();
-        let stats = intake.budget().stats();
+        let stats = sender.budget().stats();
         assert_eq!((stats.captured, stats.dropped(DropReason::Shutdown)), (1, 1));
-        assert!(at_rest(intake.budget()));
+        assert!(at_rest(sender.budget()));
     });
 }
 
 #[test]
 fn so_is_what_two_callers_push() {
     bounded_model(|| {
-        let (intake, outlet) = ends();
+        let (sender, outlet) = ends();
         let callers = [(); 2].map(|()| {
-            let intake = intake.clone();
-            let admission = intake.budget().admit().unwrap();
+            let sender = sender.clone();
+            let admission = sender.budget().admit().unwrap();
             let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
-            thread::spawn(move || intake.report(admission, interaction))
+            thread::spawn(move || sender.report(admission, interaction))
         });
         outlet.stop();
         callers.into_iter().for_each(|caller| caller.join().unwrap());
-        let stats = intake.budget().stats();
+        let stats = sender.budget().stats();
         assert_eq!((stats.captured, stats.dropped(DropReason::Shutdown)), (2, 2));
-        assert!(at_rest(intake.budget()));
+        assert!(at_rest(sender.budget()));
     });
 }

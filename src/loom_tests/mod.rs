@@ -19,7 +19,7 @@ use crate::capture::{Capture, Tap};
 use crate::config::{Capturing, Limits};
 use crate::exchange::{Answer, Exchange};
 use crate::handoff::UNDER_WAY;
-use crate::handoff::{self, Intake, Item, Outlet};
+use crate::handoff::{self, Item, Outlet, Sender};
 use crate::identity::{IdentitySlot, User};
 use crate::interaction::{Interaction, InteractionKind};
 use crate::provider::operation::Endpoint;
@@ -44,14 +44,14 @@ fn budget(limits: Limits) -> Arc<Budget> {
     Arc::new(Budget::new(limits))
 }
 
-fn ends() -> (Intake, Outlet) {
+fn ends() -> (Sender, Outlet) {
     let limits = Limits { bytes: 2 * UNDER_WAY + 10, ..LIMITS };
     handoff::channel(budget(limits), Capturing::default())
 }
 
-fn begin(intake: &Intake) -> (Capture, Tap, IdentitySlot) {
+fn begin(sender: &Sender) -> (Capture, Tap, IdentitySlot) {
     let mut extensions = Extensions::new();
-    let (capture, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+    let (capture, tap) = Capture::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
     (capture, tap, extensions.remove().unwrap())
 }
 

@@ -5,12 +5,12 @@ use super::*;
 #[test]
 fn a_worker_that_falls_asleep_while_an_exchange_begins_wakes() {
     model(|| {
-        let (intake, outlet) = ends();
+        let (sender, outlet) = ends();
         let caller = {
-            let intake = intake.clone();
+            let sender = sender.clone();
             thread::spawn(move || {
-                let admission = intake.budget().admit();
-                intake.wake_worker();
+                let admission = sender.budget().admit();
+                sender.wake_worker();
                 admission
             })
         };
@@ -22,12 +22,12 @@ fn a_worker_that_falls_asleep_while_an_exchange_begins_wakes() {
 #[test]
 fn no_ring_of_several_callers_is_lost_on_a_worker_that_falls_asleep_again() {
     bounded_model(|| {
-        let (intake, outlet) = ends();
+        let (sender, outlet) = ends();
         let callers = [(); 2].map(|()| {
-            let intake = intake.clone();
+            let sender = sender.clone();
             thread::spawn(move || {
-                let admission = intake.budget().admit();
-                intake.wake_worker();
+                let admission = sender.budget().admit();
+                sender.wake_worker();
                 admission
             })
         });
@@ -45,9 +45,9 @@ fn no_ring_of_several_callers_is_lost_on_a_worker_that_falls_asleep_again() {
 #[test]
 fn an_exchange_reaches_a_worker_that_sleeps() {
     model(|| {
-        let (intake, outlet) = ends();
+        let (sender, outlet) = ends();
         let caller = thread::spawn(move || {
-            let (mut capture, tap, _slot) = begin(&intake);
+            let (mut capture, tap, _slot) = begin(&sender);
             capture.wake_worker();
             drop((capture, tap));
         });
@@ -60,8 +60,8 @@ fn an_exchange_reaches_a_worker_that_sleeps() {
 #[test]
 fn so_does_one_that_was_never_polled() {
     model(|| {
-        let (intake, outlet) = ends();
-        let caller = thread::spawn(move || drop(begin(&intake)));
+        let (sender, outlet) = ends();
+        let caller = thread::spawn(move || drop(begin(&sender)));
         drop(take(&outlet));
         caller.join().unwrap();
     });

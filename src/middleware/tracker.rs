@@ -4,7 +4,7 @@ use http::{Extensions, HeaderMap, Method};
 
 use crate::capture::{Capture, Tap};
 use crate::config::{Capturing, IdentityHeaders};
-use crate::handoff::Intake;
+use crate::handoff::Sender;
 use crate::identity::remove_headers;
 use crate::provider::operation::{Endpoint, Endpoints};
 
@@ -15,13 +15,13 @@ pub(super) struct Tracker(Arc<Settings>);
 #[derive(Debug)]
 struct Settings {
     /// `None` for a disabled layer.
-    intake: Option<Intake>,
+    intake: Option<Sender>,
     endpoints: Endpoints,
     capturing: Capturing,
 }
 
 impl Tracker {
-    pub(super) fn new(intake: Option<Intake>, endpoints: Endpoints, capturing: Capturing) -> Self {
+    pub(super) fn new(intake: Option<Sender>, endpoints: Endpoints, capturing: Capturing) -> Self {
         Self(Arc::new(Settings { intake, endpoints, capturing }))
     }
 

@@ -13,7 +13,7 @@ use super::summary::{FlushReport, Outcome, ShutdownReport};
 use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::handoff::{self, Intake};
+use crate::handoff::{self, Sender};
 use crate::interaction::Interaction;
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement, Stats};
@@ -28,7 +28,7 @@ pub struct Reporter {
 
 #[derive(Clone)]
 struct Link {
-    intake: Intake,
+    intake: Sender,
     commands: mpsc::UnboundedSender<Command>,
     clock: Clock,
 }
@@ -78,11 +78,11 @@ impl Reporter {
         Self::linked(intake, commands)
     }
 
-    pub(super) fn linked(intake: Intake, commands: mpsc::UnboundedSender<Command>) -> Self {
+    pub(super) fn linked(intake: Sender, commands: mpsc::UnboundedSender<Command>) -> Self {
         Self { link: Some(Link { intake, commands, clock: Clock::new() }) }
     }
 
-    pub(crate) fn intake(&self) -> Option<&Intake> {
+    pub(crate) fn intake(&self) -> Option<&Sender> {
         self.link.as_ref().map(|link| &link.intake)
     }
 

@@ -8,9 +8,9 @@ use crate::interaction::InteractionKind;
 #[test]
 fn no_memory_of_an_exchange_is_kept_once_the_worker_has_stopped() {
     let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
-    let (intake, outlet) = channel(Arc::new(Budget::new(limits)), Capturing::default());
-    let place = intake.budget().take_place(10).unwrap();
-    let (_, request, response) = intake.begin(place, Endpoint::Chat, Identity::new(), &HeaderMap::new());
+    let (sender, outlet) = channel(Arc::new(Budget::new(limits)), Capturing::default());
+    let place = sender.budget().take_place(10).unwrap();
+    let (_, request, response) = sender.begin(place, Endpoint::Chat, Identity::new(), &HeaderMap::new());
     end(request);
     end(response);
     assert!(outlet.queue.pop().is_some());
@@ -20,18 +20,18 @@ fn no_memory_of_an_exchange_is_kept_once_the_worker_has_stopped() {
     outlet.budget.give_back(block);
     assert_eq!(outlet.budget.spare_bytes(), FIRST_BLOCK);
     drop(outlet);
-    assert!(intake.0.queue.spare.pop().is_none());
-    assert_eq!(intake.budget().spare_bytes(), 0);
+    assert!(sender.0.queue.spare.pop().is_none());
+    assert_eq!(sender.budget().spare_bytes(), 0);
 }
 
 #[test]
 fn what_finds_no_place_is_taken_in_the_order_in_which_it_came() {
     let limits = Limits { items: usize::MAX, bytes: 1_000, body_bytes: 1_000 };
-    let (intake, outlet) = channel(Arc::new(Budget::new(limits)), Capturing::default());
+    let (sender, outlet) = channel(Arc::new(Budget::new(limits)), Capturing::default());
     let hand_over = |numbers: std::ops::Range<usize>| {
         for number in numbers {
             let interaction = Interaction::new(InteractionKind::Chat, &number, &()).unwrap();
-            intake.report(intake.budget().admit().unwrap(), interaction);
+            sender.report(sender.budget().admit().unwrap(), interaction);
         }
     };
     let take = || match outlet.queue.pop() {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::budget::Budget;
 use crate::config::{Config, ConfigBuilder};
-use crate::handoff::{self, Intake};
+use crate::handoff::{self, Sender};
 use crate::interaction::{Interaction, InteractionKind};
 use crate::report::Report;
 use crate::reporter::handle::Reporter;
@@ -23,7 +23,7 @@ use crate::transport::DeliveryError;
 
 pub(in crate::reporter) struct Simulated {
     pub(in crate::reporter) reporter: Reporter,
-    pub(in crate::reporter) intake: Intake,
+    pub(in crate::reporter) intake: Sender,
     pub(in crate::reporter) worker: JoinHandle<()>,
     commands: mpsc::UnboundedSender<Command>,
     next: std::sync::atomic::AtomicU64,
