@@ -117,25 +117,25 @@ mod tests {
     #[test]
     fn a_call_that_is_never_polled_wakes_the_worker_all_the_same() {
         let limits = Limits { items: 1, bytes: 10_000, body_bytes: 1_000 };
-        let (sender, outlet) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
-        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
         drop(Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
         assert!(asleep.now_or_never().is_some(), "the worker is awake");
-        assert_eq!(outlet.queue.len(), 1);
+        assert_eq!(receiver.queue.len(), 1);
     }
 
     #[test]
     fn an_exchange_wakes_a_sleeping_worker_once_and_early() {
         let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
-        let (sender, outlet) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
-        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
         let (mut capture, tap) =
             Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
         capture.wake_worker();
         assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
-        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
         drop((capture, tap));
         assert!(asleep.now_or_never().is_none(), "not at its end");
@@ -143,13 +143,13 @@ mod tests {
 
     #[test]
     fn a_record_that_is_used_again_wakes_the_worker_as_a_new_one_does() {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let begin = || Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
         let (mut capture, tap) = begin();
         capture.wake_worker();
         drop((capture, tap));
-        assert!(outlet.queue.pop().is_some());
-        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        assert!(receiver.queue.pop().is_some());
+        let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
         drop(begin());
         assert!(asleep.now_or_never().is_some(), "a call that is never polled");
@@ -178,7 +178,7 @@ mod tests {
 
     /// One exchange from its beginning to the worker, in which `say` may be said.
     fn exchange(
-        (sender, outlet): &(Sender, handoff::Outlet),
+        (sender, receiver): &(Sender, handoff::Receiver),
         mut extensions: Extensions,
         body: &'static [u8],
         say: impl FnOnce(IdentitySlot),
@@ -193,13 +193,13 @@ mod tests {
                 capture.into_tap().record_whole(&Bytes::from_static(body));
             }
         }
-        match outlet.queue.pop() {
+        match receiver.queue.pop() {
             Some(Item::Exchange(exchange)) => exchange,
             other => panic!("{other:?} is no exchange"),
         }
     }
 
-    fn ends() -> (Sender, handoff::Outlet) {
+    fn ends() -> (Sender, handoff::Receiver) {
         let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
         handoff::channel(Arc::new(Budget::new(limits)), Capturing::default())
     }

@@ -29,7 +29,7 @@ struct Ends {
 
 /// The worker's end.
 #[derive(Debug)]
-pub(crate) struct Outlet {
+pub(crate) struct Receiver {
     pub(crate) budget: Arc<Budget>,
     pub(crate) queue: Arc<Queue>,
     /// Yields `None` once every clone of the other end is gone.
@@ -37,11 +37,11 @@ pub(crate) struct Outlet {
 }
 
 /// The two ends of a hand-over.
-pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Sender, Outlet) {
+pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Sender, Receiver) {
     let queue = Arc::new(Queue::new(Arc::clone(&budget)));
     let (alive, abandoned) = mpsc::channel(1);
     let ends = Ends { budget: Arc::clone(&budget), queue: Arc::clone(&queue), capturing, _alive: alive };
-    (Sender(Arc::new(ends)), Outlet { budget, queue, abandoned })
+    (Sender(Arc::new(ends)), Receiver { budget, queue, abandoned })
 }
 
 impl Sender {
@@ -86,7 +86,7 @@ impl Sender {
     }
 }
 
-impl Outlet {
+impl Receiver {
     /// Says that there is no worker any more: what is queued, and what follows, is dropped.
     pub(crate) fn stop(&self) {
         stop(&self.budget, &self.queue);
@@ -94,7 +94,7 @@ impl Outlet {
 }
 
 /// However the worker ends, nothing waits for it afterwards.
-impl Drop for Outlet {
+impl Drop for Receiver {
     fn drop(&mut self) {
         self.stop();
     }

@@ -42,13 +42,13 @@ mod tests {
     use crate::budget::Budget;
     use crate::capture::Capture;
     use crate::config::{Capturing, Limits};
-    use crate::handoff::{Outlet, Sender, channel};
+    use crate::handoff::{Receiver, Sender, channel};
     use crate::interaction::{Interaction, InteractionKind};
     use crate::provider::operation::Endpoint;
 
     const PASSED: usize = 10_000;
 
-    fn ends() -> (Sender, Outlet) {
+    fn ends() -> (Sender, Receiver) {
         let limits = Limits { items: 10_000, bytes: 1 << 30, body_bytes: 1 << 30 };
         channel(Arc::new(Budget::new(limits)), Capturing::default())
     }
@@ -62,60 +62,60 @@ mod tests {
         buffer
     }
 
-    fn take(outlet: &Outlet) -> Option<u8> {
-        match outlet.queue.pop()? {
-            Item::Exchange(exchange) => Some(exchange.request.body.into_bytes(&outlet.budget)[0]),
+    fn take(receiver: &Receiver) -> Option<u8> {
+        match receiver.queue.pop()? {
+            Item::Exchange(exchange) => Some(exchange.request.body.into_bytes(&receiver.budget)[0]),
             Item::Interaction(_, reported) => reported.request().parse().ok(),
         }
     }
 
     #[test]
     fn what_waits_for_long_keeps_no_read_buffer_and_stays_charged_and_in_order() {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let buffers: Vec<_> = (0..50).map(|number| hand_over(&sender, number)).collect();
         sender.report(
             sender.budget().admit().unwrap(),
             Interaction::new(InteractionKind::Chat, &50, &()).unwrap(),
         );
         let more: Vec<_> = (51..100).map(|number| hand_over(&sender, number)).collect();
-        let held = outlet.budget.stats();
+        let held = receiver.budget.stats();
         assert!(buffers.iter().all(|buffer| !buffer.is_unique()), "as they came");
-        while outlet.queue.compact() {}
+        while receiver.queue.compact() {}
         let is_free = |buffer: &&Bytes| buffer.is_unique();
         assert_eq!(buffers.iter().chain(&more).filter(is_free).count(), 99 - FEW);
-        assert_eq!((outlet.budget.stats(), outlet.queue.len()), (held, 100));
+        assert_eq!((receiver.budget.stats(), receiver.queue.len()), (held, 100));
         let more: Vec<_> = (100..110).map(|number| hand_over(&sender, number)).collect();
-        assert_eq!(std::iter::from_fn(|| take(&outlet)).collect::<Vec<_>>(), (0..110).collect::<Vec<_>>());
-        assert_eq!((outlet.budget.stats().pending, outlet.budget.stats().bytes_held), (0, 0));
+        assert_eq!(std::iter::from_fn(|| take(&receiver)).collect::<Vec<_>>(), (0..110).collect::<Vec<_>>());
+        assert_eq!((receiver.budget.stats().pending, receiver.budget.stats().bytes_held), (0, 0));
         assert!(more.iter().all(Bytes::is_unique));
     }
 
     #[test]
     fn little_is_copied_in_one_go() {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let most = BYTES_AT_ONCE / (PASSED + BYTES_APIECE) + 1;
         let buffers: Vec<_> = (0..3 * most + FEW).map(|number| hand_over(&sender, number)).collect();
         for copied in [most, 2 * most] {
-            assert!(outlet.queue.compact());
+            assert!(receiver.queue.compact());
             assert_eq!(buffers.iter().filter(|buffer| buffer.is_unique()).count(), copied);
         }
-        assert!(!outlet.queue.compact());
+        assert!(!receiver.queue.compact());
     }
 
     #[test]
     fn a_few_that_wait_are_left_as_they_came() {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let buffers: Vec<_> = (0..FEW).map(|number| hand_over(&sender, number)).collect();
-        assert!(!outlet.queue.compact());
+        assert!(!receiver.queue.compact());
         assert!(buffers.iter().all(|buffer| !buffer.is_unique()));
     }
 
     #[test]
     fn what_waits_is_dropped_and_counted_when_the_worker_stops() {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let buffers: Vec<_> = (0..50).map(|number| hand_over(&sender, number)).collect();
-        while outlet.queue.compact() {}
-        drop(outlet);
+        while receiver.queue.compact() {}
+        drop(receiver);
         let stats = sender.budget().stats();
         assert_eq!((stats.captured, stats.settled(), stats.pending, stats.bytes_held), (50, 50, 0, 0));
         assert!(buffers.iter().all(Bytes::is_unique));

@@ -10,7 +10,7 @@ mod queue;
 mod recorder;
 mod rendezvous;
 
-pub(crate) use self::channel::{Outlet, Sender, channel};
+pub(crate) use self::channel::{Receiver, Sender, channel};
 pub(crate) use self::half::{Part, end};
 pub(crate) use self::pool::UNDER_WAY;
 pub(crate) use self::queue::{Item, Queue};

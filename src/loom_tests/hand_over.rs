@@ -2,16 +2,16 @@
 
 use super::*;
 
-fn taken(outlet: &Outlet) -> Exchange {
-    assert_eq!(outlet.queue.len(), 1, "it is handed over once");
-    let Some(Item::Exchange(exchange)) = outlet.queue.pop() else { panic!("an exchange") };
+fn taken(receiver: &Receiver) -> Exchange {
+    assert_eq!(receiver.queue.len(), 1, "it is handed over once");
+    let Some(Item::Exchange(exchange)) = receiver.queue.pop() else { panic!("an exchange") };
     exchange
 }
 
 #[test]
 fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
     model(|| {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let (capture, tap, _slot) = begin(&sender);
         let request = thread::spawn(move || tap.record_whole(&Bytes::from_static(b"ask")));
         let response = thread::spawn(move || {
@@ -21,20 +21,20 @@ fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
         });
         request.join().unwrap();
         response.join().unwrap();
-        let exchange = taken(&outlet);
+        let exchange = taken(&receiver);
         assert_eq!(exchange.request.body.passed, 3);
         let Answer::Response(response) = &exchange.answer else { panic!("a response") };
         assert_eq!(response.message.body.passed, 6);
-        assert_eq!(outlet.budget.stats().bytes_held as usize, UNDER_WAY + 9);
+        assert_eq!(receiver.budget.stats().bytes_held as usize, UNDER_WAY + 9);
         exchange.admission.settle(Settlement::Delivered);
-        assert!(at_rest(&outlet.budget));
+        assert!(at_rest(&receiver.budget));
     });
 }
 
 #[test]
 fn whoever_says_something_meanwhile_neither_loses_nor_doubles_it() {
     model(|| {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let (capture, tap, slot) = begin(&sender);
         let request = thread::spawn(move || drop(tap));
         let handler = thread::spawn(move || slot.set_user(User::new("u")));
@@ -43,24 +43,24 @@ fn whoever_says_something_meanwhile_neither_loses_nor_doubles_it() {
         drop(capture);
         request.join().unwrap();
         handler.join().unwrap();
-        let exchange = taken(&outlet);
+        let exchange = taken(&receiver);
         assert!(matches!(exchange.answer, Answer::Failed));
         drop(exchange);
-        assert!(at_rest(&outlet.budget));
+        assert!(at_rest(&receiver.budget));
     });
 }
 
 #[test]
 fn what_is_pushed_while_the_worker_stops_is_dropped_and_counted() {
     model(|| {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let caller = {
             let sender = sender.clone();
             thread::spawn(move || {
                 drop(Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
             })
         };
-        drop(outlet);
+        drop(receiver);
         caller.join().unwrap();
         let stats = sender.budget().stats();
         assert_eq!((stats.captured, stats.dropped(DropReason::Shutdown)), (1, 1));
@@ -71,14 +71,14 @@ fn what_is_pushed_while_the_worker_stops_is_dropped_and_counted() {
 #[test]
 fn so_is_what_two_callers_push() {
     bounded_model(|| {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let callers = [(); 2].map(|()| {
             let sender = sender.clone();
             let admission = sender.budget().admit().unwrap();
             let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
             thread::spawn(move || sender.report(admission, interaction))
         });
-        outlet.stop();
+        receiver.stop();
         callers.into_iter().for_each(|caller| caller.join().unwrap());
         let stats = sender.budget().stats();
         assert_eq!((stats.captured, stats.dropped(DropReason::Shutdown)), (2, 2));

@@ -19,7 +19,7 @@ use crate::capture::{Capture, Tap};
 use crate::config::{Capturing, Limits};
 use crate::exchange::{Answer, Exchange};
 use crate::handoff::UNDER_WAY;
-use crate::handoff::{self, Item, Outlet, Sender};
+use crate::handoff::{self, Item, Receiver, Sender};
 use crate::identity::{IdentitySlot, User};
 use crate::interaction::{Interaction, InteractionKind};
 use crate::provider::operation::Endpoint;
@@ -44,7 +44,7 @@ fn budget(limits: Limits) -> Arc<Budget> {
     Arc::new(Budget::new(limits))
 }
 
-fn ends() -> (Sender, Outlet) {
+fn ends() -> (Sender, Receiver) {
     let limits = Limits { bytes: 2 * UNDER_WAY + 10, ..LIMITS };
     handoff::channel(budget(limits), Capturing::default())
 }
@@ -56,14 +56,14 @@ fn begin(sender: &Sender) -> (Capture, Tap, IdentitySlot) {
 }
 
 /// What a worker does that finds nothing to do: it sleeps unless something is in flight, and looks again.
-fn take(outlet: &Outlet) -> Item {
+fn take(receiver: &Receiver) -> Item {
     loop {
-        if let Some(item) = outlet.queue.pop() {
+        if let Some(item) = receiver.queue.pop() {
             return item;
         }
-        let is_idle = || outlet.budget.items() == 0;
+        let is_idle = || receiver.budget.items() == 0;
         if is_idle() {
-            block_on(outlet.queue.sleep_while(is_idle));
+            block_on(receiver.queue.sleep_while(is_idle));
         } else {
             thread::yield_now();
         }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_worker_that_falls_asleep_while_an_exchange_begins_wakes() {
     model(|| {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let caller = {
             let sender = sender.clone();
             thread::spawn(move || {
@@ -14,7 +14,7 @@ fn a_worker_that_falls_asleep_while_an_exchange_begins_wakes() {
                 admission
             })
         };
-        block_on(outlet.queue.sleep_while(|| outlet.budget.items() == 0));
+        block_on(receiver.queue.sleep_while(|| receiver.budget.items() == 0));
         drop(caller.join());
     });
 }
@@ -22,7 +22,7 @@ fn a_worker_that_falls_asleep_while_an_exchange_begins_wakes() {
 #[test]
 fn no_ring_of_several_callers_is_lost_on_a_worker_that_falls_asleep_again() {
     bounded_model(|| {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let callers = [(); 2].map(|()| {
             let sender = sender.clone();
             thread::spawn(move || {
@@ -32,11 +32,11 @@ fn no_ring_of_several_callers_is_lost_on_a_worker_that_falls_asleep_again() {
             })
         });
         loop {
-            let known = outlet.budget.items();
+            let known = receiver.budget.items();
             if known == 2 {
                 break;
             }
-            block_on(outlet.queue.sleep_while(|| outlet.budget.items() == known));
+            block_on(receiver.queue.sleep_while(|| receiver.budget.items() == known));
         }
         callers.into_iter().for_each(|caller| drop(caller.join()));
     });
@@ -45,24 +45,24 @@ fn no_ring_of_several_callers_is_lost_on_a_worker_that_falls_asleep_again() {
 #[test]
 fn an_exchange_reaches_a_worker_that_sleeps() {
     model(|| {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let caller = thread::spawn(move || {
             let (mut capture, tap, _slot) = begin(&sender);
             capture.wake_worker();
             drop((capture, tap));
         });
-        drop(take(&outlet));
+        drop(take(&receiver));
         caller.join().unwrap();
-        drop(outlet);
+        drop(receiver);
     });
 }
 
 #[test]
 fn so_does_one_that_was_never_polled() {
     model(|| {
-        let (sender, outlet) = ends();
+        let (sender, receiver) = ends();
         let caller = thread::spawn(move || drop(begin(&sender)));
-        drop(take(&outlet));
+        drop(take(&receiver));
         caller.join().unwrap();
     });
 }

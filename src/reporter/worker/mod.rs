@@ -22,7 +22,7 @@ use crate::config::{Patience, Reporting};
 use crate::delivery::dispatcher::{Deliveries, until};
 use crate::delivery::job::Job;
 use crate::delivery::outage_log::Losses;
-use crate::handoff::{Outlet, Queue};
+use crate::handoff::{Queue, Receiver};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
 use crate::translation::Effort;
@@ -51,7 +51,7 @@ pub(super) enum Command {
 }
 
 pub(super) struct Worker<S: Service<Report>> {
-    pub(super) outlet: Outlet,
+    pub(super) outlet: Receiver,
     pub(super) inbox: mpsc::UnboundedReceiver<Command>,
     reporting: Arc<Reporting>,
     pub(super) deliveries: Deliveries<S>,
@@ -83,7 +83,7 @@ where
     S::Error: Into<BoxError>,
 {
     pub(super) fn new(
-        outlet: Outlet,
+        outlet: Receiver,
         inbox: mpsc::UnboundedReceiver<Command>,
         transport: S,
         reporting: Arc<Reporting>,
@@ -149,14 +149,14 @@ where
 
     async fn next_event(&mut self) -> Event {
         let has_room = self.has_room();
-        let Outlet { queue, .. } = &self.outlet;
+        let Receiver { queue, .. } = &self.outlet;
         let has_more = if has_room { queue.len() > 0 } else { queue.compact() };
         // What waits for room is nothing to look for.
         let waiting = if has_room { 0 } else { queue.len() };
         let (known, look) = (self.known() + waiting, self.vain_looks);
         let waits_for_ends = self.is_abandoned && !self.is_in_last_flush();
         let deadline = self.flushes.iter().filter_map(Flush::next_moment).min();
-        let Outlet { budget, queue, abandoned } = &mut self.outlet;
+        let Receiver { budget, queue, abandoned } = &mut self.outlet;
         tokio::select! {
             Some(command) = self.inbox.recv() => Event::Command(command),
             _ = abandoned.recv(), if !self.is_abandoned => Event::Abandoned,

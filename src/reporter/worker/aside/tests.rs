@@ -9,16 +9,16 @@ use super::*;
 use crate::budget::Budget;
 use crate::capture::Capture;
 use crate::config::{Config, Limits};
-use crate::handoff::{self, Outlet, Sender};
+use crate::handoff::{self, Receiver, Sender};
 use crate::provider::operation::Endpoint;
 
 const ROOM: usize = 4 * LEAST_WAITING;
 
-fn ends() -> (Sender, Outlet, Aside) {
+fn ends() -> (Sender, Receiver, Aside) {
     ends_of(1 << 30)
 }
 
-fn ends_of(bytes: usize) -> (Sender, Outlet, Aside) {
+fn ends_of(bytes: usize) -> (Sender, Receiver, Aside) {
     let limits = Limits { items: 100, bytes, body_bytes: 16 << 20 };
     let config = Config::builder("app", "key").report_failures(true).build().unwrap();
     let (intake, outlet) = handoff::channel(Arc::new(Budget::new(limits)), config.capturing);
@@ -26,12 +26,12 @@ fn ends_of(bytes: usize) -> (Sender, Outlet, Aside) {
 }
 
 /// An exchange with this request, in this coding.
-fn item(ends: &(Sender, Outlet, Aside), body: &[u8], coding: &'static str) -> Item {
+fn item(ends: &(Sender, Receiver, Aside), body: &[u8], coding: &'static str) -> Item {
     item_of(ends, Bytes::copy_from_slice(body), coding)
 }
 
 /// The same, from a buffer that the item may keep.
-fn item_of((intake, outlet, _): &(Sender, Outlet, Aside), body: Bytes, coding: &'static str) -> Item {
+fn item_of((intake, outlet, _): &(Sender, Receiver, Aside), body: Bytes, coding: &'static str) -> Item {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     let (_, tap) = Capture::begin(intake, Endpoint::Chat, &headers, &mut Extensions::new());
