@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 
 use crate::exchange::Ended;
-use crate::handoff::{Part, end};
+use crate::handoff::{Half, end};
 use crate::identity::Identity;
 
 /// Records a part of an exchange: its request body, or whatever stands for its response, which is the future, then the
@@ -15,14 +15,14 @@ use crate::identity::Identity;
 ///
 /// It is small, because requests are moved a lot.
 #[derive(Default)]
-pub(crate) struct Tap(Option<Box<Part>>);
+pub(crate) struct Tap(Option<Box<Half>>);
 
 /// What polling a body gives.
 type Polled<B> = Poll<Option<Result<Frame<Bytes>, <B as Body>::Error>>>;
 
 impl Tap {
-    pub(super) fn new(part: Box<Part>) -> Self {
-        Self(Some(part))
+    pub(super) fn new(half: Box<Half>) -> Self {
+        Self(Some(half))
     }
 
     #[inline(always)]
@@ -36,10 +36,10 @@ impl Tap {
         match polled {
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                 Ok(data) => {
-                    if let Some(part) = &mut self.0 {
-                        part.record(&data);
+                    if let Some(half) = &mut self.0 {
+                        half.record(&data);
                         if body.is_end_stream() {
-                            part.end_as(Ended::Complete);
+                            half.end_as(Ended::Complete);
                         }
                     }
                     // Made anew: a frame has room for trailers, and its data is a third of what there were to move.
@@ -78,15 +78,15 @@ impl Tap {
 
     #[inline(always)]
     fn record(&mut self, frame: &Bytes) {
-        if let Some(part) = &mut self.0 {
-            part.record(frame);
+        if let Some(half) = &mut self.0 {
+            half.record(frame);
         }
     }
 
     #[inline(always)]
     fn end_as(&mut self, ended: Ended) {
-        if let Some(part) = &mut self.0 {
-            part.end_as(ended);
+        if let Some(half) = &mut self.0 {
+            half.end_as(ended);
         }
     }
 
@@ -111,20 +111,20 @@ impl Tap {
 
     #[inline(always)]
     pub(super) fn wake_worker(&mut self) {
-        let Some(part) = &mut self.0 else { return };
+        let Some(half) = &mut self.0 else { return };
         // `scope(service.call(request))` makes the call before it opens the scope.
-        part.wake_worker(Identity::around);
+        half.wake_worker(Identity::around);
     }
 
     pub(super) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
-        if let Some(part) = &mut self.0 {
-            part.respond(status, headers);
+        if let Some(half) = &mut self.0 {
+            half.respond(status, headers);
         }
     }
 
     pub(super) fn fail(&mut self) {
-        if let Some(part) = &mut self.0 {
-            part.fail();
+        if let Some(half) = &mut self.0 {
+            half.fail();
         }
     }
 }
@@ -148,15 +148,15 @@ impl<F: Fn(&mut Tap)> Drop for OnPanic<'_, F> {
 }
 
 #[inline(never)]
-fn end_part(part: Box<Part>) {
-    end(part);
+fn end_half(half: Box<Half>) {
+    end(half);
 }
 
 impl Drop for Tap {
     #[inline(always)]
     fn drop(&mut self) {
-        if let Some(part) = self.0.take() {
-            end_part(part);
+        if let Some(half) = self.0.take() {
+            end_half(half);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use http::HeaderMap;
 use tokio::sync::mpsc;
 
-use super::half::{HandOver, Part};
+use super::half::{Half, HandOver};
 use super::pool::Record;
 use super::queue::{Handed, Queue};
 use super::rendezvous::InFlight;
@@ -69,7 +69,7 @@ impl Sender {
         endpoint: Endpoint,
         identity: Identity,
         headers: &HeaderMap,
-    ) -> (Weak<InFlight<Part>>, Box<Part>, Box<Part>) {
+    ) -> (Weak<InFlight<Half>>, Box<Half>, Box<Half>) {
         let Ends { budget, queue, capturing, .. } = &*self.0;
         let record = queue.spare.pop().unwrap_or_else(|| Record::new(Arc::clone(queue) as _));
         record.begin(budget, (place, endpoint, identity), headers, capturing.metadata)

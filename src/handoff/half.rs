@@ -16,7 +16,7 @@ use crate::provider::operation::Endpoint;
 /// One of the two that an exchange consists of: its request, or whatever stands for its response. Whoever records it owns it
 /// meanwhile, and ends it.
 #[derive(Default)]
-pub(crate) struct Part {
+pub(crate) struct Half {
     head: Head,
     recorder: Recorder,
     ended: Ended,
@@ -32,7 +32,7 @@ pub(crate) struct Part {
     with_metadata: bool,
     has_woken_worker: bool,
     /// What it has in common with the other. The part has none while it waits for the worker.
-    exchange: Option<Arc<InFlight<Part>>>,
+    exchange: Option<Arc<InFlight<Half>>>,
     /// Where the exchange goes. The part that ended first has none any more.
     out: Option<Arc<dyn HandOver>>,
 }
@@ -70,8 +70,8 @@ pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
 /// An exchange of which both parts have ended: the first is beside it, the other in it.
 #[derive(Debug)]
 pub(crate) struct Landed {
-    pub(super) exchange: Arc<InFlight<Part>>,
-    pub(super) first: Box<Part>,
+    pub(super) exchange: Arc<InFlight<Half>>,
+    pub(super) first: Box<Half>,
 }
 
 /// How much of a request id is kept, in bytes: it is the answering server's to choose.
@@ -79,13 +79,13 @@ const LONGEST_ID: usize = 256;
 
 /// Ends a part; the last one hands the exchange over.
 #[inline(always)]
-pub(crate) fn end(mut part: Box<Part>) {
-    let Some(exchange) = part.exchange.take() else { return };
-    if part.is_response {
-        part.finished = Some(Instant::now());
+pub(crate) fn end(mut half: Box<Half>) {
+    let Some(exchange) = half.exchange.take() else { return };
+    if half.is_response {
+        half.finished = Some(Instant::now());
     }
-    let has_woken_worker = part.has_woken_worker;
-    let Some(mut first) = exchange.end(part) else { return };
+    let has_woken_worker = half.has_woken_worker;
+    let Some(mut first) = exchange.end(half) else { return };
     // Taken out of what is handed over: nobody else sees to it that this way exists until all has passed.
     let Some(out) = first.out.take() else { return };
     let has_woken_worker = has_woken_worker || first.has_woken_worker;
@@ -98,16 +98,16 @@ pub(crate) fn end(mut part: Box<Part>) {
 
 impl Landed {
     #[inline(always)]
-    pub(crate) fn new(exchange: Arc<InFlight<Part>>, first: Box<Part>) -> Self {
+    pub(crate) fn new(exchange: Arc<InFlight<Half>>, first: Box<Half>) -> Self {
         Self { exchange, first }
     }
 }
 
-impl Part {
+impl Half {
     /// The two parts of a record.
     pub(crate) fn pair() -> (Box<Self>, Box<Self>) {
-        let part = |is_response| Box::new(Self { is_response, ..Self::default() });
-        (part(false), part(true))
+        let half = |is_response| Box::new(Self { is_response, ..Self::default() });
+        (half(false), half(true))
     }
 
     #[inline(always)]
@@ -203,7 +203,7 @@ impl Part {
     }
 
     /// Is for another exchange, which it shares with the other part and which goes this way.
-    pub(crate) fn serve(&mut self, exchange: Arc<InFlight<Part>>, out: &Arc<dyn HandOver>) {
+    pub(crate) fn serve(&mut self, exchange: Arc<InFlight<Half>>, out: &Arc<dyn HandOver>) {
         self.exchange = Some(exchange);
         self.has_woken_worker = false;
         // Of two that were used before, one has its way out still.
@@ -247,8 +247,8 @@ fn request_id(headers: &HeaderMap) -> Option<Box<str>> {
 }
 
 /// Shows nothing of the content.
-impl fmt::Debug for Part {
+impl fmt::Debug for Half {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Part").field("recorder", &self.recorder).finish_non_exhaustive()
+        f.debug_struct("Half").field("recorder", &self.recorder).finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use http::HeaderMap;
 
-use super::half::{Asked, HandOver, Landed, Part};
+use super::half::{Asked, Half, HandOver, Landed};
 use super::rendezvous::InFlight;
 use crate::budget::{Budget, Place};
 use crate::exchange::{Answer, Exchange, Message};
@@ -19,21 +19,21 @@ pub(crate) const UNDER_WAY: usize = 2 * 1024;
 #[derive(Debug)]
 pub(crate) struct Record {
     /// What both parts share, for the slot. The worker has made it: counting references is not the caller's.
-    exchange: Weak<InFlight<Part>>,
-    request: Box<Part>,
-    response: Box<Part>,
+    exchange: Weak<InFlight<Half>>,
+    request: Box<Half>,
+    response: Box<Half>,
 }
 
 impl Record {
     #[cold]
     #[inline(never)]
     pub(crate) fn new(out: Arc<dyn HandOver>) -> Self {
-        Self::of(Part::pair(), Arc::new(InFlight::new(out.budget())), &out)
+        Self::of(Half::pair(), Arc::new(InFlight::new(out.budget())), &out)
     }
 
     fn of(
-        (mut request, mut response): (Box<Part>, Box<Part>),
-        exchange: Arc<InFlight<Part>>,
+        (mut request, mut response): (Box<Half>, Box<Half>),
+        exchange: Arc<InFlight<Half>>,
         out: &Arc<dyn HandOver>,
     ) -> Self {
         let weak = Arc::downgrade(&exchange);
@@ -50,7 +50,7 @@ impl Record {
         (place, endpoint, identity): (Place, Endpoint, Identity),
         headers: &HeaderMap,
         with_metadata: bool,
-    ) -> (Weak<InFlight<Part>>, Box<Part>, Box<Part>) {
+    ) -> (Weak<InFlight<Half>>, Box<Half>, Box<Half>) {
         let Self { exchange, mut request, mut response } = self;
         let spare = request.spare() + response.spare();
         if spare > 0 && budget.charge(spare) {
@@ -91,7 +91,7 @@ impl Landed {
 }
 
 /// Not one that a slot still refers to: it would say of another exchange what it says of this one.
-fn open_again(mut exchange: Arc<InFlight<Part>>, budget: &Arc<Budget>) -> Arc<InFlight<Part>> {
+fn open_again(mut exchange: Arc<InFlight<Half>>, budget: &Arc<Budget>) -> Arc<InFlight<Half>> {
     match Arc::get_mut(&mut exchange) {
         Some(vacant) => {
             vacant.open_again();

@@ -47,8 +47,8 @@ impl<P> InFlight<P> {
 
     /// One of its parts has ended. Returns the other if that has, too: of two threads that get here at once, to exactly one.
     #[inline(always)]
-    pub(crate) fn end(&self, part: Box<P>) -> Option<Box<P>> {
-        let first = self.ended.swap(Some(part))?;
+    pub(crate) fn end(&self, half: Box<P>) -> Option<Box<P>> {
+        let first = self.ended.swap(Some(half))?;
         self.is_open.store(false, Release);
         Some(first)
     }
