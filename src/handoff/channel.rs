@@ -5,7 +5,7 @@ use http::HeaderMap;
 use tokio::sync::mpsc;
 
 use super::half::{Half, HandOver};
-use super::pool::Record;
+use super::pool::PooledExchange;
 use super::queue::{Handed, Queue};
 use super::rendezvous::InFlight;
 use crate::budget::{Admission, Budget, Place};
@@ -71,8 +71,8 @@ impl Sender {
         headers: &HeaderMap,
     ) -> (Weak<InFlight<Half>>, Box<Half>, Box<Half>) {
         let Ends { budget, queue, capturing, .. } = &*self.0;
-        let record = queue.spare.pop().unwrap_or_else(|| Record::new(Arc::clone(queue) as _));
-        record.begin(budget, (place, endpoint, identity), headers, capturing.metadata)
+        let pooled = queue.spare.pop().unwrap_or_else(|| PooledExchange::new(Arc::clone(queue) as _));
+        pooled.begin(budget, (place, endpoint, identity), headers, capturing.metadata)
     }
 
     /// Hands over what is reported by hand.

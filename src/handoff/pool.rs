@@ -17,14 +17,14 @@ pub(crate) const UNDER_WAY: usize = 2 * 1024;
 
 /// What it takes to record an exchange: memory that serves one after the other.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct PooledExchange {
     /// What both parts share, for the slot. The worker has made it: counting references is not the caller's.
     exchange: Weak<InFlight<Half>>,
     request: Box<Half>,
     response: Box<Half>,
 }
 
-impl Record {
+impl PooledExchange {
     #[cold]
     #[inline(never)]
     pub(crate) fn new(out: Arc<dyn HandOver>) -> Self {
@@ -65,7 +65,7 @@ impl Record {
 
 impl Landed {
     /// Takes out what is to be reported, and what can be used again.
-    pub(crate) fn take(self) -> Option<(Exchange, Record)> {
+    pub(crate) fn take(self) -> Option<(Exchange, PooledExchange)> {
         let Self { exchange, first } = self;
         let last = exchange.take_ended()?;
         let out = Arc::clone(last.out()?);
@@ -86,7 +86,7 @@ impl Landed {
         let landed =
             Exchange { admission, has_room, endpoint, identity, started, finished, request: message, answer };
         let exchange = open_again(exchange, out.budget());
-        Some((landed, Record::of((request, response), exchange, &out)))
+        Some((landed, PooledExchange::of((request, response), exchange, &out)))
     }
 }
 

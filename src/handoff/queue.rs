@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use super::half::{HandOver, Landed};
 use super::parker::Parker;
-use super::pool::Record;
+use super::pool::PooledExchange;
 use crate::budget::{Admission, Budget};
 use crate::exchange::Exchange;
 use crate::interaction::Interaction;
@@ -37,7 +37,7 @@ pub(crate) struct Queue {
     /// What finds no place there. While there is any, the rest follows it, but for what other threads push at that moment.
     overflow: SegQueue<Handed>,
     /// Records that the worker is done with: memory that another thread has freed costs several times as much.
-    pub(super) spare: ArrayQueue<Record>,
+    pub(super) spare: ArrayQueue<PooledExchange>,
     parker: Parker,
     stopped: AtomicBool,
 }
@@ -112,8 +112,8 @@ impl Queue {
                 }
                 Handed::Exchange(landed) => {
                     // There is always something in it: it is handed over once.
-                    let Some((exchange, record)) = landed.take() else { continue };
-                    let _ = self.spare.push(record);
+                    let Some((exchange, pooled)) = landed.take() else { continue };
+                    let _ = self.spare.push(pooled);
                     return Some(Item::Exchange(exchange));
                 }
             }
