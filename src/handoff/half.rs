@@ -64,12 +64,12 @@ pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
     fn wake_worker(&self);
 
     /// Hands one over.
-    fn hand_over(&self, landed: Landed);
+    fn hand_over(&self, finished: Finished);
 }
 
 /// An exchange of which both parts have ended: the first is beside it, the other in it.
 #[derive(Debug)]
-pub(crate) struct Landed {
+pub(crate) struct Finished {
     pub(super) exchange: Arc<InFlight<Half>>,
     pub(super) first: Box<Half>,
 }
@@ -89,14 +89,14 @@ pub(crate) fn end(mut half: Box<Half>) {
     // Taken out of what is handed over: nobody else sees to it that this way exists until all has passed.
     let Some(out) = first.out.take() else { return };
     let has_woken_worker = has_woken_worker || first.has_woken_worker;
-    out.hand_over(Landed::new(exchange, first));
+    out.hand_over(Finished::new(exchange, first));
     // A call that was never polled has not woken the worker. Nobody waits for the end of such a one.
     if !has_woken_worker {
         out.wake_worker();
     }
 }
 
-impl Landed {
+impl Finished {
     #[inline(always)]
     pub(crate) fn new(exchange: Arc<InFlight<Half>>, first: Box<Half>) -> Self {
         Self { exchange, first }

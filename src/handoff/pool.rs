@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use http::HeaderMap;
 
-use super::half::{Asked, Half, HandOver, Landed};
+use super::half::{Asked, Finished, Half, HandOver};
 use super::rendezvous::InFlight;
 use crate::budget::{Budget, Place};
 use crate::exchange::{Answer, Exchange, Message};
@@ -63,7 +63,7 @@ impl PooledExchange {
     }
 }
 
-impl Landed {
+impl Finished {
     /// Takes out what is to be reported, and what can be used again.
     pub(crate) fn take(self) -> Option<(Exchange, PooledExchange)> {
         let Self { exchange, first } = self;
@@ -83,10 +83,10 @@ impl Landed {
         let has_room = has_room
             && is_kept(&message)
             && !matches!(&answer, Answer::Response(response) if !is_kept(&response.message));
-        let landed =
+        let taken =
             Exchange { admission, has_room, endpoint, identity, started, finished, request: message, answer };
         let exchange = open_again(exchange, out.budget());
-        Some((landed, PooledExchange::of((request, response), exchange, &out)))
+        Some((taken, PooledExchange::of((request, response), exchange, &out)))
     }
 }
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::half::{HandOver, Landed};
+use super::half::{Finished, HandOver};
 use super::parker::Parker;
 use super::pool::PooledExchange;
 use crate::budget::{Admission, Budget};
@@ -45,7 +45,7 @@ pub(crate) struct Queue {
 /// It stays where it is: the caller's task moves two pointers.
 #[derive(Debug)]
 pub(super) enum Handed {
-    Exchange(Landed),
+    Exchange(Finished),
     Interaction(Box<(Admission, Interaction)>),
 }
 
@@ -59,11 +59,11 @@ impl HandOver for Queue {
         self.parker.unpark();
     }
 
-    fn hand_over(&self, landed: Landed) {
+    fn hand_over(&self, finished: Finished) {
         if self.budget.end() {
-            self.push(Handed::Exchange(landed));
+            self.push(Handed::Exchange(finished));
         } else {
-            refuse(landed);
+            refuse(finished);
         }
     }
 }
@@ -110,9 +110,9 @@ impl Queue {
                     let (admission, interaction) = *reported;
                     return Some(Item::Interaction(admission, interaction.into()));
                 }
-                Handed::Exchange(landed) => {
+                Handed::Exchange(finished) => {
                     // There is always something in it: it is handed over once.
-                    let Some((exchange, pooled)) = landed.take() else { continue };
+                    let Some((exchange, pooled)) = finished.take() else { continue };
                     let _ = self.spare.push(pooled);
                     return Some(Item::Exchange(exchange));
                 }
@@ -146,8 +146,8 @@ impl Queue {
     fn drain(&self) {
         while self.waiting.pop().is_some() {}
         while let Some(handed) = self.next() {
-            if let Handed::Exchange(landed) = handed {
-                drop(landed.take());
+            if let Handed::Exchange(finished) = handed {
+                drop(finished.take());
             }
         }
     }
@@ -169,8 +169,8 @@ impl Queue {
 /// Drops one that ended when there was no room any more. Its record goes, too: the worker may have emptied its store of those.
 #[cold]
 #[inline(never)]
-fn refuse(landed: Landed) {
-    if let Some((exchange, _)) = landed.take() {
+fn refuse(finished: Finished) {
+    if let Some((exchange, _)) = finished.take() {
         exchange.admission.settle(Settlement::Dropped(DropReason::TooManyItems));
     }
 }
