@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::half::{Half, HandOver};
 use super::pool::PooledExchange;
 use super::queue::{Handed, Queue};
-use super::rendezvous::InFlight;
+use super::rendezvous::Rendezvous;
 use crate::budget::{Admission, Budget, Place};
 use crate::config::Capturing;
 use crate::identity::Identity;
@@ -69,7 +69,7 @@ impl Sender {
         endpoint: Endpoint,
         identity: Identity,
         headers: &HeaderMap,
-    ) -> (Weak<InFlight<Half>>, Box<Half>, Box<Half>) {
+    ) -> (Weak<Rendezvous<Half>>, Box<Half>, Box<Half>) {
         let Ends { budget, queue, capturing, .. } = &*self.0;
         let pooled = queue.spare.pop().unwrap_or_else(|| PooledExchange::new(Arc::clone(queue) as _));
         pooled.begin(budget, (place, endpoint, identity), headers, capturing.metadata)

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
 use super::recorder::Recorder;
-use super::rendezvous::InFlight;
+use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Place};
 use crate::exchange::{Answer, Ended, Head, MediaType, Message, Response};
 use crate::identity::Identity;
@@ -32,7 +32,7 @@ pub(crate) struct Half {
     with_metadata: bool,
     has_woken_worker: bool,
     /// What it has in common with the other. The part has none while it waits for the worker.
-    exchange: Option<Arc<InFlight<Half>>>,
+    exchange: Option<Arc<Rendezvous<Half>>>,
     /// Where the exchange goes. The part that ended first has none any more.
     out: Option<Arc<dyn HandOver>>,
 }
@@ -70,7 +70,7 @@ pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
 /// An exchange of which both parts have ended: the first is beside it, the other in it.
 #[derive(Debug)]
 pub(crate) struct Finished {
-    pub(super) exchange: Arc<InFlight<Half>>,
+    pub(super) exchange: Arc<Rendezvous<Half>>,
     pub(super) first: Box<Half>,
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn end(mut half: Box<Half>) {
 
 impl Finished {
     #[inline(always)]
-    pub(crate) fn new(exchange: Arc<InFlight<Half>>, first: Box<Half>) -> Self {
+    pub(crate) fn new(exchange: Arc<Rendezvous<Half>>, first: Box<Half>) -> Self {
         Self { exchange, first }
     }
 }
@@ -203,7 +203,7 @@ impl Half {
     }
 
     /// Is for another exchange, which it shares with the other part and which goes this way.
-    pub(crate) fn serve(&mut self, exchange: Arc<InFlight<Half>>, out: &Arc<dyn HandOver>) {
+    pub(crate) fn serve(&mut self, exchange: Arc<Rendezvous<Half>>, out: &Arc<dyn HandOver>) {
         self.exchange = Some(exchange);
         self.has_woken_worker = false;
         // Of two that were used before, one has its way out still.

@@ -4,7 +4,7 @@ use std::time::Instant;
 use http::HeaderMap;
 
 use super::half::{Asked, Finished, Half, HandOver};
-use super::rendezvous::InFlight;
+use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Place};
 use crate::exchange::{Answer, Exchange, Message};
 use crate::identity::Identity;
@@ -19,7 +19,7 @@ pub(crate) const UNDER_WAY: usize = 2 * 1024;
 #[derive(Debug)]
 pub(crate) struct PooledExchange {
     /// What both parts share, for the slot. The worker has made it: counting references is not the caller's.
-    exchange: Weak<InFlight<Half>>,
+    exchange: Weak<Rendezvous<Half>>,
     request: Box<Half>,
     response: Box<Half>,
 }
@@ -28,12 +28,12 @@ impl PooledExchange {
     #[cold]
     #[inline(never)]
     pub(crate) fn new(out: Arc<dyn HandOver>) -> Self {
-        Self::of(Half::pair(), Arc::new(InFlight::new(out.budget())), &out)
+        Self::of(Half::pair(), Arc::new(Rendezvous::new(out.budget())), &out)
     }
 
     fn of(
         (mut request, mut response): (Box<Half>, Box<Half>),
-        exchange: Arc<InFlight<Half>>,
+        exchange: Arc<Rendezvous<Half>>,
         out: &Arc<dyn HandOver>,
     ) -> Self {
         let weak = Arc::downgrade(&exchange);
@@ -50,7 +50,7 @@ impl PooledExchange {
         (place, endpoint, identity): (Place, Endpoint, Identity),
         headers: &HeaderMap,
         with_metadata: bool,
-    ) -> (Weak<InFlight<Half>>, Box<Half>, Box<Half>) {
+    ) -> (Weak<Rendezvous<Half>>, Box<Half>, Box<Half>) {
         let Self { exchange, mut request, mut response } = self;
         let spare = request.spare() + response.spare();
         if spare > 0 && budget.charge(spare) {
@@ -91,12 +91,12 @@ impl Finished {
 }
 
 /// Not one that a slot still refers to: it would say of another exchange what it says of this one.
-fn open_again(mut exchange: Arc<InFlight<Half>>, budget: &Arc<Budget>) -> Arc<InFlight<Half>> {
+fn open_again(mut exchange: Arc<Rendezvous<Half>>, budget: &Arc<Budget>) -> Arc<Rendezvous<Half>> {
     match Arc::get_mut(&mut exchange) {
         Some(vacant) => {
             vacant.open_again();
             exchange
         }
-        None => Arc::new(InFlight::new(budget)),
+        None => Arc::new(Rendezvous::new(budget)),
     }
 }

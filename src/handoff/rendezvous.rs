@@ -8,11 +8,11 @@ use crate::sync::{AtomicBool, AtomicCell, Mutex, MutexGuard};
 
 /// What the two parts of an exchange share while it is under way: what is said of it meanwhile, and the place where they
 /// meet as they end, in any order, on any thread.
-pub(crate) struct InFlight<P> {
+pub(crate) struct Rendezvous<H> {
     is_open: AtomicBool,
     later: Mutex<Option<Box<Later>>>,
     /// The part that has ended; of both, the last.
-    ended: AtomicCell<Option<Box<P>>>,
+    ended: AtomicCell<Option<Box<H>>>,
     budget: Arc<Budget>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Later {
     charged: usize,
 }
 
-impl<P> InFlight<P> {
+impl<H> Rendezvous<H> {
     pub(crate) fn new(budget: &Arc<Budget>) -> Self {
         Self {
             is_open: AtomicBool::new(true),
@@ -47,13 +47,13 @@ impl<P> InFlight<P> {
 
     /// One of its parts has ended. Returns the other if that has, too: of two threads that get here at once, to exactly one.
     #[inline(always)]
-    pub(crate) fn end(&self, half: Box<P>) -> Option<Box<P>> {
+    pub(crate) fn end(&self, half: Box<H>) -> Option<Box<H>> {
         let first = self.ended.swap(Some(half))?;
         self.is_open.store(false, Release);
         Some(first)
     }
 
-    pub(crate) fn take_ended(&self) -> Option<Box<P>> {
+    pub(crate) fn take_ended(&self) -> Option<Box<H>> {
         self.ended.take()
     }
 
@@ -114,7 +114,7 @@ impl Drop for Later {
     }
 }
 
-impl<P: Send> Attributed for InFlight<P> {
+impl<H: Send> Attributed for Rendezvous<H> {
     fn change(&self, later: Identity) {
         if self.is_open() {
             self.say(|all| all.said.change(later));
@@ -127,9 +127,9 @@ impl<P: Send> Attributed for InFlight<P> {
 }
 
 /// Shows nothing of the exchange.
-impl<P> fmt::Debug for InFlight<P> {
+impl<H> fmt::Debug for Rendezvous<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InFlight").finish_non_exhaustive()
+        f.debug_struct("Rendezvous").finish_non_exhaustive()
     }
 }
 
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn what_is_said_too_late_of_one_exchange_is_not_said_of_the_next() {
         let budget = budget(100);
-        let mut exchange = InFlight::<()>::new(&budget);
+        let mut exchange = Rendezvous::<()>::new(&budget);
         // As by somebody who has seen that it is open just before it ended.
         exchange.set_around(User::new("another").into());
         assert_eq!(budget.stats().bytes_held, 7);
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_is_said_is_charged_by_its_length_as_long_as_it_is_held() {
         let budget = budget(100);
-        let exchange = InFlight::<()>::new(&budget);
+        let exchange = Rendezvous::<()>::new(&budget);
         exchange.set_around(User::new("u".repeat(50)).into());
         exchange.change(Session::new("s".repeat(30)).into());
         assert_eq!(budget.stats().bytes_held, 80);
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn an_identity_that_finds_no_room_is_not_kept_in_part() {
         let budget = budget(100);
-        let exchange = InFlight::<()>::new(&budget);
+        let exchange = Rendezvous::<()>::new(&budget);
         exchange.change(Identity::from(User::new("u")).omit_content());
         exchange.change(Session::new("s".repeat(200)).into());
         exchange.change(Session::new("t").into());
