@@ -72,8 +72,8 @@ impl Finished {
         let (mut request, mut response) = if first.is_response() { (last, first) } else { (first, last) };
         let Asked { place, endpoint, identity, started } = request.take_asked()?;
         let mut admission = place.admit(out.budget());
-        let (identity, has_room) = match exchange.take_later() {
-            Some(later) => later.complete(identity, &mut admission),
+        let (identity, has_room) = match exchange.take_late_identity() {
+            Some(late) => late.complete(identity, &mut admission),
             None => (identity.or(Identity::new()), true),
         };
         admission.own(request.take_charged() + response.take_charged());

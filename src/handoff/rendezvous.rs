@@ -10,7 +10,7 @@ use crate::sync::{AtomicBool, AtomicCell, Mutex, MutexGuard};
 /// meet as they end, in any order, on any thread.
 pub(crate) struct Rendezvous<H> {
     is_open: AtomicBool,
-    later: Mutex<Option<Box<Later>>>,
+    late: Mutex<Option<Box<LateIdentity>>>,
     /// The part that has ended; of both, the last.
     ended: AtomicCell<Option<Box<H>>>,
     budget: Arc<Budget>,
@@ -18,7 +18,7 @@ pub(crate) struct Rendezvous<H> {
 
 /// What is said of an exchange while it is under way.
 #[derive(Debug)]
-pub(crate) struct Later {
+pub(crate) struct LateIdentity {
     /// By the scope in which it is first polled.
     around: Identity,
     /// By the application.
@@ -33,7 +33,7 @@ impl<H> Rendezvous<H> {
     pub(crate) fn new(budget: &Arc<Budget>) -> Self {
         Self {
             is_open: AtomicBool::new(true),
-            later: Mutex::new(None),
+            late: Mutex::new(None),
             ended: AtomicCell::default(),
             budget: Arc::clone(budget),
         }
@@ -42,7 +42,7 @@ impl<H> Rendezvous<H> {
     /// Is for another exchange. Nobody refers to the one before any more, of which something may have been said too late.
     pub(crate) fn open_again(&mut self) {
         self.is_open = AtomicBool::new(true);
-        *self.later.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.late.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// One of its parts has ended. Returns the other if that has, too: of two threads that get here at once, to exactly one.
@@ -60,23 +60,23 @@ impl<H> Rendezvous<H> {
     /// Takes over what is said by the scope around it.
     #[cold]
     pub(crate) fn set_around(&self, around: Identity) {
-        self.say(|later| later.around = around);
+        self.say(|late| late.around = around);
     }
 
-    fn say(&self, say: impl FnOnce(&mut Later)) {
-        let mut later = lock(&self.later);
-        let later = later.get_or_insert_with(|| Later::new(Arc::clone(&self.budget)).into());
-        say(later);
-        later.charge();
+    fn say(&self, say: impl FnOnce(&mut LateIdentity)) {
+        let mut late = lock(&self.late);
+        let late = late.get_or_insert_with(|| LateIdentity::new(Arc::clone(&self.budget)).into());
+        say(late);
+        late.charge();
     }
 
     /// Takes out what was said, if anything was.
-    pub(crate) fn take_later(&self) -> Option<Box<Later>> {
-        lock(&self.later).take()
+    pub(crate) fn take_late_identity(&self) -> Option<Box<LateIdentity>> {
+        lock(&self.late).take()
     }
 }
 
-impl Later {
+impl LateIdentity {
     fn new(budget: Arc<Budget>) -> Self {
         let (around, said) = Default::default();
         Self { around, said, has_room: true, budget, charged: 0 }
@@ -108,16 +108,16 @@ impl Later {
 }
 
 /// What was said too late is charged, too.
-impl Drop for Later {
+impl Drop for LateIdentity {
     fn drop(&mut self) {
         self.budget.release(self.charged);
     }
 }
 
 impl<H: Send> Attributed for Rendezvous<H> {
-    fn change(&self, later: Identity) {
+    fn change(&self, late: Identity) {
         if self.is_open() {
-            self.say(|all| all.said.change(later));
+            self.say(|all| all.said.change(late));
         }
     }
 
@@ -156,7 +156,7 @@ mod tests {
         exchange.set_around(User::new("another").into());
         assert_eq!(budget.stats().bytes_held, 7);
         exchange.open_again();
-        assert!(exchange.take_later().is_none());
+        assert!(exchange.take_late_identity().is_none());
         assert_eq!(budget.stats().bytes_held, 0);
     }
 
@@ -170,7 +170,8 @@ mod tests {
         exchange.change(Session::new("s").into());
         assert_eq!(budget.stats().bytes_held, 51);
         let mut admission = budget.admit().unwrap();
-        let (identity, has_room) = exchange.take_later().unwrap().complete(Identity::new(), &mut admission);
+        let (identity, has_room) =
+            exchange.take_late_identity().unwrap().complete(Identity::new(), &mut admission);
         assert!(has_room && identity.session() == Some(&Session::new("s")));
         assert_eq!(budget.stats().bytes_held, 51);
         drop(admission);
@@ -186,7 +187,8 @@ mod tests {
         exchange.change(Session::new("t").into());
         assert_eq!(budget.stats().bytes_held, 0);
         let mut admission = budget.admit().unwrap();
-        let (identity, has_room) = exchange.take_later().unwrap().complete(Identity::new(), &mut admission);
+        let (identity, has_room) =
+            exchange.take_late_identity().unwrap().complete(Identity::new(), &mut admission);
         assert!(!has_room);
         assert_eq!(identity, Identity::new().omit_content(), "what is to be left out is known still");
     }
