@@ -21,7 +21,7 @@ pub(crate) struct Half {
     recorder: Recorder,
     ended: Ended,
     /// Of a request: what is known as it enters the layer.
-    asked: Option<Asked>,
+    request_meta: Option<RequestMeta>,
     is_response: bool,
     given: Given,
     request_id: Option<Box<str>>,
@@ -39,7 +39,7 @@ pub(crate) struct Half {
 
 /// A request as it enters the layer.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub(crate) struct RequestMeta {
     pub(crate) place: Place,
     pub(crate) endpoint: Endpoint,
     pub(crate) identity: Identity,
@@ -111,9 +111,9 @@ impl Half {
     }
 
     #[inline(always)]
-    pub(crate) fn begin_request(&mut self, headers: &HeaderMap, asked: Asked) {
+    pub(crate) fn begin_request(&mut self, headers: &HeaderMap, request_meta: RequestMeta) {
         let has_texts = self.head.read(headers);
-        self.asked = Some(asked);
+        self.request_meta = Some(request_meta);
         if has_texts {
             self.charge_texts();
         }
@@ -211,8 +211,8 @@ impl Half {
     }
 
     /// Takes out what was known of the request.
-    pub(crate) fn take_asked(&mut self) -> Option<Asked> {
-        self.asked.take()
+    pub(crate) fn take_request_meta(&mut self) -> Option<RequestMeta> {
+        self.request_meta.take()
     }
 
     /// Takes out what was recorded.

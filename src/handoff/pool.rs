@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use http::HeaderMap;
 
-use super::half::{Asked, Finished, Half, HandOver};
+use super::half::{Finished, Half, HandOver, RequestMeta};
 use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Place};
 use crate::exchange::{Answer, Exchange, Message};
@@ -57,7 +57,7 @@ impl PooledExchange {
             request.open_spare();
             response.open_spare();
         }
-        request.begin_request(headers, Asked { place, endpoint, identity, started: Instant::now() });
+        request.begin_request(headers, RequestMeta { place, endpoint, identity, started: Instant::now() });
         response.begin_response(with_metadata);
         (exchange, request, response)
     }
@@ -70,7 +70,7 @@ impl Finished {
         let last = exchange.take_ended()?;
         let out = Arc::clone(last.out()?);
         let (mut request, mut response) = if first.is_response() { (last, first) } else { (first, last) };
-        let Asked { place, endpoint, identity, started } = request.take_asked()?;
+        let RequestMeta { place, endpoint, identity, started } = request.take_request_meta()?;
         let mut admission = place.admit(out.budget());
         let (identity, has_room) = match exchange.take_late_identity() {
             Some(late) => late.complete(identity, &mut admission),
