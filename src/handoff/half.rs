@@ -23,7 +23,7 @@ pub(crate) struct Half {
     /// Of a request: what is known as it enters the layer.
     request_meta: Option<RequestMeta>,
     is_response: bool,
-    given: Given,
+    response_state: ResponseState,
     request_id: Option<Box<str>>,
     /// What is charged for texts from the headers.
     texts: usize,
@@ -48,7 +48,7 @@ pub(crate) struct RequestMeta {
 
 /// What there is of a response.
 #[derive(Debug, Default)]
-enum Given {
+enum ResponseState {
     #[default]
     Nothing,
     Failure,
@@ -162,7 +162,7 @@ impl Half {
 
     /// There is a response.
     pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.given = Given::Response(status);
+        self.response_state = ResponseState::Response(status);
         let mut has_texts = self.head.read(headers);
         self.recorder.expect(self.head.media_type == MediaType::EventStream, self.with_metadata);
         if self.with_metadata {
@@ -191,7 +191,7 @@ impl Half {
 
     /// There is an error instead of a response.
     pub(crate) fn fail(&mut self) {
-        self.given = Given::Failure;
+        self.response_state = ResponseState::Failure;
     }
 
     pub(crate) fn is_response(&self) -> bool {
@@ -223,10 +223,12 @@ impl Half {
     /// Takes out what was given, and when its last byte was.
     pub(crate) fn take_answer(&mut self) -> (Answer, Instant) {
         let (message, request_id) = (self.take(), self.request_id.take());
-        let answer = match mem::take(&mut self.given) {
-            Given::Nothing => Answer::None,
-            Given::Failure => Answer::Failed,
-            Given::Response(status) => Answer::Response(Box::new(Response { status, request_id, message })),
+        let answer = match mem::take(&mut self.response_state) {
+            ResponseState::Nothing => Answer::None,
+            ResponseState::Failure => Answer::Failed,
+            ResponseState::Response(status) => {
+                Answer::Response(Box::new(Response { status, request_id, message }))
+            }
         };
         (answer, self.finished.take().unwrap_or_else(Instant::now))
     }
