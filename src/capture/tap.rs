@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 
 use crate::exchange::Ended;
-use crate::handoff::{Half, end};
+use crate::handoff::{Half, finish};
 use crate::identity::Identity;
 
 /// Records a part of an exchange: its request body, or whatever stands for its response, which is the future, then the
@@ -148,15 +148,15 @@ impl<F: Fn(&mut Tap)> Drop for OnPanic<'_, F> {
 }
 
 #[inline(never)]
-fn end_half(half: Box<Half>) {
-    end(half);
+fn finish_half(half: Box<Half>) {
+    finish(half);
 }
 
 impl Drop for Tap {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(half) = self.0.take() {
-            end_half(half);
+            finish_half(half);
         }
     }
 }

@@ -79,13 +79,13 @@ const LONGEST_ID: usize = 256;
 
 /// Ends a part; the last one hands the exchange over.
 #[inline(always)]
-pub(crate) fn end(mut half: Box<Half>) {
+pub(crate) fn finish(mut half: Box<Half>) {
     let Some(exchange) = half.exchange.take() else { return };
     if half.is_response {
         half.finished = Some(Instant::now());
     }
     let has_woken_worker = half.has_woken_worker;
-    let Some(mut first) = exchange.end(half) else { return };
+    let Some(mut first) = exchange.meet(half) else { return };
     // Taken out of what is handed over: nobody else sees to it that this way exists until all has passed.
     let Some(out) = first.out.take() else { return };
     let has_woken_worker = has_woken_worker || first.has_woken_worker;

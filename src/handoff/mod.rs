@@ -11,6 +11,6 @@ mod recorder;
 mod rendezvous;
 
 pub(crate) use self::channel::{Receiver, Sender, channel};
-pub(crate) use self::half::{Half, end};
+pub(crate) use self::half::{Half, finish};
 pub(crate) use self::pool::UNDER_WAY;
 pub(crate) use self::queue::{Item, Queue};

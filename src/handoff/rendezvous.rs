@@ -47,7 +47,7 @@ impl<H> Rendezvous<H> {
 
     /// One of its parts has ended. Returns the other if that has, too: of two threads that get here at once, to exactly one.
     #[inline(always)]
-    pub(crate) fn end(&self, half: Box<H>) -> Option<Box<H>> {
+    pub(crate) fn meet(&self, half: Box<H>) -> Option<Box<H>> {
         let first = self.ended.swap(Some(half))?;
         self.is_open.store(false, Release);
         Some(first)

@@ -1,7 +1,7 @@
 use super::*;
 use crate::budget::FIRST_BLOCK;
 use crate::config::Limits;
-use crate::handoff::half::end;
+use crate::handoff::half::finish;
 use crate::handoff::queue::{Item, READY};
 use crate::interaction::InteractionKind;
 
@@ -11,8 +11,8 @@ fn no_memory_of_an_exchange_is_kept_once_the_worker_has_stopped() {
     let (sender, receiver) = channel(Arc::new(Budget::new(limits)), Capturing::default());
     let place = sender.budget().take_place(10).unwrap();
     let (_, request, response) = sender.begin(place, Endpoint::Chat, Identity::new(), &HeaderMap::new());
-    end(request);
-    end(response);
+    finish(request);
+    finish(response);
     assert!(receiver.queue.pop().is_some());
     let spare = receiver.queue.spare.pop();
     assert!(receiver.queue.spare.push(spare.unwrap()).is_ok(), "one is kept meanwhile");
