@@ -9,5 +9,5 @@ mod tap;
 
 pub use self::body::{RequestBody, ResponseBody};
 pub(crate) use self::nesting::Within;
-pub(crate) use self::observer::Capture;
+pub(crate) use self::observer::Observer;
 pub(crate) use self::tap::Tap;

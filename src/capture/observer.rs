@@ -11,9 +11,9 @@ use crate::stats::WithholdReason;
 
 /// The response's side of an exchange, until there is a response. Empty where nothing is recorded.
 #[derive(Debug, Default)]
-pub(crate) struct Capture(Tap);
+pub(crate) struct Observer(Tap);
 
-impl Capture {
+impl Observer {
     /// Begins to record an exchange, unless it is not to be reported, an outer layer records it already, or the budget
     /// has no room for it. Sees to it that a layer further in knows.
     pub(crate) fn begin(
@@ -120,7 +120,7 @@ mod tests {
         let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
-        drop(Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
+        drop(Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
         assert!(asleep.now_or_never().is_some(), "the worker is awake");
         assert_eq!(receiver.queue.len(), 1);
     }
@@ -131,23 +131,23 @@ mod tests {
         let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
-        let (mut capture, tap) =
-            Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
-        capture.wake_worker();
+        let (mut observer, tap) =
+            Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+        observer.wake_worker();
         assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
-        drop((capture, tap));
+        drop((observer, tap));
         assert!(asleep.now_or_never().is_none(), "not at its end");
     }
 
     #[test]
     fn a_record_that_is_used_again_wakes_the_worker_as_a_new_one_does() {
         let (sender, receiver) = ends();
-        let begin = || Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
-        let (mut capture, tap) = begin();
-        capture.wake_worker();
-        drop((capture, tap));
+        let begin = || Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+        let (mut observer, tap) = begin();
+        observer.wake_worker();
+        drop((observer, tap));
         assert!(receiver.queue.pop().is_some());
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
@@ -183,14 +183,14 @@ mod tests {
         body: &'static [u8],
         say: impl FnOnce(IdentitySlot),
     ) -> Exchange {
-        let (mut capture, tap) = Capture::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+        let (mut observer, tap) = Observer::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
         say(extensions.remove().unwrap());
         tap.record_whole(&Bytes::from_static(body));
         match body {
-            b"" => drop(capture),
+            b"" => drop(observer),
             body => {
-                capture.respond(StatusCode::CREATED, &HeaderMap::new());
-                capture.into_tap().record_whole(&Bytes::from_static(body));
+                observer.respond(StatusCode::CREATED, &HeaderMap::new());
+                observer.into_tap().record_whole(&Bytes::from_static(body));
             }
         }
         match receiver.queue.pop() {

@@ -40,7 +40,7 @@ mod tests {
 
     use super::*;
     use crate::budget::Budget;
-    use crate::capture::Capture;
+    use crate::capture::Observer;
     use crate::config::{Capturing, Limits};
     use crate::handoff::{Receiver, Sender, channel};
     use crate::interaction::{Interaction, InteractionKind};
@@ -57,7 +57,7 @@ mod tests {
     fn hand_over(sender: &Sender, number: usize) -> Bytes {
         let buffer = Bytes::from(vec![u8::try_from(number % 256).unwrap(); 2 * PASSED]);
         let mut extensions = Extensions::new();
-        let (_, tap) = Capture::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+        let (_, tap) = Observer::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
         tap.record_whole(&buffer.slice(..PASSED));
         buffer
     }

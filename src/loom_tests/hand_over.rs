@@ -12,12 +12,12 @@ fn taken(receiver: &Receiver) -> Exchange {
 fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
     model(|| {
         let (sender, receiver) = ends();
-        let (capture, tap, _slot) = begin(&sender);
+        let (observer, tap, _slot) = begin(&sender);
         let request = thread::spawn(move || tap.record_whole(&Bytes::from_static(b"ask")));
         let response = thread::spawn(move || {
-            let mut capture = capture;
-            capture.respond(StatusCode::OK, &HeaderMap::new());
-            capture.into_tap().record_whole(&Bytes::from_static(b"answer"));
+            let mut observer = observer;
+            observer.respond(StatusCode::OK, &HeaderMap::new());
+            observer.into_tap().record_whole(&Bytes::from_static(b"answer"));
         });
         request.join().unwrap();
         response.join().unwrap();
@@ -35,12 +35,12 @@ fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
 fn whoever_says_something_meanwhile_neither_loses_nor_doubles_it() {
     model(|| {
         let (sender, receiver) = ends();
-        let (capture, tap, slot) = begin(&sender);
+        let (observer, tap, slot) = begin(&sender);
         let request = thread::spawn(move || drop(tap));
         let handler = thread::spawn(move || slot.set_user(User::new("u")));
-        let mut capture = capture;
-        capture.fail();
-        drop(capture);
+        let mut observer = observer;
+        observer.fail();
+        drop(observer);
         request.join().unwrap();
         handler.join().unwrap();
         let exchange = taken(&receiver);
@@ -57,7 +57,7 @@ fn what_is_pushed_while_the_worker_stops_is_dropped_and_counted() {
         let caller = {
             let sender = sender.clone();
             thread::spawn(move || {
-                drop(Capture::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
+                drop(Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
             })
         };
         drop(receiver);

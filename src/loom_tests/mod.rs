@@ -15,7 +15,7 @@ use loom::future::block_on;
 use loom::thread;
 
 use crate::budget::{Admission, Budget, FIRST_BLOCK};
-use crate::capture::{Capture, Tap};
+use crate::capture::{Observer, Tap};
 use crate::config::{Capturing, Limits};
 use crate::exchange::{Answer, Exchange};
 use crate::handoff::UNDER_WAY;
@@ -49,10 +49,10 @@ fn ends() -> (Sender, Receiver) {
     handoff::channel(budget(limits), Capturing::default())
 }
 
-fn begin(sender: &Sender) -> (Capture, Tap, IdentitySlot) {
+fn begin(sender: &Sender) -> (Observer, Tap, IdentitySlot) {
     let mut extensions = Extensions::new();
-    let (capture, tap) = Capture::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
-    (capture, tap, extensions.remove().unwrap())
+    let (observer, tap) = Observer::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+    (observer, tap, extensions.remove().unwrap())
 }
 
 /// What a worker does that finds nothing to do: it sleeps unless something is in flight, and looks again.

@@ -47,9 +47,9 @@ fn an_exchange_reaches_a_worker_that_sleeps() {
     model(|| {
         let (sender, receiver) = ends();
         let caller = thread::spawn(move || {
-            let (mut capture, tap, _slot) = begin(&sender);
-            capture.wake_worker();
-            drop((capture, tap));
+            let (mut observer, tap, _slot) = begin(&sender);
+            observer.wake_worker();
+            drop((observer, tap));
         });
         drop(take(&receiver));
         caller.join().unwrap();

@@ -8,7 +8,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use crate::capture::{Capture, ResponseBody, Within};
+use crate::capture::{Observer, ResponseBody, Within};
 
 pin_project! {
     /// The response of a [`Reconify`](crate::Reconify) service, to be.
@@ -17,7 +17,7 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         pub(super) inner: F,
-        pub(super) capture: Capture,
+        pub(super) observer: Observer,
         pub(super) marks_task: bool,
     }
 }
@@ -34,27 +34,27 @@ where
         let this = self.project();
         let marks_task = *this.marks_task;
         let within = marks_task.then(Within::enter);
-        let guard = this.capture.fail_on_panic();
+        let guard = this.observer.fail_on_panic();
         let polled = this.inner.poll(cx);
         guard.disarm();
         drop(within);
         // Looked at where it is: a response is large.
-        if !this.capture.is_empty() {
+        if !this.observer.is_empty() {
             match &polled {
-                Poll::Pending => this.capture.wake_worker(),
-                Poll::Ready(Ok(response)) => this.capture.respond(response.status(), response.headers()),
-                Poll::Ready(Err(_)) => this.capture.fail(),
+                Poll::Pending => this.observer.wake_worker(),
+                Poll::Ready(Ok(response)) => this.observer.respond(response.status(), response.headers()),
+                Poll::Ready(Err(_)) => this.observer.fail(),
             }
         }
         match polled {
             Poll::Ready(Ok(response)) => {
                 let (head, body) = response.into_parts();
-                let mut tap = mem::take(this.capture).into_tap();
+                let mut tap = mem::take(this.observer).into_tap();
                 tap.look_for_end(&body);
                 Poll::Ready(Ok(Response::from_parts(head, ResponseBody::new(body, tap, marks_task))))
             }
             Poll::Ready(Err(error)) => {
-                *this.capture = Capture::default();
+                *this.observer = Observer::default();
                 Poll::Ready(Err(error))
             }
             Poll::Pending => Poll::Pending,

@@ -63,16 +63,16 @@ where
         let (mut head, body) = request.into_parts();
         let endpoint = self.tracker.endpoint(&head.method, head.uri.path());
         let marks_task = endpoint.is_some() && self.tracker.marks_task();
-        let (mut capture, mut tap) = match endpoint {
+        let (mut observer, mut tap) = match endpoint {
             Some(endpoint) => self.tracker.begin(endpoint, &head.headers, &mut head.extensions),
             None => Default::default(),
         };
         self.tracker.pass(&mut head.headers, false);
         tap.look_for_end(&body);
         let _within = marks_task.then(Within::enter);
-        let guard = capture.fail_on_panic();
+        let guard = observer.fail_on_panic();
         let inner = self.inner.call(Request::from_parts(head, RequestBody::new(body, tap)));
         guard.disarm();
-        ResponseFuture { inner, capture, marks_task }
+        ResponseFuture { inner, observer, marks_task }
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, Method};
 
-use crate::capture::{Capture, Tap};
+use crate::capture::{Observer, Tap};
 use crate::config::{Capturing, IdentityHeaders};
 use crate::handoff::Sender;
 use crate::identity::remove_headers;
@@ -38,9 +38,9 @@ impl Tracker {
         endpoint: Endpoint,
         headers: &HeaderMap,
         extensions: &mut Extensions,
-    ) -> (Capture, Tap) {
+    ) -> (Observer, Tap) {
         match &self.0.intake {
-            Some(intake) => Capture::begin(intake, endpoint, headers, extensions),
+            Some(intake) => Observer::begin(intake, endpoint, headers, extensions),
             None => Default::default(),
         }
     }

@@ -13,7 +13,7 @@ use tower::{Service, service_fn};
 
 use super::harness::{answering, builder, number, start};
 use crate::budget::Budget;
-use crate::capture::Capture;
+use crate::capture::Observer;
 use crate::config::Config;
 use crate::delivery::dispatcher::Deliveries;
 use crate::delivery::job::Job;
@@ -161,7 +161,7 @@ async fn bodies_that_wait_to_be_read_leave_the_others_their_turn_and_none_is_los
     let simulated = start(builder().max_bytes(64_000_000), transport, || 0.5);
     for _ in 0..20 {
         let (_, tap) =
-            Capture::begin(&simulated.intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+            Observer::begin(&simulated.intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
         tap.record_whole(&vec![b' '; large].into());
     }
     (0..100).for_each(|_| simulated.report());

@@ -7,7 +7,7 @@ use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 
 use super::*;
 use crate::budget::Budget;
-use crate::capture::Capture;
+use crate::capture::Observer;
 use crate::config::{Config, Limits};
 use crate::handoff::{self, Receiver, Sender};
 use crate::provider::operation::Endpoint;
@@ -34,7 +34,7 @@ fn item(ends: &(Sender, Receiver, Aside), body: &[u8], coding: &'static str) -> 
 fn item_of((intake, outlet, _): &(Sender, Receiver, Aside), body: Bytes, coding: &'static str) -> Item {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
-    let (_, tap) = Capture::begin(intake, Endpoint::Chat, &headers, &mut Extensions::new());
+    let (_, tap) = Observer::begin(intake, Endpoint::Chat, &headers, &mut Extensions::new());
     tap.record_whole(&body);
     drop(body);
     outlet.queue.pop().unwrap()
@@ -138,15 +138,15 @@ fn bodies_that_may_not_wait_are_reported_without_being_read_however_small() {
     let ends = ends();
     let reported = |has_response| {
         let (headers, mut extensions) = (HeaderMap::new(), Extensions::new());
-        let (mut capture, request) =
-            Capture::begin(&ends.0, Endpoint::ImageGeneration, &headers, &mut extensions);
+        let (mut observer, request) =
+            Observer::begin(&ends.0, Endpoint::ImageGeneration, &headers, &mut extensions);
         request.record_whole(&Bytes::from_static(br#"{"prompt":"a cat"}"#));
         if has_response {
-            capture.respond(StatusCode::OK, &headers);
-            capture.into_tap().record_whole(&Bytes::from_static(br#"{"data":[{"b64_json":"AAAA"}]}"#));
+            observer.respond(StatusCode::OK, &headers);
+            observer.into_tap().record_whole(&Bytes::from_static(br#"{"data":[{"b64_json":"AAAA"}]}"#));
         } else {
-            capture.fail();
-            drop(capture);
+            observer.fail();
+            drop(observer);
         }
         let report = report(job(&ends.2, ends.1.queue.pop().unwrap(), Effort::Unread));
         assert_eq!(report["request"].to_string(), r#"{"bytes":18,"contentType":null,"prompt":""}"#);
