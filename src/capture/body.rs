@@ -60,7 +60,7 @@ impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
         let guard = this.tap.break_on_panic();
         let polled = this.inner.as_mut().poll_frame(cx);
         guard.disarm();
-        this.tap.observe(&*this.inner, polled)
+        this.tap.record_poll(&*this.inner, polled)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -86,7 +86,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         let polled = this.inner.as_mut().poll_frame(cx);
         guard.disarm();
         drop(within);
-        this.tap.observe(&*this.inner, polled)
+        this.tap.record_poll(&*this.inner, polled)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -32,7 +32,7 @@ impl Tap {
 
     /// Takes note of what polling `body` gave, and passes it on. The end of the body empties the tap.
     #[inline(always)]
-    pub(super) fn observe<B: Body<Data = Bytes>>(&mut self, body: &B, polled: Polled<B>) -> Polled<B> {
+    pub(super) fn record_poll<B: Body<Data = Bytes>>(&mut self, body: &B, polled: Polled<B>) -> Polled<B> {
         match polled {
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                 Ok(data) => {
