@@ -64,7 +64,7 @@ impl Tap {
 
     /// A body may be known to be at its end without ever being polled to it: servers stop at the last byte.
     #[inline(always)]
-    pub(crate) fn look_for_end(&mut self, body: &impl Body) {
+    pub(crate) fn check_end_stream(&mut self, body: &impl Body) {
         if !self.is_empty() && body.is_end_stream() {
             self.end_as(Ended::Complete);
         }

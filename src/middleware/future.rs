@@ -50,7 +50,7 @@ where
             Poll::Ready(Ok(response)) => {
                 let (head, body) = response.into_parts();
                 let mut tap = mem::take(this.observer).into_tap();
-                tap.look_for_end(&body);
+                tap.check_end_stream(&body);
                 Poll::Ready(Ok(Response::from_parts(head, ResponseBody::new(body, tap, marks_task))))
             }
             Poll::Ready(Err(error)) => {

@@ -74,7 +74,7 @@ fn record(body: &mut Option<Body>, mut tap: Tap) {
         tap.record_whole(&bytes);
         Body::from(bytes)
     } else {
-        tap.look_for_end(&whole);
+        tap.check_end_stream(&whole);
         Body::wrap(RequestBody::new(whole, tap))
     });
 }
@@ -143,6 +143,6 @@ fn respond(response: Response, mut observer: Observer, marks_task: bool) -> Resp
         parts.extensions.extend(with_url.into_parts().0.extensions);
     }
     let mut tap = observer.into_tap();
-    tap.look_for_end(&body);
+    tap.check_end_stream(&body);
     http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, tap, marks_task))).into()
 }

@@ -68,7 +68,7 @@ where
             None => Default::default(),
         };
         self.tracker.pass(&mut head.headers, false);
-        tap.look_for_end(&body);
+        tap.check_end_stream(&body);
         let _within = marks_task.then(Within::enter);
         let guard = observer.fail_on_panic();
         let inner = self.inner.call(Request::from_parts(head, RequestBody::new(body, tap)));
