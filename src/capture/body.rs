@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::nesting::Within;
+use super::nesting::NestingGuard;
 use super::tap::Tap;
 
 pin_project! {
@@ -81,11 +81,11 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
-        let within = this.marks_task.then(Within::enter);
+        let nesting = this.marks_task.then(NestingGuard::enter);
         let guard = this.tap.break_on_panic();
         let polled = this.inner.as_mut().poll_frame(cx);
         guard.disarm();
-        drop(within);
+        drop(nesting);
         this.tap.record_poll(&*this.inner, polled)
     }
 

@@ -8,6 +8,6 @@ mod observer;
 mod tap;
 
 pub use self::body::{RequestBody, ResponseBody};
-pub(crate) use self::nesting::Within;
+pub(crate) use self::nesting::NestingGuard;
 pub(crate) use self::observer::Observer;
 pub(crate) use self::tap::Tap;

@@ -8,17 +8,17 @@ thread_local! {
 
 /// While it lives, what runs is a part of handling a captured exchange.
 #[must_use]
-pub(crate) struct Within {
+pub(crate) struct NestingGuard {
     before: bool,
 }
 
-impl Within {
+impl NestingGuard {
     pub(crate) fn enter() -> Self {
         Self { before: WITHIN.replace(true) }
     }
 }
 
-impl Drop for Within {
+impl Drop for NestingGuard {
     fn drop(&mut self) {
         WITHIN.set(self.before);
     }

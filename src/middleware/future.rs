@@ -8,7 +8,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use crate::capture::{Observer, ResponseBody, Within};
+use crate::capture::{NestingGuard, Observer, ResponseBody};
 
 pin_project! {
     /// The response of a [`Reconify`](crate::Reconify) service, to be.
@@ -33,11 +33,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let marks_task = *this.marks_task;
-        let within = marks_task.then(Within::enter);
+        let nesting = marks_task.then(NestingGuard::enter);
         let guard = this.observer.fail_on_panic();
         let polled = this.inner.poll(cx);
         guard.disarm();
-        drop(within);
+        drop(nesting);
         // Looked at where it is: a response is large.
         if !this.observer.is_empty() {
             match &polled {

@@ -14,7 +14,7 @@ use tower::Service;
 
 use super::service::Reconify;
 use super::tracker::Tracker;
-use crate::capture::{Observer, RequestBody, ResponseBody, Tap, Within};
+use crate::capture::{NestingGuard, Observer, RequestBody, ResponseBody, Tap};
 
 /// Calls that a reqwest client makes are captured as they pass: `ServiceBuilder::new().layer(layer).service(client)`.
 ///
@@ -36,7 +36,7 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let (mut observer, marks_task) = begin(&self.tracker, &mut request, &mut Extensions::new());
-        let _within = marks_task.then(Within::enter);
+        let _nesting = marks_task.then(NestingGuard::enter);
         let guard = observer.fail_on_panic();
         let inner = self.inner.call(request);
         guard.disarm();
@@ -113,11 +113,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let within = this.marks_task.then(Within::enter);
+        let nesting = this.marks_task.then(NestingGuard::enter);
         let guard = this.observer.fail_on_panic();
         let polled = this.inner.poll(cx);
         guard.disarm();
-        drop(within);
+        drop(nesting);
         if polled.is_pending() {
             this.observer.wake_worker();
         }

@@ -7,7 +7,7 @@ use tower::Service;
 
 use super::future::ResponseFuture;
 use super::tracker::Tracker;
-use crate::capture::{RequestBody, ResponseBody, Within};
+use crate::capture::{NestingGuard, RequestBody, ResponseBody};
 
 /// A service that passes every request to an inner one and reports the interactions with a model among them.
 ///
@@ -69,7 +69,7 @@ where
         };
         self.tracker.pass(&mut head.headers, false);
         tap.check_end_stream(&body);
-        let _within = marks_task.then(Within::enter);
+        let _nesting = marks_task.then(NestingGuard::enter);
         let guard = observer.fail_on_panic();
         let inner = self.inner.call(Request::from_parts(head, RequestBody::new(body, tap)));
         guard.disarm();
