@@ -30,7 +30,7 @@ pin_project! {
         inner: B,
         tap: Tap,
         // What makes the body is a part of handling the exchange, and to be known as that.
-        marks_task: bool,
+        tracks_nesting: bool,
     }
 }
 
@@ -43,8 +43,8 @@ impl<B: Body<Data = Bytes>> RequestBody<B> {
 
 impl<B: Body<Data = Bytes>> ResponseBody<B> {
     #[inline]
-    pub(crate) fn new(inner: B, tap: Tap, marks_task: bool) -> Self {
-        Self { inner, tap, marks_task }
+    pub(crate) fn new(inner: B, tap: Tap, tracks_nesting: bool) -> Self {
+        Self { inner, tap, tracks_nesting }
     }
 }
 
@@ -81,7 +81,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
-        let nesting = this.marks_task.then(NestingGuard::enter);
+        let nesting = this.tracks_nesting.then(NestingGuard::enter);
         let guard = this.tap.break_on_panic();
         let polled = this.inner.as_mut().poll_frame(cx);
         guard.disarm();

@@ -18,7 +18,7 @@ pin_project! {
         #[pin]
         pub(super) inner: F,
         pub(super) observer: Observer,
-        pub(super) marks_task: bool,
+        pub(super) tracks_nesting: bool,
     }
 }
 
@@ -32,8 +32,8 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let marks_task = *this.marks_task;
-        let nesting = marks_task.then(NestingGuard::enter);
+        let tracks_nesting = *this.tracks_nesting;
+        let nesting = tracks_nesting.then(NestingGuard::enter);
         let guard = this.observer.fail_on_panic();
         let polled = this.inner.poll(cx);
         guard.disarm();
@@ -51,7 +51,7 @@ where
                 let (head, body) = response.into_parts();
                 let mut tap = mem::take(this.observer).into_tap();
                 tap.check_end_stream(&body);
-                Poll::Ready(Ok(Response::from_parts(head, ResponseBody::new(body, tap, marks_task))))
+                Poll::Ready(Ok(Response::from_parts(head, ResponseBody::new(body, tap, tracks_nesting))))
             }
             Poll::Ready(Err(error)) => {
                 *this.observer = Observer::default();

@@ -35,12 +35,12 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let (mut observer, marks_task) = begin(&self.tracker, &mut request, &mut Extensions::new());
-        let _nesting = marks_task.then(NestingGuard::enter);
+        let (mut observer, tracks_nesting) = begin(&self.tracker, &mut request, &mut Extensions::new());
+        let _nesting = tracks_nesting.then(NestingGuard::enter);
         let guard = observer.fail_on_panic();
         let inner = self.inner.call(request);
         guard.disarm();
-        ReqwestFuture::new(inner, observer, marks_task)
+        ReqwestFuture::new(inner, observer, tracks_nesting)
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) fn begin(
     if !tap.is_empty() {
         record(request.body_mut(), tap);
     }
-    (observer, tracker.marks_task())
+    (observer, tracker.tracks_nesting())
 }
 
 /// Records a body that is at hand; one that is not is recorded as it passes.
@@ -95,13 +95,13 @@ pin_project! {
         #[pin]
         inner: F,
         observer: Observer,
-        marks_task: bool,
+        tracks_nesting: bool,
     }
 }
 
 impl<F> ReqwestFuture<F> {
-    pub(super) fn new(inner: F, observer: Observer, marks_task: bool) -> Self {
-        Self { inner, observer, marks_task }
+    pub(super) fn new(inner: F, observer: Observer, tracks_nesting: bool) -> Self {
+        Self { inner, observer, tracks_nesting }
     }
 }
 
@@ -113,7 +113,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let nesting = this.marks_task.then(NestingGuard::enter);
+        let nesting = this.tracks_nesting.then(NestingGuard::enter);
         let guard = this.observer.fail_on_panic();
         let polled = this.inner.poll(cx);
         guard.disarm();
@@ -125,7 +125,7 @@ where
         let mut observer = mem::take(this.observer);
         Poll::Ready(match result {
             Ok(response) if observer.is_empty() => Ok(response),
-            Ok(response) => Ok(respond(response, observer, *this.marks_task)),
+            Ok(response) => Ok(respond(response, observer, *this.tracks_nesting)),
             Err(error) => {
                 observer.fail();
                 Err(error)
@@ -135,7 +135,7 @@ where
 }
 
 /// The response with its body recorded. Its URL would be lost on the way: reqwest keeps it beside the parts.
-fn respond(response: Response, mut observer: Observer, marks_task: bool) -> Response {
+fn respond(response: Response, mut observer: Observer, tracks_nesting: bool) -> Response {
     let url = response.url().clone();
     let (mut parts, body) = http::Response::from(response).into_parts();
     observer.respond(parts.status, &parts.headers);
@@ -144,5 +144,5 @@ fn respond(response: Response, mut observer: Observer, marks_task: bool) -> Resp
     }
     let mut tap = observer.into_tap();
     tap.check_end_stream(&body);
-    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, tap, marks_task))).into()
+    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, tap, tracks_nesting))).into()
 }

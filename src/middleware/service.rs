@@ -62,17 +62,17 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
         let endpoint = self.tracker.endpoint(&head.method, head.uri.path());
-        let marks_task = endpoint.is_some() && self.tracker.marks_task();
+        let tracks_nesting = endpoint.is_some() && self.tracker.tracks_nesting();
         let (mut observer, mut tap) = match endpoint {
             Some(endpoint) => self.tracker.begin(endpoint, &head.headers, &mut head.extensions),
             None => Default::default(),
         };
         self.tracker.pass(&mut head.headers, false);
         tap.check_end_stream(&body);
-        let _nesting = marks_task.then(NestingGuard::enter);
+        let _nesting = tracks_nesting.then(NestingGuard::enter);
         let guard = observer.fail_on_panic();
         let inner = self.inner.call(Request::from_parts(head, RequestBody::new(body, tap)));
         guard.disarm();
-        ResponseFuture { inner, observer, marks_task }
+        ResponseFuture { inner, observer, tracks_nesting }
     }
 }

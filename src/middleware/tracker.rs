@@ -46,7 +46,7 @@ impl Tracker {
     }
 
     /// Whether what handles a recognised request is to be known as that.
-    pub(super) fn marks_task(&self) -> bool {
+    pub(super) fn tracks_nesting(&self) -> bool {
         self.0.capturing.outermost_only
     }
 
