@@ -10,7 +10,7 @@ use bytes::BytesMut;
 
 use self::blocks::Blocks;
 pub(crate) use self::blocks::{FIRST_BLOCK, LARGEST_BLOCK};
-pub(crate) use self::reservation::{Admission, Place};
+pub(crate) use self::reservation::{Admission, Permit};
 use crate::config::Limits;
 use crate::stats::{Counters, DropReason, Settlement, Stats, WithholdReason};
 use crate::sync::{AtomicBool, AtomicUsize};
@@ -50,7 +50,7 @@ impl Budget {
     }
 
     /// Counts an interaction as captured, and takes a place and so many bytes for it. Without them it is dropped, here and now.
-    pub(crate) fn take_place(&self, bytes: usize) -> Option<Place> {
+    pub(crate) fn acquire(&self, bytes: usize) -> Option<Permit> {
         self.counters.capture();
         let reason = if self.is_closed() {
             DropReason::Shutdown
@@ -59,7 +59,7 @@ impl Budget {
             DropReason::TooManyItems
         } else if self.charge(bytes) {
             self.items.fetch_add(1, SeqCst);
-            return Some(Place { bytes });
+            return Some(Permit { bytes });
         } else {
             DropReason::TooManyBytes
         };
@@ -76,9 +76,9 @@ impl Budget {
 
     /// Takes a place for an interaction that somebody has.
     pub(crate) fn admit(self: &Arc<Self>) -> Option<Admission> {
-        let place = self.take_place(0)?;
+        let permit = self.acquire(0)?;
         let has_room = self.end();
-        let admission = place.admit(self);
+        let admission = permit.admit(self);
         if has_room {
             return Some(admission);
         }
@@ -93,7 +93,7 @@ impl Budget {
         self.ended.fetch_add(1, Relaxed);
         self.bytes.fetch_add(bytes, Relaxed);
         self.counters.resume(is_foreign);
-        Place { bytes }.admit(self)
+        Permit { bytes }.admit(self)
     }
 
     /// Counts interactions that rested on disk and cannot be read again.

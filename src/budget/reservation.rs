@@ -12,11 +12,11 @@ pub(super) const ENVELOPE: usize = 4 * 1024;
 /// when it is dropped.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Place {
+pub(crate) struct Permit {
     pub(super) bytes: usize,
 }
 
-impl Place {
+impl Permit {
     /// Whoever has it from now on may lose it. It has been counted as [ended](Budget::end).
     pub(crate) fn admit(self, budget: &Arc<Budget>) -> Admission {
         Admission { budget: Arc::clone(budget), bytes: self.bytes, settlement: None }

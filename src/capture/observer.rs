@@ -33,18 +33,18 @@ impl Observer {
             return Default::default();
         }
         let identity = identity_of(extensions, headers, capturing);
-        let place = match identity.omission {
+        let permit = match identity.omission {
             Omission::Everything => {
                 sender.budget().withhold(WithholdReason::OptedOut);
                 None
             }
-            Omission::Content | Omission::Nothing => sender.budget().take_place(UNDER_WAY + identity.bytes()),
+            Omission::Content | Omission::Nothing => sender.budget().acquire(UNDER_WAY + identity.bytes()),
         };
-        let Some(place) = place else {
+        let Some(permit) = permit else {
             extensions.insert(IdentitySlot::settled());
             return Default::default();
         };
-        let (exchange, request, response) = sender.begin(place, endpoint, identity, headers);
+        let (exchange, request, response) = sender.begin(permit, endpoint, identity, headers);
         // Held weakly: whoever keeps the extensions does not keep the exchange from being handed over.
         extensions.insert(IdentitySlot::of(exchange));
         (Self(Tap::new(response)), Tap::new(request))

@@ -8,7 +8,7 @@ use super::half::{Half, HandOver};
 use super::pool::PooledExchange;
 use super::queue::{Handed, Queue};
 use super::rendezvous::Rendezvous;
-use crate::budget::{Admission, Budget, Place};
+use crate::budget::{Admission, Budget, Permit};
 use crate::config::Capturing;
 use crate::identity::Identity;
 use crate::interaction::Interaction;
@@ -65,14 +65,14 @@ impl Sender {
     #[inline(always)]
     pub(crate) fn begin(
         &self,
-        place: Place,
+        permit: Permit,
         endpoint: Endpoint,
         identity: Identity,
         headers: &HeaderMap,
     ) -> (Weak<Rendezvous<Half>>, Box<Half>, Box<Half>) {
         let Ends { budget, queue, capturing, .. } = &*self.0;
         let pooled = queue.spare.pop().unwrap_or_else(|| PooledExchange::new(Arc::clone(queue) as _));
-        pooled.begin(budget, (place, endpoint, identity), headers, capturing.metadata)
+        pooled.begin(budget, (permit, endpoint, identity), headers, capturing.metadata)
     }
 
     /// Hands over what is reported by hand.

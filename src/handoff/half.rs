@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::recorder::Recorder;
 use super::rendezvous::Rendezvous;
-use crate::budget::{Budget, Place};
+use crate::budget::{Budget, Permit};
 use crate::exchange::{Answer, Ended, Head, MediaType, Message, Response};
 use crate::identity::Identity;
 use crate::provider::operation::Endpoint;
@@ -40,7 +40,7 @@ pub(crate) struct Half {
 /// A request as it enters the layer.
 #[derive(Debug)]
 pub(crate) struct RequestMeta {
-    pub(crate) place: Place,
+    pub(crate) permit: Permit,
     pub(crate) endpoint: Endpoint,
     pub(crate) identity: Identity,
     pub(crate) started: Instant,

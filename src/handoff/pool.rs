@@ -5,7 +5,7 @@ use http::HeaderMap;
 
 use super::half::{Finished, Half, HandOver, RequestMeta};
 use super::rendezvous::Rendezvous;
-use crate::budget::{Budget, Place};
+use crate::budget::{Budget, Permit};
 use crate::exchange::{Answer, Exchange, Message};
 use crate::identity::Identity;
 use crate::provider::operation::Endpoint;
@@ -47,7 +47,7 @@ impl PooledExchange {
     pub(crate) fn begin(
         self,
         budget: &Budget,
-        (place, endpoint, identity): (Place, Endpoint, Identity),
+        (permit, endpoint, identity): (Permit, Endpoint, Identity),
         headers: &HeaderMap,
         with_metadata: bool,
     ) -> (Weak<Rendezvous<Half>>, Box<Half>, Box<Half>) {
@@ -57,7 +57,7 @@ impl PooledExchange {
             request.open_spare();
             response.open_spare();
         }
-        request.begin_request(headers, RequestMeta { place, endpoint, identity, started: Instant::now() });
+        request.begin_request(headers, RequestMeta { permit, endpoint, identity, started: Instant::now() });
         response.begin_response(with_metadata);
         (exchange, request, response)
     }
@@ -70,8 +70,8 @@ impl Finished {
         let last = exchange.take_ended()?;
         let out = Arc::clone(last.out()?);
         let (mut request, mut response) = if first.is_response() { (last, first) } else { (first, last) };
-        let RequestMeta { place, endpoint, identity, started } = request.take_request_meta()?;
-        let mut admission = place.admit(out.budget());
+        let RequestMeta { permit, endpoint, identity, started } = request.take_request_meta()?;
+        let mut admission = permit.admit(out.budget());
         let (identity, has_room) = match exchange.take_late_identity() {
             Some(late) => late.complete(identity, &mut admission),
             None => (identity.or(Identity::new()), true),

@@ -246,7 +246,7 @@ mod tests {
         let reporter = Reporter { link: Some(Link { intake: intake.clone(), commands, clock }) };
         let report = || reporter.report(Interaction::new(InteractionKind::Chat, &1, &2).unwrap());
         (0..3).for_each(|_| report());
-        let place = intake.budget().take_place(0).unwrap();
+        let permit = intake.budget().acquire(0).unwrap();
 
         let hour = Duration::from_secs(3_600);
         let flushed = futures_executor::block_on(reporter.flush(hour));
@@ -256,6 +256,6 @@ mod tests {
         assert!(!flushed.is_complete() && !ended.is_complete());
         assert!(inbox.try_recv().is_err(), "nobody is asked");
         assert!(!intake.budget().is_closed());
-        drop((place, outlet));
+        drop((permit, outlet));
     }
 }

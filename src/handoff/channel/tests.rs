@@ -9,8 +9,8 @@ use crate::interaction::InteractionKind;
 fn no_memory_of_an_exchange_is_kept_once_the_worker_has_stopped() {
     let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
     let (sender, receiver) = channel(Arc::new(Budget::new(limits)), Capturing::default());
-    let place = sender.budget().take_place(10).unwrap();
-    let (_, request, response) = sender.begin(place, Endpoint::Chat, Identity::new(), &HeaderMap::new());
+    let permit = sender.budget().acquire(10).unwrap();
+    let (_, request, response) = sender.begin(permit, Endpoint::Chat, Identity::new(), &HeaderMap::new());
     finish(request);
     finish(response);
     assert!(receiver.queue.pop().is_some());
