@@ -10,7 +10,7 @@ use bytes::BytesMut;
 
 use self::blocks::Blocks;
 pub(crate) use self::blocks::{FIRST_BLOCK, LARGEST_BLOCK};
-pub(crate) use self::reservation::{Admission, Permit};
+pub(crate) use self::reservation::{Permit, Reservation};
 use crate::config::Limits;
 use crate::stats::{Counters, DropReason, Settlement, Stats, WithholdReason};
 use crate::sync::{AtomicBool, AtomicUsize};
@@ -75,7 +75,7 @@ impl Budget {
     }
 
     /// Takes a place for an interaction that somebody has.
-    pub(crate) fn admit(self: &Arc<Self>) -> Option<Admission> {
+    pub(crate) fn admit(self: &Arc<Self>) -> Option<Reservation> {
         let permit = self.acquire(0)?;
         let has_room = self.end();
         let admission = permit.admit(self);
@@ -88,7 +88,7 @@ impl Budget {
 
     /// Takes a place for an interaction that comes back from disk, and its bytes, whether there is room or not: it is one
     /// segment at a time, and who brings it looks at the room before.
-    pub(crate) fn resume(self: &Arc<Self>, is_foreign: bool, bytes: usize) -> Admission {
+    pub(crate) fn resume(self: &Arc<Self>, is_foreign: bool, bytes: usize) -> Reservation {
         self.items.fetch_add(1, SeqCst);
         self.ended.fetch_add(1, Relaxed);
         self.bytes.fetch_add(bytes, Relaxed);

@@ -18,21 +18,21 @@ pub(crate) struct Permit {
 
 impl Permit {
     /// Whoever has it from now on may lose it. It has been counted as [ended](Budget::end).
-    pub(crate) fn admit(self, budget: &Arc<Budget>) -> Admission {
-        Admission { budget: Arc::clone(budget), bytes: self.bytes, settlement: None }
+    pub(crate) fn admit(self, budget: &Arc<Budget>) -> Reservation {
+        Reservation { budget: Arc::clone(budget), bytes: self.bytes, settlement: None }
     }
 }
 
 /// The place of one interaction, and the bytes charged for it. It settles exactly once, when it is dropped: as told
 /// before, or as lost on the way.
 #[derive(Debug)]
-pub(crate) struct Admission {
+pub(crate) struct Reservation {
     budget: Arc<Budget>,
     bytes: usize,
     settlement: Option<Settlement>,
 }
 
-impl Admission {
+impl Reservation {
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
     }
@@ -61,7 +61,7 @@ impl Admission {
     }
 }
 
-impl Drop for Admission {
+impl Drop for Reservation {
     fn drop(&mut self) {
         let lost = || match std::thread::panicking() {
             true => Settlement::Dropped(DropReason::Panicked),

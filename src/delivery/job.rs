@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Retry;
-use crate::budget::Admission;
+use crate::budget::Reservation;
 use crate::report::Report;
 use crate::spool::SegmentId;
 use crate::stats::Settlement;
@@ -11,7 +11,7 @@ use crate::stats::Settlement;
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) id: u64,
-    pub(crate) admission: Admission,
+    pub(crate) admission: Reservation,
     pub(crate) report: Report,
     /// Images that follow the report.
     pub(crate) uploads: VecDeque<Report>,
@@ -41,7 +41,7 @@ impl Spooled {
 }
 
 impl Job {
-    pub(crate) fn new(id: u64, admission: Admission, report: Report, uploads: VecDeque<Report>) -> Self {
+    pub(crate) fn new(id: u64, admission: Reservation, report: Report, uploads: VecDeque<Report>) -> Self {
         Self {
             id,
             admission,

@@ -12,7 +12,7 @@ use http::StatusCode;
 
 pub(crate) use self::head::{Head, MediaType};
 pub(crate) use self::tail::Tail;
-use crate::budget::{Admission, Budget};
+use crate::budget::{Budget, Reservation};
 use crate::identity::Identity;
 use crate::provider::operation::Endpoint;
 
@@ -23,7 +23,7 @@ pub(crate) const KEEP_BY_REFERENCE: usize = 8 * 1024;
 /// One call of the inner service.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    pub(crate) admission: Admission,
+    pub(crate) admission: Reservation,
     /// Whether the budget had room for all of it. If not, it is not whole, and nothing of it is reported.
     pub(crate) has_room: bool,
     pub(crate) endpoint: Endpoint,

@@ -8,7 +8,7 @@ use super::half::{Half, HandOver};
 use super::pool::PooledExchange;
 use super::queue::{Handed, Queue};
 use super::rendezvous::Rendezvous;
-use crate::budget::{Admission, Budget, Permit};
+use crate::budget::{Budget, Permit, Reservation};
 use crate::config::Capturing;
 use crate::identity::Identity;
 use crate::interaction::Interaction;
@@ -76,7 +76,7 @@ impl Sender {
     }
 
     /// Hands over what is reported by hand.
-    pub(crate) fn report(&self, admission: Admission, interaction: Interaction) {
+    pub(crate) fn report(&self, admission: Reservation, interaction: Interaction) {
         self.0.queue.push(Handed::Interaction(Box::new((admission, interaction))));
     }
 

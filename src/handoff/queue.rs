@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use super::half::{Finished, HandOver};
 use super::parker::Parker;
 use super::pool::PooledExchange;
-use crate::budget::{Admission, Budget};
+use crate::budget::{Budget, Reservation};
 use crate::exchange::Exchange;
 use crate::interaction::Interaction;
 use crate::stats::{DropReason, Settlement};
@@ -24,7 +24,7 @@ pub(super) const READY: usize = 1_024;
 pub(crate) enum Item {
     Exchange(Exchange),
     /// Reported by hand.
-    Interaction(Admission, Box<Interaction>),
+    Interaction(Reservation, Box<Interaction>),
 }
 
 /// What was handed over. It has no bound of its own: only what the budget admitted gets here.
@@ -46,7 +46,7 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 pub(super) enum Handed {
     Exchange(Finished),
-    Interaction(Box<(Admission, Interaction)>),
+    Interaction(Box<(Reservation, Interaction)>),
 }
 
 impl HandOver for Queue {

@@ -2,7 +2,7 @@ use std::sync::atomic::{Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, PoisonError};
 use std::{fmt, mem};
 
-use crate::budget::{Admission, Budget};
+use crate::budget::{Budget, Reservation};
 use crate::identity::{Attributed, Identity};
 use crate::sync::{AtomicBool, AtomicCell, Mutex, MutexGuard};
 
@@ -99,7 +99,7 @@ impl LateIdentity {
 
     /// Whose the exchange is, of which this much was known at its beginning, and whether there was room for it. The admission
     /// pays from now on.
-    pub(crate) fn complete(mut self, identity: Identity, admission: &mut Admission) -> (Identity, bool) {
+    pub(crate) fn complete(mut self, identity: Identity, admission: &mut Reservation) -> (Identity, bool) {
         admission.own(mem::take(&mut self.charged));
         let mut identity = identity.or(mem::take(&mut self.around));
         identity.change(mem::take(&mut self.said));

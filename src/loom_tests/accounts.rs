@@ -8,7 +8,7 @@ fn of_two_that_ask_for_the_last_place_at_most_one_has_it_and_both_are_counted() 
         let budget = budget(Limits { items: 1, ..LIMITS });
         let ask = |budget: Arc<Budget>| move || budget.admit();
         let other = thread::spawn(ask(Arc::clone(&budget)));
-        let admissions: [Option<Admission>; 2] = [budget.admit(), other.join().unwrap()];
+        let admissions: [Option<Reservation>; 2] = [budget.admit(), other.join().unwrap()];
         let admitted = admissions.iter().flatten().count() as u64;
         assert!(admitted <= 1);
         let stats = budget.stats();

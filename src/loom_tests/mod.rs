@@ -14,7 +14,7 @@ use http::{Extensions, HeaderMap, StatusCode};
 use loom::future::block_on;
 use loom::thread;
 
-use crate::budget::{Admission, Budget, FIRST_BLOCK};
+use crate::budget::{Budget, FIRST_BLOCK, Reservation};
 use crate::capture::{Observer, Tap};
 use crate::config::{Capturing, Limits};
 use crate::exchange::{Answer, Exchange};

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::budget::Admission;
+use crate::budget::Reservation;
 use crate::config::Reporting;
 use crate::delivery::job::Job;
 use crate::exchange::{Answer, Exchange};
@@ -19,13 +19,13 @@ use crate::translation::{Clock, Effort, Untranslated, translate};
 const LARGE: usize = 1024 * 1024;
 
 /// The place of what makes no report, and how it is to be settled: by the worker, for whom it is there until then.
-pub(crate) type Unmade = (Admission, Settlement);
+pub(crate) type Unmade = (Reservation, Settlement);
 
 /// What became of an item.
 pub(crate) enum Prepared {
     Done(Result<Job, Unmade>),
     /// The application's hooks have to be asked.
-    Hooks(Admission, Box<Interaction>),
+    Hooks(Reservation, Box<Interaction>),
     /// Reading it takes more than the worker's own thread has time for.
     TooMuch(Item),
 }
@@ -77,7 +77,7 @@ pub(crate) fn job(id: u64, item: Item, reporting: &Reporting, effort: Effort) ->
 /// Applies the application's settings and hooks to an interaction, and makes a report of it.
 pub(crate) fn write(
     id: u64,
-    mut admission: Admission,
+    mut admission: Reservation,
     interaction: Box<Interaction>,
     reporting: &Reporting,
 ) -> Result<Job, Unmade> {
