@@ -232,10 +232,10 @@ mod tests {
         let mut admission = budget.admit().unwrap();
         assert!(budget.charge(10) && !budget.charge(1));
         admission.own(10);
-        assert!(admission.recharge(4, 1));
+        assert!(admission.resize(4, 1));
         assert_eq!(budget.stats().bytes_held, 4);
-        assert!(admission.recharge(4 + ENVELOPE, 1), "an envelope is granted");
-        assert!(!admission.recharge(5 + 2 * ENVELOPE, 1), "what a body grew by when it was decoded is not");
+        assert!(admission.resize(4 + ENVELOPE, 1), "an envelope is granted");
+        assert!(!admission.resize(5 + 2 * ENVELOPE, 1), "what a body grew by when it was decoded is not");
         assert_eq!(budget.stats().bytes_held, 4 + ENVELOPE as u64);
         drop(admission);
         assert_eq!(budget.stats().bytes_held, 0);

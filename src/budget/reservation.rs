@@ -44,7 +44,7 @@ impl Reservation {
 
     /// Corrects the charge to what is held now, in so many reports, if there is room. A report is always a little larger
     /// than what it was made from, by its envelope: that much is granted, or a full budget could never be emptied.
-    pub(crate) fn recharge(&mut self, held: usize, reports: usize) -> bool {
+    pub(crate) fn resize(&mut self, held: usize, reports: usize) -> bool {
         let growth = held.saturating_sub(self.bytes);
         if growth <= ENVELOPE * reports {
             self.budget.bytes.fetch_add(growth, Relaxed);

@@ -72,7 +72,7 @@ impl Job {
 
     /// Charges for what is left of its parts, if there is room.
     pub(crate) fn recharge(&mut self) -> bool {
-        self.admission.recharge(self.len(), 1 + self.uploads.len())
+        self.admission.resize(self.len(), 1 + self.uploads.len())
     }
 }
 

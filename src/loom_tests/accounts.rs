@@ -44,8 +44,8 @@ fn charges_that_change_on_two_threads_add_up() {
                 if admission.budget().charge(4) {
                     admission.own(4);
                 }
-                assert!(admission.recharge(2, 1));
-                assert!(admission.recharge(3, 1));
+                assert!(admission.resize(2, 1));
+                assert!(admission.resize(3, 1));
                 admission
             })
         });
