@@ -231,7 +231,7 @@ mod tests {
         let budget = budget(2, 10);
         let mut admission = budget.admit().unwrap();
         assert!(budget.charge(10) && !budget.charge(1));
-        admission.own(10);
+        admission.adopt(10);
         assert!(admission.resize(4, 1));
         assert_eq!(budget.stats().bytes_held, 4);
         assert!(admission.resize(4 + ENVELOPE, 1), "an envelope is granted");

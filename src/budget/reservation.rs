@@ -38,7 +38,7 @@ impl Reservation {
     }
 
     /// Takes over bytes that were charged to the budget already.
-    pub(crate) fn own(&mut self, charged: usize) {
+    pub(crate) fn adopt(&mut self, charged: usize) {
         self.bytes += charged;
     }
 

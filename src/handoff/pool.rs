@@ -76,7 +76,7 @@ impl Finished {
             Some(late) => late.complete(identity, &mut admission),
             None => (identity.or(Identity::new()), true),
         };
-        admission.own(request.take_charged() + response.take_charged());
+        admission.adopt(request.take_charged() + response.take_charged());
         let message = request.take();
         let (answer, finished) = response.take_answer();
         let is_kept = |message: &Message| !message.body.over_budget;

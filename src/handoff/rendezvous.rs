@@ -100,7 +100,7 @@ impl LateIdentity {
     /// Whose the exchange is, of which this much was known at its beginning, and whether there was room for it. The admission
     /// pays from now on.
     pub(crate) fn complete(mut self, identity: Identity, admission: &mut Reservation) -> (Identity, bool) {
-        admission.own(mem::take(&mut self.charged));
+        admission.adopt(mem::take(&mut self.charged));
         let mut identity = identity.or(mem::take(&mut self.around));
         identity.change(mem::take(&mut self.said));
         (identity, self.has_room)

@@ -42,7 +42,7 @@ fn charges_that_change_on_two_threads_add_up() {
             let mut admission = budget.admit().unwrap();
             thread::spawn(move || {
                 if admission.budget().charge(4) {
-                    admission.own(4);
+                    admission.adopt(4);
                 }
                 assert!(admission.resize(2, 1));
                 assert!(admission.resize(3, 1));

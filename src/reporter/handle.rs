@@ -100,7 +100,7 @@ impl Reporter {
         };
         let bytes = interaction.request.len() + interaction.response.len();
         if admission.budget().charge(bytes) {
-            admission.own(bytes);
+            admission.adopt(bytes);
             link.intake.report(admission, interaction);
             link.intake.wake_worker();
         } else {

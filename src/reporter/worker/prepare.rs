@@ -56,7 +56,7 @@ pub(crate) fn job(id: u64, item: Item, reporting: &Reporting, effort: Effort) ->
             match read {
                 // What was decoded is gone.
                 Err(Untranslated::TooMuch) => exchange.admission.budget().release(charged.get()),
-                _ => exchange.admission.own(charged.get()),
+                _ => exchange.admission.adopt(charged.get()),
             }
             match read {
                 Ok(interaction) => (exchange.admission, Box::new(interaction)),
