@@ -78,11 +78,11 @@ impl Budget {
     pub(crate) fn admit(self: &Arc<Self>) -> Option<Reservation> {
         let permit = self.acquire(0)?;
         let has_room = self.end();
-        let admission = permit.admit(self);
+        let reservation = permit.admit(self);
         if has_room {
-            return Some(admission);
+            return Some(reservation);
         }
-        admission.settle(Settlement::Dropped(DropReason::TooManyItems));
+        reservation.settle(Settlement::Dropped(DropReason::TooManyItems));
         None
     }
 
@@ -229,15 +229,15 @@ mod tests {
     #[test]
     fn bytes_are_charged_up_to_the_limit_and_given_back() {
         let budget = budget(2, 10);
-        let mut admission = budget.admit().unwrap();
+        let mut reservation = budget.admit().unwrap();
         assert!(budget.charge(10) && !budget.charge(1));
-        admission.adopt(10);
-        assert!(admission.resize(4, 1));
+        reservation.adopt(10);
+        assert!(reservation.resize(4, 1));
         assert_eq!(budget.stats().bytes_held, 4);
-        assert!(admission.resize(4 + ENVELOPE, 1), "an envelope is granted");
-        assert!(!admission.resize(5 + 2 * ENVELOPE, 1), "what a body grew by when it was decoded is not");
+        assert!(reservation.resize(4 + ENVELOPE, 1), "an envelope is granted");
+        assert!(!reservation.resize(5 + 2 * ENVELOPE, 1), "what a body grew by when it was decoded is not");
         assert_eq!(budget.stats().bytes_held, 4 + ENVELOPE as u64);
-        drop(admission);
+        drop(reservation);
         assert_eq!(budget.stats().bytes_held, 0);
     }
 
@@ -245,9 +245,9 @@ mod tests {
     fn what_is_dropped_on_the_way_is_counted_as_dropped() {
         let budget = budget(3, 1);
         drop(budget.admit());
-        let admission = budget.admit();
+        let reservation = budget.admit();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _admission = admission;
+            let _admission = reservation;
             panic!("on purpose");
         }));
         assert!(panicked.is_err());

@@ -23,7 +23,7 @@ pub(crate) const KEEP_BY_REFERENCE: usize = 8 * 1024;
 /// One call of the inner service.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    pub(crate) admission: Reservation,
+    pub(crate) reservation: Reservation,
     /// Whether the budget had room for all of it. If not, it is not whole, and nothing of it is reported.
     pub(crate) has_room: bool,
     pub(crate) endpoint: Endpoint,
@@ -71,7 +71,7 @@ pub(crate) struct Recording {
     /// How many bytes passed, kept or not.
     pub(crate) passed: u64,
     /// How many bytes of the budget are charged for what is kept.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the exchange's admission has taken it over"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "the exchange's reservation has taken it over"))]
     pub(crate) charged: usize,
     pub(crate) ended: Ended,
     /// The budget had no room for it: nothing is kept.

@@ -76,8 +76,8 @@ impl Sender {
     }
 
     /// Hands over what is reported by hand.
-    pub(crate) fn report(&self, admission: Reservation, interaction: Interaction) {
-        self.0.queue.push(Handed::Interaction(Box::new((admission, interaction))));
+    pub(crate) fn report(&self, reservation: Reservation, interaction: Interaction) {
+        self.0.queue.push(Handed::Interaction(Box::new((reservation, interaction))));
     }
 
     /// Says that there is no worker: from now on everything is dropped.

@@ -71,20 +71,28 @@ impl Finished {
         let out = Arc::clone(last.out()?);
         let (mut request, mut response) = if first.is_response() { (last, first) } else { (first, last) };
         let RequestMeta { permit, endpoint, identity, started } = request.take_request_meta()?;
-        let mut admission = permit.admit(out.budget());
+        let mut reservation = permit.admit(out.budget());
         let (identity, has_room) = match exchange.take_late_identity() {
-            Some(late) => late.complete(identity, &mut admission),
+            Some(late) => late.complete(identity, &mut reservation),
             None => (identity.or(Identity::new()), true),
         };
-        admission.adopt(request.take_charged() + response.take_charged());
+        reservation.adopt(request.take_charged() + response.take_charged());
         let message = request.take();
         let (answer, finished) = response.take_answer();
         let is_kept = |message: &Message| !message.body.over_budget;
         let has_room = has_room
             && is_kept(&message)
             && !matches!(&answer, Answer::Response(response) if !is_kept(&response.message));
-        let taken =
-            Exchange { admission, has_room, endpoint, identity, started, finished, request: message, answer };
+        let taken = Exchange {
+            reservation,
+            has_room,
+            endpoint,
+            identity,
+            started,
+            finished,
+            request: message,
+            answer,
+        };
         let exchange = open_again(exchange, out.budget());
         Some((taken, PooledExchange::of((request, response), exchange, &out)))
     }

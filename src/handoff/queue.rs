@@ -107,8 +107,8 @@ impl Queue {
         loop {
             match self.next()? {
                 Handed::Interaction(reported) => {
-                    let (admission, interaction) = *reported;
-                    return Some(Item::Interaction(admission, interaction.into()));
+                    let (reservation, interaction) = *reported;
+                    return Some(Item::Interaction(reservation, interaction.into()));
                 }
                 Handed::Exchange(finished) => {
                     // There is always something in it: it is handed over once.
@@ -171,6 +171,6 @@ impl Queue {
 #[inline(never)]
 fn refuse(finished: Finished) {
     if let Some((exchange, _)) = finished.take() {
-        exchange.admission.settle(Settlement::Dropped(DropReason::TooManyItems));
+        exchange.reservation.settle(Settlement::Dropped(DropReason::TooManyItems));
     }
 }

@@ -97,10 +97,10 @@ impl LateIdentity {
         }
     }
 
-    /// Whose the exchange is, of which this much was known at its beginning, and whether there was room for it. The admission
+    /// Whose the exchange is, of which this much was known at its beginning, and whether there was room for it. The reservation
     /// pays from now on.
-    pub(crate) fn complete(mut self, identity: Identity, admission: &mut Reservation) -> (Identity, bool) {
-        admission.adopt(mem::take(&mut self.charged));
+    pub(crate) fn complete(mut self, identity: Identity, reservation: &mut Reservation) -> (Identity, bool) {
+        reservation.adopt(mem::take(&mut self.charged));
         let mut identity = identity.or(mem::take(&mut self.around));
         identity.change(mem::take(&mut self.said));
         (identity, self.has_room)
@@ -169,12 +169,12 @@ mod tests {
         assert_eq!(budget.stats().bytes_held, 80);
         exchange.change(Session::new("s").into());
         assert_eq!(budget.stats().bytes_held, 51);
-        let mut admission = budget.admit().unwrap();
+        let mut reservation = budget.admit().unwrap();
         let (identity, has_room) =
-            exchange.take_late_identity().unwrap().complete(Identity::new(), &mut admission);
+            exchange.take_late_identity().unwrap().complete(Identity::new(), &mut reservation);
         assert!(has_room && identity.session() == Some(&Session::new("s")));
         assert_eq!(budget.stats().bytes_held, 51);
-        drop(admission);
+        drop(reservation);
         assert_eq!(budget.stats().bytes_held, 0);
     }
 
@@ -186,9 +186,9 @@ mod tests {
         exchange.change(Session::new("s".repeat(200)).into());
         exchange.change(Session::new("t").into());
         assert_eq!(budget.stats().bytes_held, 0);
-        let mut admission = budget.admit().unwrap();
+        let mut reservation = budget.admit().unwrap();
         let (identity, has_room) =
-            exchange.take_late_identity().unwrap().complete(Identity::new(), &mut admission);
+            exchange.take_late_identity().unwrap().complete(Identity::new(), &mut reservation);
         assert!(!has_room);
         assert_eq!(identity, Identity::new().omit_content(), "what is to be left out is known still");
     }

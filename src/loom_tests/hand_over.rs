@@ -26,7 +26,7 @@ fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
         let Answer::Response(response) = &exchange.answer else { panic!("a response") };
         assert_eq!(response.message.body.passed, 6);
         assert_eq!(receiver.budget.stats().bytes_held as usize, UNDER_WAY + 9);
-        exchange.admission.settle(Settlement::Delivered);
+        exchange.reservation.settle(Settlement::Delivered);
         assert!(at_rest(&receiver.budget));
     });
 }
@@ -74,9 +74,9 @@ fn so_is_what_two_callers_push() {
         let (sender, receiver) = ends();
         let callers = [(); 2].map(|()| {
             let sender = sender.clone();
-            let admission = sender.budget().admit().unwrap();
+            let reservation = sender.budget().admit().unwrap();
             let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
-            thread::spawn(move || sender.report(admission, interaction))
+            thread::spawn(move || sender.report(reservation, interaction))
         });
         receiver.stop();
         callers.into_iter().for_each(|caller| caller.join().unwrap());

@@ -9,9 +9,9 @@ fn a_worker_that_falls_asleep_while_an_exchange_begins_wakes() {
         let caller = {
             let sender = sender.clone();
             thread::spawn(move || {
-                let admission = sender.budget().admit();
+                let reservation = sender.budget().admit();
                 sender.wake_worker();
-                admission
+                reservation
             })
         };
         block_on(receiver.queue.sleep_while(|| receiver.budget.items() == 0));
@@ -26,9 +26,9 @@ fn no_ring_of_several_callers_is_lost_on_a_worker_that_falls_asleep_again() {
         let callers = [(); 2].map(|()| {
             let sender = sender.clone();
             thread::spawn(move || {
-                let admission = sender.budget().admit();
+                let reservation = sender.budget().admit();
                 sender.wake_worker();
-                admission
+                reservation
             })
         });
         loop {

@@ -95,16 +95,16 @@ impl Reporter {
     /// budget; without room it is dropped and counted.
     pub fn report(&self, interaction: Interaction) {
         let Some(link) = &self.link else { return };
-        let Some(mut admission) = link.intake.budget().admit() else {
+        let Some(mut reservation) = link.intake.budget().admit() else {
             return;
         };
         let bytes = interaction.request.len() + interaction.response.len();
-        if admission.budget().charge(bytes) {
-            admission.adopt(bytes);
-            link.intake.report(admission, interaction);
+        if reservation.budget().charge(bytes) {
+            reservation.adopt(bytes);
+            link.intake.report(reservation, interaction);
             link.intake.wake_worker();
         } else {
-            admission.settle(Settlement::Dropped(DropReason::TooManyBytes));
+            reservation.settle(Settlement::Dropped(DropReason::TooManyBytes));
         }
     }
 

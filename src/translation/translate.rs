@@ -68,7 +68,7 @@ pub(crate) fn translate(
 ) -> Result<Interaction, Untranslated> {
     let mut reading = Reading {
         endpoint: exchange.endpoint,
-        budget: exchange.admission.budget(),
+        budget: exchange.reservation.budget(),
         is_translated: reporting.responses == Responses::Chat,
         effort,
         charged,

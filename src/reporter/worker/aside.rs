@@ -103,17 +103,17 @@ impl Aside {
     pub(crate) fn ask(
         &mut self,
         id: u64,
-        admission: Reservation,
+        reservation: Reservation,
         interaction: Box<Interaction>,
     ) -> Result<(), NoThread> {
         if !self.has_room() {
             // It was read aside, and is the only one.
-            self.read = Some((id, admission, interaction));
+            self.read = Some((id, reservation, interaction));
             self.ids.insert(id);
             return Ok(());
         }
         let reporting = Arc::clone(&self.reporting);
-        let write = move || (id, prepare::write(id, admission, interaction, &reporting));
+        let write = move || (id, prepare::write(id, reservation, interaction, &reporting));
         spawn(&mut self.hooks, write)?;
         self.ids.insert(id);
         Ok(())

@@ -225,8 +225,8 @@ where
     pub(super) fn go_on_with(&mut self, id: u64, prepared: Prepared) {
         match prepared {
             Prepared::Done(result) => self.take(id, result),
-            Prepared::Hooks(admission, interaction) => {
-                if let Err(NoThread) = self.aside.ask(id, admission, interaction) {
+            Prepared::Hooks(reservation, interaction) => {
+                if let Err(NoThread) = self.aside.ask(id, reservation, interaction) {
                     self.leave_out(id, Settlement::Dropped(DropReason::Panicked));
                 }
             }
@@ -241,8 +241,8 @@ where
 
     /// Begins what other threads have time for now.
     pub(super) fn begin_aside(&mut self) {
-        if let Some((id, admission, interaction)) = self.aside.take_read() {
-            self.go_on_with(id, Prepared::Hooks(admission, interaction));
+        if let Some((id, reservation, interaction)) = self.aside.take_read() {
+            self.go_on_with(id, Prepared::Hooks(reservation, interaction));
         }
         while self.has_room_for_reports()
             && let Some((id, NoThread)) = self.aside.read_next()
@@ -258,8 +258,8 @@ where
     pub(super) fn take(&mut self, id: u64, result: Result<Job, Unmade>) {
         match result {
             Ok(job) => self.spooler.push(job, &mut self.deliveries.lineup),
-            Err((admission, settlement)) => {
-                admission.settle(settlement);
+            Err((reservation, settlement)) => {
+                reservation.settle(settlement);
                 self.leave_out(id, settlement);
             }
         }

@@ -194,11 +194,11 @@ fn a_panic_while_a_body_is_read_keeps_nothing_charged() {
     let body = gzip(&format!("[{}]", numbers.collect::<Vec<_>>().join(",")));
     // It is kept by reference, and dropped once it is decoded.
     let item = item_of(&ends, Bytes::from_owner(Panics(body)), "gzip");
-    let Prepared::Done(Err((admission, settlement))) = job(&ends.2, item, Effort::Full) else {
+    let Prepared::Done(Err((reservation, settlement))) = job(&ends.2, item, Effort::Full) else {
         panic!("its body panics")
     };
     assert!(matches!(settlement, Settlement::Dropped(DropReason::Panicked)));
-    admission.settle(settlement);
+    reservation.settle(settlement);
     let stats = ends.0.budget().stats();
     assert_eq!((stats.bytes_held, stats.pending), (0, 0), "{stats}");
 }
