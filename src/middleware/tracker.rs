@@ -15,14 +15,14 @@ pub(super) struct Tracker(Arc<Settings>);
 #[derive(Debug)]
 struct Settings {
     /// `None` for a disabled layer.
-    intake: Option<Sender>,
+    sender: Option<Sender>,
     endpoints: Endpoints,
     capturing: Capturing,
 }
 
 impl Tracker {
-    pub(super) fn new(intake: Option<Sender>, endpoints: Endpoints, capturing: Capturing) -> Self {
-        Self(Arc::new(Settings { intake, endpoints, capturing }))
+    pub(super) fn new(sender: Option<Sender>, endpoints: Endpoints, capturing: Capturing) -> Self {
+        Self(Arc::new(Settings { sender, endpoints, capturing }))
     }
 
     /// The endpoint that is called, if it is one to be captured.
@@ -39,8 +39,8 @@ impl Tracker {
         headers: &HeaderMap,
         extensions: &mut Extensions,
     ) -> (Observer, Tap) {
-        match &self.0.intake {
-            Some(intake) => Observer::begin(intake, endpoint, headers, extensions),
+        match &self.0.sender {
+            Some(sender) => Observer::begin(sender, endpoint, headers, extensions),
             None => Default::default(),
         }
     }

@@ -51,7 +51,7 @@ pub(super) enum Command {
 }
 
 pub(super) struct Worker<S: Service<Report>> {
-    pub(super) outlet: Receiver,
+    pub(super) receiver: Receiver,
     pub(super) inbox: mpsc::UnboundedReceiver<Command>,
     reporting: Arc<Reporting>,
     pub(super) deliveries: Deliveries<S>,
@@ -83,7 +83,7 @@ where
     S::Error: Into<BoxError>,
 {
     pub(super) fn new(
-        outlet: Receiver,
+        receiver: Receiver,
         inbox: mpsc::UnboundedReceiver<Command>,
         transport: S,
         reporting: Arc<Reporting>,
@@ -91,9 +91,9 @@ where
         spooler: Spooler,
         random: fn() -> f64,
     ) -> Self {
-        let room_aside = outlet.budget.most_bytes() / WAITING_PART;
+        let room_aside = receiver.budget.most_bytes() / WAITING_PART;
         Self {
-            outlet,
+            receiver,
             inbox,
             aside: Aside::new(Arc::clone(&reporting), room_aside),
             reporting,
@@ -149,14 +149,14 @@ where
 
     async fn next_event(&mut self) -> Event {
         let has_room = self.has_room();
-        let Receiver { queue, .. } = &self.outlet;
+        let Receiver { queue, .. } = &self.receiver;
         let has_more = if has_room { queue.len() > 0 } else { queue.compact() };
         // What waits for room is nothing to look for.
         let waiting = if has_room { 0 } else { queue.len() };
         let (known, look) = (self.known() + waiting, self.vain_looks);
         let waits_for_ends = self.is_abandoned && !self.is_in_last_flush();
         let deadline = self.flushes.iter().filter_map(Flush::next_moment).min();
-        let Receiver { budget, queue, abandoned } = &mut self.outlet;
+        let Receiver { budget, queue, abandoned } = &mut self.receiver;
         tokio::select! {
             Some(command) = self.inbox.recv() => Event::Command(command),
             _ = abandoned.recv(), if !self.is_abandoned => Event::Abandoned,
@@ -181,13 +181,13 @@ where
         };
         let (next_job, flushes) = (&mut self.next_job, &mut self.flushes);
         let next_id = || begin_job(next_job, flushes, false);
-        self.spooler.step(situation, &mut self.deliveries.lineup, &self.outlet.budget, next_id);
+        self.spooler.step(situation, &mut self.deliveries.lineup, &self.receiver.budget, next_id);
     }
 
     /// Notes what is seen from outside.
     fn note(&mut self) {
-        self.outlet.budget.counters().set_in_flight(self.deliveries.in_flight());
-        self.losses.look(|| self.outlet.budget.stats());
+        self.receiver.budget.counters().set_in_flight(self.deliveries.in_flight());
+        self.losses.look(|| self.receiver.budget.stats());
     }
 
     /// Interactions that the worker holds, each with its place.
@@ -211,7 +211,7 @@ where
     /// Takes what there is room for from the queue. Returns whether there is time left in the turn.
     pub(super) fn take_exchanges(&mut self, turn: Instant) -> bool {
         while turn.elapsed() < TURN {
-            let item = if self.has_room() { self.outlet.queue.pop() } else { None };
+            let item = if self.has_room() { self.receiver.queue.pop() } else { None };
             let Some(item) = item else { return true };
             self.vain_looks = 0;
             let id = self.begin_job();

@@ -21,8 +21,8 @@ fn ends() -> (Sender, Receiver, Aside) {
 fn ends_of(bytes: usize) -> (Sender, Receiver, Aside) {
     let limits = Limits { items: 100, bytes, body_bytes: 16 << 20 };
     let config = Config::builder("app", "key").report_failures(true).build().unwrap();
-    let (intake, outlet) = handoff::channel(Arc::new(Budget::new(limits)), config.capturing);
-    (intake, outlet, Aside::new(config.reporting, ROOM))
+    let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), config.capturing);
+    (sender, receiver, Aside::new(config.reporting, ROOM))
 }
 
 /// An exchange with this request, in this coding.
@@ -31,13 +31,13 @@ fn item(ends: &(Sender, Receiver, Aside), body: &[u8], coding: &'static str) -> 
 }
 
 /// The same, from a buffer that the item may keep.
-fn item_of((intake, outlet, _): &(Sender, Receiver, Aside), body: Bytes, coding: &'static str) -> Item {
+fn item_of((sender, receiver, _): &(Sender, Receiver, Aside), body: Bytes, coding: &'static str) -> Item {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
-    let (_, tap) = Observer::begin(intake, Endpoint::Chat, &headers, &mut Extensions::new());
+    let (_, tap) = Observer::begin(sender, Endpoint::Chat, &headers, &mut Extensions::new());
     tap.record_whole(&body);
     drop(body);
-    outlet.queue.pop().unwrap()
+    receiver.queue.pop().unwrap()
 }
 
 fn job(aside: &Aside, item: Item, effort: Effort) -> Prepared {
