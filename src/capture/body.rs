@@ -29,7 +29,7 @@ pin_project! {
         #[pin]
         inner: B,
         tap: Tap,
-        // What makes the body is a part of handling the exchange, and to be known as that.
+        // Polling the body is part of handling the exchange, and marked as such.
         tracks_nesting: bool,
     }
 }

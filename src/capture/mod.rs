@@ -1,6 +1,6 @@
-//! What happens on the caller's task: each frame of both bodies is passed on as it is, and recorded.
+//! Runs on the caller's task: passes each frame of both bodies on as it is, and records it.
 //!
-//! Nothing here parses, waits, or touches a contended lock.
+//! Nothing here parses, waits, or takes a contended lock.
 
 mod body;
 mod nesting;

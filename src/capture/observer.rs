@@ -9,13 +9,14 @@ use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
 use crate::provider::operation::Endpoint;
 use crate::stats::WithholdReason;
 
-/// The response's side of an exchange, until there is a response. Empty where nothing is recorded.
+/// Observes a call until there is a response. Empty if the call is not recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Observer(Tap);
 
 impl Observer {
-    /// Begins to record an exchange, unless it is not to be reported, an outer layer records it already, or the budget
-    /// has no room for it. Sees to it that a layer further in knows.
+    /// Begins to record an exchange, unless it is opted out, an outer layer records it already, or
+    /// the budget has no room for it. Leaves a slot in the extensions by which an inner layer
+    /// knows.
     pub(crate) fn begin(
         sender: &Sender,
         endpoint: Endpoint,
@@ -24,7 +25,7 @@ impl Observer {
     ) -> (Self, Tap) {
         let capturing = sender.capturing();
         if let Some(slot) = extensions.get::<IdentitySlot>().filter(|slot| slot.is_taken()) {
-            // The outer layer has not seen what was asked for since.
+            // The outer layer has not seen an opt-out added since.
             let omission = Identity::of(extensions).omission;
             slot.set(Identity { omission, ..Identity::default() });
             return Default::default();
@@ -45,32 +46,32 @@ impl Observer {
             return Default::default();
         };
         let (exchange, request, response) = sender.begin(permit, endpoint, identity, headers);
-        // Held weakly: whoever keeps the extensions does not keep the exchange from being handed over.
+        // Held weakly: keeping the extensions does not delay the hand-over.
         extensions.insert(IdentitySlot::of(exchange));
         (Self(Tap::new(response)), Tap::new(request))
     }
 
-    /// Sees to it that the worker is awake when the exchange ends. The inner service has done what it can for now: whoever
-    /// waits, waits for something slower than this.
+    /// Wakes the worker, so that it is awake when the exchange ends. Called after the inner service
+    /// was polled: the caller now waits for something slower than a wake-up.
     pub(crate) fn wake_worker(&mut self) {
         self.0.wake_worker();
     }
 
-    /// There is a response, whose body is [to be recorded](Self::into_tap).
+    /// Records the head of the response. Its body is [recorded separately](Self::into_tap).
     #[inline(never)]
     pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.0.wake_worker();
         self.0.respond(status, headers);
     }
 
-    /// There is an error instead of a response.
+    /// Records an error in place of a response.
     #[cold]
     pub(crate) fn fail(&mut self) {
         self.0.wake_worker();
         self.0.fail();
     }
 
-    /// Until the guard is disarmed, a panic means that the exchange has failed. The panic passes on.
+    /// Until the guard is disarmed, a panic marks the exchange as failed. The panic passes on.
     #[inline(always)]
     pub(crate) fn fail_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Tap)> {
         self.0.fail_on_panic()
@@ -88,7 +89,8 @@ impl Observer {
     }
 }
 
-/// Who is asking: as the extensions say, else the headers if they are to be believed, else the task.
+/// The identity of the caller: from the extensions, else from the headers if they are trusted, else
+/// from the task.
 fn identity_of(extensions: &Extensions, headers: &HeaderMap, capturing: Capturing) -> Identity {
     let mut identity = Identity::of(extensions);
     if capturing.identity_headers != IdentityHeaders::Ignore {

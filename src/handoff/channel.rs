@@ -14,11 +14,12 @@ use crate::identity::Identity;
 use crate::interaction::Interaction;
 use crate::provider::operation::Endpoint;
 
-/// The callers' end. While a clone of it lives, or an exchange that it began is under way, the worker lives.
+/// The callers' end. The worker lives while a clone of it exists or an exchange that it began is
+/// open.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender(Arc<Ends>);
 
-/// What the clones share.
+/// The state that all clones share.
 #[derive(Debug)]
 struct Ends {
     budget: Arc<Budget>,
@@ -32,11 +33,11 @@ struct Ends {
 pub(crate) struct Receiver {
     pub(crate) budget: Arc<Budget>,
     pub(crate) queue: Arc<Queue>,
-    /// Yields `None` once every clone of the other end is gone.
+    /// Yields `None` once every sender is gone.
     pub(crate) abandoned: mpsc::Receiver<Infallible>,
 }
 
-/// The two ends of a hand-over.
+/// Makes the two ends of a hand-over.
 pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Sender, Receiver) {
     let queue = Arc::new(Queue::new(Arc::clone(&budget)));
     let (alive, abandoned) = mpsc::channel(1);
@@ -55,13 +56,13 @@ impl Sender {
         self.0.capturing
     }
 
-    /// Wakes a sleeping worker. Called early in an exchange, while the caller waits for its answer anyway, so that
-    /// nobody waits for it at the end: a wake-up costs microseconds, a push tens of nanoseconds.
+    /// Wakes the worker if it sleeps. Callers do this early in an exchange, while they wait for the
+    /// response anyway: a wake-up costs microseconds, a push tens of nanoseconds.
     pub(crate) fn wake_worker(&self) {
         self.0.queue.wake_worker();
     }
 
-    /// Begins an exchange, in a record that was used before if there is one.
+    /// Begins an exchange, in pooled memory if there is any.
     #[inline(always)]
     pub(crate) fn begin(
         &self,
@@ -75,25 +76,25 @@ impl Sender {
         pooled.begin(budget, (permit, endpoint, identity), headers, capturing.metadata)
     }
 
-    /// Hands over what is reported by hand.
+    /// Hands over an interaction that the application reports itself.
     pub(crate) fn report(&self, reservation: Reservation, interaction: Interaction) {
         self.0.queue.push(Handed::Interaction(Box::new((reservation, interaction))));
     }
 
-    /// Says that there is no worker: from now on everything is dropped.
+    /// Marks the worker as missing: everything that follows is dropped.
     pub(crate) fn stop(&self) {
         stop(&self.0.budget, &self.0.queue);
     }
 }
 
 impl Receiver {
-    /// Says that there is no worker any more: what is queued, and what follows, is dropped.
+    /// Marks the worker as gone: queued exchanges and all that follow are dropped.
     pub(crate) fn stop(&self) {
         stop(&self.budget, &self.queue);
     }
 }
 
-/// However the worker ends, nothing waits for it afterwards.
+/// However the worker ends, nothing stays in the queue.
 impl Drop for Receiver {
     fn drop(&mut self) {
         self.stop();

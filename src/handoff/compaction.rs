@@ -1,19 +1,20 @@
-//! What waits for long, in memory of its own.
+//! Moves entries that wait for long into memory of their own.
 
 use super::queue::{Item, Queue};
 
-/// As many may wait as they came. More do so only while the collector is slow, or down.
+/// This many entries stay as they came. More wait only while the collector is slow or down.
 const FEW: usize = 32;
 
-/// How much is copied in one go, before the worker looks at whoever else wants something of it.
+/// The most that is copied at once, before the worker turns to other work.
 const BYTES_AT_ONCE: usize = 1024 * 1024;
 
-/// What taking an exchange apart counts for, whatever there is to copy.
+/// The cost of taking an exchange apart, counted as bytes, even if nothing is copied.
 const BYTES_APIECE: usize = 4 * 1024;
 
 impl Queue {
-    /// Copies what waits, the oldest first and but for the last few: a large frame is a slice of a connection's read buffer,
-    /// and keeps all of that in memory, with headers and whatever else was read. Returns whether there is more to copy.
+    /// Copies waiting entries, the oldest first, except the last few. A large frame is a slice of a
+    /// connection's read buffer and keeps all of it in memory. Returns whether there is more to
+    /// copy.
     pub(crate) fn compact(&self) -> bool {
         let mut copied = 0;
         while self.arrived() > FEW {

@@ -13,27 +13,27 @@ use crate::exchange::{Answer, Ended, Head, MediaType, Message, Response};
 use crate::identity::Identity;
 use crate::provider::operation::Endpoint;
 
-/// One of the two that an exchange consists of: its request, or whatever stands for its response. Whoever records it owns it
-/// meanwhile, and ends it.
+/// One half of an exchange: the request, or whatever stands for the response. Whoever records it
+/// owns it, and finishes it.
 #[derive(Default)]
 pub(crate) struct Half {
     head: Head,
     recorder: Recorder,
     ended: Ended,
-    /// Of a request: what is known as it enters the layer.
+    /// Of a request: what is known when it enters the layer.
     request_meta: Option<RequestMeta>,
     is_response: bool,
     response_state: ResponseState,
     request_id: Option<Box<str>>,
-    /// What is charged for texts from the headers.
+    /// Bytes charged for texts from the headers.
     texts: usize,
     finished: Option<Instant>,
-    /// Moments and ids are to be noted.
+    /// Whether times and request ids are recorded.
     with_metadata: bool,
     has_woken_worker: bool,
-    /// What it has in common with the other. The part has none while it waits for the worker.
+    /// Where it meets the other half. `None` while the exchange waits for the worker.
     exchange: Option<Arc<Rendezvous<Half>>>,
-    /// Where the exchange goes. The part that ended first has none any more.
+    /// Where the exchange is handed over. `None` in the half that ended first.
     out: Option<Arc<dyn HandOver>>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct RequestMeta {
     pub(crate) started: Instant,
 }
 
-/// What there is of a response.
+/// The response as far as it is known.
 #[derive(Debug, Default)]
 enum ResponseState {
     #[default]
@@ -55,29 +55,30 @@ enum ResponseState {
     Response(StatusCode),
 }
 
-/// Where exchanges go when they have ended.
+/// Where exchanges go when both halves have ended. A trait, because the queue that implements it
+/// stores halves.
 pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
-    /// What is charged for them.
+    /// The budget that the exchanges are charged to.
     fn budget(&self) -> &Arc<Budget>;
 
-    /// Wakes whoever takes them, if it sleeps.
+    /// Wakes the worker if it sleeps.
     fn wake_worker(&self);
 
-    /// Hands one over.
+    /// Hands over an exchange.
     fn hand_over(&self, finished: Finished);
 }
 
-/// An exchange of which both parts have ended: the first is beside it, the other in it.
+/// An exchange whose halves have both ended: one is `first`, the other is in the rendezvous.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(super) exchange: Arc<Rendezvous<Half>>,
     pub(super) first: Box<Half>,
 }
 
-/// How much of a request id is kept, in bytes: it is the answering server's to choose.
+/// The longest request id that is kept, in bytes: the server chooses its length.
 const LONGEST_ID: usize = 256;
 
-/// Ends a part; the last one hands the exchange over.
+/// Finishes a half. The half that ends last hands the exchange over.
 #[inline(always)]
 pub(crate) fn finish(mut half: Box<Half>) {
     let Some(exchange) = half.exchange.take() else { return };
@@ -86,11 +87,13 @@ pub(crate) fn finish(mut half: Box<Half>) {
     }
     let has_woken_worker = half.has_woken_worker;
     let Some(mut first) = exchange.meet(half) else { return };
-    // Taken out of what is handed over: nobody else sees to it that this way exists until all has passed.
+    // Taken out before the exchange is handed over: nothing else keeps the queue alive until this
+    // function returns.
     let Some(out) = first.out.take() else { return };
     let has_woken_worker = has_woken_worker || first.has_woken_worker;
     out.hand_over(Finished::new(exchange, first));
-    // A call that was never polled has not woken the worker. Nobody waits for the end of such a one.
+    // A call that was never polled has not woken the worker yet. Nobody waits for the end of such a
+    // call.
     if !has_woken_worker {
         out.wake_worker();
     }
@@ -104,7 +107,7 @@ impl Finished {
 }
 
 impl Half {
-    /// The two parts of a record.
+    /// Makes both halves of an exchange.
     pub(crate) fn pair() -> (Box<Self>, Box<Self>) {
         let half = |is_response| Box::new(Self { is_response, ..Self::default() });
         (half(false), half(true))
@@ -124,13 +127,13 @@ impl Half {
         self.with_metadata = with_metadata;
     }
 
-    /// How large the block is that another body has left.
+    /// The size of the block left by the previous body.
     #[inline(always)]
     pub(crate) fn spare(&self) -> usize {
         self.recorder.spare()
     }
 
-    /// Opens that block, which has been charged to the budget.
+    /// Opens that block, which the budget has been charged for.
     #[inline(always)]
     pub(crate) fn open_spare(&mut self) {
         self.recorder.open_spare();
@@ -142,13 +145,14 @@ impl Half {
         recorder.record(frame, || out.as_deref().map(|out| &**out.budget()));
     }
 
-    /// Says how the body ends, if nothing else is said.
+    /// Sets how the body counts as ended, unless it is set again later.
     #[inline]
     pub(crate) fn end_as(&mut self, ended: Ended) {
         self.ended = ended;
     }
 
-    /// Wakes whoever takes the exchange, if it sleeps. The first time, it is told what is said around it.
+    /// Wakes the worker if it sleeps. The first call also records the identity of the surrounding
+    /// scope.
     #[inline(always)]
     pub(crate) fn wake_worker(&mut self, around: impl FnOnce() -> Option<Identity>) {
         let (Some(exchange), Some(out)) = (&self.exchange, &self.out) else { return };
@@ -160,7 +164,7 @@ impl Half {
         out.wake_worker();
     }
 
-    /// There is a response.
+    /// Records the head of the response.
     pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.response_state = ResponseState::Response(status);
         let mut has_texts = self.head.read(headers);
@@ -174,7 +178,7 @@ impl Half {
         }
     }
 
-    /// Charges for texts kept from the headers. Most exchanges have none.
+    /// Charges the budget for texts from the headers. Most exchanges have none.
     #[cold]
     #[inline(never)]
     fn charge_texts(&mut self) {
@@ -189,7 +193,7 @@ impl Half {
         }
     }
 
-    /// There is an error instead of a response.
+    /// Records an error in place of a response.
     pub(crate) fn fail(&mut self) {
         self.response_state = ResponseState::Failure;
     }
@@ -202,25 +206,25 @@ impl Half {
         self.out.as_ref()
     }
 
-    /// Is for another exchange, which it shares with the other part and which goes this way.
+    /// Prepares for another exchange, which it shares with the other half.
     pub(crate) fn serve(&mut self, exchange: Arc<Rendezvous<Half>>, out: &Arc<dyn HandOver>) {
         self.exchange = Some(exchange);
         self.has_woken_worker = false;
-        // Of two that were used before, one has its way out still.
+        // Of two halves in use before, one still has its reference.
         self.out.get_or_insert_with(|| Arc::clone(out));
     }
 
-    /// Takes out what was known of the request.
+    /// Takes the metadata of the request.
     pub(crate) fn take_request_meta(&mut self) -> Option<RequestMeta> {
         self.request_meta.take()
     }
 
-    /// Takes out what was recorded.
+    /// Takes the recorded message.
     pub(crate) fn take(&mut self) -> Message {
         Message { head: mem::take(&mut self.head), body: self.recorder.finish(mem::take(&mut self.ended)) }
     }
 
-    /// Takes out what was given, and when its last byte was.
+    /// Takes the response, and the time at which its last byte left.
     pub(crate) fn take_answer(&mut self) -> (Answer, Instant) {
         let (message, request_id) = (self.take(), self.request_id.take());
         let answer = match mem::take(&mut self.response_state) {
@@ -233,13 +237,13 @@ impl Half {
         (answer, self.finished.take().unwrap_or_else(Instant::now))
     }
 
-    /// How many bytes of the budget are charged for it, from now on to somebody else.
+    /// Takes the number of bytes charged to the budget; the caller is responsible for them now.
     pub(crate) fn take_charged(&mut self) -> usize {
         self.recorder.charged() + mem::take(&mut self.texts)
     }
 }
 
-/// The id that OpenAI gives a request, else Azure's, else that of other providers.
+/// The request id of OpenAI, else of Azure, else of other providers.
 #[cold]
 #[inline(never)]
 fn request_id(headers: &HeaderMap) -> Option<Box<str>> {

@@ -1,5 +1,7 @@
-//! The hand-over from the callers' tasks to the worker: lock-free, bounded by the budget, and without a wake-up of a
-//! sleeping thread where a caller would wait for it.
+//! Hands exchanges from the callers' tasks to the worker.
+//!
+//! The queue is lock-free and bounded by the budget. A sleeping worker is woken early in an
+//! exchange, so that no caller waits for the wake-up at its end.
 
 mod channel;
 mod compaction;

@@ -2,7 +2,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use crate::sync::{AtomicBool, Notify};
 
-/// Wakes the worker, if it sleeps.
+/// Parks the worker, and wakes it if it sleeps.
 #[derive(Debug, Default)]
 pub(crate) struct Parker {
     asleep: AtomicBool,

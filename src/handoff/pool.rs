@@ -10,15 +10,16 @@ use crate::exchange::{Answer, Exchange, Message};
 use crate::identity::Identity;
 use crate::provider::operation::Endpoint;
 
-/// What an open exchange is charged beside bodies, identity and long headers. The allocator gave out 780 bytes for each
-/// exchange whose answer was still open (`tests/memory.rs`, in a debug build). The rest stands for the state of the caller's
-/// connection, which was not measured.
+/// The bytes charged for an open exchange, beside bodies, identity and long headers. The allocator
+/// gave out 780 bytes for each exchange with an open response (`tests/memory.rs`, debug build). The
+/// rest stands for the state of the caller's connection, which was not measured.
 pub(crate) const UNDER_WAY: usize = 2 * 1024;
 
-/// What it takes to record an exchange: memory that serves one after the other.
+/// The memory of an exchange, reused for the next one.
 #[derive(Debug)]
 pub(crate) struct PooledExchange {
-    /// What both parts share, for the slot. The worker has made it: counting references is not the caller's.
+    /// The rendezvous, for the identity slot. The worker makes the reference, so that the caller
+    /// does not count references.
     exchange: Weak<Rendezvous<Half>>,
     request: Box<Half>,
     response: Box<Half>,
@@ -42,7 +43,7 @@ impl PooledExchange {
         Self { exchange: weak, request, response }
     }
 
-    /// Begins an exchange. Gives its parts away, to be recorded, with moments and ids if asked for.
+    /// Begins an exchange and returns its halves. Times and ids are recorded if `with_metadata`.
     #[inline(always)]
     pub(crate) fn begin(
         self,
@@ -64,7 +65,7 @@ impl PooledExchange {
 }
 
 impl Finished {
-    /// Takes out what is to be reported, and what can be used again.
+    /// Separates the exchange from the memory that can be reused.
     pub(crate) fn take(self) -> Option<(Exchange, PooledExchange)> {
         let Self { exchange, first } = self;
         let last = exchange.take_ended()?;
@@ -98,7 +99,8 @@ impl Finished {
     }
 }
 
-/// Not one that a slot still refers to: it would say of another exchange what it says of this one.
+/// Reuses the rendezvous unless an identity slot still refers to it: its updates would reach the
+/// wrong exchange.
 fn open_again(mut exchange: Arc<Rendezvous<Half>>, budget: &Arc<Budget>) -> Arc<Rendezvous<Half>> {
     match Arc::get_mut(&mut exchange) {
         Some(vacant) => {

@@ -10,39 +10,41 @@ use crate::interaction::Interaction;
 use crate::stats::{DropReason, Settlement};
 use crate::sync::{ArrayQueue, AtomicBool, SegQueue};
 
-/// How many records are kept for further exchanges: as many as end between two looks of a busy worker. With their buffers
-/// they are 2.5 MB at the most, and only if so many ended at once.
+/// How many exchanges are pooled: as many as can end between two looks of a busy worker. With their
+/// buffers they take at most 2.5 MB, and only if that many ended at once.
 const SPARE: usize = 256;
 
-/// How many there is place for from the start: as many as end between two looks of a worker that has much to do. Beyond that
-/// a place has to be made first.
+/// The slots allocated from the start: as many exchanges as can end between two looks of a busy
+/// worker. Further ones go to the overflow queue, which allocates.
 pub(super) const READY: usize = 1_024;
 
-/// One thing that was handed over.
+/// One entry of the queue.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the usual one is large; a box would cost an allocation")]
 pub(crate) enum Item {
     Exchange(Exchange),
-    /// Reported by hand.
+    /// Reported by the application itself.
     Interaction(Reservation, Box<Interaction>),
 }
 
-/// What was handed over. It has no bound of its own: only what the budget admitted gets here.
+/// The queue. It has no bound of its own: only exchanges that the budget admitted get here.
 #[derive(Debug)]
 pub(crate) struct Queue {
     budget: Arc<Budget>,
-    /// The oldest, taken out by the worker because they wait for long.
+    /// The oldest entries, which the worker took out because they have waited for long.
     pub(super) waiting: SegQueue<Item>,
     ready: ArrayQueue<Handed>,
-    /// What finds no place there. While there is any, the rest follows it, but for what other threads push at that moment.
+    /// Entries that do not fit into `ready`. While there are any, new entries follow them, except
+    /// those that other threads push at the same moment.
     overflow: SegQueue<Handed>,
-    /// Records that the worker is done with: memory that another thread has freed costs several times as much.
+    /// Exchanges that the worker has finished with. Memory that another thread has freed costs
+    /// several times as much to allocate again.
     pub(super) spare: ArrayQueue<PooledExchange>,
     parker: Parker,
     stopped: AtomicBool,
 }
 
-/// It stays where it is: the caller's task moves two pointers.
+/// An entry as the caller pushes it: two pointers, so the exchange itself is not moved.
 #[derive(Debug)]
 pub(super) enum Handed {
     Exchange(Finished),
@@ -86,8 +88,8 @@ impl Queue {
         if let Some(handed) = left {
             self.push_over(handed);
         }
-        // A worker drains once more after it has stopped: either it sees this, or it is seen here that nobody
-        // will.
+        // Either the worker, which drains once more after it has stopped, sees this entry, or this
+        // thread sees that the worker has stopped.
         if self.stopped.load(SeqCst) {
             self.drain();
         }
@@ -111,7 +113,7 @@ impl Queue {
                     return Some(Item::Interaction(reservation, interaction.into()));
                 }
                 Handed::Exchange(finished) => {
-                    // There is always something in it: it is handed over once.
+                    // Never empty: each exchange is handed over once.
                     let Some((exchange, pooled)) = finished.take() else { continue };
                     let _ = self.spare.push(pooled);
                     return Some(Item::Exchange(exchange));
@@ -128,16 +130,16 @@ impl Queue {
         self.waiting.len() + self.arrived()
     }
 
-    /// Those that are as they were handed over.
+    /// Entries that are still as the callers pushed them.
     pub(super) fn arrived(&self) -> usize {
         self.ready.len() + self.overflow.len()
     }
 
-    /// Nothing is kept from now on.
+    /// Drops all entries and the pool. Later entries are dropped as they are pushed.
     pub(super) fn stop(&self) {
         self.stopped.store(true, SeqCst);
         self.drain();
-        // No exchange begins any more that could use them.
+        // No exchange begins any more that could use the pool.
         while self.spare.pop().is_some() {}
     }
 
@@ -152,21 +154,22 @@ impl Queue {
         }
     }
 
-    /// Returns when somebody announced an exchange; at once, if `is_idle` finds that there is one already.
+    /// Returns when a caller wakes the worker, or at once if `is_idle` is false.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future wakes the worker, as it were.
+    /// Dropping the future counts as a wake-up.
     pub(crate) async fn sleep_while(&self, is_idle: impl Fn() -> bool) {
         let _awake = self.parker.fall_asleep();
-        // Asked after the flag is up: an exchange that is not seen here sees the flag.
+        // Checked after the flag is set: a caller that pushes later sees the flag.
         if is_idle() {
             self.parker.notify.notified().await;
         }
     }
 }
 
-/// Drops one that ended when there was no room any more. Its record goes, too: the worker may have emptied its store of those.
+/// Drops an exchange that ended when the queue was full. Its memory is freed too: the worker may
+/// have emptied the pool already.
 #[cold]
 #[inline(never)]
 fn refuse(finished: Finished) {

@@ -6,24 +6,24 @@ use crate::budget::{Budget, Reservation};
 use crate::identity::{Attributed, Identity};
 use crate::sync::{AtomicBool, AtomicCell, Mutex, MutexGuard};
 
-/// What the two parts of an exchange share while it is under way: what is said of it meanwhile, and the place where they
-/// meet as they end, in any order, on any thread.
+/// The state that both halves of an open exchange share: identity updates, and the place where the
+/// halves meet as they end, in any order, on any thread.
 pub(crate) struct Rendezvous<H> {
     is_open: AtomicBool,
     late: Mutex<Option<Box<LateIdentity>>>,
-    /// The part that has ended; of both, the last.
+    /// The half that has ended; once both have, the last one.
     ended: AtomicCell<Option<Box<H>>>,
     budget: Arc<Budget>,
 }
 
-/// What is said of an exchange while it is under way.
+/// The identity that arrives while an exchange is open.
 #[derive(Debug)]
 pub(crate) struct LateIdentity {
-    /// By the scope in which it is first polled.
+    /// From the scope in which the call is first polled.
     around: Identity,
-    /// By the application.
+    /// From the application, through its `IdentitySlot`.
     said: Identity,
-    /// Whether the budget had room for all of it.
+    /// Whether the budget had room for all updates.
     has_room: bool,
     budget: Arc<Budget>,
     charged: usize,
@@ -39,13 +39,15 @@ impl<H> Rendezvous<H> {
         }
     }
 
-    /// Is for another exchange. Nobody refers to the one before any more, of which something may have been said too late.
+    /// Resets for reuse. No slot refers to the previous exchange any more; late identity updates
+    /// for it are discarded.
     pub(crate) fn open_again(&mut self) {
         self.is_open = AtomicBool::new(true);
         *self.late.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// One of its parts has ended. Returns the other if that has, too: of two threads that get here at once, to exactly one.
+    /// Leaves a half that has ended. Returns the other half if that has ended too: of two threads
+    /// that get here at once, to exactly one.
     #[inline(always)]
     pub(crate) fn meet(&self, half: Box<H>) -> Option<Box<H>> {
         let first = self.ended.swap(Some(half))?;
@@ -57,7 +59,7 @@ impl<H> Rendezvous<H> {
         self.ended.take()
     }
 
-    /// Takes over what is said by the scope around it.
+    /// Records the identity of the surrounding scope.
     #[cold]
     pub(crate) fn set_around(&self, around: Identity) {
         self.say(|late| late.around = around);
@@ -70,7 +72,7 @@ impl<H> Rendezvous<H> {
         late.charge();
     }
 
-    /// Takes out what was said, if anything was.
+    /// Takes the late identity, if there is any.
     pub(crate) fn take_late_identity(&self) -> Option<Box<LateIdentity>> {
         lock(&self.late).take()
     }
@@ -82,8 +84,8 @@ impl LateIdentity {
         Self { around, said, has_room: true, budget, charged: 0 }
     }
 
-    /// Charges for what has been said. Without room all of it goes, and with it the report: whose it is would be wrong. What is
-    /// not to be reported stays so.
+    /// Charges the budget for all updates. Without room all of them are discarded, and the exchange
+    /// is not reported: its identity would be wrong. An opt-out is kept.
     fn charge(&mut self) {
         let bytes = self.around.bytes() + self.said.bytes();
         self.has_room = self.has_room && self.budget.charge(bytes.saturating_sub(self.charged));
@@ -97,8 +99,8 @@ impl LateIdentity {
         }
     }
 
-    /// Whose the exchange is, of which this much was known at its beginning, and whether there was room for it. The reservation
-    /// pays from now on.
+    /// Completes the identity known at the beginning, and returns whether there was room for it.
+    /// The reservation takes over the charge.
     pub(crate) fn complete(mut self, identity: Identity, reservation: &mut Reservation) -> (Identity, bool) {
         reservation.adopt(mem::take(&mut self.charged));
         let mut identity = identity.or(mem::take(&mut self.around));
@@ -107,7 +109,7 @@ impl LateIdentity {
     }
 }
 
-/// What was said too late is charged, too.
+/// An update that came too late is charged too.
 impl Drop for LateIdentity {
     fn drop(&mut self) {
         self.budget.release(self.charged);
@@ -152,7 +154,7 @@ mod tests {
     fn what_is_said_too_late_of_one_exchange_is_not_said_of_the_next() {
         let budget = budget(100);
         let mut exchange = Rendezvous::<()>::new(&budget);
-        // As by somebody who has seen that it is open just before it ended.
+        // As a thread does that saw the exchange open just before it ended.
         exchange.set_around(User::new("another").into());
         assert_eq!(budget.stats().bytes_held, 7);
         exchange.open_again();
