@@ -69,7 +69,7 @@ fn what_is_pushed_while_the_worker_stops_is_dropped_and_counted() {
 }
 
 #[test]
-fn so_is_what_two_callers_push() {
+fn what_two_callers_push_while_the_worker_stops_is_dropped_and_counted() {
     bounded_model(|| {
         let (sender, receiver) = ends();
         let callers = [(); 2].map(|()| {

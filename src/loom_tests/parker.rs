@@ -20,7 +20,7 @@ fn a_worker_that_falls_asleep_while_an_exchange_begins_wakes() {
 }
 
 #[test]
-fn no_ring_of_several_callers_is_lost_on_a_worker_that_falls_asleep_again() {
+fn no_wake_up_by_several_callers_is_lost_on_a_worker_that_falls_asleep_again() {
     bounded_model(|| {
         let (sender, receiver) = ends();
         let callers = [(); 2].map(|()| {
@@ -58,7 +58,7 @@ fn an_exchange_reaches_a_worker_that_sleeps() {
 }
 
 #[test]
-fn so_does_one_that_was_never_polled() {
+fn an_exchange_that_was_never_polled_reaches_a_worker_that_sleeps() {
     model(|| {
         let (sender, receiver) = ends();
         let caller = thread::spawn(move || drop(begin(&sender)));
