@@ -250,7 +250,7 @@ mod tests {
         drop(budget.admit());
         let reservation = budget.admit();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _admission = reservation;
+            let _held = reservation;
             panic!("on purpose");
         }));
         assert!(panicked.is_err());

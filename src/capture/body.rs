@@ -11,7 +11,8 @@ use super::tap::Tap;
 pin_project! {
     /// The body of a request on its way to the inner service.
     ///
-    /// It passes on every frame, size hint and error of `B` as it is, and records the data of a captured exchange.
+    /// It passes on every frame, size hint and error of `B` as it is, and records the data of a
+    /// captured exchange.
     #[derive(Debug)]
     pub struct RequestBody<B> {
         #[pin]
@@ -23,7 +24,8 @@ pin_project! {
 pin_project! {
     /// The body of a response on its way to the caller.
     ///
-    /// It passes on every frame, size hint and error of `B` as it is, and records the data of a captured exchange.
+    /// It passes on every frame, size hint and error of `B` as it is, and records the data of a
+    /// captured exchange.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]

@@ -178,7 +178,7 @@ mod tests {
         assert!(exchange(&ends(), extensions, b"", drop).identity.user().is_none());
     }
 
-    /// One exchange from its beginning to the worker, in which `say` may be said.
+    /// One exchange from its beginning to the worker. `say` may use the identity slot meanwhile.
     fn exchange(
         (sender, receiver): &(Sender, handoff::Receiver),
         mut extensions: Extensions,
@@ -232,7 +232,8 @@ mod tests {
         assert!(next.identity.is_empty(), "{:?}", next.identity);
     }
 
-    /// Blocks that a record has are charged as an exchange begins. A frame that is kept by reference needs none.
+    /// The budget is charged for pooled blocks as an exchange begins. A frame that is kept by
+    /// reference needs none.
     #[test]
     fn a_block_that_nobody_uses_takes_no_room_from_a_body() {
         let limits = Limits { items: 2, bytes: 20_000 + UNDER_WAY, body_bytes: 20_000 };

@@ -36,8 +36,8 @@ pub(crate) enum MediaType {
 }
 
 impl Head {
-    /// Reads the headers into an empty head, in one pass: comparing names costs less than three look-ups. Returns whether
-    /// texts are kept, which have to be charged.
+    /// Reads the headers into an empty head, in one pass: comparing names costs less than three
+    /// look-ups. Returns whether texts are kept, which the budget is charged for.
     #[inline(always)]
     pub(crate) fn read(&mut self, headers: &HeaderMap) -> bool {
         let (mut content_type, mut length, mut is_encoded) = (None, None, false);

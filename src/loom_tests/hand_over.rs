@@ -1,4 +1,4 @@
-//! What ends on several threads is handed over once, and counted once.
+//! An exchange that ends on several threads is handed over once, and counted once.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Every order in which threads can meet over what they share. Run with
+//! Checks every order in which threads can interleave on shared state. Run with
 //! `RUSTFLAGS="--cfg reconify_loom" cargo test --release --lib loom --target-dir target/loom`.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -27,13 +27,12 @@ use crate::stats::{DropReason, Settlement, WithholdReason};
 
 const LIMITS: Limits = Limits { items: 2, bytes: 10, body_bytes: 10 };
 
-/// Every order there is.
+/// Every possible order.
 fn model(run: impl Fn() + Send + Sync + 'static) {
     loom::model(run);
 }
 
-/// Every order in which no more than four times a thread has to give way in the middle of something: of several threads
-/// there are too many others.
+/// Every order with at most four preemptions: with several threads there are too many others.
 fn bounded_model(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(4);
@@ -55,7 +54,7 @@ fn begin(sender: &Sender) -> (Observer, Tap, IdentitySlot) {
     (observer, tap, extensions.remove().unwrap())
 }
 
-/// What a worker does that finds nothing to do: it sleeps unless something is in flight, and looks again.
+/// An idle worker: it sleeps unless an exchange is open, and looks again.
 fn take(receiver: &Receiver) -> Item {
     loop {
         if let Some(item) = receiver.queue.pop() {
@@ -70,8 +69,8 @@ fn take(receiver: &Receiver) -> Item {
     }
 }
 
-/// Everything that was captured is settled, and nothing is held. The places are counted too: a snapshot shows no more pending
-/// than is not settled.
+/// Every captured exchange is settled, and nothing is held. Permits are counted too: a snapshot
+/// shows no more pending than are not settled.
 fn at_rest(budget: &Budget) -> bool {
     let stats = budget.stats();
     let is_settled = stats.captured == stats.settled() && stats.pending == 0;

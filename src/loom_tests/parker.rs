@@ -1,4 +1,4 @@
-//! No worker sleeps on while there is something for it to do.
+//! A worker never sleeps while there is work.
 
 use super::*;
 
