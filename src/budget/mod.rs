@@ -1,16 +1,16 @@
-//! The one budget of items and bytes that everything on its way shares.
+//! The budget of items and bytes that all interactions share.
 
-mod admission;
 mod blocks;
+mod reservation;
 
 use std::sync::Arc;
 use std::sync::atomic::{Ordering::Relaxed, Ordering::SeqCst};
 
 use bytes::BytesMut;
 
-pub(crate) use self::admission::{Admission, Place};
 use self::blocks::Blocks;
 pub(crate) use self::blocks::{FIRST_BLOCK, LARGEST_BLOCK};
+pub(crate) use self::reservation::{Permit, Reservation};
 use crate::config::Limits;
 use crate::stats::{Counters, DropReason, Settlement, Stats, WithholdReason};
 use crate::sync::{AtomicBool, AtomicUsize};
@@ -21,14 +21,14 @@ pub(crate) const SMALL_BODY: usize = 64 * 1024;
 /// Those up to this size may fill three quarters of it, larger ones half.
 pub(crate) const MIDDLING_BODY: usize = 1024 * 1024;
 
-/// How much may be held at once, and how much is.
+/// The limits, and what is held.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limits: Limits,
-    /// Interactions that were admitted and are not settled.
+    /// Interactions that are admitted and not settled.
     items: AtomicUsize,
-    /// Those among them that are not under way any more. The limit is theirs: one that is only held open costs no other its
-    /// place.
+    /// Those among them that have ended. The limit applies to these only: an open exchange takes no
+    /// place from others.
     ended: AtomicUsize,
     bytes: AtomicUsize,
     closed: AtomicBool,
@@ -49,17 +49,18 @@ impl Budget {
         }
     }
 
-    /// Counts an interaction as captured, and takes a place and so many bytes for it. Without them it is dropped, here and now.
-    pub(crate) fn take_place(&self, bytes: usize) -> Option<Place> {
+    /// Counts an interaction as captured, and takes room for it and this many bytes. Without room
+    /// it is dropped at once.
+    pub(crate) fn acquire(&self, bytes: usize) -> Option<Permit> {
         self.counters.capture();
         let reason = if self.is_closed() {
             DropReason::Shutdown
         } else if self.ended.load(Relaxed) >= self.limits.items {
-            // By its end there may be room. More likely it would be recorded in vain.
+            // There may be room when it ends, but recording it would probably be in vain.
             DropReason::TooManyItems
         } else if self.charge(bytes) {
             self.items.fetch_add(1, SeqCst);
-            return Some(Place { bytes });
+            return Some(Permit { bytes });
         } else {
             DropReason::TooManyBytes
         };
@@ -67,36 +68,36 @@ impl Budget {
         None
     }
 
-    /// Counts an interaction that has a place as ended. Returns whether there is room for it among those: if not, it is to be
-    /// dropped.
+    /// Counts an open interaction as ended. Returns whether there is room for it; if not, the
+    /// caller drops it.
     #[inline]
     pub(crate) fn end(&self) -> bool {
         self.ended.fetch_add(1, Relaxed) < self.limits.items
     }
 
-    /// Takes a place for an interaction that somebody has.
-    pub(crate) fn admit(self: &Arc<Self>) -> Option<Admission> {
-        let place = self.take_place(0)?;
+    /// Takes room for an interaction that is complete already.
+    pub(crate) fn admit(self: &Arc<Self>) -> Option<Reservation> {
+        let permit = self.acquire(0)?;
         let has_room = self.end();
-        let admission = place.admit(self);
+        let reservation = permit.admit(self);
         if has_room {
-            return Some(admission);
+            return Some(reservation);
         }
-        admission.settle(Settlement::Dropped(DropReason::TooManyItems));
+        reservation.settle(Settlement::Dropped(DropReason::TooManyItems));
         None
     }
 
-    /// Takes a place for an interaction that comes back from disk, and its bytes, whether there is room or not: it is one
-    /// segment at a time, and who brings it looks at the room before.
-    pub(crate) fn resume(self: &Arc<Self>, is_foreign: bool, bytes: usize) -> Admission {
+    /// Takes room for an interaction that comes back from disk, even beyond the limits: only one
+    /// segment is loaded at a time, and the caller checks the room before.
+    pub(crate) fn resume(self: &Arc<Self>, is_foreign: bool, bytes: usize) -> Reservation {
         self.items.fetch_add(1, SeqCst);
         self.ended.fetch_add(1, Relaxed);
         self.bytes.fetch_add(bytes, Relaxed);
         self.counters.resume(is_foreign);
-        Place { bytes }.admit(self)
+        Permit { bytes }.admit(self)
     }
 
-    /// Counts interactions that rested on disk and cannot be read again.
+    /// Counts spooled interactions that cannot be read again.
     pub(crate) fn lose_on_disk(&self, interactions: u64) {
         for _ in 0..interactions {
             self.counters.settle(Settlement::Dropped(DropReason::Unreadable));
@@ -104,12 +105,12 @@ impl Budget {
         }
     }
 
-    /// Whether more than half of it is taken.
+    /// Whether more than half of the budget is taken.
     pub(crate) fn is_half_full(&self) -> bool {
         self.ended.load(Relaxed) > self.limits.items / 2 || self.bytes.load(Relaxed) > self.limits.bytes / 2
     }
 
-    /// Counts an interaction that is left out from the start.
+    /// Counts an interaction that is not recorded.
     pub(crate) fn withhold(&self, reason: WithholdReason) {
         self.counters.capture();
         self.counters.settle(Settlement::Withheld(reason));
@@ -121,8 +122,9 @@ impl Budget {
         self.charge_within(bytes, self.limits.bytes)
     }
 
-    /// Takes room for more of a body, of which that makes `size` bytes. What is large leaves room for what is small: few bodies
-    /// that never end would else keep every other exchange from being reported.
+    /// Takes room for more bytes of a body that then has `size` bytes. Large bodies leave room for
+    /// small ones: a few large bodies that never end would otherwise keep all other exchanges from
+    /// being reported.
     pub(crate) fn charge_body(&self, bytes: usize, size: usize) -> bool {
         let Limits { bytes: all, .. } = self.limits;
         let share = match size {
@@ -138,33 +140,33 @@ impl Budget {
         self.bytes.fetch_update(Relaxed, Relaxed, within).is_ok()
     }
 
-    /// Gives back room taken with [`charge`](Self::charge).
+    /// Releases room taken with [`charge`](Self::charge).
     pub(crate) fn release(&self, bytes: usize) {
         self.bytes.fetch_sub(bytes, Relaxed);
     }
 
-    /// How many bytes of one body are kept.
+    /// The most bytes that are kept of one body.
     pub(crate) fn body_limit(&self) -> usize {
         self.limits.body_bytes
     }
 
-    /// How many bytes may be held at once.
+    /// The most bytes that may be held at once.
     pub(crate) fn most_bytes(&self) -> usize {
         self.limits.bytes
     }
 
-    /// Interactions that were admitted and are not settled, those under way among them.
+    /// Interactions that are admitted and not settled, including open ones.
     pub(crate) fn items(&self) -> usize {
         self.items.load(SeqCst)
     }
 
-    /// Exchanges that are under way.
+    /// Exchanges that are open.
     pub(crate) fn in_flight(&self) -> usize {
         let ended = self.ended.load(Relaxed);
         self.items().saturating_sub(ended)
     }
 
-    /// From now on, whatever asks for a place is dropped.
+    /// Closes the budget: whatever asks for room is dropped from now on.
     pub(crate) fn close(&self) {
         self.closed.store(true, SeqCst);
         self.blocks.clear();
@@ -174,15 +176,16 @@ impl Budget {
         self.closed.load(SeqCst)
     }
 
-    /// Memory for so many bytes of bodies. It is not charged yet.
+    /// Returns memory for this many bytes of a body. It is not charged yet.
     pub(crate) fn take_block(&self, size: usize) -> BytesMut {
         self.blocks.take(size)
     }
 
-    /// Takes such memory back, or lets go of other.
+    /// Takes a block back, and frees it unless it can be reused.
     pub(crate) fn give_back(&self, block: BytesMut) {
         self.blocks.give_back(block);
-        // Either it is seen here that nobody needs blocks any more, or whoever says so sees this one.
+        // Either this thread sees that the budget is closed, or the thread that closes it sees this
+        // block.
         if self.is_closed() {
             self.blocks.clear();
         }
@@ -199,7 +202,7 @@ impl Budget {
 
     pub(crate) fn stats(&self) -> Stats {
         let mut stats = self.counters.snapshot(|| self.items() as u64);
-        // Read last: what is shown as settled gave its bytes back before.
+        // Read last: an interaction that is shown as settled has released its bytes before.
         stats.bytes_held = self.bytes.load(Relaxed) as u64;
         stats
     }
@@ -207,7 +210,7 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
-    use super::admission::ENVELOPE;
+    use super::reservation::ENVELOPE;
     use super::*;
 
     fn budget(items: usize, bytes: usize) -> Arc<Budget> {
@@ -229,15 +232,15 @@ mod tests {
     #[test]
     fn bytes_are_charged_up_to_the_limit_and_given_back() {
         let budget = budget(2, 10);
-        let mut admission = budget.admit().unwrap();
+        let mut reservation = budget.admit().unwrap();
         assert!(budget.charge(10) && !budget.charge(1));
-        admission.own(10);
-        assert!(admission.recharge(4, 1));
+        reservation.adopt(10);
+        assert!(reservation.resize(4, 1));
         assert_eq!(budget.stats().bytes_held, 4);
-        assert!(admission.recharge(4 + ENVELOPE, 1), "an envelope is granted");
-        assert!(!admission.recharge(5 + 2 * ENVELOPE, 1), "what a body grew by when it was decoded is not");
+        assert!(reservation.resize(4 + ENVELOPE, 1), "an envelope is granted");
+        assert!(!reservation.resize(5 + 2 * ENVELOPE, 1), "what a body grew by when it was decoded is not");
         assert_eq!(budget.stats().bytes_held, 4 + ENVELOPE as u64);
-        drop(admission);
+        drop(reservation);
         assert_eq!(budget.stats().bytes_held, 0);
     }
 
@@ -245,9 +248,9 @@ mod tests {
     fn what_is_dropped_on_the_way_is_counted_as_dropped() {
         let budget = budget(3, 1);
         drop(budget.admit());
-        let admission = budget.admit();
+        let reservation = budget.admit();
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _admission = admission;
+            let _held = reservation;
             panic!("on purpose");
         }));
         assert!(panicked.is_err());

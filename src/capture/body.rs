@@ -5,13 +5,14 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::nesting::Within;
+use super::nesting::NestingGuard;
 use super::tap::Tap;
 
 pin_project! {
     /// The body of a request on its way to the inner service.
     ///
-    /// It passes on every frame, size hint and error of `B` as it is, and records the data of a captured exchange.
+    /// It passes on every frame, size hint and error of `B` as it is, and records the data of a
+    /// captured exchange.
     #[derive(Debug)]
     pub struct RequestBody<B> {
         #[pin]
@@ -23,14 +24,15 @@ pin_project! {
 pin_project! {
     /// The body of a response on its way to the caller.
     ///
-    /// It passes on every frame, size hint and error of `B` as it is, and records the data of a captured exchange.
+    /// It passes on every frame, size hint and error of `B` as it is, and records the data of a
+    /// captured exchange.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
         inner: B,
         tap: Tap,
-        // What makes the body is a part of handling the exchange, and to be known as that.
-        marks_task: bool,
+        // Polling the body is part of handling the exchange, and marked as such.
+        tracks_nesting: bool,
     }
 }
 
@@ -43,8 +45,8 @@ impl<B: Body<Data = Bytes>> RequestBody<B> {
 
 impl<B: Body<Data = Bytes>> ResponseBody<B> {
     #[inline]
-    pub(crate) fn new(inner: B, tap: Tap, marks_task: bool) -> Self {
-        Self { inner, tap, marks_task }
+    pub(crate) fn new(inner: B, tap: Tap, tracks_nesting: bool) -> Self {
+        Self { inner, tap, tracks_nesting }
     }
 }
 
@@ -60,7 +62,7 @@ impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
         let guard = this.tap.break_on_panic();
         let polled = this.inner.as_mut().poll_frame(cx);
         guard.disarm();
-        this.tap.observe(&*this.inner, polled)
+        this.tap.record_poll(&*this.inner, polled)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -81,12 +83,12 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
-        let within = this.marks_task.then(Within::enter);
+        let nesting = this.tracks_nesting.then(NestingGuard::enter);
         let guard = this.tap.break_on_panic();
         let polled = this.inner.as_mut().poll_frame(cx);
         guard.disarm();
-        drop(within);
-        this.tap.observe(&*this.inner, polled)
+        drop(nesting);
+        this.tap.record_poll(&*this.inner, polled)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,6 +1,6 @@
-//! What happens on the caller's task: each frame of both bodies is passed on as it is, and recorded.
+//! Runs on the caller's task: passes each frame of both bodies on as it is, and records it.
 //!
-//! Nothing here parses, waits, or touches a contended lock.
+//! Nothing here parses, waits, or takes a contended lock.
 
 mod body;
 mod nesting;
@@ -8,6 +8,6 @@ mod observer;
 mod tap;
 
 pub use self::body::{RequestBody, ResponseBody};
-pub(crate) use self::nesting::Within;
-pub(crate) use self::observer::Capture;
+pub(crate) use self::nesting::NestingGuard;
+pub(crate) use self::observer::Observer;
 pub(crate) use self::tap::Tap;

@@ -1,4 +1,4 @@
-//! Exchanges within the handling of another one.
+//! Detects calls made while another captured exchange is handled.
 
 use std::cell::Cell;
 
@@ -6,25 +6,25 @@ thread_local! {
     static WITHIN: Cell<bool> = const { Cell::new(false) };
 }
 
-/// While it lives, what runs is a part of handling a captured exchange.
+/// While it lives, the current thread handles a captured exchange.
 #[must_use]
-pub(crate) struct Within {
+pub(crate) struct NestingGuard {
     before: bool,
 }
 
-impl Within {
+impl NestingGuard {
     pub(crate) fn enter() -> Self {
         Self { before: WITHIN.replace(true) }
     }
 }
 
-impl Drop for Within {
+impl Drop for NestingGuard {
     fn drop(&mut self) {
         WITHIN.set(self.before);
     }
 }
 
-/// Whether this runs as a part of handling a captured exchange.
+/// Whether the current thread handles a captured exchange.
 pub(crate) fn is_within() -> bool {
     WITHIN.get()
 }

@@ -3,28 +3,29 @@ use http::{Extensions, HeaderMap, StatusCode};
 use super::nesting::is_within;
 use super::tap::{OnPanic, Tap};
 use crate::config::{Capturing, IdentityHeaders};
-use crate::handoff::Intake;
+use crate::handoff::Sender;
 use crate::handoff::UNDER_WAY;
 use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
 use crate::provider::operation::Endpoint;
 use crate::stats::WithholdReason;
 
-/// The response's side of an exchange, until there is a response. Empty where nothing is recorded.
+/// Observes a call until there is a response. Empty if the call is not recorded.
 #[derive(Debug, Default)]
-pub(crate) struct Capture(Tap);
+pub(crate) struct Observer(Tap);
 
-impl Capture {
-    /// Begins to record an exchange, unless it is not to be reported, an outer layer records it already, or the budget
-    /// has no room for it. Sees to it that a layer further in knows.
+impl Observer {
+    /// Begins to record an exchange, unless it is opted out, an outer layer records it already, or
+    /// the budget has no room for it. Leaves a slot in the extensions by which an inner layer
+    /// knows.
     pub(crate) fn begin(
-        intake: &Intake,
+        sender: &Sender,
         endpoint: Endpoint,
         headers: &HeaderMap,
         extensions: &mut Extensions,
     ) -> (Self, Tap) {
-        let capturing = intake.capturing();
+        let capturing = sender.capturing();
         if let Some(slot) = extensions.get::<IdentitySlot>().filter(|slot| slot.is_taken()) {
-            // The outer layer has not seen what was asked for since.
+            // The outer layer has not seen an opt-out added since.
             let omission = Identity::of(extensions).omission;
             slot.set(Identity { omission, ..Identity::default() });
             return Default::default();
@@ -33,44 +34,44 @@ impl Capture {
             return Default::default();
         }
         let identity = identity_of(extensions, headers, capturing);
-        let place = match identity.omission {
+        let permit = match identity.omission {
             Omission::Everything => {
-                intake.budget().withhold(WithholdReason::OptedOut);
+                sender.budget().withhold(WithholdReason::OptedOut);
                 None
             }
-            Omission::Content | Omission::Nothing => intake.budget().take_place(UNDER_WAY + identity.bytes()),
+            Omission::Content | Omission::Nothing => sender.budget().acquire(UNDER_WAY + identity.bytes()),
         };
-        let Some(place) = place else {
+        let Some(permit) = permit else {
             extensions.insert(IdentitySlot::settled());
             return Default::default();
         };
-        let (exchange, request, response) = intake.begin(place, endpoint, identity, headers);
-        // Held weakly: whoever keeps the extensions does not keep the exchange from being handed over.
+        let (exchange, request, response) = sender.begin(permit, endpoint, identity, headers);
+        // Held weakly: keeping the extensions does not delay the hand-over.
         extensions.insert(IdentitySlot::of(exchange));
         (Self(Tap::new(response)), Tap::new(request))
     }
 
-    /// Sees to it that the worker is awake when the exchange ends. The inner service has done what it can for now: whoever
-    /// waits, waits for something slower than this.
-    pub(crate) fn announce(&mut self) {
-        self.0.announce();
+    /// Wakes the worker, so that it is awake when the exchange ends. Called after the inner service
+    /// was polled: the caller now waits for something slower than a wake-up.
+    pub(crate) fn wake_worker(&mut self) {
+        self.0.wake_worker();
     }
 
-    /// There is a response, whose body is [to be recorded](Self::into_tap).
+    /// Records the head of the response. Its body is [recorded separately](Self::into_tap).
     #[inline(never)]
     pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.0.announce();
+        self.0.wake_worker();
         self.0.respond(status, headers);
     }
 
-    /// There is an error instead of a response.
+    /// Records an error in place of a response.
     #[cold]
     pub(crate) fn fail(&mut self) {
-        self.0.announce();
+        self.0.wake_worker();
         self.0.fail();
     }
 
-    /// Until the guard is disarmed, a panic means that the exchange has failed. The panic passes on.
+    /// Until the guard is disarmed, a panic marks the exchange as failed. The panic passes on.
     #[inline(always)]
     pub(crate) fn fail_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Tap)> {
         self.0.fail_on_panic()
@@ -88,7 +89,8 @@ impl Capture {
     }
 }
 
-/// Who is asking: as the extensions say, else the headers if they are to be believed, else the task.
+/// The identity of the caller: from the extensions, else from the headers if they are trusted, else
+/// from the task.
 fn identity_of(extensions: &Extensions, headers: &HeaderMap, capturing: Capturing) -> Identity {
     let mut identity = Identity::of(extensions);
     if capturing.identity_headers != IdentityHeaders::Ignore {
@@ -117,39 +119,39 @@ mod tests {
     #[test]
     fn a_call_that_is_never_polled_wakes_the_worker_all_the_same() {
         let limits = Limits { items: 1, bytes: 10_000, body_bytes: 1_000 };
-        let (intake, outlet) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
-        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
-        drop(Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
+        drop(Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
         assert!(asleep.now_or_never().is_some(), "the worker is awake");
-        assert_eq!(outlet.queue.len(), 1);
+        assert_eq!(receiver.queue.len(), 1);
     }
 
     #[test]
     fn an_exchange_wakes_a_sleeping_worker_once_and_early() {
         let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
-        let (intake, outlet) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
-        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
-        let (mut capture, tap) =
-            Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
-        capture.announce();
+        let (mut observer, tap) =
+            Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+        observer.wake_worker();
         assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
-        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
-        drop((capture, tap));
+        drop((observer, tap));
         assert!(asleep.now_or_never().is_none(), "not at its end");
     }
 
     #[test]
     fn a_record_that_is_used_again_wakes_the_worker_as_a_new_one_does() {
-        let (intake, outlet) = ends();
-        let begin = || Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
-        let (mut capture, tap) = begin();
-        capture.announce();
-        drop((capture, tap));
-        assert!(outlet.queue.pop().is_some());
-        let mut asleep = std::pin::pin!(outlet.queue.sleep_while(|| true));
+        let (sender, receiver) = ends();
+        let begin = || Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+        let (mut observer, tap) = begin();
+        observer.wake_worker();
+        drop((observer, tap));
+        assert!(receiver.queue.pop().is_some());
+        let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
         drop(begin());
         assert!(asleep.now_or_never().is_some(), "a call that is never polled");
@@ -176,30 +178,30 @@ mod tests {
         assert!(exchange(&ends(), extensions, b"", drop).identity.user().is_none());
     }
 
-    /// One exchange from its beginning to the worker, in which `say` may be said.
+    /// One exchange from its beginning to the worker. `say` may use the identity slot meanwhile.
     fn exchange(
-        (intake, outlet): &(Intake, handoff::Outlet),
+        (sender, receiver): &(Sender, handoff::Receiver),
         mut extensions: Extensions,
         body: &'static [u8],
         say: impl FnOnce(IdentitySlot),
     ) -> Exchange {
-        let (mut capture, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+        let (mut observer, tap) = Observer::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
         say(extensions.remove().unwrap());
         tap.record_whole(&Bytes::from_static(body));
         match body {
-            b"" => drop(capture),
+            b"" => drop(observer),
             body => {
-                capture.respond(StatusCode::CREATED, &HeaderMap::new());
-                capture.into_tap().record_whole(&Bytes::from_static(body));
+                observer.respond(StatusCode::CREATED, &HeaderMap::new());
+                observer.into_tap().record_whole(&Bytes::from_static(body));
             }
         }
-        match outlet.queue.pop() {
+        match receiver.queue.pop() {
             Some(Item::Exchange(exchange)) => exchange,
             other => panic!("{other:?} is no exchange"),
         }
     }
 
-    fn ends() -> (Intake, handoff::Outlet) {
+    fn ends() -> (Sender, handoff::Receiver) {
         let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
         handoff::channel(Arc::new(Budget::new(limits)), Capturing::default())
     }
@@ -230,7 +232,8 @@ mod tests {
         assert!(next.identity.is_empty(), "{:?}", next.identity);
     }
 
-    /// Blocks that a record has are charged as an exchange begins. A frame that is kept by reference needs none.
+    /// The budget is charged for pooled blocks as an exchange begins. A frame that is kept by
+    /// reference needs none.
     #[test]
     fn a_block_that_nobody_uses_takes_no_room_from_a_body() {
         let limits = Limits { items: 2, bytes: 20_000 + UNDER_WAY, body_bytes: 20_000 };

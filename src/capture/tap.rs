@@ -6,23 +6,24 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 
 use crate::exchange::Ended;
-use crate::handoff::{Part, end};
+use crate::handoff::{Half, finish};
 use crate::identity::Identity;
 
-/// Records a part of an exchange: its request body, or whatever stands for its response, which is the future, then the
-/// response body. Either may outlive the other, on another thread. As it is dropped, its part ends; the last one hands
-/// the exchange over. Where there is nothing to be recorded, it is empty.
+/// Records one half of an exchange: the request body, or the response, which is the future first
+/// and the response body then. Either half may outlive the other, on another thread. Dropping the
+/// tap ends its half; the half that ends last hands the exchange over. An empty tap records
+/// nothing.
 ///
-/// It is small, because requests are moved a lot.
+/// It is one pointer, because requests are moved a lot.
 #[derive(Default)]
-pub(crate) struct Tap(Option<Box<Part>>);
+pub(crate) struct Tap(Option<Box<Half>>);
 
-/// What polling a body gives.
+/// The result of polling a body.
 type Polled<B> = Poll<Option<Result<Frame<Bytes>, <B as Body>::Error>>>;
 
 impl Tap {
-    pub(super) fn new(part: Box<Part>) -> Self {
-        Self(Some(part))
+    pub(super) fn new(half: Box<Half>) -> Self {
+        Self(Some(half))
     }
 
     #[inline(always)]
@@ -30,19 +31,20 @@ impl Tap {
         self.0.is_none()
     }
 
-    /// Takes note of what polling `body` gave, and passes it on. The end of the body empties the tap.
+    /// Records the result of polling `body`, and passes it on. The end of the body empties the tap.
     #[inline(always)]
-    pub(super) fn observe<B: Body<Data = Bytes>>(&mut self, body: &B, polled: Polled<B>) -> Polled<B> {
+    pub(super) fn record_poll<B: Body<Data = Bytes>>(&mut self, body: &B, polled: Polled<B>) -> Polled<B> {
         match polled {
             Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                 Ok(data) => {
-                    if let Some(part) = &mut self.0 {
-                        part.record(&data);
+                    if let Some(half) = &mut self.0 {
+                        half.record(&data);
                         if body.is_end_stream() {
-                            part.end_as(Ended::Complete);
+                            half.end_as(Ended::Complete);
                         }
                     }
-                    // Made anew: a frame has room for trailers, and its data is a third of what there were to move.
+                    // A new frame: moving the old one, which has room for trailers, would move
+                    // three times as much.
                     Poll::Ready(Some(Ok(Frame::data(data))))
                 }
                 Err(frame) => {
@@ -62,15 +64,15 @@ impl Tap {
         }
     }
 
-    /// A body may be known to be at its end without ever being polled to it: servers stop at the last byte.
+    /// Marks the body as complete if it says so. Servers stop polling at the last byte.
     #[inline(always)]
-    pub(crate) fn look_for_end(&mut self, body: &impl Body) {
+    pub(crate) fn check_end_stream(&mut self, body: &impl Body) {
         if !self.is_empty() && body.is_end_stream() {
             self.end_as(Ended::Complete);
         }
     }
 
-    /// Records a body that is at hand as a whole.
+    /// Records a body that is available as a whole.
     pub(crate) fn record_whole(mut self, body: &Bytes) {
         self.record(body);
         self.end_as(Ended::Complete);
@@ -78,26 +80,27 @@ impl Tap {
 
     #[inline(always)]
     fn record(&mut self, frame: &Bytes) {
-        if let Some(part) = &mut self.0 {
-            part.record(frame);
+        if let Some(half) = &mut self.0 {
+            half.record(frame);
         }
     }
 
     #[inline(always)]
     fn end_as(&mut self, ended: Ended) {
-        if let Some(part) = &mut self.0 {
-            part.end_as(ended);
+        if let Some(half) = &mut self.0 {
+            half.end_as(ended);
         }
     }
 
-    /// Once a body at the most: not where frames pass.
+    /// Runs at most once per body, and stays out of the code that passes frames.
     #[cold]
     #[inline(never)]
     fn end_at_trailers(&mut self) {
         self.end_as(Ended::Complete);
     }
 
-    /// Until the guard is disarmed, a panic breaks the body off. A closure around the poll would cost a move of each frame.
+    /// Until the guard is disarmed, a panic marks the body as broken. A closure around the poll
+    /// would cost a move of each frame.
     #[inline(always)]
     pub(super) fn break_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Self)> {
         OnPanic(self, |tap: &mut Self| tap.end_as(Ended::Broken))
@@ -110,26 +113,26 @@ impl Tap {
     }
 
     #[inline(always)]
-    pub(super) fn announce(&mut self) {
-        let Some(part) = &mut self.0 else { return };
+    pub(super) fn wake_worker(&mut self) {
+        let Some(half) = &mut self.0 else { return };
         // `scope(service.call(request))` makes the call before it opens the scope.
-        part.announce(Identity::around);
+        half.wake_worker(Identity::around);
     }
 
     pub(super) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
-        if let Some(part) = &mut self.0 {
-            part.respond(status, headers);
+        if let Some(half) = &mut self.0 {
+            half.respond(status, headers);
         }
     }
 
     pub(super) fn fail(&mut self) {
-        if let Some(part) = &mut self.0 {
-            part.fail();
+        if let Some(half) = &mut self.0 {
+            half.fail();
         }
     }
 }
 
-/// Takes note of a panic that passes.
+/// Runs a function if a panic unwinds past it.
 pub(crate) struct OnPanic<'a, F: Fn(&mut Tap)>(&'a mut Tap, F);
 
 impl<F: Fn(&mut Tap)> OnPanic<'_, F> {
@@ -148,15 +151,15 @@ impl<F: Fn(&mut Tap)> Drop for OnPanic<'_, F> {
 }
 
 #[inline(never)]
-fn end_part(part: Box<Part>) {
-    end(part);
+fn finish_half(half: Box<Half>) {
+    finish(half);
 }
 
 impl Drop for Tap {
     #[inline(always)]
     fn drop(&mut self) {
-        if let Some(part) = self.0.take() {
-            end_part(part);
+        if let Some(half) = self.0.take() {
+            finish_half(half);
         }
     }
 }

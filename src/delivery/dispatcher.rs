@@ -92,7 +92,7 @@ where
     fn begin(&mut self, id: u64, now: Instant) -> Option<Report> {
         let job = self.schedule.get(id)?;
         if job.retry.begin(now) {
-            job.admission.budget().counters().retry();
+            job.reservation.budget().counters().retry();
         }
         self.turns += 1;
         job.turn = self.turns;
@@ -208,7 +208,7 @@ where
         if class != FailureClass::Unsendable {
             self.outage_log.failed(error, self.breaker.doubts_keys(), waiting);
         }
-        job.admission.budget().counters().fail(class);
+        job.reservation.budget().counters().fail(class);
         match class {
             FailureClass::Rejected => return self.give_up(id, Settlement::Rejected),
             FailureClass::Unsendable => {

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Retry;
-use crate::budget::Admission;
+use crate::budget::Reservation;
 use crate::report::Report;
 use crate::spool::SegmentId;
 use crate::stats::Settlement;
@@ -11,7 +11,7 @@ use crate::stats::Settlement;
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) id: u64,
-    pub(crate) admission: Admission,
+    pub(crate) reservation: Reservation,
     pub(crate) report: Report,
     /// Images that follow the report.
     pub(crate) uploads: VecDeque<Report>,
@@ -41,10 +41,10 @@ impl Spooled {
 }
 
 impl Job {
-    pub(crate) fn new(id: u64, admission: Admission, report: Report, uploads: VecDeque<Report>) -> Self {
+    pub(crate) fn new(id: u64, reservation: Reservation, report: Report, uploads: VecDeque<Report>) -> Self {
         Self {
             id,
-            admission,
+            reservation,
             report,
             uploads,
             failed: None,
@@ -72,7 +72,7 @@ impl Job {
 
     /// Charges for what is left of its parts, if there is room.
     pub(crate) fn recharge(&mut self) -> bool {
-        self.admission.recharge(self.len(), 1 + self.uploads.len())
+        self.reservation.resize(self.len(), 1 + self.uploads.len())
     }
 }
 

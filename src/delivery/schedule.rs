@@ -101,7 +101,7 @@ impl Schedule {
         if let Some(job) = self.jobs.remove(&id) {
             self.on_disk -= usize::from(job.segment.is_some());
             self.settled.push((id, settlement));
-            job.admission.settle(settlement);
+            job.reservation.settle(settlement);
         }
     }
 

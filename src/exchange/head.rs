@@ -1,19 +1,20 @@
 use http::{HeaderMap, HeaderValue, header};
 
-/// How much is kept of a media type.
+/// The most bytes kept of a media type.
 const MOST_OF_A_TYPE: usize = 256;
 
-/// The same of a form's, which names the boundary of its parts: that has 70 characters at the most (RFC 2046, 5.1.1).
+/// The same for a form, whose type names the boundary of its parts: at most 70 characters (RFC
+/// 2046, 5.1.1).
 const MOST_OF_A_FORM: usize = 1_024;
 
-/// How long a list of codings may be: more than four names of those that there are.
+/// The longest list of codings: more than four of the existing names.
 const MOST_OF_CODINGS: usize = 256;
 
 /// Stands for a coding that cannot be read.
 const UNKNOWN: &str = "?";
 
-/// What the headers say of how to read a body. Nothing in it refers to the headers themselves: a header value is a
-/// slice of the connection's read buffer, and would keep all of it in memory.
+/// The headers that are needed to read a body. The values are copied: a header value is a slice of
+/// the connection's read buffer and would keep the whole buffer in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
     pub(crate) media_type: MediaType,
@@ -29,14 +30,14 @@ pub(crate) enum MediaType {
     Unknown,
     Json,
     EventStream,
-    /// A form. The value, which names the boundary of its parts.
+    /// A form, with the whole header value, which names the boundary of its parts.
     Form(Box<str>),
     Other(Box<str>),
 }
 
 impl Head {
-    /// Reads the headers into an empty head, in one pass: comparing names costs less than three look-ups. Returns whether
-    /// texts are kept, which have to be charged.
+    /// Reads the headers into an empty head, in one pass: comparing names costs less than three
+    /// look-ups. Returns whether texts are kept, which the budget is charged for.
     #[inline(always)]
     pub(crate) fn read(&mut self, headers: &HeaderMap) -> bool {
         let (mut content_type, mut length, mut is_encoded) = (None, None, false);
@@ -76,7 +77,8 @@ fn number(value: &HeaderValue) -> Option<u64> {
     value.to_str().ok()?.trim().parse().ok()
 }
 
-/// The values of all `content-encoding` lines. What is no text becomes a coding that nobody knows, and so does what is too long.
+/// Joins the values of all `content-encoding` lines. A line that is not text, or a list that is too
+/// long, becomes an unknown coding.
 #[cold]
 #[inline(never)]
 fn codings(headers: &HeaderMap) -> Box<str> {
@@ -94,7 +96,7 @@ fn codings(headers: &HeaderMap) -> Box<str> {
     codings.into()
 }
 
-/// The beginning of a header's value, as far as it is UTF-8.
+/// The beginning of a header value, up to the first byte that is not UTF-8.
 fn beginning(value: &[u8], most: usize) -> Box<str> {
     let value = value.get(..most).unwrap_or(value);
     value.utf8_chunks().next().map(|chunk| chunk.valid()).unwrap_or_default().into()
@@ -102,7 +104,7 @@ fn beginning(value: &[u8], most: usize) -> Box<str> {
 
 impl MediaType {
     fn of(value: &HeaderValue) -> Self {
-        // As nearly everybody writes them. Compared as a whole: a pattern is compared byte by byte.
+        // The usual spellings, compared as a whole: a pattern is compared byte by byte.
         let value = value.as_bytes();
         if value == b"application/json" {
             Self::Json

@@ -1,4 +1,4 @@
-//! What the caller's task hands over: one request and what became of it, as raw bytes.
+//! What the caller's task hands over: a request and its response, as raw bytes.
 
 mod head;
 mod tail;
@@ -12,31 +12,32 @@ use http::StatusCode;
 
 pub(crate) use self::head::{Head, MediaType};
 pub(crate) use self::tail::Tail;
-use crate::budget::{Admission, Budget};
+use crate::budget::{Budget, Reservation};
 use crate::identity::Identity;
 use crate::provider::operation::Endpoint;
 
-/// From this size on a frame is kept by reference. Smaller ones are copied: a frame is a slice of the connection's read
-/// buffer, and keeping it keeps all of that (a trickled HTTP/1 stream was seen to hold 38 times its size).
+/// Frames of at least this size are kept by reference, smaller ones are copied. A frame is a slice
+/// of the connection's read buffer, and keeping it keeps the whole buffer (a trickled HTTP/1 stream
+/// was seen to hold 38 times its size).
 pub(crate) const KEEP_BY_REFERENCE: usize = 8 * 1024;
 
 /// One call of the inner service.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    pub(crate) admission: Admission,
-    /// Whether the budget had room for all of it. If not, it is not whole, and nothing of it is reported.
+    pub(crate) reservation: Reservation,
+    /// Whether the budget had room for the whole exchange. If not, it is not reported.
     pub(crate) has_room: bool,
     pub(crate) endpoint: Endpoint,
     pub(crate) identity: Identity,
     /// When the request entered the layer.
     pub(crate) started: Instant,
-    /// When the last byte of the response left it, or when it was known that none would.
+    /// When the last byte of the response left the layer, or when it was known that there is none.
     pub(crate) finished: Instant,
     pub(crate) request: Message,
     pub(crate) answer: Answer,
 }
 
-/// What the inner service gave for a request.
+/// What the inner service returned for a request.
 #[derive(Debug, Default)]
 pub(crate) enum Answer {
     /// Nothing: the caller went away before there was a response.
@@ -56,27 +57,27 @@ pub(crate) struct Response {
     pub(crate) message: Message,
 }
 
-/// A body with the headers that say how to read it.
+/// A body, with the headers that are needed to read it.
 #[derive(Debug, Default)]
 pub(crate) struct Message {
     pub(crate) head: Head,
     pub(crate) body: Recording,
 }
 
-/// What was kept of a body.
+/// The recording of a body.
 #[derive(Default)]
 pub(crate) struct Recording {
     /// The kept bytes, in order.
     pub(crate) pieces: Vec<Piece>,
-    /// How many bytes passed, kept or not.
+    /// The number of bytes that passed, kept or not.
     pub(crate) passed: u64,
-    /// How many bytes of the budget are charged for what is kept.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the exchange's admission has taken it over"))]
+    /// The number of bytes charged to the budget for it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the exchange's reservation has taken it over"))]
     pub(crate) charged: usize,
     pub(crate) ended: Ended,
-    /// The budget had no room for it: nothing is kept.
+    /// Whether the budget had no room for the body. Nothing is kept then.
     pub(crate) over_budget: bool,
-    /// When frames passed, if that is to be known.
+    /// When frames passed, if that was recorded.
     pub(crate) marks: Vec<Mark>,
     /// The last bytes, if there were more than are kept.
     pub(crate) tail: Option<Box<Tail>>,
@@ -86,7 +87,7 @@ pub(crate) struct Recording {
 pub(crate) enum Piece {
     /// Copied from frames.
     Block(BytesMut),
-    /// As it came.
+    /// The frame itself.
     Frame(Bytes),
 }
 
@@ -110,7 +111,7 @@ pub(crate) enum Ended {
 }
 
 impl Exchange {
-    /// Copies what is kept by reference. Returns how many bytes that were.
+    /// Copies the frames that are kept by reference. Returns the number of bytes copied.
     pub(crate) fn compact(&mut self) -> usize {
         let answered = match &mut self.answer {
             Answer::Response(response) => response.message.body.compact(),
@@ -121,7 +122,7 @@ impl Exchange {
 }
 
 impl Message {
-    /// Whether all of the body passed. Servers stop polling a body once they have written as many bytes as
+    /// Whether the whole body passed. Servers stop polling once they have written as many bytes as
     /// `content-length` said, so such a body may look dropped.
     pub(crate) fn is_complete(&self) -> bool {
         self.body.ended == Ended::Complete
@@ -158,16 +159,16 @@ impl Recording {
         self.join(budget)
     }
 
-    /// How many bytes are kept.
+    /// The number of bytes kept.
     pub(crate) fn len(&self) -> usize {
         self.pieces.iter().map(|piece| piece.len()).sum()
     }
 
-    /// The kept bytes, which become one piece. What they were copied into is given back.
+    /// Joins the kept bytes into one piece, and returns the blocks to the pool.
     pub(crate) fn join(&mut self, budget: &Budget) -> Bytes {
         let whole = match self.pieces.as_mut_slice() {
             [Piece::Frame(frame)] => return frame.clone(),
-            // It was made for a body of that size.
+            // The block was made for a body of this size.
             [Piece::Block(block)] if block.len() == block.capacity() => mem::take(block).freeze(),
             _ => {
                 let mut whole = BytesMut::with_capacity(self.len());

@@ -1,8 +1,8 @@
 use std::fmt;
 
-/// The last bytes of a body that is longer than what is kept of it.
+/// The last bytes of a body that exceeds the limit.
 pub(crate) struct Tail {
-    /// Twice as many as are kept at the most, so that bytes are moved seldom.
+    /// Up to twice as many bytes as are kept, so that bytes are moved seldom.
     bytes: Vec<u8>,
     most: usize,
 }
@@ -32,7 +32,7 @@ impl Tail {
         self.bytes.get(self.bytes.len().saturating_sub(self.most)..).unwrap_or_default().to_vec()
     }
 
-    /// Leaves the last bytes.
+    /// Keeps only the last bytes.
     fn cut(&mut self, kept: usize) {
         self.bytes.drain(..self.bytes.len().saturating_sub(kept));
     }

@@ -2,16 +2,16 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use crate::sync::{AtomicBool, Notify};
 
-/// Wakes the worker, if it sleeps.
+/// Parks the worker, and wakes it if it sleeps.
 #[derive(Debug, Default)]
-pub(crate) struct Bell {
+pub(crate) struct Parker {
     asleep: AtomicBool,
     pub(crate) notify: Notify,
 }
 
-impl Bell {
+impl Parker {
     #[inline]
-    pub(crate) fn ring(&self) {
+    pub(crate) fn unpark(&self) {
         if self.asleep.load(SeqCst) {
             self.wake();
         }
@@ -26,7 +26,7 @@ impl Bell {
     }
 
     pub(crate) fn fall_asleep(&self) -> impl Drop + '_ {
-        struct WakeUp<'a>(&'a Bell);
+        struct WakeUp<'a>(&'a Parker);
 
         impl Drop for WakeUp<'_> {
             fn drop(&mut self) {

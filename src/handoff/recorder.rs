@@ -6,49 +6,52 @@ use bytes::{Bytes, BytesMut};
 use crate::budget::{Budget, FIRST_BLOCK, LARGEST_BLOCK};
 use crate::exchange::{Ended, KEEP_BY_REFERENCE, Mark, Piece, Recording, Tail};
 
-/// Blocks that there is place for from the first on: enough for most streams.
+/// Capacity for blocks from the start: enough for most streams.
 const PIECES: usize = 16;
 
 /// The largest block that is kept for another body.
 const LARGEST_SPARE: usize = 4 * 1024;
 
-/// Moments that are noted of one body: enough to reach the first token, and never more than 24 KB.
+/// The most timestamps for one body, at most 24 KB: enough to reach the first token.
 const MOST_MARKS: usize = 1_000;
 
-/// Keeps what passes, up to the limit for one body and as far as the budget has room.
+/// Keeps the frames of a body, up to the limit for one body and as far as the budget has room.
 #[derive(Default)]
 pub(crate) struct Recorder {
     /// The block being filled.
     open: BytesMut,
-    /// Whether a frame may be appended to it without a further look at anything, if it has room.
+    /// Whether a frame that fits can be appended without any further check.
     is_open: bool,
-    /// Whether it is in the budget. One that another body has left is, from the beginning on, if there was room for it.
+    /// Whether the budget is charged for it. A block left by the previous body is charged from the
+    /// beginning, if there was room.
     is_charged: bool,
-    /// What passed and was not kept.
+    /// The number of bytes that passed and were not kept.
     beyond: u64,
-    /// The end of that.
+    /// The last of those bytes.
     tail: Option<Box<Tail>>,
-    /// Full blocks, and large frames, in order. The first is beside the others: most bodies have no more.
+    /// Full blocks and large frames, in order. The first is stored inline: most bodies have no
+    /// more.
     first: Option<Piece>,
     pieces: Vec<Piece>,
     pieces_len: usize,
     charged: usize,
     over_budget: bool,
-    /// Many frames are to be expected.
+    /// Whether many frames are expected.
     is_stream: bool,
-    /// `None` if nobody asks when frames pass.
+    /// `None` if timestamps are not recorded.
     moments: Option<Box<Moments>>,
 }
 
 #[derive(Default)]
 struct Moments {
     marks: Vec<Mark>,
-    /// No more of them are noted.
+    /// No more timestamps are recorded.
     is_full: bool,
 }
 
 impl Recorder {
-    /// Says what is known of the body before it comes: whether in many frames, and whether to note when they pass.
+    /// Sets what is known before the body: whether it comes in many frames, and whether to record
+    /// when they pass.
     pub(crate) fn expect(&mut self, is_stream: bool, with_marks: bool) {
         self.is_stream = is_stream;
         if with_marks {
@@ -57,13 +60,14 @@ impl Recorder {
         }
     }
 
-    /// How large the block is that another body has left. It is not larger than one body may be: the limit was the same.
+    /// The size of the block left by the previous body. It never exceeds the limit for a body,
+    /// which is the same for all.
     #[inline(always)]
     pub(crate) fn spare(&self) -> usize {
         self.open.capacity()
     }
 
-    /// Opens that block, which has been charged. Most JSON bodies are one frame, which fits into it.
+    /// Opens that block, which has been charged. Most JSON bodies are one frame, which fits.
     #[inline(always)]
     pub(crate) fn open_spare(&mut self) {
         self.charged = self.open.capacity();
@@ -103,11 +107,11 @@ impl Recorder {
         if !kept {
             self.give_up(passed, budget);
         }
-        // An empty block is another body's, which is not in the budget any more.
+        // An empty block belongs to the previous body, and is no longer charged.
         self.is_open = !self.open.is_empty() && self.moments.as_deref().is_none_or(|moments| moments.is_full);
     }
 
-    /// Keeps the end of what is beyond the limit, if the budget has room for it.
+    /// Keeps the end of what exceeds the limit, if the budget has room.
     #[cold]
     fn keep_tail(&mut self, bytes: &[u8], budget: &Budget) {
         self.beyond += bytes.len() as u64;
@@ -123,12 +127,12 @@ impl Recorder {
         }
     }
 
-    /// Keeps nothing of the body: the budget has no room for what belongs to it.
+    /// Discards the body: the budget has no room for its headers.
     pub(crate) fn refuse(&mut self, budget: &Budget) {
         self.give_up(0, budget);
     }
 
-    /// Lets go of everything: the budget has no room for all of it.
+    /// Discards everything: the budget has no room for the whole body.
     #[cold]
     fn give_up(&mut self, passed: u64, budget: &Budget) {
         self.beyond = passed;
@@ -147,7 +151,7 @@ impl Recorder {
         self.kept() as u64 + self.beyond
     }
 
-    /// Notes the moment, as far as that is asked for and the budget has room.
+    /// Records the time, if that is asked for and the budget has room.
     fn mark(&mut self, passed: u64, budget: &Budget) {
         let Some(Moments { marks, is_full }) = self.moments.as_deref_mut() else { return };
         if *is_full {
@@ -156,7 +160,7 @@ impl Recorder {
         if marks.len() == marks.capacity() {
             let more = marks.len().max(16).min(MOST_MARKS - marks.len());
             if more == 0 || !charge(&mut self.charged, more * size_of::<Mark>(), budget) {
-                // For good: with a gap, later frames would seem to have come with earlier ones.
+                // Permanently: after a gap, later frames would seem to have come with earlier ones.
                 *is_full = true;
                 return;
             }
@@ -165,7 +169,7 @@ impl Recorder {
         marks.push(Mark { passed, at: Instant::now() });
     }
 
-    /// Whether the budget had room.
+    /// Returns whether the budget had room.
     fn keep(&mut self, frame: &Bytes, budget: &Budget) -> bool {
         if frame.len() < KEEP_BY_REFERENCE {
             return self.append(frame, budget);
@@ -175,7 +179,7 @@ impl Recorder {
         charge(&mut self.charged, frame.len(), budget)
     }
 
-    /// Closes the open block early. The rest of it goes back: all of it, if nothing is in it yet.
+    /// Closes the open block early and releases the unused rest: all of it if the block is empty.
     fn close(&mut self, budget: &Budget) {
         if mem::take(&mut self.is_charged) {
             let rest = (self.open.capacity() - self.open.len()).min(self.charged);
@@ -203,7 +207,7 @@ impl Recorder {
         let size = match self.kept() {
             // Most JSON bodies come in one frame.
             0 if !self.is_stream => rest.len(),
-            // After a large frame they begin anew: what is between such frames may be next to nothing.
+            // After a large frame the sizes start over: little may come between two such frames.
             _ => 1 << (self.open.capacity() * 2).clamp(FIRST_BLOCK, LARGEST_BLOCK).ilog2(),
         };
         let size = size.min(room).max(rest.len());
@@ -219,7 +223,7 @@ impl Recorder {
         true
     }
 
-    /// Takes the block of another body, or puts it away.
+    /// Uses the block left by the previous body, or discards it.
     fn take_spare(&mut self, needed: usize, budget: &Budget) {
         let capacity = self.open.capacity();
         let is_of_use =
@@ -249,12 +253,12 @@ impl Recorder {
         self.pieces.push(piece);
     }
 
-    /// How many bytes of the budget are charged for what is kept.
+    /// The number of bytes charged to the budget.
     pub(crate) fn charged(&self) -> usize {
         self.charged
     }
 
-    /// Takes out what was kept. A small block remains, for another body, and the place for blocks.
+    /// Takes the recording. A small block and the capacity for blocks remain, for the next body.
     pub(crate) fn finish(&mut self, ended: Ended) -> Recording {
         let passed = self.passed();
         let Self { mut open, first, mut pieces, charged, over_budget, moments, tail, .. } = mem::take(self);

@@ -8,13 +8,13 @@ fn of_two_that_ask_for_the_last_place_at_most_one_has_it_and_both_are_counted() 
         let budget = budget(Limits { items: 1, ..LIMITS });
         let ask = |budget: Arc<Budget>| move || budget.admit();
         let other = thread::spawn(ask(Arc::clone(&budget)));
-        let admissions: [Option<Admission>; 2] = [budget.admit(), other.join().unwrap()];
-        let admitted = admissions.iter().flatten().count() as u64;
+        let reservations: [Option<Reservation>; 2] = [budget.admit(), other.join().unwrap()];
+        let admitted = reservations.iter().flatten().count() as u64;
         assert!(admitted <= 1);
         let stats = budget.stats();
         assert_eq!((stats.captured, stats.pending), (2, admitted));
         assert_eq!(stats.dropped(DropReason::TooManyItems), 2 - admitted);
-        drop(admissions);
+        drop(reservations);
         assert!(at_rest(&budget));
     });
 }
@@ -39,19 +39,19 @@ fn charges_that_change_on_two_threads_add_up() {
     model(|| {
         let budget = budget(LIMITS);
         let others = [(); 2].map(|()| {
-            let mut admission = budget.admit().unwrap();
+            let mut reservation = budget.admit().unwrap();
             thread::spawn(move || {
-                if admission.budget().charge(4) {
-                    admission.own(4);
+                if reservation.budget().charge(4) {
+                    reservation.adopt(4);
                 }
-                assert!(admission.recharge(2, 1));
-                assert!(admission.recharge(3, 1));
-                admission
+                assert!(reservation.resize(2, 1));
+                assert!(reservation.resize(3, 1));
+                reservation
             })
         });
-        let admissions = others.map(|other| other.join().unwrap());
+        let reservations = others.map(|other| other.join().unwrap());
         assert_eq!(budget.stats().bytes_held, 6);
-        drop(admissions);
+        drop(reservations);
         assert!(at_rest(&budget));
     });
 }
@@ -66,11 +66,11 @@ fn what_asks_for_a_place_while_the_budget_closes_is_counted() {
         };
         budget.close();
         assert!(budget.admit().is_none());
-        let admission = other.join().unwrap();
+        let reservation = other.join().unwrap();
         let stats = budget.stats();
         assert_eq!((stats.captured, stats.settled() + stats.pending), (2, 2));
-        assert_eq!(stats.pending, admission.iter().count() as u64);
-        drop(admission);
+        assert_eq!(stats.pending, reservation.iter().count() as u64);
+        drop(reservation);
         assert!(at_rest(&budget));
     });
 }
@@ -81,8 +81,8 @@ fn no_snapshot_misses_what_is_settled_meanwhile() {
         let budget = budget(LIMITS);
         let settlements = [Settlement::Delivered, Settlement::Spooled];
         let others = settlements.map(|settlement| {
-            let admission = budget.admit().unwrap();
-            thread::spawn(move || admission.settle(settlement))
+            let reservation = budget.admit().unwrap();
+            thread::spawn(move || reservation.settle(settlement))
         });
         let stats = budget.stats();
         assert!(stats.settled() + stats.pending >= others.len() as u64, "{stats}");

@@ -1,87 +1,87 @@
-//! What ends on several threads is handed over once, and counted once.
+//! An exchange that ends on several threads is handed over once, and counted once.
 
 use super::*;
 
-fn taken(outlet: &Outlet) -> Exchange {
-    assert_eq!(outlet.queue.len(), 1, "it is handed over once");
-    let Some(Item::Exchange(exchange)) = outlet.queue.pop() else { panic!("an exchange") };
+fn taken(receiver: &Receiver) -> Exchange {
+    assert_eq!(receiver.queue.len(), 1, "it is handed over once");
+    let Some(Item::Exchange(exchange)) = receiver.queue.pop() else { panic!("an exchange") };
     exchange
 }
 
 #[test]
 fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
     model(|| {
-        let (intake, outlet) = ends();
-        let (capture, tap, _slot) = begin(&intake);
+        let (sender, receiver) = ends();
+        let (observer, tap, _slot) = begin(&sender);
         let request = thread::spawn(move || tap.record_whole(&Bytes::from_static(b"ask")));
         let response = thread::spawn(move || {
-            let mut capture = capture;
-            capture.respond(StatusCode::OK, &HeaderMap::new());
-            capture.into_tap().record_whole(&Bytes::from_static(b"answer"));
+            let mut observer = observer;
+            observer.respond(StatusCode::OK, &HeaderMap::new());
+            observer.into_tap().record_whole(&Bytes::from_static(b"answer"));
         });
         request.join().unwrap();
         response.join().unwrap();
-        let exchange = taken(&outlet);
+        let exchange = taken(&receiver);
         assert_eq!(exchange.request.body.passed, 3);
         let Answer::Response(response) = &exchange.answer else { panic!("a response") };
         assert_eq!(response.message.body.passed, 6);
-        assert_eq!(outlet.budget.stats().bytes_held as usize, UNDER_WAY + 9);
-        exchange.admission.settle(Settlement::Delivered);
-        assert!(at_rest(&outlet.budget));
+        assert_eq!(receiver.budget.stats().bytes_held as usize, UNDER_WAY + 9);
+        exchange.reservation.settle(Settlement::Delivered);
+        assert!(at_rest(&receiver.budget));
     });
 }
 
 #[test]
 fn whoever_says_something_meanwhile_neither_loses_nor_doubles_it() {
     model(|| {
-        let (intake, outlet) = ends();
-        let (capture, tap, slot) = begin(&intake);
+        let (sender, receiver) = ends();
+        let (observer, tap, slot) = begin(&sender);
         let request = thread::spawn(move || drop(tap));
         let handler = thread::spawn(move || slot.set_user(User::new("u")));
-        let mut capture = capture;
-        capture.fail();
-        drop(capture);
+        let mut observer = observer;
+        observer.fail();
+        drop(observer);
         request.join().unwrap();
         handler.join().unwrap();
-        let exchange = taken(&outlet);
+        let exchange = taken(&receiver);
         assert!(matches!(exchange.answer, Answer::Failed));
         drop(exchange);
-        assert!(at_rest(&outlet.budget));
+        assert!(at_rest(&receiver.budget));
     });
 }
 
 #[test]
 fn what_is_pushed_while_the_worker_stops_is_dropped_and_counted() {
     model(|| {
-        let (intake, outlet) = ends();
+        let (sender, receiver) = ends();
         let caller = {
-            let intake = intake.clone();
+            let sender = sender.clone();
             thread::spawn(move || {
-                drop(Capture::begin(&intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
+                drop(Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
             })
         };
-        drop(outlet);
+        drop(receiver);
         caller.join().unwrap();
-        let stats = intake.budget().stats();
+        let stats = sender.budget().stats();
         assert_eq!((stats.captured, stats.dropped(DropReason::Shutdown)), (1, 1));
-        assert!(at_rest(intake.budget()));
+        assert!(at_rest(sender.budget()));
     });
 }
 
 #[test]
-fn so_is_what_two_callers_push() {
+fn what_two_callers_push_while_the_worker_stops_is_dropped_and_counted() {
     bounded_model(|| {
-        let (intake, outlet) = ends();
+        let (sender, receiver) = ends();
         let callers = [(); 2].map(|()| {
-            let intake = intake.clone();
-            let admission = intake.budget().admit().unwrap();
+            let sender = sender.clone();
+            let reservation = sender.budget().admit().unwrap();
             let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
-            thread::spawn(move || intake.report(admission, interaction))
+            thread::spawn(move || sender.report(reservation, interaction))
         });
-        outlet.stop();
+        receiver.stop();
         callers.into_iter().for_each(|caller| caller.join().unwrap());
-        let stats = intake.budget().stats();
+        let stats = sender.budget().stats();
         assert_eq!((stats.captured, stats.dropped(DropReason::Shutdown)), (2, 2));
-        assert!(at_rest(intake.budget()));
+        assert!(at_rest(sender.budget()));
     });
 }

@@ -1,11 +1,11 @@
-//! Every order in which threads can meet over what they share. Run with
+//! Checks every order in which threads can interleave on shared state. Run with
 //! `RUSTFLAGS="--cfg reconify_loom" cargo test --release --lib loom --target-dir target/loom`.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accounts;
-mod bell;
 mod hand_over;
+mod parker;
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use http::{Extensions, HeaderMap, StatusCode};
 use loom::future::block_on;
 use loom::thread;
 
-use crate::budget::{Admission, Budget, FIRST_BLOCK};
-use crate::capture::{Capture, Tap};
+use crate::budget::{Budget, FIRST_BLOCK, Reservation};
+use crate::capture::{Observer, Tap};
 use crate::config::{Capturing, Limits};
 use crate::exchange::{Answer, Exchange};
 use crate::handoff::UNDER_WAY;
-use crate::handoff::{self, Intake, Item, Outlet};
+use crate::handoff::{self, Item, Receiver, Sender};
 use crate::identity::{IdentitySlot, User};
 use crate::interaction::{Interaction, InteractionKind};
 use crate::provider::operation::Endpoint;
@@ -27,13 +27,12 @@ use crate::stats::{DropReason, Settlement, WithholdReason};
 
 const LIMITS: Limits = Limits { items: 2, bytes: 10, body_bytes: 10 };
 
-/// Every order there is.
+/// Every possible order.
 fn model(run: impl Fn() + Send + Sync + 'static) {
     loom::model(run);
 }
 
-/// Every order in which no more than four times a thread has to give way in the middle of something: of several threads
-/// there are too many others.
+/// Every order with at most four preemptions: with several threads there are too many others.
 fn bounded_model(run: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(4);
@@ -44,34 +43,34 @@ fn budget(limits: Limits) -> Arc<Budget> {
     Arc::new(Budget::new(limits))
 }
 
-fn ends() -> (Intake, Outlet) {
+fn ends() -> (Sender, Receiver) {
     let limits = Limits { bytes: 2 * UNDER_WAY + 10, ..LIMITS };
     handoff::channel(budget(limits), Capturing::default())
 }
 
-fn begin(intake: &Intake) -> (Capture, Tap, IdentitySlot) {
+fn begin(sender: &Sender) -> (Observer, Tap, IdentitySlot) {
     let mut extensions = Extensions::new();
-    let (capture, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
-    (capture, tap, extensions.remove().unwrap())
+    let (observer, tap) = Observer::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+    (observer, tap, extensions.remove().unwrap())
 }
 
-/// What a worker does that finds nothing to do: it sleeps unless something is in flight, and looks again.
-fn take(outlet: &Outlet) -> Item {
+/// An idle worker: it sleeps unless an exchange is open, and looks again.
+fn take(receiver: &Receiver) -> Item {
     loop {
-        if let Some(item) = outlet.queue.pop() {
+        if let Some(item) = receiver.queue.pop() {
             return item;
         }
-        let is_idle = || outlet.budget.items() == 0;
+        let is_idle = || receiver.budget.items() == 0;
         if is_idle() {
-            block_on(outlet.queue.sleep_while(is_idle));
+            block_on(receiver.queue.sleep_while(is_idle));
         } else {
             thread::yield_now();
         }
     }
 }
 
-/// Everything that was captured is settled, and nothing is held. The places are counted too: a snapshot shows no more pending
-/// than is not settled.
+/// Every captured exchange is settled, and nothing is held. Permits are counted too: a snapshot
+/// shows no more pending than are not settled.
 fn at_rest(budget: &Budget) -> bool {
     let stats = budget.stats();
     let is_settled = stats.captured == stats.settled() && stats.pending == 0;

@@ -8,7 +8,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use crate::capture::{Capture, ResponseBody, Within};
+use crate::capture::{NestingGuard, Observer, ResponseBody};
 
 pin_project! {
     /// The response of a [`Reconify`](crate::Reconify) service, to be.
@@ -17,8 +17,8 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         pub(super) inner: F,
-        pub(super) capture: Capture,
-        pub(super) marks_task: bool,
+        pub(super) observer: Observer,
+        pub(super) tracks_nesting: bool,
     }
 }
 
@@ -32,29 +32,29 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let marks_task = *this.marks_task;
-        let within = marks_task.then(Within::enter);
-        let guard = this.capture.fail_on_panic();
+        let tracks_nesting = *this.tracks_nesting;
+        let nesting = tracks_nesting.then(NestingGuard::enter);
+        let guard = this.observer.fail_on_panic();
         let polled = this.inner.poll(cx);
         guard.disarm();
-        drop(within);
+        drop(nesting);
         // Looked at where it is: a response is large.
-        if !this.capture.is_empty() {
+        if !this.observer.is_empty() {
             match &polled {
-                Poll::Pending => this.capture.announce(),
-                Poll::Ready(Ok(response)) => this.capture.respond(response.status(), response.headers()),
-                Poll::Ready(Err(_)) => this.capture.fail(),
+                Poll::Pending => this.observer.wake_worker(),
+                Poll::Ready(Ok(response)) => this.observer.respond(response.status(), response.headers()),
+                Poll::Ready(Err(_)) => this.observer.fail(),
             }
         }
         match polled {
             Poll::Ready(Ok(response)) => {
                 let (head, body) = response.into_parts();
-                let mut tap = mem::take(this.capture).into_tap();
-                tap.look_for_end(&body);
-                Poll::Ready(Ok(Response::from_parts(head, ResponseBody::new(body, tap, marks_task))))
+                let mut tap = mem::take(this.observer).into_tap();
+                tap.check_end_stream(&body);
+                Poll::Ready(Ok(Response::from_parts(head, ResponseBody::new(body, tap, tracks_nesting))))
             }
             Poll::Ready(Err(error)) => {
-                *this.capture = Capture::default();
+                *this.observer = Observer::default();
                 Poll::Ready(Err(error))
             }
             Poll::Pending => Poll::Pending,

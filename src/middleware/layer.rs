@@ -129,7 +129,7 @@ impl ReconifyLayer {
     }
 
     fn with(reporter: Reporter, endpoints: Endpoints, capturing: Capturing) -> Self {
-        let tracker = Tracker::new(reporter.intake().cloned(), endpoints, capturing);
+        let tracker = Tracker::new(reporter.sender().cloned(), endpoints, capturing);
         Self { reporter, tracker }
     }
 

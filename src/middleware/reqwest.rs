@@ -14,7 +14,7 @@ use tower::Service;
 
 use super::service::Reconify;
 use super::tracker::Tracker;
-use crate::capture::{Capture, RequestBody, ResponseBody, Tap, Within};
+use crate::capture::{NestingGuard, Observer, RequestBody, ResponseBody, Tap};
 
 /// Calls that a reqwest client makes are captured as they pass: `ServiceBuilder::new().layer(layer).service(client)`.
 ///
@@ -35,12 +35,12 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let (mut capture, marks_task) = begin(&self.tracker, &mut request, &mut Extensions::new());
-        let _within = marks_task.then(Within::enter);
-        let guard = capture.fail_on_panic();
+        let (mut observer, tracks_nesting) = begin(&self.tracker, &mut request, &mut Extensions::new());
+        let _nesting = tracks_nesting.then(NestingGuard::enter);
+        let guard = observer.fail_on_panic();
         let inner = self.inner.call(request);
         guard.disarm();
-        ReqwestFuture::new(inner, capture, marks_task)
+        ReqwestFuture::new(inner, observer, tracks_nesting)
     }
 }
 
@@ -49,17 +49,17 @@ pub(super) fn begin(
     tracker: &Tracker,
     request: &mut Request,
     extensions: &mut Extensions,
-) -> (Capture, bool) {
+) -> (Observer, bool) {
     let Some(endpoint) = tracker.endpoint(request.method(), request.url().path()) else {
         tracker.pass(request.headers_mut(), true);
-        return (Capture::default(), false);
+        return (Observer::default(), false);
     };
-    let (capture, tap) = tracker.begin(endpoint, request.headers(), extensions);
+    let (observer, tap) = tracker.begin(endpoint, request.headers(), extensions);
     tracker.pass(request.headers_mut(), true);
     if !tap.is_empty() {
         record(request.body_mut(), tap);
     }
-    (capture, tracker.marks_task())
+    (observer, tracker.tracks_nesting())
 }
 
 /// Records a body that is at hand; one that is not is recorded as it passes.
@@ -74,7 +74,7 @@ fn record(body: &mut Option<Body>, mut tap: Tap) {
         tap.record_whole(&bytes);
         Body::from(bytes)
     } else {
-        tap.look_for_end(&whole);
+        tap.check_end_stream(&whole);
         Body::wrap(RequestBody::new(whole, tap))
     });
 }
@@ -94,14 +94,14 @@ pin_project! {
     pub struct ReqwestFuture<F> {
         #[pin]
         inner: F,
-        capture: Capture,
-        marks_task: bool,
+        observer: Observer,
+        tracks_nesting: bool,
     }
 }
 
 impl<F> ReqwestFuture<F> {
-    pub(super) fn new(inner: F, capture: Capture, marks_task: bool) -> Self {
-        Self { inner, capture, marks_task }
+    pub(super) fn new(inner: F, observer: Observer, tracks_nesting: bool) -> Self {
+        Self { inner, observer, tracks_nesting }
     }
 }
 
@@ -113,21 +113,21 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let within = this.marks_task.then(Within::enter);
-        let guard = this.capture.fail_on_panic();
+        let nesting = this.tracks_nesting.then(NestingGuard::enter);
+        let guard = this.observer.fail_on_panic();
         let polled = this.inner.poll(cx);
         guard.disarm();
-        drop(within);
+        drop(nesting);
         if polled.is_pending() {
-            this.capture.announce();
+            this.observer.wake_worker();
         }
         let result = ready!(polled);
-        let mut capture = mem::take(this.capture);
+        let mut observer = mem::take(this.observer);
         Poll::Ready(match result {
-            Ok(response) if capture.is_empty() => Ok(response),
-            Ok(response) => Ok(respond(response, capture, *this.marks_task)),
+            Ok(response) if observer.is_empty() => Ok(response),
+            Ok(response) => Ok(respond(response, observer, *this.tracks_nesting)),
             Err(error) => {
-                capture.fail();
+                observer.fail();
                 Err(error)
             }
         })
@@ -135,14 +135,14 @@ where
 }
 
 /// The response with its body recorded. Its URL would be lost on the way: reqwest keeps it beside the parts.
-fn respond(response: Response, mut capture: Capture, marks_task: bool) -> Response {
+fn respond(response: Response, mut observer: Observer, tracks_nesting: bool) -> Response {
     let url = response.url().clone();
     let (mut parts, body) = http::Response::from(response).into_parts();
-    capture.respond(parts.status, &parts.headers);
+    observer.respond(parts.status, &parts.headers);
     if let Ok(with_url) = http::Response::builder().url(url).body(()) {
         parts.extensions.extend(with_url.into_parts().0.extensions);
     }
-    let mut tap = capture.into_tap();
-    tap.look_for_end(&body);
-    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, tap, marks_task))).into()
+    let mut tap = observer.into_tap();
+    tap.check_end_stream(&body);
+    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, tap, tracks_nesting))).into()
 }

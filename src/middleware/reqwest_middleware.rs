@@ -34,10 +34,10 @@ impl Middleware for ReconifyLayer {
     ) -> Result<Response> {
         let is_passed_on = extensions.get::<IdentitySlot>().is_some_and(IdentitySlot::is_taken);
         let mut attempt = Attempt { extensions, is_passed_on };
-        let (capture, marks_task) = begin(&self.tracker(), &mut request, attempt.extensions);
+        let (observer, tracks_nesting) = begin(&self.tracker(), &mut request, attempt.extensions);
         // The exchange further out may just have ended.
-        attempt.is_passed_on &= capture.is_empty();
-        ReqwestFuture::new(next.run(request, attempt.extensions), capture, marks_task).await
+        attempt.is_passed_on &= observer.is_empty();
+        ReqwestFuture::new(next.run(request, attempt.extensions), observer, tracks_nesting).await
     }
 }
 

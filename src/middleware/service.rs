@@ -7,7 +7,7 @@ use tower::Service;
 
 use super::future::ResponseFuture;
 use super::tracker::Tracker;
-use crate::capture::{RequestBody, ResponseBody, Within};
+use crate::capture::{NestingGuard, RequestBody, ResponseBody};
 
 /// A service that passes every request to an inner one and reports the interactions with a model among them.
 ///
@@ -62,17 +62,17 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
         let endpoint = self.tracker.endpoint(&head.method, head.uri.path());
-        let marks_task = endpoint.is_some() && self.tracker.marks_task();
-        let (mut capture, mut tap) = match endpoint {
+        let tracks_nesting = endpoint.is_some() && self.tracker.tracks_nesting();
+        let (mut observer, mut tap) = match endpoint {
             Some(endpoint) => self.tracker.begin(endpoint, &head.headers, &mut head.extensions),
             None => Default::default(),
         };
         self.tracker.pass(&mut head.headers, false);
-        tap.look_for_end(&body);
-        let _within = marks_task.then(Within::enter);
-        let guard = capture.fail_on_panic();
+        tap.check_end_stream(&body);
+        let _nesting = tracks_nesting.then(NestingGuard::enter);
+        let guard = observer.fail_on_panic();
         let inner = self.inner.call(Request::from_parts(head, RequestBody::new(body, tap)));
         guard.disarm();
-        ResponseFuture { inner, capture, marks_task }
+        ResponseFuture { inner, observer, tracks_nesting }
     }
 }

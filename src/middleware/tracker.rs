@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, Method};
 
-use crate::capture::{Capture, Tap};
+use crate::capture::{Observer, Tap};
 use crate::config::{Capturing, IdentityHeaders};
-use crate::handoff::Intake;
+use crate::handoff::Sender;
 use crate::identity::remove_headers;
 use crate::provider::operation::{Endpoint, Endpoints};
 
@@ -15,14 +15,14 @@ pub(super) struct Tracker(Arc<Settings>);
 #[derive(Debug)]
 struct Settings {
     /// `None` for a disabled layer.
-    intake: Option<Intake>,
+    sender: Option<Sender>,
     endpoints: Endpoints,
     capturing: Capturing,
 }
 
 impl Tracker {
-    pub(super) fn new(intake: Option<Intake>, endpoints: Endpoints, capturing: Capturing) -> Self {
-        Self(Arc::new(Settings { intake, endpoints, capturing }))
+    pub(super) fn new(sender: Option<Sender>, endpoints: Endpoints, capturing: Capturing) -> Self {
+        Self(Arc::new(Settings { sender, endpoints, capturing }))
     }
 
     /// The endpoint that is called, if it is one to be captured.
@@ -38,15 +38,15 @@ impl Tracker {
         endpoint: Endpoint,
         headers: &HeaderMap,
         extensions: &mut Extensions,
-    ) -> (Capture, Tap) {
-        match &self.0.intake {
-            Some(intake) => Capture::begin(intake, endpoint, headers, extensions),
+    ) -> (Observer, Tap) {
+        match &self.0.sender {
+            Some(sender) => Observer::begin(sender, endpoint, headers, extensions),
             None => Default::default(),
         }
     }
 
     /// Whether what handles a recognised request is to be known as that.
-    pub(super) fn marks_task(&self) -> bool {
+    pub(super) fn tracks_nesting(&self) -> bool {
         self.0.capturing.outermost_only
     }
 

@@ -13,7 +13,7 @@ use super::summary::{FlushSummary, Outcome, ShutdownSummary};
 use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;
 use crate::config::Config;
-use crate::handoff::{self, Intake};
+use crate::handoff::{self, Sender};
 use crate::interaction::Interaction;
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement, Stats};
@@ -28,7 +28,7 @@ pub struct Reporter {
 
 #[derive(Clone)]
 struct Link {
-    intake: Intake,
+    sender: Sender,
     commands: mpsc::UnboundedSender<Command>,
     clock: Clock,
 }
@@ -50,7 +50,7 @@ impl Reporter {
         S::Error: Into<BoxError>,
     {
         let budget = Arc::new(Budget::new(config.limits));
-        let (intake, outlet) = handoff::channel(Arc::clone(&budget), config.capturing);
+        let (sender, receiver) = handoff::channel(Arc::clone(&budget), config.capturing);
         let (commands, inbox) = mpsc::unbounded_channel();
         let spooler = Spooler::of(&config);
         let (reporting, patience) = (config.reporting, config.patience);
@@ -58,53 +58,61 @@ impl Reporter {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => {
                     runtime.block_on(async {
-                        Worker::new(outlet, inbox, transport(), reporting, patience, spooler, fastrand::f64)
-                            .run()
-                            .await;
+                        Worker::new(
+                            receiver,
+                            inbox,
+                            transport(),
+                            reporting,
+                            patience,
+                            spooler,
+                            fastrand::f64,
+                        )
+                        .run()
+                        .await;
                     });
                     // A hook or a disk that hangs does not keep this thread.
                     runtime.shutdown_background();
                 }
                 Err(error) => {
-                    drop(outlet);
+                    drop(receiver);
                     tracing::error!(%error, "the reporter has no runtime: nothing will be reported");
                 }
             }
         });
         if let Err(error) = started {
-            intake.stop();
+            sender.stop();
             tracing::error!(%error, "the reporter has no thread: nothing will be reported");
         }
-        Self::linked(intake, commands)
+        Self::linked(sender, commands)
     }
 
-    pub(super) fn linked(intake: Intake, commands: mpsc::UnboundedSender<Command>) -> Self {
-        Self { link: Some(Link { intake, commands, clock: Clock::new() }) }
+    pub(super) fn linked(sender: Sender, commands: mpsc::UnboundedSender<Command>) -> Self {
+        Self { link: Some(Link { sender, commands, clock: Clock::new() }) }
     }
 
-    pub(crate) fn intake(&self) -> Option<&Intake> {
-        self.link.as_ref().map(|link| &link.intake)
+    pub(crate) fn sender(&self) -> Option<&Sender> {
+        self.link.as_ref().map(|link| &link.sender)
     }
 
     /// What became of every interaction so far.
     pub fn stats(&self) -> Stats {
-        self.link.as_ref().map(|link| link.intake.budget().stats()).unwrap_or_default()
+        self.link.as_ref().map(|link| link.sender.budget().stats()).unwrap_or_default()
     }
 
     /// Reports what never crossed the layer. It is counted as captured, and takes its place in the same queue and
     /// budget; without room it is dropped and counted.
     pub fn report(&self, interaction: Interaction) {
         let Some(link) = &self.link else { return };
-        let Some(mut admission) = link.intake.budget().admit() else {
+        let Some(mut reservation) = link.sender.budget().admit() else {
             return;
         };
         let bytes = interaction.request.len() + interaction.response.len();
-        if admission.budget().charge(bytes) {
-            admission.own(bytes);
-            link.intake.report(admission, interaction);
-            link.intake.announce();
+        if reservation.budget().charge(bytes) {
+            reservation.adopt(bytes);
+            link.sender.report(reservation, interaction);
+            link.sender.wake_worker();
         } else {
-            admission.settle(Settlement::Dropped(DropReason::TooManyBytes));
+            reservation.settle(Settlement::Dropped(DropReason::TooManyBytes));
         }
     }
 
@@ -172,7 +180,7 @@ impl Reporter {
         let Some(link) = &self.link else { return ShutdownSummary::default() };
         let before = self.stats();
         if !link.clock.is_forked() {
-            link.intake.budget().close();
+            link.sender.budget().close();
         }
         let outcome = link.ask(Command::Shutdown, deadline).await;
         ShutdownSummary::since(&before, &outcome.unwrap_or_else(|| link.shut_down()))
@@ -204,19 +212,19 @@ impl Link {
 
     /// What a flush comes to, as far as the counters tell.
     fn flushed(&self) -> Outcome {
-        let stats = self.intake.budget().stats();
-        let spooled = self.intake.budget().counters().on_disk();
+        let stats = self.sender.budget().stats();
+        let spooled = self.sender.budget().counters().on_disk();
         self.outcome(stats, spooled)
     }
 
     /// What a shutdown comes to, as far as the counters tell.
     fn shut_down(&self) -> Outcome {
-        let stats = self.intake.budget().stats();
+        let stats = self.sender.budget().stats();
         self.outcome(stats, stats.spooled)
     }
 
     fn outcome(&self, stats: Stats, spooled: u64) -> Outcome {
-        let in_flight = self.intake.budget().in_flight() as u64;
+        let in_flight = self.sender.budget().in_flight() as u64;
         let pending = stats.pending.saturating_sub(spooled + in_flight);
         Outcome { stats, pending, spooled, in_flight }
     }
@@ -240,13 +248,13 @@ mod tests {
     #[test]
     fn in_a_forked_child_flush_and_shutdown_return_at_once_and_say_what_is_held() {
         let config = Config::builder("app", "key").build().unwrap();
-        let (intake, outlet) = handoff::channel(Arc::new(Budget::new(config.limits)), config.capturing);
+        let (sender, receiver) = handoff::channel(Arc::new(Budget::new(config.limits)), config.capturing);
         let (commands, mut inbox) = mpsc::unbounded_channel();
         let clock = Clock::of(process::id() + 1);
-        let reporter = Reporter { link: Some(Link { intake: intake.clone(), commands, clock }) };
+        let reporter = Reporter { link: Some(Link { sender: sender.clone(), commands, clock }) };
         let report = || reporter.report(Interaction::new(InteractionKind::Chat, &1, &2).unwrap());
         (0..3).for_each(|_| report());
-        let place = intake.budget().take_place(0).unwrap();
+        let permit = sender.budget().acquire(0).unwrap();
 
         let hour = Duration::from_secs(3_600);
         let flushed = futures_executor::block_on(reporter.flush(hour));
@@ -255,7 +263,7 @@ mod tests {
         assert_eq!(ended, ShutdownSummary { dropped: 3, in_flight: 1, ..ShutdownSummary::default() });
         assert!(!flushed.is_complete() && !ended.is_complete());
         assert!(inbox.try_recv().is_err(), "nobody is asked");
-        assert!(!intake.budget().is_closed());
-        drop((place, outlet));
+        assert!(!sender.budget().is_closed());
+        drop((permit, receiver));
     }
 }

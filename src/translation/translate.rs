@@ -70,7 +70,7 @@ pub(crate) fn translate(
 ) -> Result<Interaction, Untranslated> {
     let mut reading = BodyContext {
         endpoint: exchange.endpoint,
-        budget: exchange.admission.budget(),
+        budget: exchange.reservation.budget(),
         is_translated: reporting.responses == Responses::Chat,
         effort,
         charged,

@@ -78,8 +78,8 @@ mod tests {
         let budget = Arc::new(Budget::new(config.limits));
         let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
         let report = Report::new(&interaction, &config.reporting).unwrap();
-        let admission = budget.admit().unwrap();
-        (budget, Job::new(1, admission, report, VecDeque::new()))
+        let reservation = budget.admit().unwrap();
+        (budget, Job::new(1, reservation, report, VecDeque::new()))
     }
 
     /// What becomes of a report that comes back from disk and fails once more, if it may be an hour old.

@@ -78,7 +78,7 @@ async fn four_hundred_thousand_reports_through_a_gate_with_faults_at_random_add_
     let stats = simulated.stats();
     assert_eq!((stats.captured, stats.settled(), stats.pending), (REPORTS, REPORTS, 0), "{stats}");
     assert_eq!((stats.bytes_held, stats.in_flight), (0, 0));
-    let budget = simulated.intake.budget();
+    let budget = simulated.sender.budget();
     assert_eq!((budget.items(), budget.in_flight()), (0, 0), "places");
     assert!(stats.delivered > REPORTS / 2 && stats.rejected > 0 && stats.retried > 0, "{stats}");
     assert!(

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::budget::Budget;
 use crate::config::{Config, ConfigBuilder};
-use crate::handoff::{self, Intake};
+use crate::handoff::{self, Sender};
 use crate::interaction::{Interaction, InteractionKind};
 use crate::report::Report;
 use crate::reporter::handle::Reporter;
@@ -23,7 +23,7 @@ use crate::transport::DeliveryError;
 
 pub(in crate::reporter) struct Simulated {
     pub(in crate::reporter) reporter: Reporter,
-    pub(in crate::reporter) intake: Intake,
+    pub(in crate::reporter) sender: Sender,
     pub(in crate::reporter) worker: JoinHandle<()>,
     commands: mpsc::UnboundedSender<Command>,
     next: std::sync::atomic::AtomicU64,
@@ -54,13 +54,13 @@ where
 {
     listen();
     let config = config.build().unwrap();
-    let (intake, outlet) = handoff::channel(Arc::new(Budget::new(config.limits)), config.capturing);
+    let (sender, receiver) = handoff::channel(Arc::new(Budget::new(config.limits)), config.capturing);
     let (commands, inbox) = mpsc::unbounded_channel();
     let spooler = Spooler::of(&config);
-    let worker = Worker::new(outlet, inbox, transport, config.reporting, config.patience, spooler, random);
+    let worker = Worker::new(receiver, inbox, transport, config.reporting, config.patience, spooler, random);
     let worker = tokio::spawn(worker.run());
-    let reporter = Reporter::linked(intake.clone(), commands.clone());
-    Simulated { reporter, intake, worker, commands, next: Default::default() }
+    let reporter = Reporter::linked(sender.clone(), commands.clone());
+    Simulated { reporter, sender, worker, commands, next: Default::default() }
 }
 
 /// Has every place that logs ask on each thread who listens there. With one listener in the whole process, tracing
@@ -110,7 +110,7 @@ impl Simulated {
 
     pub(in crate::reporter) async fn shutdown(&self, deadline: Duration) -> ShutdownSummary {
         let before = self.stats();
-        self.intake.budget().close();
+        self.sender.budget().close();
         ShutdownSummary::since(&before, &self.ask(Command::Shutdown, deadline).await)
     }
 

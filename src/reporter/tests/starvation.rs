@@ -13,7 +13,7 @@ use tower::{Service, service_fn};
 
 use super::harness::{answering, builder, number, start};
 use crate::budget::Budget;
-use crate::capture::Capture;
+use crate::capture::Observer;
 use crate::config::Config;
 use crate::delivery::dispatcher::Dispatcher;
 use crate::delivery::job::Job;
@@ -80,7 +80,7 @@ async fn a_probe_that_becomes_due_while_the_worker_looks_away_is_not_forgotten()
 async fn a_worker_that_nobody_can_ask_stays_while_an_exchange_is_under_way_and_five_seconds_more() {
     let simulated =
         start(builder(), service_fn(|_: Report| std::future::pending::<Result<(), DeliveryError>>()), || 0.5);
-    let under_way = simulated.intake.budget().admit();
+    let under_way = simulated.sender.budget().admit();
     (0..100).for_each(|_| simulated.report());
     let mut worker = simulated.abandon();
     assert!(timeout(600 * SECOND, &mut worker).await.is_err(), "it waits for the exchange");
@@ -94,7 +94,7 @@ async fn a_worker_that_nobody_can_ask_stays_while_an_exchange_is_under_way_and_f
 #[tokio::test(start_paused = true)]
 async fn so_does_one_whose_hooks_leave_out_all_else() {
     let (simulated, seen) = answering(builder().before_send(|_| None), || 0.5, |_| Ok(()));
-    let under_way = simulated.intake.budget().admit();
+    let under_way = simulated.sender.budget().admit();
     (0..100).for_each(|_| simulated.report());
     let mut worker = simulated.abandon();
     assert!(timeout(600 * SECOND, &mut worker).await.is_err(), "it waits for the exchange");
@@ -161,7 +161,7 @@ async fn bodies_that_wait_to_be_read_leave_the_others_their_turn_and_none_is_los
     let simulated = start(builder().max_bytes(64_000_000), transport, || 0.5);
     for _ in 0..20 {
         let (_, tap) =
-            Capture::begin(&simulated.intake, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+            Observer::begin(&simulated.sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
         tap.record_whole(&vec![b' '; large].into());
     }
     (0..100).for_each(|_| simulated.report());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::prepare::{self, Prepared, Unmade};
-use crate::budget::Admission;
+use crate::budget::Reservation;
 use crate::config::Reporting;
 use crate::delivery::job::Job;
 use crate::handoff::Item;
@@ -31,7 +31,7 @@ pub(crate) struct Aside {
     waiting_bytes: usize,
     reading: JoinSet<(u64, Prepared)>,
     /// An interaction that was read aside, and waits for a thread for its hooks.
-    read: Option<(u64, Admission, Box<Interaction>)>,
+    read: Option<(u64, Reservation, Box<Interaction>)>,
     hooks: JoinSet<(u64, Result<Job, Unmade>)>,
     ids: HashSet<u64>,
 }
@@ -103,17 +103,17 @@ impl Aside {
     pub(crate) fn ask(
         &mut self,
         id: u64,
-        admission: Admission,
+        reservation: Reservation,
         interaction: Box<Interaction>,
     ) -> Result<(), NoThread> {
         if !self.has_room() {
             // It was read aside, and is the only one.
-            self.read = Some((id, admission, interaction));
+            self.read = Some((id, reservation, interaction));
             self.ids.insert(id);
             return Ok(());
         }
         let reporting = Arc::clone(&self.reporting);
-        let write = move || (id, prepare::write(id, admission, interaction, &reporting));
+        let write = move || (id, prepare::write(id, reservation, interaction, &reporting));
         spawn(&mut self.hooks, write)?;
         self.ids.insert(id);
         Ok(())
@@ -154,7 +154,7 @@ impl Aside {
     }
 
     /// Takes the interaction that waits for a thread, if there is one now.
-    pub(crate) fn take_read(&mut self) -> Option<(u64, Admission, Box<Interaction>)> {
+    pub(crate) fn take_read(&mut self) -> Option<(u64, Reservation, Box<Interaction>)> {
         if self.hooks.len() < MAX_HOOKS { self.read.take() } else { None }
     }
 

@@ -23,9 +23,9 @@ where
     pub(crate) fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {
         let (now, deadline) = (Instant::now(), deadline.map(Instant::from_std));
         let flush = Flush {
-            queued: self.outlet.queue.len(),
+            queued: self.receiver.queue.len(),
             jobs: self.dispatcher.schedule.ids().chain(self.aside.ids()).collect(),
-            spooled: self.outlet.budget.counters().on_disk(),
+            spooled: self.receiver.budget.counters().on_disk(),
             deadline,
             half_time: deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2),
             reply,
@@ -42,13 +42,13 @@ where
         if self.flushes.is_empty() {
             return false;
         }
-        let (now, is_queue_empty) = (Instant::now(), self.outlet.queue.len() == 0);
+        let (now, is_queue_empty) = (Instant::now(), self.receiver.queue.len() == 0);
         let has_more = self.spooler.has_more(&self.dispatcher.schedule);
         let is_over = |flush: &Flush| flush.is_over(now, is_queue_empty, has_more);
         if self.flushes.iter().any(|flush| flush.is_last() && is_over(flush)) {
             return true;
         }
-        let stats = || self.outlet.budget.stats();
+        let stats = || self.receiver.budget.stats();
         self.flushes.extract_if(.., |flush| is_over(flush)).for_each(|flush| flush.answer(stats()));
         false
     }

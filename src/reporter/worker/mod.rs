@@ -22,7 +22,7 @@ use crate::config::{Patience, Reporting};
 use crate::delivery::dispatcher::{Dispatcher, until};
 use crate::delivery::job::Job;
 use crate::delivery::outage_log::LossLog;
-use crate::handoff::{Outlet, Queue};
+use crate::handoff::{Queue, Receiver};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
 use crate::translation::Effort;
@@ -51,7 +51,7 @@ pub(super) enum Command {
 }
 
 pub(super) struct Worker<S: Service<Report>> {
-    pub(super) outlet: Outlet,
+    pub(super) receiver: Receiver,
     pub(super) inbox: mpsc::UnboundedReceiver<Command>,
     reporting: Arc<Reporting>,
     pub(super) dispatcher: Dispatcher<S>,
@@ -83,7 +83,7 @@ where
     S::Error: Into<BoxError>,
 {
     pub(super) fn new(
-        outlet: Outlet,
+        receiver: Receiver,
         inbox: mpsc::UnboundedReceiver<Command>,
         transport: S,
         reporting: Arc<Reporting>,
@@ -91,9 +91,9 @@ where
         spooler: Spooler,
         random: fn() -> f64,
     ) -> Self {
-        let room_aside = outlet.budget.most_bytes() / WAITING_PART;
+        let room_aside = receiver.budget.most_bytes() / WAITING_PART;
         Self {
-            outlet,
+            receiver,
             inbox,
             aside: Aside::new(Arc::clone(&reporting), room_aside),
             reporting,
@@ -149,14 +149,14 @@ where
 
     async fn next_event(&mut self) -> Event {
         let has_room = self.has_room();
-        let Outlet { queue, .. } = &self.outlet;
+        let Receiver { queue, .. } = &self.receiver;
         let has_more = if has_room { queue.len() > 0 } else { queue.compact() };
         // What waits for room is nothing to look for.
         let waiting = if has_room { 0 } else { queue.len() };
         let (known, look) = (self.held() + waiting, self.idle_polls);
         let waits_for_ends = self.is_abandoned && !self.is_in_last_flush();
         let deadline = self.flushes.iter().filter_map(Flush::next_moment).min();
-        let Outlet { budget, queue, abandoned } = &mut self.outlet;
+        let Receiver { budget, queue, abandoned } = &mut self.receiver;
         tokio::select! {
             Some(command) = self.inbox.recv() => Event::Command(command),
             _ = abandoned.recv(), if !self.is_abandoned => Event::Abandoned,
@@ -181,13 +181,13 @@ where
         };
         let (next_job, flushes) = (&mut self.next_job, &mut self.flushes);
         let next_id = || begin_job(next_job, flushes, false);
-        self.spooler.step(conditions, &mut self.dispatcher.schedule, &self.outlet.budget, next_id);
+        self.spooler.step(conditions, &mut self.dispatcher.schedule, &self.receiver.budget, next_id);
     }
 
     /// Notes what is seen from outside.
     fn publish_gauges(&mut self) {
-        self.outlet.budget.counters().set_in_flight(self.dispatcher.in_flight());
-        self.losses.look(|| self.outlet.budget.stats());
+        self.receiver.budget.counters().set_in_flight(self.dispatcher.in_flight());
+        self.losses.look(|| self.receiver.budget.stats());
     }
 
     /// Interactions that the worker holds, each with its place.
@@ -211,7 +211,7 @@ where
     /// Takes what there is room for from the queue. Returns whether there is time left in the turn.
     pub(super) fn take_exchanges(&mut self, turn: Instant) -> bool {
         while turn.elapsed() < TURN {
-            let item = if self.has_room() { self.outlet.queue.pop() } else { None };
+            let item = if self.has_room() { self.receiver.queue.pop() } else { None };
             let Some(item) = item else { return true };
             self.idle_polls = 0;
             let id = self.begin_job();
@@ -225,8 +225,8 @@ where
     pub(super) fn go_on_with(&mut self, id: u64, prepared: Prepared) {
         match prepared {
             Prepared::Done(result) => self.enqueue(id, result),
-            Prepared::Hooks(admission, interaction) => {
-                if let Err(NoThread) = self.aside.ask(id, admission, interaction) {
+            Prepared::Hooks(reservation, interaction) => {
+                if let Err(NoThread) = self.aside.ask(id, reservation, interaction) {
                     self.discard(id, Settlement::Dropped(DropReason::Panicked));
                 }
             }
@@ -241,8 +241,8 @@ where
 
     /// Begins what other threads have time for now.
     pub(super) fn begin_aside(&mut self) {
-        if let Some((id, admission, interaction)) = self.aside.take_read() {
-            self.go_on_with(id, Prepared::Hooks(admission, interaction));
+        if let Some((id, reservation, interaction)) = self.aside.take_read() {
+            self.go_on_with(id, Prepared::Hooks(reservation, interaction));
         }
         while self.has_room_for_reports()
             && let Some((id, NoThread)) = self.aside.read_next()
@@ -258,8 +258,8 @@ where
     pub(super) fn enqueue(&mut self, id: u64, result: Result<Job, Unmade>) {
         match result {
             Ok(job) => self.spooler.push(job, &mut self.dispatcher.schedule),
-            Err((admission, settlement)) => {
-                admission.settle(settlement);
+            Err((reservation, settlement)) => {
+                reservation.settle(settlement);
                 self.discard(id, settlement);
             }
         }

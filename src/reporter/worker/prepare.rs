@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::budget::Admission;
+use crate::budget::Reservation;
 use crate::config::Reporting;
 use crate::delivery::job::Job;
 use crate::exchange::{Answer, Exchange};
@@ -19,13 +19,13 @@ use crate::translation::{Clock, Effort, Untranslated, translate};
 const LARGE: usize = 1024 * 1024;
 
 /// The place of what makes no report, and how it is to be settled: by the worker, for whom it is there until then.
-pub(crate) type Unmade = (Admission, Settlement);
+pub(crate) type Unmade = (Reservation, Settlement);
 
 /// What became of an item.
 pub(crate) enum Prepared {
     Done(Result<Job, Unmade>),
     /// The application's hooks have to be asked.
-    Hooks(Admission, Box<Interaction>),
+    Hooks(Reservation, Box<Interaction>),
     /// Reading it takes more than the worker's own thread has time for.
     TooMuch(Item),
 }
@@ -49,51 +49,51 @@ pub(crate) fn job(id: u64, item: Item, reporting: &Reporting, effort: Effort) ->
     if effort == Effort::Try && size(&item) > LARGE {
         return Prepared::TooMuch(item);
     }
-    let (admission, interaction) = match item {
+    let (reservation, interaction) = match item {
         Item::Exchange(mut exchange) => {
             let charged = Cell::new(0);
             let read = guarded(|| translate(&mut exchange, Clock::now(), reporting, effort, &charged));
             match read {
                 // What was decoded is gone.
-                Err(Untranslated::TooMuch) => exchange.admission.budget().release(charged.get()),
-                _ => exchange.admission.own(charged.get()),
+                Err(Untranslated::TooMuch) => exchange.reservation.budget().release(charged.get()),
+                _ => exchange.reservation.adopt(charged.get()),
             }
             match read {
-                Ok(interaction) => (exchange.admission, Box::new(interaction)),
+                Ok(interaction) => (exchange.reservation, Box::new(interaction)),
                 Err(Untranslated::TooMuch) => return Prepared::TooMuch(Item::Exchange(exchange)),
                 Err(Untranslated::Settled(settlement)) => {
-                    return Prepared::Done(Err((exchange.admission, settlement)));
+                    return Prepared::Done(Err((exchange.reservation, settlement)));
                 }
             }
         }
-        Item::Interaction(admission, interaction) => (admission, interaction),
+        Item::Interaction(reservation, interaction) => (reservation, interaction),
     };
     match reporting.hooks.is_empty() {
-        true => Prepared::Done(write(id, admission, interaction, reporting)),
-        false => Prepared::Hooks(admission, interaction),
+        true => Prepared::Done(write(id, reservation, interaction, reporting)),
+        false => Prepared::Hooks(reservation, interaction),
     }
 }
 
 /// Applies the application's settings and hooks to an interaction, and makes a report of it.
 pub(crate) fn write(
     id: u64,
-    mut admission: Admission,
+    mut reservation: Reservation,
     interaction: Box<Interaction>,
     reporting: &Reporting,
 ) -> Result<Job, Unmade> {
     let settlement = match guarded(|| report(*interaction, reporting)) {
         Ok((report, uploads, losses)) => {
-            let mut job = Job::new(id, admission, report, uploads.into());
+            let mut job = Job::new(id, reservation, report, uploads.into());
             if job.recharge() {
-                job.admission.budget().counters().lose(losses);
+                job.reservation.budget().counters().lose(losses);
                 return Ok(job);
             }
-            admission = job.admission;
+            reservation = job.reservation;
             Settlement::Dropped(DropReason::TooManyBytes)
         }
         Err(settlement) => settlement,
     };
-    Err((admission, settlement))
+    Err((reservation, settlement))
 }
 
 /// A report, its images, and what is missing in it.

@@ -27,7 +27,7 @@ where
     /// Begins what the worker ends with by itself: once it is abandoned, and the last exchange has ended.
     pub(crate) fn begin_last_flush(&mut self) {
         let is_due = self.is_abandoned && !self.is_in_last_flush();
-        if is_due && self.outlet.budget.items() <= self.held() + self.outlet.queue.len() {
+        if is_due && self.receiver.budget.items() <= self.held() + self.receiver.queue.len() {
             while let Ok(command) = self.inbox.try_recv() {
                 self.handle_command(command);
             }
@@ -56,10 +56,10 @@ where
         self.save(Instant::now() + LAST_WRITES).await;
         drop(self.dispatcher);
         self.aside.clear();
-        self.outlet.stop();
-        let counters = self.outlet.budget.counters();
+        self.receiver.stop();
+        let counters = self.receiver.budget.counters();
         counters.set_in_flight(0);
-        let stats = self.outlet.budget.stats();
+        let stats = self.receiver.budget.stats();
         self.losses.tell(&stats);
         let (pending, spooled) = (self.aside.len() as u64, stats.spooled);
         let in_flight = stats.pending.saturating_sub(spooled + pending);
@@ -77,7 +77,7 @@ where
                 self.spool(true);
             }
             let reads = self.spooler.writes_ahead() && self.aside.is_busy();
-            let has_more = self.spooler.writes_ahead() && self.outlet.queue.len() > 0;
+            let has_more = self.spooler.writes_ahead() && self.receiver.queue.len() > 0;
             let writes = self.spooler.is_busy();
             if !(reads || has_more || writes) {
                 break;
@@ -90,7 +90,7 @@ where
             }
         }
         self.dispatcher.schedule.evict();
-        self.outlet.budget.counters().set_spooled_and_held(0);
+        self.receiver.budget.counters().set_spooled_and_held(0);
         if let Some(closing) = self.spooler.close() {
             // Whatever it takes, nobody waits for it.
             drop(timeout_at(until, closing).await);

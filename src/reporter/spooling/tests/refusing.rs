@@ -97,7 +97,7 @@ async fn a_budget_half_full_of_captures_does_not_stop_deliveries() {
     let (simulated, _) = switched(config, &is_up);
     hand_over(&simulated, 20_000).await;
     is_up.store(true, SeqCst);
-    let streams: Vec<_> = (0..10_100).map(|_| simulated.intake.budget().admit().unwrap()).collect();
+    let streams: Vec<_> = (0..10_100).map(|_| simulated.sender.budget().admit().unwrap()).collect();
     for _ in 0..20_000 {
         simulated.report();
         sleep(SECOND / 1_000).await;

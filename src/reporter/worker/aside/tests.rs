@@ -7,37 +7,37 @@ use http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 
 use super::*;
 use crate::budget::Budget;
-use crate::capture::Capture;
+use crate::capture::Observer;
 use crate::config::{Config, Limits};
-use crate::handoff::{self, Intake, Outlet};
+use crate::handoff::{self, Receiver, Sender};
 use crate::provider::operation::Endpoint;
 
 const ROOM: usize = 4 * LEAST_WAITING;
 
-fn ends() -> (Intake, Outlet, Aside) {
+fn ends() -> (Sender, Receiver, Aside) {
     ends_of(1 << 30)
 }
 
-fn ends_of(bytes: usize) -> (Intake, Outlet, Aside) {
+fn ends_of(bytes: usize) -> (Sender, Receiver, Aside) {
     let limits = Limits { items: 100, bytes, body_bytes: 16 << 20 };
     let config = Config::builder("app", "key").report_failures(true).build().unwrap();
-    let (intake, outlet) = handoff::channel(Arc::new(Budget::new(limits)), config.capturing);
-    (intake, outlet, Aside::new(config.reporting, ROOM))
+    let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), config.capturing);
+    (sender, receiver, Aside::new(config.reporting, ROOM))
 }
 
 /// An exchange with this request, in this coding.
-fn item(ends: &(Intake, Outlet, Aside), body: &[u8], coding: &'static str) -> Item {
+fn item(ends: &(Sender, Receiver, Aside), body: &[u8], coding: &'static str) -> Item {
     item_of(ends, Bytes::copy_from_slice(body), coding)
 }
 
 /// The same, from a buffer that the item may keep.
-fn item_of((intake, outlet, _): &(Intake, Outlet, Aside), body: Bytes, coding: &'static str) -> Item {
+fn item_of((sender, receiver, _): &(Sender, Receiver, Aside), body: Bytes, coding: &'static str) -> Item {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
-    let (_, tap) = Capture::begin(intake, Endpoint::Chat, &headers, &mut Extensions::new());
+    let (_, tap) = Observer::begin(sender, Endpoint::Chat, &headers, &mut Extensions::new());
     tap.record_whole(&body);
     drop(body);
-    outlet.queue.pop().unwrap()
+    receiver.queue.pop().unwrap()
 }
 
 fn job(aside: &Aside, item: Item, effort: Effort) -> Prepared {
@@ -138,15 +138,15 @@ fn bodies_that_may_not_wait_are_reported_without_being_read_however_small() {
     let ends = ends();
     let reported = |has_response| {
         let (headers, mut extensions) = (HeaderMap::new(), Extensions::new());
-        let (mut capture, request) =
-            Capture::begin(&ends.0, Endpoint::ImageGeneration, &headers, &mut extensions);
+        let (mut observer, request) =
+            Observer::begin(&ends.0, Endpoint::ImageGeneration, &headers, &mut extensions);
         request.record_whole(&Bytes::from_static(br#"{"prompt":"a cat"}"#));
         if has_response {
-            capture.respond(StatusCode::OK, &headers);
-            capture.into_tap().record_whole(&Bytes::from_static(br#"{"data":[{"b64_json":"AAAA"}]}"#));
+            observer.respond(StatusCode::OK, &headers);
+            observer.into_tap().record_whole(&Bytes::from_static(br#"{"data":[{"b64_json":"AAAA"}]}"#));
         } else {
-            capture.fail();
-            drop(capture);
+            observer.fail();
+            drop(observer);
         }
         let report = report(job(&ends.2, ends.1.queue.pop().unwrap(), Effort::Unread));
         assert_eq!(report["request"].to_string(), r#"{"bytes":18,"contentType":null,"prompt":""}"#);
@@ -194,11 +194,11 @@ fn a_panic_while_a_body_is_read_keeps_nothing_charged() {
     let body = gzip(&format!("[{}]", numbers.collect::<Vec<_>>().join(",")));
     // It is kept by reference, and dropped once it is decoded.
     let item = item_of(&ends, Bytes::from_owner(Panics(body)), "gzip");
-    let Prepared::Done(Err((admission, settlement))) = job(&ends.2, item, Effort::Full) else {
+    let Prepared::Done(Err((reservation, settlement))) = job(&ends.2, item, Effort::Full) else {
         panic!("its body panics")
     };
     assert!(matches!(settlement, Settlement::Dropped(DropReason::Panicked)));
-    admission.settle(settlement);
+    reservation.settle(settlement);
     let stats = ends.0.budget().stats();
     assert_eq!((stats.bytes_held, stats.pending), (0, 0), "{stats}");
 }

@@ -1,19 +1,20 @@
-//! What waits for long, in memory of its own.
+//! Moves entries that wait for long into memory of their own.
 
-use super::{Item, Queue};
+use super::queue::{Item, Queue};
 
-/// As many may wait as they came. More do so only while the collector is slow, or down.
+/// This many entries stay as they came. More wait only while the collector is slow or down.
 const FEW: usize = 32;
 
-/// How much is copied in one go, before the worker looks at whoever else wants something of it.
+/// The most that is copied at once, before the worker turns to other work.
 const BYTES_AT_ONCE: usize = 1024 * 1024;
 
-/// What taking an exchange apart counts for, whatever there is to copy.
+/// The cost of taking an exchange apart, counted as bytes, even if nothing is copied.
 const BYTES_APIECE: usize = 4 * 1024;
 
 impl Queue {
-    /// Copies what waits, the oldest first and but for the last few: a large frame is a slice of a connection's read buffer,
-    /// and keeps all of that in memory, with headers and whatever else was read. Returns whether there is more to copy.
+    /// Copies waiting entries, the oldest first, except the last few. A large frame is a slice of a
+    /// connection's read buffer and keeps all of it in memory. Returns whether there is more to
+    /// copy.
     pub(crate) fn compact(&self) -> bool {
         let mut copied = 0;
         while self.arrived() > FEW {
@@ -40,83 +41,83 @@ mod tests {
 
     use super::*;
     use crate::budget::Budget;
-    use crate::capture::Capture;
+    use crate::capture::Observer;
     use crate::config::{Capturing, Limits};
-    use crate::handoff::{Intake, Outlet, channel};
+    use crate::handoff::{Receiver, Sender, channel};
     use crate::interaction::{Interaction, InteractionKind};
     use crate::provider::operation::Endpoint;
 
     const PASSED: usize = 10_000;
 
-    fn ends() -> (Intake, Outlet) {
+    fn ends() -> (Sender, Receiver) {
         let limits = Limits { items: 10_000, bytes: 1 << 30, body_bytes: 1 << 30 };
         channel(Arc::new(Budget::new(limits)), Capturing::default())
     }
 
     /// Hands over an exchange with a slice of a buffer of its request's connection.
-    fn hand_over(intake: &Intake, number: usize) -> Bytes {
+    fn hand_over(sender: &Sender, number: usize) -> Bytes {
         let buffer = Bytes::from(vec![u8::try_from(number % 256).unwrap(); 2 * PASSED]);
         let mut extensions = Extensions::new();
-        let (_, tap) = Capture::begin(intake, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+        let (_, tap) = Observer::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
         tap.record_whole(&buffer.slice(..PASSED));
         buffer
     }
 
-    fn take(outlet: &Outlet) -> Option<u8> {
-        match outlet.queue.pop()? {
-            Item::Exchange(exchange) => Some(exchange.request.body.into_bytes(&outlet.budget)[0]),
+    fn take(receiver: &Receiver) -> Option<u8> {
+        match receiver.queue.pop()? {
+            Item::Exchange(exchange) => Some(exchange.request.body.into_bytes(&receiver.budget)[0]),
             Item::Interaction(_, reported) => reported.request().parse().ok(),
         }
     }
 
     #[test]
     fn what_waits_for_long_keeps_no_read_buffer_and_stays_charged_and_in_order() {
-        let (intake, outlet) = ends();
-        let buffers: Vec<_> = (0..50).map(|number| hand_over(&intake, number)).collect();
-        intake.report(
-            intake.budget().admit().unwrap(),
+        let (sender, receiver) = ends();
+        let buffers: Vec<_> = (0..50).map(|number| hand_over(&sender, number)).collect();
+        sender.report(
+            sender.budget().admit().unwrap(),
             Interaction::new(InteractionKind::Chat, &50, &()).unwrap(),
         );
-        let more: Vec<_> = (51..100).map(|number| hand_over(&intake, number)).collect();
-        let held = outlet.budget.stats();
+        let more: Vec<_> = (51..100).map(|number| hand_over(&sender, number)).collect();
+        let held = receiver.budget.stats();
         assert!(buffers.iter().all(|buffer| !buffer.is_unique()), "as they came");
-        while outlet.queue.compact() {}
+        while receiver.queue.compact() {}
         let is_free = |buffer: &&Bytes| buffer.is_unique();
         assert_eq!(buffers.iter().chain(&more).filter(is_free).count(), 99 - FEW);
-        assert_eq!((outlet.budget.stats(), outlet.queue.len()), (held, 100));
-        let more: Vec<_> = (100..110).map(|number| hand_over(&intake, number)).collect();
-        assert_eq!(std::iter::from_fn(|| take(&outlet)).collect::<Vec<_>>(), (0..110).collect::<Vec<_>>());
-        assert_eq!((outlet.budget.stats().pending, outlet.budget.stats().bytes_held), (0, 0));
+        assert_eq!((receiver.budget.stats(), receiver.queue.len()), (held, 100));
+        let more: Vec<_> = (100..110).map(|number| hand_over(&sender, number)).collect();
+        assert_eq!(std::iter::from_fn(|| take(&receiver)).collect::<Vec<_>>(), (0..110).collect::<Vec<_>>());
+        assert_eq!((receiver.budget.stats().pending, receiver.budget.stats().bytes_held), (0, 0));
         assert!(more.iter().all(Bytes::is_unique));
     }
 
     #[test]
     fn little_is_copied_in_one_go() {
-        let (intake, outlet) = ends();
+        let (sender, receiver) = ends();
         let most = BYTES_AT_ONCE / (PASSED + BYTES_APIECE) + 1;
-        let buffers: Vec<_> = (0..3 * most + FEW).map(|number| hand_over(&intake, number)).collect();
+        let buffers: Vec<_> = (0..3 * most + FEW).map(|number| hand_over(&sender, number)).collect();
         for copied in [most, 2 * most] {
-            assert!(outlet.queue.compact());
+            assert!(receiver.queue.compact());
             assert_eq!(buffers.iter().filter(|buffer| buffer.is_unique()).count(), copied);
         }
-        assert!(!outlet.queue.compact());
+        assert!(!receiver.queue.compact());
     }
 
     #[test]
     fn a_few_that_wait_are_left_as_they_came() {
-        let (intake, outlet) = ends();
-        let buffers: Vec<_> = (0..FEW).map(|number| hand_over(&intake, number)).collect();
-        assert!(!outlet.queue.compact());
+        let (sender, receiver) = ends();
+        let buffers: Vec<_> = (0..FEW).map(|number| hand_over(&sender, number)).collect();
+        assert!(!receiver.queue.compact());
         assert!(buffers.iter().all(|buffer| !buffer.is_unique()));
     }
 
     #[test]
     fn what_waits_is_dropped_and_counted_when_the_worker_stops() {
-        let (intake, outlet) = ends();
-        let buffers: Vec<_> = (0..50).map(|number| hand_over(&intake, number)).collect();
-        while outlet.queue.compact() {}
-        drop(outlet);
-        let stats = intake.budget().stats();
+        let (sender, receiver) = ends();
+        let buffers: Vec<_> = (0..50).map(|number| hand_over(&sender, number)).collect();
+        while receiver.queue.compact() {}
+        drop(receiver);
+        let stats = sender.budget().stats();
         assert_eq!((stats.captured, stats.settled(), stats.pending, stats.bytes_held), (50, 50, 0, 0));
         assert!(buffers.iter().all(Bytes::is_unique));
     }

@@ -2,89 +2,90 @@ use std::sync::atomic::{Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, PoisonError};
 use std::{fmt, mem};
 
-use super::part::Part;
-use crate::budget::{Admission, Budget};
+use crate::budget::{Budget, Reservation};
 use crate::identity::{Attributed, Identity};
 use crate::sync::{AtomicBool, AtomicCell, Mutex, MutexGuard};
 
-/// What the two parts of an exchange share while it is under way: what is said of it meanwhile, and the place where they
-/// meet as they end, in any order, on any thread.
-pub(crate) struct InFlight {
+/// The state that both halves of an open exchange share: identity updates, and the place where the
+/// halves meet as they end, in any order, on any thread.
+pub(crate) struct Rendezvous<H> {
     is_open: AtomicBool,
-    later: Mutex<Option<Box<Later>>>,
-    /// The part that has ended; of both, the last.
-    ended: AtomicCell<Option<Box<Part>>>,
+    late: Mutex<Option<Box<LateIdentity>>>,
+    /// The half that has ended; once both have, the last one.
+    ended: AtomicCell<Option<Box<H>>>,
     budget: Arc<Budget>,
 }
 
-/// What is said of an exchange while it is under way.
+/// The identity that arrives while an exchange is open.
 #[derive(Debug)]
-pub(crate) struct Later {
-    /// By the scope in which it is first polled.
+pub(crate) struct LateIdentity {
+    /// From the scope in which the call is first polled.
     around: Identity,
-    /// By the application.
+    /// From the application, through its `IdentitySlot`.
     said: Identity,
-    /// Whether the budget had room for all of it.
+    /// Whether the budget had room for all updates.
     has_room: bool,
     budget: Arc<Budget>,
     charged: usize,
 }
 
-impl InFlight {
+impl<H> Rendezvous<H> {
     pub(crate) fn new(budget: &Arc<Budget>) -> Self {
         Self {
             is_open: AtomicBool::new(true),
-            later: Mutex::new(None),
+            late: Mutex::new(None),
             ended: AtomicCell::default(),
             budget: Arc::clone(budget),
         }
     }
 
-    /// Is for another exchange. Nobody refers to the one before any more, of which something may have been said too late.
+    /// Resets for reuse. No slot refers to the previous exchange any more; late identity updates
+    /// for it are discarded.
     pub(crate) fn open_again(&mut self) {
         self.is_open = AtomicBool::new(true);
-        *self.later.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.late.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// One of its parts has ended. Returns the other if that has, too: of two threads that get here at once, to exactly one.
+    /// Leaves a half that has ended. Returns the other half if that has ended too: of two threads
+    /// that get here at once, to exactly one.
     #[inline(always)]
-    pub(crate) fn end(&self, part: Box<Part>) -> Option<Box<Part>> {
-        let first = self.ended.swap(Some(part))?;
+    pub(crate) fn meet(&self, half: Box<H>) -> Option<Box<H>> {
+        let first = self.ended.swap(Some(half))?;
         self.is_open.store(false, Release);
         Some(first)
     }
 
-    pub(crate) fn take_ended(&self) -> Option<Box<Part>> {
+    pub(crate) fn take_ended(&self) -> Option<Box<H>> {
         self.ended.take()
     }
 
-    /// Takes over what is said by the scope around it.
+    /// Records the identity of the surrounding scope.
     #[cold]
     pub(crate) fn set_around(&self, around: Identity) {
-        self.say(|later| later.around = around);
+        self.say(|late| late.around = around);
     }
 
-    fn say(&self, say: impl FnOnce(&mut Later)) {
-        let mut later = lock(&self.later);
-        let later = later.get_or_insert_with(|| Later::new(Arc::clone(&self.budget)).into());
-        say(later);
-        later.charge();
+    fn say(&self, say: impl FnOnce(&mut LateIdentity)) {
+        let mut late = lock(&self.late);
+        let late = late.get_or_insert_with(|| LateIdentity::new(Arc::clone(&self.budget)).into());
+        say(late);
+        late.charge();
     }
 
-    /// Takes out what was said, if anything was.
-    pub(crate) fn take_later(&self) -> Option<Box<Later>> {
-        lock(&self.later).take()
+    /// Takes the late identity, if there is any.
+    pub(crate) fn take_late_identity(&self) -> Option<Box<LateIdentity>> {
+        lock(&self.late).take()
     }
 }
 
-impl Later {
+impl LateIdentity {
     fn new(budget: Arc<Budget>) -> Self {
         let (around, said) = Default::default();
         Self { around, said, has_room: true, budget, charged: 0 }
     }
 
-    /// Charges for what has been said. Without room all of it goes, and with it the report: whose it is would be wrong. What is
-    /// not to be reported stays so.
+    /// Charges the budget for all updates. Without room all of them are discarded, and the exchange
+    /// is not reported: its identity would be wrong. An opt-out is kept.
     fn charge(&mut self) {
         let bytes = self.around.bytes() + self.said.bytes();
         self.has_room = self.has_room && self.budget.charge(bytes.saturating_sub(self.charged));
@@ -98,27 +99,27 @@ impl Later {
         }
     }
 
-    /// Whose the exchange is, of which this much was known at its beginning, and whether there was room for it. The admission
-    /// pays from now on.
-    pub(crate) fn complete(mut self, identity: Identity, admission: &mut Admission) -> (Identity, bool) {
-        admission.own(mem::take(&mut self.charged));
+    /// Completes the identity known at the beginning, and returns whether there was room for it.
+    /// The reservation takes over the charge.
+    pub(crate) fn complete(mut self, identity: Identity, reservation: &mut Reservation) -> (Identity, bool) {
+        reservation.adopt(mem::take(&mut self.charged));
         let mut identity = identity.or(mem::take(&mut self.around));
         identity.change(mem::take(&mut self.said));
         (identity, self.has_room)
     }
 }
 
-/// What was said too late is charged, too.
-impl Drop for Later {
+/// An update that came too late is charged too.
+impl Drop for LateIdentity {
     fn drop(&mut self) {
         self.budget.release(self.charged);
     }
 }
 
-impl Attributed for InFlight {
-    fn change(&self, later: Identity) {
+impl<H: Send> Attributed for Rendezvous<H> {
+    fn change(&self, late: Identity) {
         if self.is_open() {
-            self.say(|all| all.said.change(later));
+            self.say(|all| all.said.change(late));
         }
     }
 
@@ -128,9 +129,9 @@ impl Attributed for InFlight {
 }
 
 /// Shows nothing of the exchange.
-impl fmt::Debug for InFlight {
+impl<H> fmt::Debug for Rendezvous<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InFlight").finish_non_exhaustive()
+        f.debug_struct("Rendezvous").finish_non_exhaustive()
     }
 }
 
@@ -152,42 +153,44 @@ mod tests {
     #[test]
     fn what_is_said_too_late_of_one_exchange_is_not_said_of_the_next() {
         let budget = budget(100);
-        let mut exchange = InFlight::new(&budget);
-        // As by somebody who has seen that it is open just before it ended.
+        let mut exchange = Rendezvous::<()>::new(&budget);
+        // As a thread does that saw the exchange open just before it ended.
         exchange.set_around(User::new("another").into());
         assert_eq!(budget.stats().bytes_held, 7);
         exchange.open_again();
-        assert!(exchange.take_later().is_none());
+        assert!(exchange.take_late_identity().is_none());
         assert_eq!(budget.stats().bytes_held, 0);
     }
 
     #[test]
     fn what_is_said_is_charged_by_its_length_as_long_as_it_is_held() {
         let budget = budget(100);
-        let exchange = InFlight::new(&budget);
+        let exchange = Rendezvous::<()>::new(&budget);
         exchange.set_around(User::new("u".repeat(50)).into());
         exchange.change(Session::new("s".repeat(30)).into());
         assert_eq!(budget.stats().bytes_held, 80);
         exchange.change(Session::new("s").into());
         assert_eq!(budget.stats().bytes_held, 51);
-        let mut admission = budget.admit().unwrap();
-        let (identity, has_room) = exchange.take_later().unwrap().complete(Identity::new(), &mut admission);
+        let mut reservation = budget.admit().unwrap();
+        let (identity, has_room) =
+            exchange.take_late_identity().unwrap().complete(Identity::new(), &mut reservation);
         assert!(has_room && identity.session() == Some(&Session::new("s")));
         assert_eq!(budget.stats().bytes_held, 51);
-        drop(admission);
+        drop(reservation);
         assert_eq!(budget.stats().bytes_held, 0);
     }
 
     #[test]
     fn an_identity_that_finds_no_room_is_not_kept_in_part() {
         let budget = budget(100);
-        let exchange = InFlight::new(&budget);
+        let exchange = Rendezvous::<()>::new(&budget);
         exchange.change(Identity::from(User::new("u")).omit_content());
         exchange.change(Session::new("s".repeat(200)).into());
         exchange.change(Session::new("t").into());
         assert_eq!(budget.stats().bytes_held, 0);
-        let mut admission = budget.admit().unwrap();
-        let (identity, has_room) = exchange.take_later().unwrap().complete(Identity::new(), &mut admission);
+        let mut reservation = budget.admit().unwrap();
+        let (identity, has_room) =
+            exchange.take_late_identity().unwrap().complete(Identity::new(), &mut reservation);
         assert!(!has_room);
         assert_eq!(identity, Identity::new().omit_content(), "what is to be left out is known still");
     }

@@ -1,0 +1,260 @@
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+use std::time::Instant;
+use std::{fmt, mem};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use super::recorder::Recorder;
+use super::rendezvous::Rendezvous;
+use crate::budget::{Budget, Permit};
+use crate::exchange::{Answer, Ended, Head, MediaType, Message, Response};
+use crate::identity::Identity;
+use crate::provider::operation::Endpoint;
+
+/// One half of an exchange: the request, or whatever stands for the response. Whoever records it
+/// owns it, and finishes it.
+#[derive(Default)]
+pub(crate) struct Half {
+    head: Head,
+    recorder: Recorder,
+    ended: Ended,
+    /// Of a request: what is known when it enters the layer.
+    request_meta: Option<RequestMeta>,
+    is_response: bool,
+    response_state: ResponseState,
+    request_id: Option<Box<str>>,
+    /// Bytes charged for texts from the headers.
+    texts: usize,
+    finished: Option<Instant>,
+    /// Whether times and request ids are recorded.
+    with_metadata: bool,
+    has_woken_worker: bool,
+    /// Where it meets the other half. `None` while the exchange waits for the worker.
+    exchange: Option<Arc<Rendezvous<Half>>>,
+    /// Where the exchange is handed over. `None` in the half that ended first.
+    out: Option<Arc<dyn HandOver>>,
+}
+
+/// A request as it enters the layer.
+#[derive(Debug)]
+pub(crate) struct RequestMeta {
+    pub(crate) permit: Permit,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) identity: Identity,
+    pub(crate) started: Instant,
+}
+
+/// The response as far as it is known.
+#[derive(Debug, Default)]
+enum ResponseState {
+    #[default]
+    Nothing,
+    Failure,
+    Response(StatusCode),
+}
+
+/// Where exchanges go when both halves have ended. A trait, because the queue that implements it
+/// stores halves.
+pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
+    /// The budget that the exchanges are charged to.
+    fn budget(&self) -> &Arc<Budget>;
+
+    /// Wakes the worker if it sleeps.
+    fn wake_worker(&self);
+
+    /// Hands over an exchange.
+    fn hand_over(&self, finished: Finished);
+}
+
+/// An exchange whose halves have both ended: one is `first`, the other is in the rendezvous.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(super) exchange: Arc<Rendezvous<Half>>,
+    pub(super) first: Box<Half>,
+}
+
+/// The longest request id that is kept, in bytes: the server chooses its length.
+const LONGEST_ID: usize = 256;
+
+/// Finishes a half. The half that ends last hands the exchange over.
+#[inline(always)]
+pub(crate) fn finish(mut half: Box<Half>) {
+    let Some(exchange) = half.exchange.take() else { return };
+    if half.is_response {
+        half.finished = Some(Instant::now());
+    }
+    let has_woken_worker = half.has_woken_worker;
+    let Some(mut first) = exchange.meet(half) else { return };
+    // Taken out before the exchange is handed over: nothing else keeps the queue alive until this
+    // function returns.
+    let Some(out) = first.out.take() else { return };
+    let has_woken_worker = has_woken_worker || first.has_woken_worker;
+    out.hand_over(Finished::new(exchange, first));
+    // A call that was never polled has not woken the worker yet. Nobody waits for the end of such a
+    // call.
+    if !has_woken_worker {
+        out.wake_worker();
+    }
+}
+
+impl Finished {
+    #[inline(always)]
+    pub(crate) fn new(exchange: Arc<Rendezvous<Half>>, first: Box<Half>) -> Self {
+        Self { exchange, first }
+    }
+}
+
+impl Half {
+    /// Makes both halves of an exchange.
+    pub(crate) fn pair() -> (Box<Self>, Box<Self>) {
+        let half = |is_response| Box::new(Self { is_response, ..Self::default() });
+        (half(false), half(true))
+    }
+
+    #[inline(always)]
+    pub(crate) fn begin_request(&mut self, headers: &HeaderMap, request_meta: RequestMeta) {
+        let has_texts = self.head.read(headers);
+        self.request_meta = Some(request_meta);
+        if has_texts {
+            self.charge_texts();
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn begin_response(&mut self, with_metadata: bool) {
+        self.with_metadata = with_metadata;
+    }
+
+    /// The size of the block left by the previous body.
+    #[inline(always)]
+    pub(crate) fn spare(&self) -> usize {
+        self.recorder.spare()
+    }
+
+    /// Opens that block, which the budget has been charged for.
+    #[inline(always)]
+    pub(crate) fn open_spare(&mut self) {
+        self.recorder.open_spare();
+    }
+
+    #[inline(always)]
+    pub(crate) fn record(&mut self, frame: &Bytes) {
+        let Self { recorder, out, .. } = self;
+        recorder.record(frame, || out.as_deref().map(|out| &**out.budget()));
+    }
+
+    /// Sets how the body counts as ended, unless it is set again later.
+    #[inline]
+    pub(crate) fn end_as(&mut self, ended: Ended) {
+        self.ended = ended;
+    }
+
+    /// Wakes the worker if it sleeps. The first call also records the identity of the surrounding
+    /// scope.
+    #[inline(always)]
+    pub(crate) fn wake_worker(&mut self, around: impl FnOnce() -> Option<Identity>) {
+        let (Some(exchange), Some(out)) = (&self.exchange, &self.out) else { return };
+        if !mem::replace(&mut self.has_woken_worker, true)
+            && let Some(around) = around()
+        {
+            exchange.set_around(around);
+        }
+        out.wake_worker();
+    }
+
+    /// Records the head of the response.
+    pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.response_state = ResponseState::Response(status);
+        let mut has_texts = self.head.read(headers);
+        self.recorder.expect(self.head.media_type == MediaType::EventStream, self.with_metadata);
+        if self.with_metadata {
+            self.request_id = request_id(headers);
+            has_texts |= self.request_id.is_some();
+        }
+        if has_texts {
+            self.charge_texts();
+        }
+    }
+
+    /// Charges the budget for texts from the headers. Most exchanges have none.
+    #[cold]
+    #[inline(never)]
+    fn charge_texts(&mut self) {
+        let Self { head, request_id, recorder, out: Some(out), .. } = self else { return };
+        let bytes = head.bytes() + request_id.as_ref().map_or(0, |id| id.len());
+        let budget = out.budget();
+        if budget.charge(bytes) {
+            self.texts = bytes;
+        } else {
+            recorder.refuse(budget);
+            (self.head, self.request_id) = Default::default();
+        }
+    }
+
+    /// Records an error in place of a response.
+    pub(crate) fn fail(&mut self) {
+        self.response_state = ResponseState::Failure;
+    }
+
+    pub(crate) fn is_response(&self) -> bool {
+        self.is_response
+    }
+
+    pub(crate) fn out(&self) -> Option<&Arc<dyn HandOver>> {
+        self.out.as_ref()
+    }
+
+    /// Prepares for another exchange, which it shares with the other half.
+    pub(crate) fn serve(&mut self, exchange: Arc<Rendezvous<Half>>, out: &Arc<dyn HandOver>) {
+        self.exchange = Some(exchange);
+        self.has_woken_worker = false;
+        // Of two halves in use before, one still has its reference.
+        self.out.get_or_insert_with(|| Arc::clone(out));
+    }
+
+    /// Takes the metadata of the request.
+    pub(crate) fn take_request_meta(&mut self) -> Option<RequestMeta> {
+        self.request_meta.take()
+    }
+
+    /// Takes the recorded message.
+    pub(crate) fn take(&mut self) -> Message {
+        Message { head: mem::take(&mut self.head), body: self.recorder.finish(mem::take(&mut self.ended)) }
+    }
+
+    /// Takes the response, and the time at which its last byte left.
+    pub(crate) fn take_answer(&mut self) -> (Answer, Instant) {
+        let (message, request_id) = (self.take(), self.request_id.take());
+        let answer = match mem::take(&mut self.response_state) {
+            ResponseState::Nothing => Answer::None,
+            ResponseState::Failure => Answer::Failed,
+            ResponseState::Response(status) => {
+                Answer::Response(Box::new(Response { status, request_id, message }))
+            }
+        };
+        (answer, self.finished.take().unwrap_or_else(Instant::now))
+    }
+
+    /// Takes the number of bytes charged to the budget; the caller is responsible for them now.
+    pub(crate) fn take_charged(&mut self) -> usize {
+        self.recorder.charged() + mem::take(&mut self.texts)
+    }
+}
+
+/// The request id of OpenAI, else of Azure, else of other providers.
+#[cold]
+#[inline(never)]
+fn request_id(headers: &HeaderMap) -> Option<Box<str>> {
+    let text = |name| headers.get(name)?.to_str().ok().filter(|id| !id.is_empty());
+    let id = ["x-request-id", "apim-request-id", "request-id"].into_iter().find_map(text)?;
+    Some(id.get(..LONGEST_ID).unwrap_or(id).into())
+}
+
+/// Shows nothing of the content.
+impl fmt::Debug for Half {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Half").field("recorder", &self.recorder).finish_non_exhaustive()
+    }
+}

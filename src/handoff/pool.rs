@@ -1,0 +1,112 @@
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use http::HeaderMap;
+
+use super::half::{Finished, Half, HandOver, RequestMeta};
+use super::rendezvous::Rendezvous;
+use crate::budget::{Budget, Permit};
+use crate::exchange::{Answer, Exchange, Message};
+use crate::identity::Identity;
+use crate::provider::operation::Endpoint;
+
+/// The bytes charged for an open exchange, beside bodies, identity and long headers. The allocator
+/// gave out 780 bytes for each exchange with an open response (`tests/memory.rs`, debug build). The
+/// rest stands for the state of the caller's connection, which was not measured.
+pub(crate) const UNDER_WAY: usize = 2 * 1024;
+
+/// The memory of an exchange, reused for the next one.
+#[derive(Debug)]
+pub(crate) struct PooledExchange {
+    /// The rendezvous, for the identity slot. The worker makes the reference, so that the caller
+    /// does not count references.
+    exchange: Weak<Rendezvous<Half>>,
+    request: Box<Half>,
+    response: Box<Half>,
+}
+
+impl PooledExchange {
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn new(out: Arc<dyn HandOver>) -> Self {
+        Self::of(Half::pair(), Arc::new(Rendezvous::new(out.budget())), &out)
+    }
+
+    fn of(
+        (mut request, mut response): (Box<Half>, Box<Half>),
+        exchange: Arc<Rendezvous<Half>>,
+        out: &Arc<dyn HandOver>,
+    ) -> Self {
+        let weak = Arc::downgrade(&exchange);
+        request.serve(Arc::clone(&exchange), out);
+        response.serve(exchange, out);
+        Self { exchange: weak, request, response }
+    }
+
+    /// Begins an exchange and returns its halves. Times and ids are recorded if `with_metadata`.
+    #[inline(always)]
+    pub(crate) fn begin(
+        self,
+        budget: &Budget,
+        (permit, endpoint, identity): (Permit, Endpoint, Identity),
+        headers: &HeaderMap,
+        with_metadata: bool,
+    ) -> (Weak<Rendezvous<Half>>, Box<Half>, Box<Half>) {
+        let Self { exchange, mut request, mut response } = self;
+        let spare = request.spare() + response.spare();
+        if spare > 0 && budget.charge(spare) {
+            request.open_spare();
+            response.open_spare();
+        }
+        request.begin_request(headers, RequestMeta { permit, endpoint, identity, started: Instant::now() });
+        response.begin_response(with_metadata);
+        (exchange, request, response)
+    }
+}
+
+impl Finished {
+    /// Separates the exchange from the memory that can be reused.
+    pub(crate) fn take(self) -> Option<(Exchange, PooledExchange)> {
+        let Self { exchange, first } = self;
+        let last = exchange.take_ended()?;
+        let out = Arc::clone(last.out()?);
+        let (mut request, mut response) = if first.is_response() { (last, first) } else { (first, last) };
+        let RequestMeta { permit, endpoint, identity, started } = request.take_request_meta()?;
+        let mut reservation = permit.admit(out.budget());
+        let (identity, has_room) = match exchange.take_late_identity() {
+            Some(late) => late.complete(identity, &mut reservation),
+            None => (identity.or(Identity::new()), true),
+        };
+        reservation.adopt(request.take_charged() + response.take_charged());
+        let message = request.take();
+        let (answer, finished) = response.take_answer();
+        let is_kept = |message: &Message| !message.body.over_budget;
+        let has_room = has_room
+            && is_kept(&message)
+            && !matches!(&answer, Answer::Response(response) if !is_kept(&response.message));
+        let taken = Exchange {
+            reservation,
+            has_room,
+            endpoint,
+            identity,
+            started,
+            finished,
+            request: message,
+            answer,
+        };
+        let exchange = open_again(exchange, out.budget());
+        Some((taken, PooledExchange::of((request, response), exchange, &out)))
+    }
+}
+
+/// Reuses the rendezvous unless an identity slot still refers to it: its updates would reach the
+/// wrong exchange.
+fn open_again(mut exchange: Arc<Rendezvous<Half>>, budget: &Arc<Budget>) -> Arc<Rendezvous<Half>> {
+    match Arc::get_mut(&mut exchange) {
+        Some(vacant) => {
+            vacant.open_again();
+            exchange
+        }
+        None => Arc::new(Rendezvous::new(budget)),
+    }
+}
