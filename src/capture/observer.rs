@@ -2,7 +2,7 @@ use http::{Extensions, HeaderMap, StatusCode};
 
 use super::nesting::is_within;
 use super::tap::{OnPanic, Tap};
-use crate::config::{Capturing, IdentityHeaders};
+use crate::config::{CaptureOptions, IdentityHeaders};
 use crate::handoff::Sender;
 use crate::handoff::UNDER_WAY;
 use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
@@ -91,7 +91,7 @@ impl Observer {
 
 /// The identity of the caller: from the extensions, else from the headers if they are trusted, else
 /// from the task.
-fn identity_of(extensions: &Extensions, headers: &HeaderMap, capturing: Capturing) -> Identity {
+fn identity_of(extensions: &Extensions, headers: &HeaderMap, capturing: CaptureOptions) -> Identity {
     let mut identity = Identity::of(extensions);
     if capturing.identity_headers != IdentityHeaders::Ignore {
         identity = identity.or(read_headers(headers));
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_call_that_is_never_polled_wakes_the_worker_all_the_same() {
         let limits = Limits { items: 1, bytes: 10_000, body_bytes: 1_000 };
-        let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), CaptureOptions::default());
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
         drop(Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn an_exchange_wakes_a_sleeping_worker_once_and_early() {
         let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
-        let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), CaptureOptions::default());
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
         let (mut observer, tap) =
@@ -203,7 +203,7 @@ mod tests {
 
     fn ends() -> (Sender, handoff::Receiver) {
         let limits = Limits { items: 2, bytes: 10_000, body_bytes: 1_000 };
-        handoff::channel(Arc::new(Budget::new(limits)), Capturing::default())
+        handoff::channel(Arc::new(Budget::new(limits)), CaptureOptions::default())
     }
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_block_that_nobody_uses_takes_no_room_from_a_body() {
         let limits = Limits { items: 2, bytes: 20_000 + UNDER_WAY, body_bytes: 20_000 };
-        let ends = handoff::channel(Arc::new(Budget::new(limits)), Capturing::default());
+        let ends = handoff::channel(Arc::new(Budget::new(limits)), CaptureOptions::default());
         drop(exchange(&ends, Extensions::new(), &[b'x'; 4_000], drop));
         let next = exchange(&ends, Extensions::new(), &[b'x'; 9_000], drop);
         let Answer::Response(response) = &next.answer else { panic!("{:?}", next.answer) };

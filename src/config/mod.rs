@@ -15,7 +15,7 @@ mod validate;
 pub use self::builder::ConfigBuilder;
 pub(crate) use self::collector_url::is_this_machine;
 pub(crate) use self::defaults::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, MAX_DELIVERIES};
-pub(crate) use self::options::{Capturing, Destination, Limits, Patience, Reporting};
+pub(crate) use self::options::{CaptureOptions, Destination, Limits, ReportOptions, RetryLimits};
 pub use self::options::{Config, IdentityHeaders, Media, Responses};
 pub(crate) use self::spool::Spool;
 pub use self::spool::Spooling;

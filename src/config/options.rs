@@ -19,11 +19,11 @@ use crate::provider::operation::Endpoints;
 pub struct Config {
     /// `None` for a disabled layer.
     pub(crate) destination: Option<Destination>,
-    pub(crate) reporting: Arc<Reporting>,
-    pub(crate) capturing: Capturing,
+    pub(crate) reporting: Arc<ReportOptions>,
+    pub(crate) capturing: CaptureOptions,
     pub(crate) endpoints: Endpoints,
     pub(crate) limits: Limits,
-    pub(crate) patience: Patience,
+    pub(crate) retry_limits: RetryLimits,
     pub(crate) spool: Option<Spool>,
 }
 
@@ -46,7 +46,7 @@ impl std::fmt::Debug for Destination {
 
 /// The content of a report.
 #[derive(Clone, Debug)]
-pub(crate) struct Reporting {
+pub(crate) struct ReportOptions {
     /// The timeout in minutes for sessions without a timeout of their own.
     pub(crate) session_timeout: Option<u32>,
     /// Report refused and failed exchanges too.
@@ -62,7 +62,7 @@ pub(crate) struct Reporting {
     pub(crate) hooks: Hooks,
 }
 
-impl Default for Reporting {
+impl Default for ReportOptions {
     fn default() -> Self {
         Self {
             session_timeout: None,
@@ -110,7 +110,7 @@ pub enum Media {
 
 /// The settings that the callers' tasks need.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Capturing {
+pub(crate) struct CaptureOptions {
     /// Record times and ids for the metadata.
     pub(crate) metadata: bool,
     pub(crate) identity_headers: IdentityHeaders,
@@ -142,7 +142,7 @@ pub(crate) struct Limits {
 
 /// How often and for how long the delivery of a report is tried.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub(crate) struct RetryLimits {
     pub(crate) attempts: u32,
     pub(crate) age: Duration,
 }
@@ -154,11 +154,11 @@ impl Config {
         let limits = Limits { items: 0, bytes: 0, body_bytes: 0 };
         Self {
             destination: None,
-            reporting: Arc::new(Reporting::default()),
-            capturing: Capturing::default(),
+            reporting: Arc::new(ReportOptions::default()),
+            capturing: CaptureOptions::default(),
             endpoints: Endpoints::default(),
             limits,
-            patience: Patience { attempts: 0, age: Duration::ZERO },
+            retry_limits: RetryLimits { attempts: 0, age: Duration::ZERO },
             spool: None,
         }
     }

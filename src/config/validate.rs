@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::builder::ConfigBuilder;
 use super::collector_url;
 use super::options::{
-    Capturing, Config, Destination, IdentityHeaders, Limits, Patience, Reporting, Responses,
+    CaptureOptions, Config, Destination, IdentityHeaders, Limits, ReportOptions, Responses, RetryLimits,
 };
 use super::setting::{Problem, Setting};
 use super::spool::{Spool, Spooling};
@@ -24,7 +24,7 @@ impl ConfigBuilder {
         if self.disabled.get()? {
             // A disabled layer still removes identity headers. A setting that cannot be read may have meant `take`.
             let identity_headers = self.identity_headers.get().unwrap_or(IdentityHeaders::Take);
-            let capturing = Capturing { identity_headers, ..Capturing::default() };
+            let capturing = CaptureOptions { identity_headers, ..CaptureOptions::default() };
             return Ok(Config { capturing, ..Config::disabled() });
         }
         let (app_key, api_key) = (self.app_key.get()?, self.api_key.get()?);
@@ -57,11 +57,11 @@ impl ConfigBuilder {
             body_bytes: at_least_one("max_body_bytes", self.max_body_bytes)?,
         };
         let attempts = at_least_one("max_attempts", self.max_attempts)?;
-        let patience = Patience { attempts, age: self.max_age };
+        let retry_limits = RetryLimits { attempts, age: self.max_age };
         let metadata = self.metadata.get()?;
         Ok(Config {
             destination: Some(Destination { app_key, api_key, endpoint, upload_endpoint }),
-            reporting: Arc::new(Reporting {
+            reporting: Arc::new(ReportOptions {
                 session_timeout: self.session_timeout.get()?,
                 failures: self.report_failures.get()?,
                 metadata,
@@ -71,14 +71,14 @@ impl ConfigBuilder {
                 sample: self.sample.get()?,
                 hooks: self.hooks,
             }),
-            capturing: Capturing {
+            capturing: CaptureOptions {
                 metadata,
                 identity_headers: self.identity_headers.get()?,
                 outermost_only: self.outermost_only.get()?,
             },
             endpoints: Endpoints { routes, known: known.into_iter().collect() },
             limits,
-            patience,
+            retry_limits,
             spool,
         })
     }

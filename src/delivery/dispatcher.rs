@@ -10,7 +10,7 @@ use super::in_flight::{Ended, InFlight, guarded};
 use super::outage_log::OutageLog;
 use super::schedule::Schedule;
 use super::{Breaker, Decision, GiveUpReason};
-use crate::config::{MAX_DELIVERIES, Patience};
+use crate::config::{MAX_DELIVERIES, RetryLimits};
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Settlement};
 use crate::transport::DeliveryError;
@@ -21,7 +21,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 /// Reports that are being delivered, or wait for it.
 pub(crate) struct Dispatcher<S: Service<Report>> {
     transport: S,
-    patience: Patience,
+    retry_limits: RetryLimits,
     /// A number from 0 to 1, other than the last.
     random: fn() -> f64,
     breaker: Breaker,
@@ -40,10 +40,10 @@ where
     S::Future: Send + 'static,
     S::Error: Into<BoxError>,
 {
-    pub(crate) fn new(transport: S, patience: Patience, random: fn() -> f64) -> Self {
+    pub(crate) fn new(transport: S, retry_limits: RetryLimits, random: fn() -> f64) -> Self {
         Self {
             transport,
-            patience,
+            retry_limits,
             random,
             breaker: Breaker::new(),
             schedule: Schedule::default(),
@@ -216,7 +216,7 @@ where
             }
             FailureClass::Unavailable | FailureClass::Unauthorized => {}
         }
-        match job.retry.fail(now, class, counts_as_attempt, (self.random)(), self.patience) {
+        match job.retry.fail(now, class, counts_as_attempt, (self.random)(), self.retry_limits) {
             Ok(pause) => self.schedule.again_at(now + pause.max(SHORTEST_PAUSE), id),
             Err(GiveUpReason::Attempts) if class == FailureClass::Unauthorized => {
                 self.give_up(id, Settlement::Rejected);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::Patience;
+use crate::config::RetryLimits;
 use crate::stats::FailureClass;
 
 /// The first pause, at the most; the next ones double.
@@ -59,16 +59,16 @@ impl Retry {
         class: FailureClass,
         counts_as_attempt: bool,
         random: f64,
-        patience: Patience,
+        retry_limits: RetryLimits,
     ) -> Result<Duration, GiveUpReason> {
         self.failures = self.failures.saturating_add(1);
         self.attempts = self.attempts.saturating_add(counts_as_attempt.into());
         let tried = self.first.map(|first| now.saturating_duration_since(first)).unwrap_or_default();
         let age = self.before.saturating_add(tried);
-        if counts_as_attempt && self.attempts >= patience.attempts {
+        if counts_as_attempt && self.attempts >= retry_limits.attempts {
             return Err(GiveUpReason::Attempts);
         }
-        if age >= patience.age {
+        if age >= retry_limits.age {
             return Err(GiveUpReason::Age);
         }
         Ok(pause(class, self.failures, random))
@@ -93,14 +93,19 @@ pub(crate) fn pause(class: FailureClass, failures: u32, random: f64) -> Duration
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience = Patience { attempts: 10, age: Duration::from_secs(1_000) };
+    const PATIENCE: RetryLimits = RetryLimits { attempts: 10, age: Duration::from_secs(1_000) };
 
-    fn pauses(class: FailureClass, counts_as_attempt: bool, random: f64, patience: Patience) -> Vec<u128> {
+    fn pauses(
+        class: FailureClass,
+        counts_as_attempt: bool,
+        random: f64,
+        retry_limits: RetryLimits,
+    ) -> Vec<u128> {
         let mut now = Instant::now();
         let mut retry = Retry::default();
         let next = || {
             retry.begin(now);
-            let pause = retry.fail(now, class, counts_as_attempt, random, patience).ok()?;
+            let pause = retry.fail(now, class, counts_as_attempt, random, retry_limits).ok()?;
             now += pause;
             Some(pause.as_millis())
         };
@@ -143,11 +148,11 @@ mod tests {
     #[test]
     fn no_number_of_failures_overflows() {
         let now = Instant::now();
-        let patience = Patience { attempts: u32::MAX, age: Duration::MAX };
+        let retry_limits = RetryLimits { attempts: u32::MAX, age: Duration::MAX };
         let fail = |attempts, before| {
             let mut retry = Retry { attempts, failures: u32::MAX, first: Some(now), before };
             let later = now + Duration::from_secs(1);
-            retry.fail(later, FailureClass::Unavailable, true, f64::NAN, patience)
+            retry.fail(later, FailureClass::Unavailable, true, f64::NAN, retry_limits)
         };
         assert!(fail(1, Duration::ZERO).is_ok_and(|pause| pause <= CAP));
         assert_eq!(fail(u32::MAX, Duration::ZERO), Err(GiveUpReason::Attempts));

@@ -9,7 +9,7 @@ use super::pool::PooledExchange;
 use super::queue::{Handed, Queue};
 use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit, Reservation};
-use crate::config::Capturing;
+use crate::config::CaptureOptions;
 use crate::identity::Identity;
 use crate::interaction::Interaction;
 use crate::provider::operation::Endpoint;
@@ -24,7 +24,7 @@ pub(crate) struct Sender(Arc<Ends>);
 struct Ends {
     budget: Arc<Budget>,
     queue: Arc<Queue>,
-    capturing: Capturing,
+    capturing: CaptureOptions,
     _alive: mpsc::Sender<Infallible>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Receiver {
 }
 
 /// Makes the two ends of a hand-over.
-pub(crate) fn channel(budget: Arc<Budget>, capturing: Capturing) -> (Sender, Receiver) {
+pub(crate) fn channel(budget: Arc<Budget>, capturing: CaptureOptions) -> (Sender, Receiver) {
     let queue = Arc::new(Queue::new(Arc::clone(&budget)));
     let (alive, abandoned) = mpsc::channel(1);
     let ends = Ends { budget: Arc::clone(&budget), queue: Arc::clone(&queue), capturing, _alive: alive };
@@ -52,7 +52,7 @@ impl Sender {
     }
 
     #[inline]
-    pub(crate) fn capturing(&self) -> Capturing {
+    pub(crate) fn capturing(&self) -> CaptureOptions {
         self.0.capturing
     }
 

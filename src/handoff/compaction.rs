@@ -42,7 +42,7 @@ mod tests {
     use super::*;
     use crate::budget::Budget;
     use crate::capture::Observer;
-    use crate::config::{Capturing, Limits};
+    use crate::config::{CaptureOptions, Limits};
     use crate::handoff::{Receiver, Sender, channel};
     use crate::interaction::{Interaction, InteractionKind};
     use crate::provider::operation::Endpoint;
@@ -51,7 +51,7 @@ mod tests {
 
     fn ends() -> (Sender, Receiver) {
         let limits = Limits { items: 10_000, bytes: 1 << 30, body_bytes: 1 << 30 };
-        channel(Arc::new(Budget::new(limits)), Capturing::default())
+        channel(Arc::new(Budget::new(limits)), CaptureOptions::default())
     }
 
     /// Hands over an exchange with a slice of a buffer of its request's connection.

@@ -16,7 +16,7 @@ use loom::thread;
 
 use crate::budget::{Budget, FIRST_BLOCK, Reservation};
 use crate::capture::{Observer, Tap};
-use crate::config::{Capturing, Limits};
+use crate::config::{CaptureOptions, Limits};
 use crate::exchange::{Answer, Exchange};
 use crate::handoff::UNDER_WAY;
 use crate::handoff::{self, Item, Receiver, Sender};
@@ -45,7 +45,7 @@ fn budget(limits: Limits) -> Arc<Budget> {
 
 fn ends() -> (Sender, Receiver) {
     let limits = Limits { bytes: 2 * UNDER_WAY + 10, ..LIMITS };
-    handoff::channel(budget(limits), Capturing::default())
+    handoff::channel(budget(limits), CaptureOptions::default())
 }
 
 fn begin(sender: &Sender) -> (Observer, Tap, IdentitySlot) {

@@ -4,7 +4,7 @@ use tower::{BoxError, Layer, Service};
 
 use super::service::Reconify;
 use super::tracker::Tracker;
-use crate::config::{Capturing, Config};
+use crate::config::{CaptureOptions, Config};
 use crate::provider::operation::Endpoints;
 use crate::report::Report;
 use crate::reporter::Reporter;
@@ -128,7 +128,7 @@ impl ReconifyLayer {
         Self::with(Reporter::start(config, transport), endpoints, capturing)
     }
 
-    fn with(reporter: Reporter, endpoints: Endpoints, capturing: Capturing) -> Self {
+    fn with(reporter: Reporter, endpoints: Endpoints, capturing: CaptureOptions) -> Self {
         let tracker = Tracker::new(reporter.sender().cloned(), endpoints, capturing);
         Self { reporter, tracker }
     }

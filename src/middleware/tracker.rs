@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::{Extensions, HeaderMap, Method};
 
 use crate::capture::{Observer, Tap};
-use crate::config::{Capturing, IdentityHeaders};
+use crate::config::{CaptureOptions, IdentityHeaders};
 use crate::handoff::Sender;
 use crate::identity::remove_headers;
 use crate::provider::operation::{Endpoint, Endpoints};
@@ -17,11 +17,11 @@ struct Settings {
     /// `None` for a disabled layer.
     sender: Option<Sender>,
     endpoints: Endpoints,
-    capturing: Capturing,
+    capturing: CaptureOptions,
 }
 
 impl Tracker {
-    pub(super) fn new(sender: Option<Sender>, endpoints: Endpoints, capturing: Capturing) -> Self {
+    pub(super) fn new(sender: Option<Sender>, endpoints: Endpoints, capturing: CaptureOptions) -> Self {
         Self(Arc::new(Settings { sender, endpoints, capturing }))
     }
 

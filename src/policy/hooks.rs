@@ -6,13 +6,16 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::codec::media;
-use crate::config::{Media, Reporting};
+use crate::config::{Media, ReportOptions};
 use crate::identity::{Identity, Session};
 use crate::interaction::Interaction;
 use crate::stats::{Settlement, WithholdReason};
 
 /// Leaves media out, derives the session, chooses the sample, and asks the hook.
-pub(crate) fn apply(mut interaction: Interaction, reporting: &Reporting) -> Result<Interaction, Settlement> {
+pub(crate) fn apply(
+    mut interaction: Interaction,
+    reporting: &ReportOptions,
+) -> Result<Interaction, Settlement> {
     if reporting.media == Media::Elide {
         let mut is_complete = true;
         let mut elide = |json: Box<RawValue>| {
@@ -41,7 +44,7 @@ pub(crate) fn apply(mut interaction: Interaction, reporting: &Reporting) -> Resu
     before_send(interaction, reporting).ok_or(Settlement::Withheld(WithholdReason::Hook))
 }
 
-fn with_session(mut interaction: Interaction, reporting: &Reporting) -> Interaction {
+fn with_session(mut interaction: Interaction, reporting: &ReportOptions) -> Interaction {
     let has_session = interaction.identity.session().is_some_and(|session| session.id().is_some());
     if let Some(hook) = reporting.hooks.session.as_ref().filter(|_| !has_session) {
         match catch_unwind(AssertUnwindSafe(|| hook(&interaction))) {
@@ -75,7 +78,7 @@ fn place(text: &str) -> f64 {
 }
 
 /// A hook that panics loses the content, so that nothing leaves that it should have taken out.
-fn before_send(mut interaction: Interaction, reporting: &Reporting) -> Option<Interaction> {
+fn before_send(mut interaction: Interaction, reporting: &ReportOptions) -> Option<Interaction> {
     let Some(hook) = &reporting.hooks.before_send else { return Some(interaction) };
     let mut kept = interaction.share();
     catch_unwind(AssertUnwindSafe(|| hook(interaction))).unwrap_or_else(|_| {

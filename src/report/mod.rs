@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::config::Reporting;
+use crate::config::ReportOptions;
 use crate::id::new_id;
 use crate::identity::{Tags, User};
 use crate::interaction::Outcome;
@@ -78,7 +78,7 @@ enum UserObject<'a> {
 
 impl Report {
     /// Writes an interaction down.
-    pub(crate) fn new(interaction: &Interaction, reporting: &Reporting) -> serde_json::Result<Self> {
+    pub(crate) fn new(interaction: &Interaction, reporting: &ReportOptions) -> serde_json::Result<Self> {
         let id = new_id();
         let Interaction { identity, request, response, .. } = interaction;
         let session = identity.session();

@@ -53,7 +53,7 @@ impl Reporter {
         let (sender, receiver) = handoff::channel(Arc::clone(&budget), config.capturing);
         let (commands, inbox) = mpsc::unbounded_channel();
         let spooler = Spooler::of(&config);
-        let (reporting, patience) = (config.reporting, config.patience);
+        let (reporting, retry_limits) = (config.reporting, config.retry_limits);
         let started = thread::Builder::new().name("reconify".to_owned()).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => {
@@ -63,7 +63,7 @@ impl Reporter {
                             inbox,
                             transport(),
                             reporting,
-                            patience,
+                            retry_limits,
                             spooler,
                             fastrand::f64,
                         )

@@ -10,7 +10,7 @@ use super::body::{self, ReportedBody, Stream};
 use super::context::BodyContext;
 use super::effort::{Effort, TooMuch};
 use crate::codec::media;
-use crate::config::{Media, Reporting, Responses};
+use crate::config::{Media, ReportOptions, Responses};
 use crate::exchange::{Answer, Ended, Exchange, Message, Response};
 use crate::identity::Omission;
 use crate::interaction::Outcome;
@@ -64,7 +64,7 @@ impl From<TooMuch> for Untranslated {
 pub(crate) fn translate(
     exchange: &mut Exchange,
     clock: Clock,
-    reporting: &Reporting,
+    reporting: &ReportOptions,
     effort: Effort,
     charged: &Cell<usize>,
 ) -> Result<Interaction, Untranslated> {
@@ -168,7 +168,7 @@ pub(crate) fn translate(
 fn detach_images(
     endpoint: Endpoint,
     answer: Text,
-    reporting: &Reporting,
+    reporting: &ReportOptions,
     today: SystemTime,
 ) -> (Text, Vec<DetachedImage>) {
     let (answer, images) = match endpoint {

@@ -8,7 +8,7 @@ use crate::interaction::InteractionKind;
 #[test]
 fn no_memory_of_an_exchange_is_kept_once_the_worker_has_stopped() {
     let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
-    let (sender, receiver) = channel(Arc::new(Budget::new(limits)), Capturing::default());
+    let (sender, receiver) = channel(Arc::new(Budget::new(limits)), CaptureOptions::default());
     let permit = sender.budget().acquire(10).unwrap();
     let (_, request, response) = sender.begin(permit, Endpoint::Chat, Identity::new(), &HeaderMap::new());
     finish(request);
@@ -27,7 +27,7 @@ fn no_memory_of_an_exchange_is_kept_once_the_worker_has_stopped() {
 #[test]
 fn what_finds_no_place_is_taken_in_the_order_in_which_it_came() {
     let limits = Limits { items: usize::MAX, bytes: 1_000, body_bytes: 1_000 };
-    let (sender, receiver) = channel(Arc::new(Budget::new(limits)), Capturing::default());
+    let (sender, receiver) = channel(Arc::new(Budget::new(limits)), CaptureOptions::default());
     let hand_over = |numbers: std::ops::Range<usize>| {
         for number in numbers {
             let interaction = Interaction::new(InteractionKind::Chat, &number, &()).unwrap();

@@ -66,7 +66,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::config::{Config, Patience};
+    use crate::config::{Config, RetryLimits};
     use crate::delivery::GiveUpReason;
     use crate::interaction::{Interaction, InteractionKind};
     use crate::stats::FailureClass;
@@ -90,8 +90,8 @@ mod tests {
         let mut job = Job::from_item(2, item, SegmentId::default(), &budget, true).unwrap();
         let now = Instant::now();
         job.retry.begin(now);
-        let patience = Patience { attempts: 9, age: Duration::from_secs(3_600) };
-        job.retry.fail(now, FailureClass::Unavailable, true, 1.0, patience)
+        let retry_limits = RetryLimits { attempts: 9, age: Duration::from_secs(3_600) };
+        job.retry.fail(now, FailureClass::Unavailable, true, 1.0, retry_limits)
     }
 
     #[test]
@@ -107,10 +107,10 @@ mod tests {
     fn attempts_and_failed_parts_outlive_the_process() {
         let (budget, mut job) = job();
         let now = Instant::now();
-        let patience = Patience { attempts: 100, age: Duration::MAX };
+        let retry_limits = RetryLimits { attempts: 100, age: Duration::MAX };
         for attempts in 1..=70 {
             job.retry.begin(now);
-            job.retry.fail(now, FailureClass::Unavailable, true, 1.0, patience).unwrap();
+            job.retry.fail(now, FailureClass::Unavailable, true, 1.0, retry_limits).unwrap();
             job.failed =
                 [None, Some(Settlement::Rejected), Some(Settlement::Dropped(DropReason::Undelivered))]
                     [attempts % 3];

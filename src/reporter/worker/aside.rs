@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::prepare::{self, Prepared, Unmade};
 use crate::budget::Reservation;
-use crate::config::Reporting;
+use crate::config::ReportOptions;
 use crate::delivery::job::Job;
 use crate::handoff::Item;
 use crate::interaction::Interaction;
@@ -23,7 +23,7 @@ const LEAST_WAITING: usize = 128 * 1024;
 
 /// Items that are prepared on other threads. Each thread is the runtime's, and is given back after one item.
 pub(crate) struct Aside {
-    reporting: Arc<Reporting>,
+    reporting: Arc<ReportOptions>,
     /// How many bytes may wait to be read.
     room: usize,
     /// Items that take long to read, in the order in which they came. One at a time is read.
@@ -40,7 +40,7 @@ pub(crate) struct Aside {
 pub(crate) struct NoThread;
 
 impl Aside {
-    pub(crate) fn new(reporting: Arc<Reporting>, room: usize) -> Self {
+    pub(crate) fn new(reporting: Arc<ReportOptions>, room: usize) -> Self {
         Self {
             reporting,
             room,

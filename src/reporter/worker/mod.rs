@@ -18,7 +18,7 @@ use self::prepare::{Prepared, Unmade};
 use super::spooling::{Conditions, Spooler};
 use super::summary::{Flush, Outcome};
 use crate::budget::Budget;
-use crate::config::{Patience, Reporting};
+use crate::config::{ReportOptions, RetryLimits};
 use crate::delivery::dispatcher::{Dispatcher, until};
 use crate::delivery::job::Job;
 use crate::delivery::outage_log::LossLog;
@@ -53,7 +53,7 @@ pub(super) enum Command {
 pub(super) struct Worker<S: Service<Report>> {
     pub(super) receiver: Receiver,
     pub(super) inbox: mpsc::UnboundedReceiver<Command>,
-    reporting: Arc<Reporting>,
+    reporting: Arc<ReportOptions>,
     pub(super) dispatcher: Dispatcher<S>,
     pub(super) spooler: Spooler,
     pub(super) aside: Aside,
@@ -86,8 +86,8 @@ where
         receiver: Receiver,
         inbox: mpsc::UnboundedReceiver<Command>,
         transport: S,
-        reporting: Arc<Reporting>,
-        patience: Patience,
+        reporting: Arc<ReportOptions>,
+        retry_limits: RetryLimits,
         spooler: Spooler,
         random: fn() -> f64,
     ) -> Self {
@@ -97,7 +97,7 @@ where
             inbox,
             aside: Aside::new(Arc::clone(&reporting), room_aside),
             reporting,
-            dispatcher: Dispatcher::new(transport, patience, random),
+            dispatcher: Dispatcher::new(transport, retry_limits, random),
             spooler,
             flushes: Vec::new(),
             next_job: 0,

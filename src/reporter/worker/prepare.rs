@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::budget::Reservation;
-use crate::config::Reporting;
+use crate::config::ReportOptions;
 use crate::delivery::job::Job;
 use crate::exchange::{Answer, Exchange};
 use crate::handoff::Item;
@@ -45,7 +45,7 @@ pub(crate) fn size(item: &Item) -> usize {
 }
 
 /// Makes a report of what was handed over, if there is one to make.
-pub(crate) fn job(id: u64, item: Item, reporting: &Reporting, effort: Effort) -> Prepared {
+pub(crate) fn job(id: u64, item: Item, reporting: &ReportOptions, effort: Effort) -> Prepared {
     if effort == Effort::Try && size(&item) > LARGE {
         return Prepared::TooMuch(item);
     }
@@ -79,7 +79,7 @@ pub(crate) fn write(
     id: u64,
     mut reservation: Reservation,
     interaction: Box<Interaction>,
-    reporting: &Reporting,
+    reporting: &ReportOptions,
 ) -> Result<Job, Unmade> {
     let settlement = match guarded(|| report(*interaction, reporting)) {
         Ok((report, uploads, losses)) => {
@@ -99,7 +99,7 @@ pub(crate) fn write(
 /// A report, its images, and what is missing in it.
 type Written = (Report, Vec<Report>, Losses);
 
-fn report(interaction: Interaction, reporting: &Reporting) -> Result<Written, Settlement> {
+fn report(interaction: Interaction, reporting: &ReportOptions) -> Result<Written, Settlement> {
     let interaction = &apply_hooks(interaction, reporting)?;
     // Serialising raw JSON into memory fails in no way that is known.
     let losses = interaction.details.losses;
