@@ -26,7 +26,7 @@
 //! Nothing that can be seen. Requests and responses pass frame by frame, with the same bytes, headers, trailers, size
 //! hints, errors and back-pressure; a copy is kept as they pass. `POST`s whose path ends in `/chat/completions`,
 //! or in `/images/generations`, `edits` or `variations`, and those to `/v1/completions` and `/v1/responses` are captured, whatever the
-//! prefix ([`Endpoint`] has the rules). So are those of further endpoints if [asked for](ConfigBuilder::capture), and those of [declared routes](ConfigBuilder::route); everything else is only looked at
+//! prefix ([`Operation`] has the rules). So are those of further endpoints if [asked for](ConfigBuilder::capture), and those of [declared routes](ConfigBuilder::route); everything else is only looked at
 //! once. The caller's task does no parsing, no I/O and no waiting: when both bodies have ended, one push hands them to a
 //! worker on a thread of its own. A Reconify that hangs, refuses or fails adds nothing to any request.
 //!
@@ -178,7 +178,7 @@
 //! not captured. The answer to a background response is fetched with `GET /responses/{id}`, which is not captured either.
 //!
 //! Inside of an axum `nest` the layer sees the path without the prefix. Below `nest("/v1/chat", …)` a chat is `/completions`: it
-//! is reported as a chat because it has messages and no prompt, or declare it with `route("/completions", Endpoint::Chat)`. A
+//! is reported as a chat because it has messages and no prompt, or declare it with `route("/completions", Operation::Chat)`. A
 //! route `/` cannot be recognised, and `/responses` of a nested application of your own can be mistaken. Put the layer around
 //! the outermost router.
 
@@ -217,7 +217,7 @@ pub use self::interaction::{Interaction, InteractionKind, Outcome};
 #[cfg(feature = "axum")]
 pub use self::middleware::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFuture};
-pub use self::provider::operation::Endpoint;
+pub use self::provider::operation::Operation;
 pub use self::report::Report;
 pub use self::reporter::{FlushSummary, Reporter, ShutdownSummary};
 pub use self::stats::{DropReason, FailureClass, Stats, WithholdReason};

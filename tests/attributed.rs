@@ -12,7 +12,7 @@ mod support;
 
 use serde_json::json;
 use support::{ANSWER, chat, exchange, observed, observed_with};
-use tower_reconify::{Config, Endpoint, Session, User};
+use tower_reconify::{Config, Operation, Session, User};
 
 #[tokio::test]
 async fn user_and_session_come_from_the_requests_extensions() {
@@ -57,7 +57,7 @@ async fn identity_headers_from_outside_mean_nothing() {
 
 #[tokio::test]
 async fn a_route_of_another_name_can_be_declared() {
-    let config = Config::builder("a", "b").route("/ask", Endpoint::Chat).build().unwrap();
+    let config = Config::builder("a", "b").route("/ask", Operation::Chat).build().unwrap();
     let mut observed = observed_with(config);
     exchange(&observed, support::post("/api/ask", support::CHAT), support::json(ANSWER)).await;
     assert_eq!(observed.report().await["reconify"]["type"], "chat");

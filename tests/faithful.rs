@@ -144,7 +144,7 @@ async fn one_line_is_a_stream_only_if_its_type_says_so() {
 
 #[tokio::test]
 async fn lines_of_json_are_no_stream_where_the_api_has_none() {
-    let config = tower_reconify::Config::builder("a", "b").capture(tower_reconify::Endpoint::ALL);
+    let config = tower_reconify::Config::builder("a", "b").capture(tower_reconify::Operation::ALL);
     let mut observed = support::observed_with(config.build().unwrap());
     exchange(&observed, post("/v1/embeddings", "{}\n{}"), support::json("{}\n{}")).await;
     let report = observed.report().await;

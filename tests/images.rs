@@ -256,12 +256,12 @@ async fn a_list_of_images_that_is_too_long_to_be_taken_apart_is_counted_and_not_
 
 #[tokio::test]
 async fn what_is_switched_off_is_off_for_declared_routes_too() {
-    use tower_reconify::{Endpoint, Responses};
+    use tower_reconify::{Operation, Responses};
 
     let config = Config::builder("a", "b").track_images(false).responses(Responses::Off);
     let config = config
-        .route("/draw", Endpoint::ImageGeneration)
-        .route("/reply", Endpoint::Responses)
+        .route("/draw", Operation::ImageGeneration)
+        .route("/reply", Operation::Responses)
         .build()
         .unwrap();
     let mut observed = observed_with(config);

@@ -13,13 +13,13 @@ mod support;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::{Observed, events, exchange, field, observed, observed_with, post};
-use tower_reconify::{Config, Endpoint, Interaction, InteractionKind, Media, Responses};
+use tower_reconify::{Config, Interaction, InteractionKind, Media, Operation, Responses};
 
 /// Five bytes.
 const HELLO: &str = "aGVsbG8=";
 
 fn eliding() -> Observed {
-    let config = Config::builder("a", "b").capture(Endpoint::ALL).media(Media::Elide);
+    let config = Config::builder("a", "b").capture(Operation::ALL).media(Media::Elide);
     observed_with(config.build().unwrap())
 }
 

@@ -18,7 +18,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use support::{ANSWER, CHAT, Observed, delta, events, exchange, observed_with, post};
 use tower::ServiceExt;
-use tower_reconify::{Config, Endpoint};
+use tower_reconify::{Config, Operation};
 
 fn observed() -> Observed {
     observed_with(Config::builder("a", "b").metadata(true).build().unwrap())
@@ -66,7 +66,7 @@ async fn a_chat_in_a_nested_router_is_a_chat_by_its_body() {
 
 #[tokio::test]
 async fn a_route_below_a_nested_router_can_be_declared() {
-    let config = Config::builder("a", "b").metadata(true).route("/completions", Endpoint::Chat);
+    let config = Config::builder("a", "b").metadata(true).route("/completions", Operation::Chat);
     let mut observed = observed_with(config.build().unwrap());
     let inner = Router::new().route("/completions", to(answer)).layer(observed.layer.clone());
     call(Router::new().nest("/v1/chat", inner), post("/v1/chat/completions", "no JSON")).await;

@@ -1,4 +1,4 @@
-//! Endpoints that Reconify documents no type for: captured only if asked for.
+//! Operations that Reconify documents no type for: captured only if asked for.
 
 #![allow(
     clippy::expect_used,
@@ -14,7 +14,7 @@ use axum::body::Body;
 use axum::http::Response;
 use serde_json::json;
 use support::{Observed, events, exchange, field, observed, observed_with, post};
-use tower_reconify::{Config, Endpoint};
+use tower_reconify::{Config, Operation};
 
 const PATHS: [(&str, &str); 5] = [
     ("/v1/embeddings", "embedding"),
@@ -25,7 +25,7 @@ const PATHS: [(&str, &str); 5] = [
 ];
 
 fn asked() -> Observed {
-    observed_with(Config::builder("a", "b").capture(Endpoint::ALL).build().unwrap())
+    observed_with(Config::builder("a", "b").capture(Operation::ALL).build().unwrap())
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn segments_and_the_length_of_sound_are_kept_of_streams() {
 #[tokio::test]
 async fn a_list_of_endpoints_replaces_the_default() {
     let mut observed =
-        observed_with(Config::builder("a", "b").capture([Endpoint::Embedding]).build().unwrap());
+        observed_with(Config::builder("a", "b").capture([Operation::Embedding]).build().unwrap());
     exchange(&observed, support::chat(), support::json("{}")).await;
     exchange(&observed, post("/v1/embeddings", "{}"), support::json("{}")).await;
     assert_eq!(observed.settle().await.1.captured, 1);
@@ -168,7 +168,7 @@ async fn an_answer_that_is_no_transcript_is_not_reported_as_one() {
 
 #[tokio::test]
 async fn a_refusal_in_plain_text_is_no_transcript() {
-    let config = Config::builder("a", "b").capture(Endpoint::ALL).report_failures(true).build().unwrap();
+    let config = Config::builder("a", "b").capture(Operation::ALL).report_failures(true).build().unwrap();
     let mut observed = observed_with(config);
     let mut refusal = answer_of("text/plain", "no");
     *refusal.status_mut() = axum::http::StatusCode::BAD_REQUEST;

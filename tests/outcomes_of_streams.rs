@@ -18,10 +18,10 @@ use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
 use serde_json::json;
 use support::{Observed, begin_with, chat, delta, events, exchange, observed_with, post};
-use tower_reconify::{Config, Endpoint, Responses};
+use tower_reconify::{Config, Operation, Responses};
 
 fn observed() -> Observed {
-    let config = Config::builder("a", "b").capture(Endpoint::ALL).metadata(true);
+    let config = Config::builder("a", "b").capture(Operation::ALL).metadata(true);
     observed_with(config.responses(Responses::Verbatim).build().unwrap())
 }
 

@@ -1,4 +1,4 @@
-//! Whole bodies of any endpoint, type and coding: decoded, put together, translated.
+//! Whole bodies of any operation, type and coding: decoded, put together, translated.
 
 #![no_main]
 

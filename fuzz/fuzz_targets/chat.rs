@@ -2,9 +2,9 @@
 
 #![no_main]
 
-use tower_reconify::Endpoint;
+use tower_reconify::Operation;
 use tower_reconify_fuzz::{script, shapes, streams};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    streams::run(Endpoint::Chat, &shapes::CHUNK, script::chat, input);
+    streams::run(Operation::Chat, &shapes::CHUNK, script::chat, input);
 });

@@ -2,9 +2,9 @@
 
 #![no_main]
 
-use tower_reconify::Endpoint;
+use tower_reconify::Operation;
 use tower_reconify_fuzz::{script, shapes, streams};
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| {
-    streams::run(Endpoint::Responses, &shapes::RESPONSES_EVENT, script::responses, input);
+    streams::run(Operation::Responses, &shapes::RESPONSES_EVENT, script::responses, input);
 });

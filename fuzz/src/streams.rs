@@ -1,15 +1,15 @@
 //! From the bytes of the fuzzer to a stream.
 
 use arbitrary::{Result, Unstructured};
-use tower_reconify::{Endpoint, fuzzing};
+use tower_reconify::{Operation, fuzzing};
 
 use crate::script::Script;
 use crate::shapes::Shape;
 
-/// Reads a stream as an endpoint's. Its first byte says what the others are: `0` is the beginning of a stream that is
+/// Reads a stream as an operation's. Its first byte says what the others are: `0` is the beginning of a stream that is
 /// built in this shape, `1` of one that follows a script; else it is the stream itself.
 pub fn run(
-    endpoint: Endpoint,
+    operation: Operation,
     shape: &Shape,
     script: fn(&mut Unstructured<'_>) -> Result<Script>,
     input: &[u8],
@@ -17,7 +17,7 @@ pub fn run(
     match input {
         [b'0', bytes @ ..] => {
             if let Ok(stream) = built(shape, &mut Unstructured::new(bytes)) {
-                fuzzing::stream(endpoint, &stream);
+                fuzzing::stream(operation, &stream);
             }
         }
         [b'1', bytes @ ..] => {
@@ -25,11 +25,11 @@ pub fn run(
             let Ok(script) = script(&mut bytes) else { return };
             let events = script.events.into_iter().map(|data| (String::new(), data)).collect();
             let Ok(stream) = framed(events, &mut bytes) else { return };
-            let reported = fuzzing::stream(endpoint, &stream).expect("a stream is read as one");
+            let reported = fuzzing::stream(operation, &stream).expect("a stream is read as one");
             let reported = serde_json::from_str(&reported).expect("a report is JSON");
             assert_eq!((script.said)(&reported), script.expected, "{}", String::from_utf8_lossy(&stream));
         }
-        _ => drop(fuzzing::stream(endpoint, input)),
+        _ => drop(fuzzing::stream(operation, input)),
     }
 }
 

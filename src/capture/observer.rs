@@ -6,7 +6,7 @@ use crate::config::{CaptureOptions, IdentityHeaders};
 use crate::handoff::Sender;
 use crate::handoff::UNDER_WAY;
 use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 use crate::stats::WithholdReason;
 
 /// Observes a call until there is a response. Empty if the call is not recorded.
@@ -19,7 +19,7 @@ impl Observer {
     /// knows.
     pub(crate) fn begin(
         sender: &Sender,
-        endpoint: Endpoint,
+        operation: Operation,
         headers: &HeaderMap,
         extensions: &mut Extensions,
     ) -> (Self, Tap) {
@@ -45,7 +45,7 @@ impl Observer {
             extensions.insert(IdentitySlot::settled());
             return Default::default();
         };
-        let (exchange, request, response) = sender.begin(permit, endpoint, identity, headers);
+        let (exchange, request, response) = sender.begin(permit, operation, identity, headers);
         // Held weakly: keeping the extensions does not delay the hand-over.
         extensions.insert(IdentitySlot::of(exchange));
         (Self(Tap::new(response)), Tap::new(request))
@@ -122,7 +122,7 @@ mod tests {
         let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), CaptureOptions::default());
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
-        drop(Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new()));
+        drop(Observer::begin(&sender, Operation::Chat, &HeaderMap::new(), &mut Extensions::new()));
         assert!(asleep.now_or_never().is_some(), "the worker is awake");
         assert_eq!(receiver.queue.len(), 1);
     }
@@ -134,7 +134,7 @@ mod tests {
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
         let (mut observer, tap) =
-            Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+            Observer::begin(&sender, Operation::Chat, &HeaderMap::new(), &mut Extensions::new());
         observer.wake_worker();
         assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_record_that_is_used_again_wakes_the_worker_as_a_new_one_does() {
         let (sender, receiver) = ends();
-        let begin = || Observer::begin(&sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+        let begin = || Observer::begin(&sender, Operation::Chat, &HeaderMap::new(), &mut Extensions::new());
         let (mut observer, tap) = begin();
         observer.wake_worker();
         drop((observer, tap));
@@ -185,7 +185,8 @@ mod tests {
         body: &'static [u8],
         say: impl FnOnce(IdentitySlot),
     ) -> Exchange {
-        let (mut observer, tap) = Observer::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+        let (mut observer, tap) =
+            Observer::begin(sender, Operation::Chat, &HeaderMap::new(), &mut extensions);
         say(extensions.remove().unwrap());
         tap.record_whole(&Bytes::from_static(body));
         match body {

@@ -1,5 +1,6 @@
 //! The setters of a configuration.
 
+use std::borrow::Borrow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
 use super::setting::Setting;
 use super::spool::Spooling;
 use crate::interaction::Interaction;
-use crate::provider::operation::{Endpoint, Route};
+use crate::provider::operation::{Operation, Route};
 
 impl Config {
     /// Settings in code; the two keys are those of the Reconify console.
@@ -54,7 +55,7 @@ pub struct ConfigBuilder {
     pub(super) sample: Setting<f64>,
     pub(super) hooks: Hooks,
     pub(super) track_images: Setting<bool>,
-    pub(super) capture: Setting<Vec<Endpoint>>,
+    pub(super) capture: Setting<Vec<Operation>>,
     pub(super) allow_http: Setting<bool>,
     pub(super) disabled: Setting<bool>,
     pub(super) routes: Vec<Route>,
@@ -85,7 +86,7 @@ impl ConfigBuilder {
             sample: Setting::new("sample", 1.0),
             hooks: Hooks::default(),
             track_images: Setting::new("track_images", true),
-            capture: Setting::new("capture", Endpoint::DEFAULT.to_vec()),
+            capture: Setting::new("capture", Operation::DEFAULT.to_vec()),
             allow_http: Setting::new("allow_http", false),
             disabled: Setting::new("disabled", false),
             routes: Vec::new(),
@@ -147,7 +148,7 @@ impl ConfigBuilder {
     /// | --- | --- |
     /// | `id` | the report's id: unique, and the same on every attempt to deliver it |
     /// | `outcome` | `answered`, `refused`, `failed`, `interrupted` or `abandoned` |
-    /// | `endpoint` | the [name](Endpoint::name) of the endpoint; null for what was reported by hand |
+    /// | `endpoint` | the [name](Operation::as_str) of the endpoint; null for what was reported by hand |
     /// | `status` | the HTTP status of the answer, null without one |
     /// | `requestId` | the answer's `x-request-id`, null without one |
     /// | `streamed`, `chunks` | whether the answer was an event stream, and how many events with data it had |
@@ -169,12 +170,13 @@ impl ConfigBuilder {
     }
 
     /// Which endpoints are captured, instead of the default: chat, completions, responses and images. Reconify documents
-    /// no type for the others ([`Endpoint`] has the types that they are reported with). [Declared routes](Self::route)
+    /// no type for the others ([`Operation`] has the types that they are reported with). [Declared routes](Self::route)
     /// are captured in any case, but for those that [`responses`](Self::responses) and
     /// [`track_images`](Self::track_images) switch off.
     #[must_use]
-    pub fn capture(mut self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
-        self.capture = Setting::new("capture", endpoints.into_iter().collect());
+    pub fn capture(mut self, operations: impl IntoIterator<Item: Borrow<Operation>>) -> Self {
+        let operations = operations.into_iter().map(|operation| *operation.borrow()).collect();
+        self.capture = Setting::new("capture", operations);
         self
     }
 
@@ -244,11 +246,11 @@ impl ConfigBuilder {
         self
     }
 
-    /// Declares that `POST`s whose path ends in `path` speak the format of `endpoint`. It comes before the known
+    /// Declares that `POST`s whose path ends in `path` speak the format of `operation`. It comes before the known
     /// names, so that `/agents/completions`, say, can be declared a chat. Trailing and doubled slashes do not count.
     #[must_use]
-    pub fn route(mut self, path: impl Into<String>, endpoint: Endpoint) -> Self {
-        self.routes.push(Route { path: path.into(), endpoint });
+    pub fn route(mut self, path: impl Into<String>, operation: Operation) -> Self {
+        self.routes.push(Route { path: path.into(), operation });
         self
     }
 

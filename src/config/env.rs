@@ -15,7 +15,7 @@ use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
 use super::setting::{Problem, Setting};
 use crate::error::Error;
 #[cfg(doc)]
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 impl Config {
     /// Settings from the environment.
@@ -31,7 +31,7 @@ impl Config {
     /// | `RECONIFY_RESPONSES` | the Responses API: `chat`, `verbatim` or `off` ([`Responses`]) | `chat` |
     /// | `RECONIFY_TRACK_IMAGES` | `0`: generated images are not reported | `1` |
     /// | `RECONIFY_MEDIA` | base64 images, sound and files: `keep` or `elide` ([`Media`]) | `keep` |
-    /// | `RECONIFY_CAPTURE` | the [names](Endpoint::name) of the endpoints that are captured, with commas between them, or `all` | chat, completions, responses, images |
+    /// | `RECONIFY_CAPTURE` | the [names](Operation::as_str) of the endpoints that are captured, with commas between them, or `all` | chat, completions, responses, images |
     /// | `RECONIFY_METADATA` | `1`: reports have a `metadata` object | `0` |
     /// | `RECONIFY_IDENTITY_HEADERS` | `x-reconify-user-id` and its like: `ignore`, `read` or `take` ([`IdentityHeaders`]) | `ignore` |
     /// | `RECONIFY_OUTERMOST_ONLY` | `1`: calls made while a captured request is handled are not reported | `0` |
@@ -57,9 +57,9 @@ impl ConfigBuilder {
     /// Starts from the variables that [`Config::from_env`] reads; setters called afterwards replace them.
     ///
     /// ```
-    /// use tower_reconify::{ConfigBuilder, Endpoint};
+    /// use tower_reconify::{ConfigBuilder, Operation};
     ///
-    /// let config = ConfigBuilder::from_env().disabled(true).route("/ask", Endpoint::Chat).build()?;
+    /// let config = ConfigBuilder::from_env().disabled(true).route("/ask", Operation::Chat).build()?;
     /// assert!(config.is_disabled());
     /// # Ok::<_, tower_reconify::Error>(())
     /// ```
@@ -86,7 +86,7 @@ const VARIABLES: [(&str, Put); 18] = [
     ("RECONIFY_RESPONSES", |builder, variable| variable.set(&mut builder.responses, parse::choice)),
     ("RECONIFY_TRACK_IMAGES", |builder, variable| variable.set(&mut builder.track_images, parse::flag)),
     ("RECONIFY_MEDIA", |builder, variable| variable.set(&mut builder.media, parse::choice)),
-    ("RECONIFY_CAPTURE", |builder, variable| variable.set(&mut builder.capture, parse::endpoints)),
+    ("RECONIFY_CAPTURE", |builder, variable| variable.set(&mut builder.capture, parse::operations)),
     ("RECONIFY_METADATA", |builder, variable| variable.set(&mut builder.metadata, parse::flag)),
     ("RECONIFY_IDENTITY_HEADERS", |builder, variable| {
         variable.set(&mut builder.identity_headers, parse::choice)

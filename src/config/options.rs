@@ -9,7 +9,7 @@ use url::Url;
 use super::collector_url;
 use super::hooks::Hooks;
 use super::spool::Spool;
-use crate::provider::operation::Endpoints;
+use crate::provider::operation::Operations;
 
 /// A checked configuration of a [`ReconifyLayer`](crate::ReconifyLayer).
 ///
@@ -21,7 +21,7 @@ pub struct Config {
     pub(crate) destination: Option<Destination>,
     pub(crate) reporting: Arc<ReportOptions>,
     pub(crate) capturing: CaptureOptions,
-    pub(crate) endpoints: Endpoints,
+    pub(crate) operations: Operations,
     pub(crate) limits: Limits,
     pub(crate) retry_limits: RetryLimits,
     pub(crate) spool: Option<Spool>,
@@ -156,7 +156,7 @@ impl Config {
             destination: None,
             reporting: Arc::new(ReportOptions::default()),
             capturing: CaptureOptions::default(),
-            endpoints: Endpoints::default(),
+            operations: Operations::default(),
             limits,
             retry_limits: RetryLimits { attempts: 0, age: Duration::ZERO },
             spool: None,

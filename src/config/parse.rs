@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::options::{IdentityHeaders, Media, Responses};
 use super::setting::Problem;
 use super::spool::Spooling;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 pub(super) const APP_KEY_HINT: &str = "the application's key from the Reconify console";
 pub(super) const API_KEY_HINT: &str = "the API key from the Reconify console";
@@ -114,24 +114,25 @@ pub(super) fn choice<T: Choice>(text: &str) -> Result<T, Problem> {
 }
 
 /// Parses the names of the endpoints to capture.
-pub(super) fn endpoints(list: &str) -> Result<Vec<Endpoint>, Problem> {
+pub(super) fn operations(list: &str) -> Result<Vec<Operation>, Problem> {
     if list.trim().eq_ignore_ascii_case("all") {
-        return Ok(Endpoint::ALL.to_vec());
+        return Ok(Operation::ALL.to_vec());
     }
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let endpoints: Vec<_> = names.map(parse_endpoint).collect::<Result<_, _>>()?;
+    let operations: Vec<_> = names.map(parse_endpoint).collect::<Result<_, _>>()?;
     // An empty list is a mistake: to capture nothing, an application disables the layer.
-    if endpoints.is_empty() { parse_endpoint("").map(|endpoint| vec![endpoint]) } else { Ok(endpoints) }
+    if operations.is_empty() { parse_endpoint("").map(|endpoint| vec![endpoint]) } else { Ok(operations) }
 }
 
-fn parse_endpoint(name: &str) -> Result<Endpoint, Problem> {
-    let known = Endpoint::ALL.into_iter().find(|endpoint| endpoint.name().eq_ignore_ascii_case(name));
+fn parse_endpoint(name: &str) -> Result<Operation, Problem> {
+    let known =
+        Operation::ALL.iter().copied().find(|operation| operation.as_str().eq_ignore_ascii_case(name));
     known.ok_or_else(|| {
-        let names: Vec<_> = Endpoint::ALL.iter().map(|endpoint| endpoint.name()).collect();
+        let names: Vec<_> = Operation::ALL.iter().map(|operation| operation.as_str()).collect();
         Problem::Invalid {
             value: format!("a list with {name:?}"),
             problem: format!("which is none of {}", names.join(", ")).into(),
-            hint: "name endpoints that are known, with commas between them, or use all",
+            hint: "name operations that are known, with commas between them, or use all",
         }
     })
 }

@@ -11,7 +11,7 @@ use super::options::{
 use super::setting::{Problem, Setting};
 use super::spool::{Spool, Spooling};
 use crate::error::Error;
-use crate::provider::operation::{Endpoint, Endpoints, Route};
+use crate::provider::operation::{Operation, Operations, Route};
 
 impl ConfigBuilder {
     /// Checks the settings.
@@ -44,13 +44,13 @@ impl ConfigBuilder {
         let responses = self.responses.get()?;
         let track_images = self.track_images.get()?;
         let mut known = self.capture.get()?;
-        let is_wanted = |endpoint: &Endpoint| match endpoint {
-            Endpoint::Responses => responses != Responses::Off,
-            endpoint if endpoint.is_image() => track_images,
+        let is_wanted = |operation: &Operation| match operation {
+            Operation::Responses => responses != Responses::Off,
+            operation if operation.is_image() => track_images,
             _ => true,
         };
         known.retain(is_wanted);
-        let routes = self.routes.into_iter().filter(|route| is_wanted(&route.endpoint)).collect();
+        let routes = self.routes.into_iter().filter(|route| is_wanted(&route.operation)).collect();
         let limits = Limits {
             items: at_least_one("max_items", self.max_items)?,
             bytes: at_least_one("max_bytes", self.max_bytes)?,
@@ -76,7 +76,7 @@ impl ConfigBuilder {
                 identity_headers: self.identity_headers.get()?,
                 outermost_only: self.outermost_only.get()?,
             },
-            endpoints: Endpoints { routes, known: known.into_iter().collect() },
+            operations: Operations { routes, known: known.into_iter().collect() },
             limits,
             retry_limits,
             spool,

@@ -14,7 +14,7 @@ pub(crate) use self::head::{Head, MediaType};
 pub(crate) use self::tail::Tail;
 use crate::budget::{Budget, Reservation};
 use crate::identity::Identity;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 /// Frames of at least this size are kept by reference, smaller ones are copied. A frame is a slice
 /// of the connection's read buffer, and keeping it keeps the whole buffer (a trickled HTTP/1 stream
@@ -27,7 +27,7 @@ pub(crate) struct Exchange {
     pub(crate) reservation: Reservation,
     /// Whether the budget had room for the whole exchange. If not, it is not reported.
     pub(crate) has_room: bool,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) operation: Operation,
     pub(crate) identity: Identity,
     /// When the request entered the layer.
     pub(crate) started: Instant,

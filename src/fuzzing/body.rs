@@ -10,22 +10,22 @@ use crate::codec::json::tail;
 use crate::codec::{json, multipart};
 use crate::exchange::{Ended, MediaType, Message, Tail};
 use crate::provider::openai::responses;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 use crate::translation::Effort;
 use crate::translation::body::{self, ReportedBody};
 use crate::translation::context::BodyContext;
 use crate::translation::decoded_body::DecodedBody;
 
-/// Reads a body as any endpoint's request and answer. The first three bytes choose endpoint (`0` to `:`), type (`0` to
+/// Reads a body as any operation's request and answer. The first three bytes choose operation (`0` to `:`), type (`0` to
 /// `4`) and coding (`0` to `8`); others stand for none.
 pub fn body(input: &[u8]) {
-    let [endpoint, content_type, coding, body @ ..] = input else { return };
-    let Some(endpoint) = choice(&Endpoint::ALL, *endpoint) else { return };
+    let [operation, content_type, coding, body @ ..] = input else { return };
+    let Some(operation) = choice(Operation::ALL, *operation) else { return };
     let message = |body: &[u8]| message_of(*content_type, *coding, body);
     let budget = budget();
     let charged = Cell::new(0);
     let reading = BodyContext {
-        endpoint,
+        operation,
         budget: &budget,
         is_translated: false,
         effort: Effort::Full,
@@ -58,7 +58,7 @@ pub fn body(input: &[u8]) {
             assert!(content.losses.is_truncated && content.json.get().contains("\"truncated\""));
             check(&content, expected);
         }
-        if endpoint.is_image() {
+        if operation.is_image() {
             check_images(answer.json.into_raw());
         }
     }
@@ -93,10 +93,10 @@ fn check_parts(whole: &str) {
 
 /// What a console reaches for in a request, and how it begins.
 fn asked(reading: &BodyContext) -> Option<(&'static str, char)> {
-    match reading.endpoint {
-        Endpoint::Chat | Endpoint::Responses => Some(("messages", '[')),
-        Endpoint::Completion => Some(("prompt", '"')),
-        endpoint if endpoint.is_image() => Some(("prompt", '"')),
+    match reading.operation {
+        Operation::Chat | Operation::Responses => Some(("messages", '[')),
+        Operation::Completion => Some(("prompt", '"')),
+        operation if operation.is_image() => Some(("prompt", '"')),
         _ => None,
     }
 }
@@ -118,7 +118,7 @@ fn check_body(
         }
         return;
     };
-    if reading.endpoint == Endpoint::Responses && reading.is_translated {
+    if reading.operation == Operation::Responses && reading.is_translated {
         let raw = json::parse(verbatim.as_bytes()).expect("it was JSON before");
         let translations = [responses::chat_request(raw), responses::chat_response(raw)];
         for chat in translations.iter().flatten() {

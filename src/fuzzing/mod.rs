@@ -17,7 +17,7 @@ use crate::config::Limits;
 use crate::exchange::{Head, Message, Piece, Recording};
 use crate::provider::openai::assembly::Assembly;
 use crate::provider::openai::{images, responses};
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 use crate::translation::Effort;
 use crate::translation::body::{ReportedBody, of_response};
 use crate::translation::context::BodyContext;
@@ -68,12 +68,12 @@ pub fn decode(body: &[u8], names: &str, limit: usize) -> Option<(Vec<u8>, bool)>
     Some((decoded.body.to_vec(), decoded.is_cut))
 }
 
-/// Puts a stream together as an endpoint's answer, and gives the JSON that is reported; `None` if it is no stream.
-pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
+/// Puts a stream together as an operation's answer, and gives the JSON that is reported; `None` if it is no stream.
+pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     let budget = budget();
     let charged = Cell::new(0);
     let reading = BodyContext {
-        endpoint,
+        operation,
         budget: &budget,
         is_translated: false,
         effort: Effort::Full,
@@ -89,15 +89,15 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     check(&answer, answered(&reading));
 
     // Whether chunks are compared with the one before changes nothing.
-    if matches!(endpoint, Endpoint::Chat | Endpoint::Completion) {
+    if matches!(operation, Operation::Chat | Operation::Completion) {
         let events: Vec<_> = Events::new(stream).collect();
-        let whole = [Assembly::of(endpoint), Assembly::without_patterns()].map(|mut assembly| {
+        let whole = [Assembly::of(operation), Assembly::without_patterns()].map(|mut assembly| {
             for event in &events {
                 if !assembly.add(event.name, &event.data) {
                     assembly.skip();
                 }
             }
-            format!("{:?}", assembly.progress()) + &assembly.finish(endpoint)
+            format!("{:?}", assembly.progress()) + &assembly.finish(operation)
         });
         let [compared, read] = &whole;
         assert_eq!(compared, read, "what is compared is what would be read");
@@ -114,7 +114,7 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     assert_eq!(framed.json.get(), answer.json.get(), "the framing is no part of an answer");
     let framed = framed.stream.map(|framed| (framed.is_done, framed.chunks));
     assert_eq!(framed, Some((progress.is_done, progress.chunks)));
-    if endpoint == Endpoint::Responses {
+    if operation == Operation::Responses {
         check_response(|events| streamed(&reading, &[stream, b"\n\n", events].concat(), 0));
     }
     // That it went on is said.
@@ -125,7 +125,7 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     let reading = BodyContext { is_translated: true, ..reading };
     let translated = streamed(&reading, stream, 0);
     check(&translated, answered(&reading));
-    match responses::chat_response(&answer.json.raw()).filter(|_| endpoint == Endpoint::Responses) {
+    match responses::chat_response(&answer.json.raw()).filter(|_| operation == Operation::Responses) {
         Some(chat) => assert_eq!(chat.json, translated.json.get(), "a translation is JSON"),
         None => assert_eq!(answer.json.get(), translated.json.get(), "what is not translated is as it was"),
     }
@@ -134,7 +134,7 @@ pub fn stream(endpoint: Endpoint, stream: &[u8]) -> Option<String> {
     for json in [&answer.json, &truncated.json, &translated.json] {
         assert!(json.get().len() <= most, "a report is about as long as its stream: {}", json.get());
     }
-    if endpoint.is_image() {
+    if operation.is_image() {
         check_images(answer.json.into_raw());
     }
     Some(translated.json.get().to_owned())
@@ -209,10 +209,10 @@ fn framed(stream: &[u8]) -> Vec<u8> {
 
 /// What a console reaches for in an answer, and how it begins.
 fn answered(reading: &BodyContext) -> Option<(&'static str, char)> {
-    match reading.endpoint {
-        Endpoint::Responses if !reading.is_translated => None,
-        Endpoint::Chat | Endpoint::Completion | Endpoint::Responses => Some(("choices", '[')),
-        endpoint if endpoint.is_image() => Some(("data", '[')),
+    match reading.operation {
+        Operation::Responses if !reading.is_translated => None,
+        Operation::Chat | Operation::Completion | Operation::Responses => Some(("choices", '[')),
+        operation if operation.is_image() => Some(("data", '[')),
         _ => None,
     }
 }

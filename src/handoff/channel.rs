@@ -12,7 +12,7 @@ use crate::budget::{Budget, Permit, Reservation};
 use crate::config::CaptureOptions;
 use crate::identity::Identity;
 use crate::interaction::Interaction;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 /// The callers' end. The worker lives while a clone of it exists or an exchange that it began is
 /// open.
@@ -67,13 +67,13 @@ impl Sender {
     pub(crate) fn begin(
         &self,
         permit: Permit,
-        endpoint: Endpoint,
+        operation: Operation,
         identity: Identity,
         headers: &HeaderMap,
     ) -> (Weak<Rendezvous<Half>>, Box<Half>, Box<Half>) {
         let Ends { budget, queue, capturing, .. } = &*self.0;
         let pooled = queue.spare.pop().unwrap_or_else(|| PooledExchange::new(Arc::clone(queue) as _));
-        pooled.begin(budget, (permit, endpoint, identity), headers, capturing.metadata)
+        pooled.begin(budget, (permit, operation, identity), headers, capturing.metadata)
     }
 
     /// Hands over an interaction that the application reports itself.

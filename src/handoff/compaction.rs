@@ -45,7 +45,7 @@ mod tests {
     use crate::config::{CaptureOptions, Limits};
     use crate::handoff::{Receiver, Sender, channel};
     use crate::interaction::{Interaction, InteractionKind};
-    use crate::provider::operation::Endpoint;
+    use crate::provider::operation::Operation;
 
     const PASSED: usize = 10_000;
 
@@ -58,7 +58,7 @@ mod tests {
     fn hand_over(sender: &Sender, number: usize) -> Bytes {
         let buffer = Bytes::from(vec![u8::try_from(number % 256).unwrap(); 2 * PASSED]);
         let mut extensions = Extensions::new();
-        let (_, tap) = Observer::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+        let (_, tap) = Observer::begin(sender, Operation::Chat, &HeaderMap::new(), &mut extensions);
         tap.record_whole(&buffer.slice(..PASSED));
         buffer
     }

@@ -11,7 +11,7 @@ use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit};
 use crate::exchange::{Answer, Ended, Head, MediaType, Message, Response};
 use crate::identity::Identity;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 /// One half of an exchange: the request, or whatever stands for the response. Whoever records it
 /// owns it, and finishes it.
@@ -41,7 +41,7 @@ pub(crate) struct Half {
 #[derive(Debug)]
 pub(crate) struct RequestMeta {
     pub(crate) permit: Permit,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) operation: Operation,
     pub(crate) identity: Identity,
     pub(crate) started: Instant,
 }

@@ -8,7 +8,7 @@ use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit};
 use crate::exchange::{Answer, Exchange, Message};
 use crate::identity::Identity;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 /// The bytes charged for an open exchange, beside bodies, identity and long headers. The allocator
 /// gave out 780 bytes for each exchange with an open response (`tests/memory.rs`, debug build). The
@@ -48,7 +48,7 @@ impl PooledExchange {
     pub(crate) fn begin(
         self,
         budget: &Budget,
-        (permit, endpoint, identity): (Permit, Endpoint, Identity),
+        (permit, operation, identity): (Permit, Operation, Identity),
         headers: &HeaderMap,
         with_metadata: bool,
     ) -> (Weak<Rendezvous<Half>>, Box<Half>, Box<Half>) {
@@ -58,7 +58,7 @@ impl PooledExchange {
             request.open_spare();
             response.open_spare();
         }
-        request.begin_request(headers, RequestMeta { permit, endpoint, identity, started: Instant::now() });
+        request.begin_request(headers, RequestMeta { permit, operation, identity, started: Instant::now() });
         response.begin_response(with_metadata);
         (exchange, request, response)
     }
@@ -71,7 +71,7 @@ impl Finished {
         let last = exchange.take_ended()?;
         let out = Arc::clone(last.out()?);
         let (mut request, mut response) = if first.is_response() { (last, first) } else { (first, last) };
-        let RequestMeta { permit, endpoint, identity, started } = request.take_request_meta()?;
+        let RequestMeta { permit, operation, identity, started } = request.take_request_meta()?;
         let mut reservation = permit.admit(out.budget());
         let (identity, has_room) = match exchange.take_late_identity() {
             Some(late) => late.complete(identity, &mut reservation),
@@ -87,7 +87,7 @@ impl Finished {
         let taken = Exchange {
             reservation,
             has_room,
-            endpoint,
+            operation,
             identity,
             started,
             finished,

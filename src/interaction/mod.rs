@@ -16,7 +16,7 @@ pub use self::outcome::Outcome;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};
 use crate::provider::DetachedImage;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 use crate::stats::Losses;
 
 /// One interaction with a model: what is reported.
@@ -54,7 +54,7 @@ pub struct Interaction {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Details {
     /// `None` for what was reported by hand.
-    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) operation: Option<Operation>,
     pub(crate) status: Option<u16>,
     pub(crate) request_id: Option<Box<str>>,
     pub(crate) is_streamed: bool,
@@ -129,9 +129,9 @@ impl Interaction {
         self.kind
     }
 
-    /// The endpoint that was called; `None` for what was made by hand.
-    pub fn endpoint(&self) -> Option<Endpoint> {
-        self.details.endpoint
+    /// The operation that was called; `None` for what was made by hand.
+    pub fn operation(&self) -> Option<Operation> {
+        self.details.operation
     }
 
     /// Who asked, and in which session.

@@ -22,7 +22,7 @@ use crate::handoff::UNDER_WAY;
 use crate::handoff::{self, Item, Receiver, Sender};
 use crate::identity::{IdentitySlot, User};
 use crate::interaction::{Interaction, InteractionKind};
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 use crate::stats::{DropReason, Settlement, WithholdReason};
 
 const LIMITS: Limits = Limits { items: 2, bytes: 10, body_bytes: 10 };
@@ -50,7 +50,7 @@ fn ends() -> (Sender, Receiver) {
 
 fn begin(sender: &Sender) -> (Observer, Tap, IdentitySlot) {
     let mut extensions = Extensions::new();
-    let (observer, tap) = Observer::begin(sender, Endpoint::Chat, &HeaderMap::new(), &mut extensions);
+    let (observer, tap) = Observer::begin(sender, Operation::Chat, &HeaderMap::new(), &mut extensions);
     (observer, tap, extensions.remove().unwrap())
 }
 

@@ -5,7 +5,7 @@ use tower::{BoxError, Layer, Service};
 use super::service::Reconify;
 use super::tracker::Tracker;
 use crate::config::{CaptureOptions, Config};
-use crate::provider::operation::Endpoints;
+use crate::provider::operation::Operations;
 use crate::report::Report;
 use crate::reporter::Reporter;
 use crate::transport::HttpTransport;
@@ -41,7 +41,7 @@ impl ReconifyLayer {
                 let destination = destination.clone();
                 Self::start(config, || HttpTransport::new(destination))
             }
-            None => Self::with(Reporter::disabled(), Endpoints::default(), config.capturing),
+            None => Self::with(Reporter::disabled(), Operations::default(), config.capturing),
         }
     }
 
@@ -124,12 +124,12 @@ impl ReconifyLayer {
         S::Future: Send,
         S::Error: Into<BoxError>,
     {
-        let (endpoints, capturing) = (config.endpoints.clone(), config.capturing);
-        Self::with(Reporter::start(config, transport), endpoints, capturing)
+        let (operations, capturing) = (config.operations.clone(), config.capturing);
+        Self::with(Reporter::start(config, transport), operations, capturing)
     }
 
-    fn with(reporter: Reporter, endpoints: Endpoints, capturing: CaptureOptions) -> Self {
-        let tracker = Tracker::new(reporter.sender().cloned(), endpoints, capturing);
+    fn with(reporter: Reporter, operations: Operations, capturing: CaptureOptions) -> Self {
+        let tracker = Tracker::new(reporter.sender().cloned(), operations, capturing);
         Self { reporter, tracker }
     }
 

@@ -50,11 +50,11 @@ pub(super) fn begin(
     request: &mut Request,
     extensions: &mut Extensions,
 ) -> (Observer, bool) {
-    let Some(endpoint) = tracker.endpoint(request.method(), request.url().path()) else {
+    let Some(operation) = tracker.operation(request.method(), request.url().path()) else {
         tracker.pass(request.headers_mut(), true);
         return (Observer::default(), false);
     };
-    let (observer, tap) = tracker.begin(endpoint, request.headers(), extensions);
+    let (observer, tap) = tracker.begin(operation, request.headers(), extensions);
     tracker.pass(request.headers_mut(), true);
     if !tap.is_empty() {
         record(request.body_mut(), tap);

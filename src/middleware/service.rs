@@ -61,10 +61,10 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let endpoint = self.tracker.endpoint(&head.method, head.uri.path());
-        let tracks_nesting = endpoint.is_some() && self.tracker.tracks_nesting();
-        let (mut observer, mut tap) = match endpoint {
-            Some(endpoint) => self.tracker.begin(endpoint, &head.headers, &mut head.extensions),
+        let operation = self.tracker.operation(&head.method, head.uri.path());
+        let tracks_nesting = operation.is_some() && self.tracker.tracks_nesting();
+        let (mut observer, mut tap) = match operation {
+            Some(operation) => self.tracker.begin(operation, &head.headers, &mut head.extensions),
             None => Default::default(),
         };
         self.tracker.pass(&mut head.headers, false);

@@ -6,7 +6,7 @@ use crate::capture::{Observer, Tap};
 use crate::config::{CaptureOptions, IdentityHeaders};
 use crate::handoff::Sender;
 use crate::identity::remove_headers;
-use crate::provider::operation::{Endpoint, Endpoints};
+use crate::provider::operation::{Operation, Operations};
 
 /// What a service needs to recognise and capture exchanges, whatever its requests are made of.
 #[derive(Clone, Debug)]
@@ -16,31 +16,31 @@ pub(super) struct Tracker(Arc<Settings>);
 struct Settings {
     /// `None` for a disabled layer.
     sender: Option<Sender>,
-    endpoints: Endpoints,
+    operations: Operations,
     capturing: CaptureOptions,
 }
 
 impl Tracker {
-    pub(super) fn new(sender: Option<Sender>, endpoints: Endpoints, capturing: CaptureOptions) -> Self {
-        Self(Arc::new(Settings { sender, endpoints, capturing }))
+    pub(super) fn new(sender: Option<Sender>, operations: Operations, capturing: CaptureOptions) -> Self {
+        Self(Arc::new(Settings { sender, operations, capturing }))
     }
 
-    /// The endpoint that is called, if it is one to be captured.
+    /// The operation that is called, if it is one to be captured.
     #[inline]
-    pub(super) fn endpoint(&self, method: &Method, path: &str) -> Option<Endpoint> {
-        self.0.endpoints.of(method, path)
+    pub(super) fn operation(&self, method: &Method, path: &str) -> Option<Operation> {
+        self.0.operations.of(method, path)
     }
 
     /// Begins to record a request, unless it is not to be recorded: then both are empty.
     #[inline(never)]
     pub(super) fn begin(
         &self,
-        endpoint: Endpoint,
+        operation: Operation,
         headers: &HeaderMap,
         extensions: &mut Extensions,
     ) -> (Observer, Tap) {
         match &self.0.sender {
-            Some(sender) => Observer::begin(sender, endpoint, headers, extensions),
+            Some(sender) => Observer::begin(sender, operation, headers, extensions),
             None => Default::default(),
         }
     }

@@ -1,24 +1,24 @@
 //! Which requests are interactions with a model.
 
-use std::mem;
+use std::{fmt, mem};
 
 use http::Method;
 
 /// An operation of the OpenAI HTTP API that the layer can report.
 ///
 /// ```
-/// use tower_reconify::{Config, Endpoint};
+/// use tower_reconify::{Config, Operation};
 ///
 /// // `POST /ask` speaks the chat-completions format under a name of its own; embeddings are reported too.
 /// let config = Config::builder("app", "key")
-///     .route("/ask", Endpoint::Chat)
-///     .capture([Endpoint::Chat, Endpoint::Embedding])
+///     .route("/ask", Operation::Chat)
+///     .capture([Operation::Chat, Operation::Embedding])
 ///     .build()?;
 /// # Ok::<_, tower_reconify::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Endpoint {
+pub enum Operation {
     /// `POST …/chat/completions` under any prefix, reported with the type `chat`.
     Chat,
     /// `POST …/completions`, reported with the type `completion`, or `chat` if the request has messages and no prompt.
@@ -48,41 +48,58 @@ pub enum Endpoint {
     Translation,
 }
 
-/// A path that an application gave to one of the endpoints.
+/// A path that an application gave to one of the operations.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) path: String,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) operation: Operation,
 }
 
 /// What is captured.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Endpoints {
-    /// Paths that the application gave to endpoints. They come before the known names.
+pub(crate) struct Operations {
+    /// Paths that the application gave to operations. They come before the known names.
     pub(crate) routes: Vec<Route>,
-    /// Endpoints that are captured under their known names.
-    pub(crate) known: Known,
+    /// Operations that are captured under their known names.
+    pub(crate) known: OperationSet,
 }
 
-/// Some of the endpoints: a bit each.
+/// A set of operations: one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Known(u16);
+pub(crate) struct OperationSet([u64; 4]);
 
-impl Known {
-    fn contains(self, endpoint: Endpoint) -> bool {
-        self.0 & (1 << endpoint as u16) != 0
+const _: () = assert!(Operation::ALL.len() <= 4 * 64, "a set has a bit for every operation");
+
+impl OperationSet {
+    #[inline]
+    fn contains(self, operation: Operation) -> bool {
+        let (word, bit) = Self::place(operation);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    #[inline]
+    fn place(operation: Operation) -> (usize, u64) {
+        let number = operation as usize;
+        (number / 64, 1 << (number % 64))
     }
 }
 
-impl FromIterator<Endpoint> for Known {
-    fn from_iter<I: IntoIterator<Item = Endpoint>>(endpoints: I) -> Self {
-        Self(endpoints.into_iter().fold(0, |known, endpoint| known | 1 << endpoint as u16))
+impl FromIterator<Operation> for OperationSet {
+    fn from_iter<I: IntoIterator<Item = Operation>>(operations: I) -> Self {
+        let mut set = Self::default();
+        for operation in operations {
+            let (word, bit) = Self::place(operation);
+            if let Some(word) = set.0.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        set
     }
 }
 
-impl Endpoint {
-    /// Every endpoint, in the order of their declaration.
-    pub const ALL: [Self; 11] = [
+impl Operation {
+    /// Every operation, in the order of their declaration.
+    pub const ALL: &[Self] = &[
         Self::Chat,
         Self::Completion,
         Self::Responses,
@@ -97,7 +114,7 @@ impl Endpoint {
     ];
 
     /// Those that are captured unless a setting says otherwise: Reconify documents no type for the others.
-    pub(crate) const DEFAULT: [Self; 6] = [
+    pub(crate) const DEFAULT: &[Self] = &[
         Self::Chat,
         Self::Completion,
         Self::Responses,
@@ -106,8 +123,8 @@ impl Endpoint {
         Self::ImageVariation,
     ];
 
-    /// Its name in settings and reports.
-    pub fn name(self) -> &'static str {
+    /// The name in settings and reports, also shown by `Display`.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Chat => "chat",
             Self::Completion => "completion",
@@ -128,7 +145,7 @@ impl Endpoint {
         matches!(self, Self::ImageGeneration | Self::ImageEdit | Self::ImageVariation)
     }
 
-    /// The endpoint that has this path.
+    /// The operation that has this path.
     #[inline]
     fn known(path: &str) -> Option<Self> {
         // Most other paths end in other letters, and most captured ones are chats.
@@ -141,7 +158,7 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint whose name a path ends with. Trailing and doubled slashes do not count.
+    /// The operation whose name a path ends with. Trailing and doubled slashes do not count.
     #[inline(never)]
     fn named(path: &str) -> Option<Self> {
         let path = trimmed(path);
@@ -164,6 +181,13 @@ impl Endpoint {
             CH => below("/audio", "/speech").then_some(Self::Speech),
             _ => None,
         }
+    }
+}
+
+/// Shows the name: [`Operation::as_str`].
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -199,28 +223,28 @@ const TS: u16 = u16::from_ne_bytes(*b"ts");
 const GS: u16 = u16::from_ne_bytes(*b"gs");
 const CH: u16 = u16::from_ne_bytes(*b"ch");
 
-impl Endpoints {
-    /// The endpoint that a request addresses, if it is one that is captured.
+impl Operations {
+    /// The operation that a request addresses, if it is one that is captured.
     #[inline]
-    pub(crate) fn of(&self, method: &Method, path: &str) -> Option<Endpoint> {
+    pub(crate) fn of(&self, method: &Method, path: &str) -> Option<Operation> {
         if method != Method::POST {
             return None;
         }
         if !self.routes.is_empty()
-            && let Some(endpoint) = self.declared(path)
+            && let Some(operation) = self.declared(path)
         {
-            return Some(endpoint);
+            return Some(operation);
         }
-        Endpoint::known(path).filter(|endpoint| self.known.contains(*endpoint))
+        Operation::known(path).filter(|operation| self.known.contains(*operation))
     }
 
     #[inline(never)]
-    fn declared(&self, path: &str) -> Option<Endpoint> {
+    fn declared(&self, path: &str) -> Option<Operation> {
         let matches = |route: &&Route| {
             let mut bytes = backwards(path);
             backwards(&route.path).all(|byte| bytes.next() == Some(byte))
         };
-        self.routes.iter().find(matches).map(|route| route.endpoint)
+        self.routes.iter().find(matches).map(|route| route.operation)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::identity::{Tags, User};
 use crate::interaction::Outcome;
 use crate::interaction::{Interaction, InteractionKind};
 use crate::provider::DetachedImage;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 /// The version of Reconify's REST API that the reports are written for.
 const API_VERSION: &str = "1.0.0";
@@ -233,7 +233,7 @@ impl<'a> Metadata<'a> {
                 Outcome::Interrupted => "interrupted",
                 Outcome::Abandoned => "abandoned",
             },
-            endpoint: details.endpoint.map(Endpoint::name),
+            endpoint: details.operation.map(Operation::as_str),
             status: details.status,
             request_id: details.request_id.as_deref(),
             streamed: details.is_streamed,

@@ -19,7 +19,7 @@ use crate::exchange::{Answer, Head, MediaType, Message};
 use crate::interaction::Text;
 use crate::provider::openai::error_body::is_error;
 use crate::provider::openai::responses::{self, Chat};
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 use crate::stats::Losses;
 
 /// One side of an exchange.
@@ -42,10 +42,10 @@ const CHOICES: Expected = Some(("choices", "[]"));
 
 /// What was asked.
 pub(crate) fn of_request(reading: &BodyContext, message: &mut Message) -> Result<ReportedBody, TooMuch> {
-    let expected = match reading.endpoint {
-        Endpoint::Chat | Endpoint::Responses => Some(("messages", "[]")),
-        Endpoint::Completion => Some(("prompt", "\"\"")),
-        endpoint if endpoint.is_image() => Some(("prompt", "\"\"")),
+    let expected = match reading.operation {
+        Operation::Chat | Operation::Responses => Some(("messages", "[]")),
+        Operation::Completion => Some(("prompt", "\"\"")),
+        operation if operation.is_image() => Some(("prompt", "\"\"")),
         _ => None,
     };
     reading.body(message, expected, |body| reading.request(body, expected))
@@ -139,7 +139,7 @@ impl BodyContext<'_> {
 
     fn request(&self, body: &DecodedBody, expected: Expected) -> ReportedBody {
         if let MediaType::Form(content_type) = &body.head.media_type
-            && !matches!(self.endpoint, Endpoint::Chat | Endpoint::Completion | Endpoint::Responses)
+            && !matches!(self.operation, Operation::Chat | Operation::Completion | Operation::Responses)
             && let Some(form) = self.form(content_type, body, expected)
         {
             return form;
@@ -172,9 +172,9 @@ impl BodyContext<'_> {
 
     /// What consoles reach for in an answer.
     fn expected(&self) -> Expected {
-        match self.endpoint {
-            Endpoint::Chat | Endpoint::Completion | Endpoint::Responses => CHOICES,
-            endpoint if endpoint.is_image() => Some(("data", "[]")),
+        match self.operation {
+            Operation::Chat | Operation::Completion | Operation::Responses => CHOICES,
+            operation if operation.is_image() => Some(("data", "[]")),
             _ => None,
         }
     }
@@ -199,7 +199,7 @@ impl BodyContext<'_> {
     }
 
     fn streamed(&self, body: &DecodedBody, framing: Framing) -> ReportedBody {
-        let (json, stream, losses) = streamed(self.endpoint, body, framing);
+        let (json, stream, losses) = streamed(self.operation, body, framing);
         ReportedBody { stream: Some(stream), losses, is_sent: true, ..ReportedBody::of_text(json) }
     }
 
@@ -210,7 +210,7 @@ impl BodyContext<'_> {
     }
 
     fn may_stream(&self) -> bool {
-        !matches!(self.endpoint, Endpoint::Embedding | Endpoint::Moderation)
+        !matches!(self.operation, Operation::Embedding | Operation::Moderation)
     }
 
     /// A body that is one JSON value, and here as a whole.
@@ -247,7 +247,7 @@ impl BodyContext<'_> {
         };
         let is_json = begins_like_json(&text.bytes);
         let is_lost = text.losses.is_truncated || text.losses.is_undecodable;
-        if !matches!(self.endpoint, Endpoint::Transcription | Endpoint::Translation)
+        if !matches!(self.operation, Operation::Transcription | Operation::Translation)
             || !is_text
             || is_json
             || is_lost
@@ -268,7 +268,7 @@ impl BodyContext<'_> {
         list: &str,
         chat_of: impl Fn(&RawValue) -> Option<Chat>,
     ) -> ReportedBody {
-        if self.endpoint != Endpoint::Responses || !self.is_translated {
+        if self.operation != Operation::Responses || !self.is_translated {
             return content;
         }
         let before = allowance::refused();

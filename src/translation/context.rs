@@ -2,12 +2,12 @@ use std::cell::Cell;
 
 use super::effort::{Effort, TooMuch};
 use crate::budget::Budget;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 /// How the bodies of an exchange are read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyContext<'a> {
-    pub(crate) endpoint: Endpoint,
+    pub(crate) operation: Operation,
     /// Says how much of a decoded body is kept, and takes back what bodies were copied into.
     pub(crate) budget: &'a Budget,
     /// Whether the Responses API is translated.

@@ -10,7 +10,7 @@ use crate::codec::framing::{Framing, Mended, Pieces};
 use crate::codec::json::{self, Node};
 use crate::provider::openai::assembly::Assembly;
 use crate::provider::openai::chat::chunk::Progress;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 use crate::stats::Losses;
 
 #[derive(Debug, Default)]
@@ -28,11 +28,15 @@ pub(crate) struct Stream {
 }
 
 /// The JSON text, what else there is to say, and what is missing.
-pub(crate) fn streamed(endpoint: Endpoint, body: &DecodedBody, framing: Framing) -> (String, Stream, Losses) {
+pub(crate) fn streamed(
+    operation: Operation,
+    body: &DecodedBody,
+    framing: Framing,
+) -> (String, Stream, Losses) {
     // Data that cannot be read where it stands has to be put somewhere that outlives the assembly. It is rare.
     let is_utf8 = json::is_utf8(&body.bytes);
     let (mended, mut elsewhere) = (OnceCell::new(), None);
-    let mut assembly = Assembly::of(endpoint);
+    let mut assembly = Assembly::of(operation);
     let mut pieces = Pieces::new(framing, &body.bytes);
     let mut first_token = None;
     allowance::examine(body.bytes.len());
@@ -70,7 +74,7 @@ pub(crate) fn streamed(endpoint: Endpoint, body: &DecodedBody, framing: Framing)
         chunks,
         first_token: first_token.and_then(|end| body.moment(end)),
     };
-    let json = assembly.finish(endpoint);
+    let json = assembly.finish(operation);
     let is_mended = mended.get().is_some_and(|mended| mended.is_changed);
     let losses = Losses { skipped, is_mended, ..body.losses };
     (json, stream, losses)

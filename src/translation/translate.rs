@@ -17,7 +17,7 @@ use crate::interaction::Outcome;
 use crate::interaction::{Details, Interaction, InteractionKind, Text};
 use crate::provider::DetachedImage;
 use crate::provider::openai::images;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 use crate::stats::{DropReason, Settlement, WithholdReason};
 
 /// The time of day, for moments that were taken from the monotonic clock on the callers' tasks.
@@ -69,7 +69,7 @@ pub(crate) fn translate(
     charged: &Cell<usize>,
 ) -> Result<Interaction, Untranslated> {
     let mut reading = BodyContext {
-        endpoint: exchange.endpoint,
+        operation: exchange.operation,
         budget: exchange.reservation.budget(),
         is_translated: reporting.responses == Responses::Chat,
         effort,
@@ -90,11 +90,11 @@ pub(crate) fn translate(
         Answer::Response(_) | Answer::None => {}
     }
     let request = body::of_request(&reading, &mut exchange.request)?;
-    if reading.endpoint == Endpoint::Completion && is_chat(&request) {
-        reading.endpoint = Endpoint::Chat;
+    if reading.operation == Operation::Completion && is_chat(&request) {
+        reading.operation = Operation::Chat;
     }
     let mut details = Details {
-        endpoint: Some(reading.endpoint),
+        operation: Some(reading.operation),
         duration: exchange.finished.saturating_duration_since(exchange.started),
         ..Details::default()
     };
@@ -123,7 +123,7 @@ pub(crate) fn translate(
         // What was not read has no images.
         Media::Keep if effort == Effort::Unread => (response.json, Vec::new()),
         Media::Keep => {
-            let detach = || detach_images(reading.endpoint, response.json, reporting, today);
+            let detach = || detach_images(reading.operation, response.json, reporting, today);
             match reading.limited(detach)? {
                 Some(detached) => detached,
                 None => {
@@ -135,19 +135,19 @@ pub(crate) fn translate(
     };
     details.losses = request.losses.and(response.losses);
     let mut interaction = Interaction {
-        kind: match reading.endpoint {
-            Endpoint::Chat => InteractionKind::Chat,
-            Endpoint::Completion => InteractionKind::Completion,
-            Endpoint::Responses if reading.is_translated => InteractionKind::Chat,
-            Endpoint::Responses => InteractionKind::Response,
-            Endpoint::ImageGeneration | Endpoint::ImageEdit | Endpoint::ImageVariation => {
+        kind: match reading.operation {
+            Operation::Chat => InteractionKind::Chat,
+            Operation::Completion => InteractionKind::Completion,
+            Operation::Responses if reading.is_translated => InteractionKind::Chat,
+            Operation::Responses => InteractionKind::Response,
+            Operation::ImageGeneration | Operation::ImageEdit | Operation::ImageVariation => {
                 InteractionKind::Image
             }
-            Endpoint::Embedding => InteractionKind::Embedding,
-            Endpoint::Moderation => InteractionKind::Moderation,
-            Endpoint::Speech => InteractionKind::Speech,
-            Endpoint::Transcription => InteractionKind::Transcription,
-            Endpoint::Translation => InteractionKind::Translation,
+            Operation::Embedding => InteractionKind::Embedding,
+            Operation::Moderation => InteractionKind::Moderation,
+            Operation::Speech => InteractionKind::Speech,
+            Operation::Transcription => InteractionKind::Transcription,
+            Operation::Translation => InteractionKind::Translation,
         },
         request: request.json.into(),
         response: answered.into(),
@@ -166,19 +166,19 @@ pub(crate) fn translate(
 
 /// Takes the images out of an answer that are sent by themselves.
 fn detach_images(
-    endpoint: Endpoint,
+    operation: Operation,
     answer: Text,
     reporting: &ReportOptions,
     today: SystemTime,
 ) -> (Text, Vec<DetachedImage>) {
-    let (answer, images) = match endpoint {
-        Endpoint::Responses if reporting.images => images::detach_generated(answer.into_raw(), today),
-        Endpoint::Responses => (media::elide_generated(answer.into_raw()), Vec::new()),
-        Endpoint::Chat if images::may_be_in_chat(answer.bytes()) => match reporting.images {
+    let (answer, images) = match operation {
+        Operation::Responses if reporting.images => images::detach_generated(answer.into_raw(), today),
+        Operation::Responses => (media::elide_generated(answer.into_raw()), Vec::new()),
+        Operation::Chat if images::may_be_in_chat(answer.bytes()) => match reporting.images {
             true => images::detach_from_chat(answer.into_raw(), today),
             false => (images::elide_from_chat(answer.into_raw()), Vec::new()),
         },
-        endpoint if endpoint.is_image() => images::detach(answer.into_raw(), today),
+        operation if operation.is_image() => images::detach(answer.into_raw(), today),
         _ => return (answer, Vec::new()),
     };
     (Text::Own(answer), images)

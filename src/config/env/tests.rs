@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Config, Endpoint, Error};
+use crate::{Config, Error, Operation};
 
 fn config(variables: &[(&str, &str)]) -> Result<Config, Error> {
     let variable = |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
@@ -104,14 +104,14 @@ fn a_switch_that_is_neither_on_nor_off_is_an_error() {
 
 #[test]
 fn the_captured_endpoints_are_a_list_of_known_names_or_all() {
-    let known = |list| config(&[KEYS[0], KEYS[1], ("RECONIFY_CAPTURE", list)]).unwrap().endpoints.known;
-    assert_eq!(known(""), Endpoint::DEFAULT.into_iter().collect());
-    assert_eq!(known("All"), Endpoint::ALL.into_iter().collect());
-    assert_eq!(known(" chat, Embedding ,"), [Endpoint::Chat, Endpoint::Embedding].into_iter().collect());
+    let known = |list| config(&[KEYS[0], KEYS[1], ("RECONIFY_CAPTURE", list)]).unwrap().operations.known;
+    assert_eq!(known(""), Operation::DEFAULT.iter().copied().collect());
+    assert_eq!(known("All"), Operation::ALL.iter().copied().collect());
+    assert_eq!(known(" chat, Embedding ,"), [Operation::Chat, Operation::Embedding].into_iter().collect());
     assert!(error_with("RECONIFY_CAPTURE", " ,").starts_with("RECONIFY_CAPTURE is a list with \"\""));
     let error = error_with("RECONIFY_CAPTURE", "chat,chats");
     assert!(error.starts_with("RECONIFY_CAPTURE is a list with \"chats\""), "{error}");
-    assert!(Endpoint::ALL.iter().all(|endpoint| error.contains(endpoint.name())), "{error}");
+    assert!(Operation::ALL.iter().all(|endpoint| error.contains(endpoint.as_str())), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@ use super::chat::assembler;
 use super::chat::chunk::{Chunk, Progress};
 use super::{audio, images, responses};
 use crate::codec::json::Node;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 /// What puts a stream together.
 pub(crate) struct Assembly<'a> {
@@ -18,13 +18,13 @@ enum Parts<'a> {
 }
 
 impl<'a> Assembly<'a> {
-    pub(crate) fn of(endpoint: Endpoint) -> Self {
-        let parts = match endpoint {
-            Endpoint::Responses => Parts::Response(responses::Assembly::default()),
-            Endpoint::Speech | Endpoint::Transcription | Endpoint::Translation => {
+    pub(crate) fn of(operation: Operation) -> Self {
+        let parts = match operation {
+            Operation::Responses => Parts::Response(responses::Assembly::default()),
+            Operation::Speech | Operation::Transcription | Operation::Translation => {
                 Parts::Audio(audio::Assembly::default())
             }
-            endpoint if endpoint.is_image() => Parts::Images(images::Assembly::default()),
+            operation if operation.is_image() => Parts::Images(images::Assembly::default()),
             _ => Parts::Chunks(assembler::Assembly::default()),
         };
         Self { progress: Progress::default(), parts }
@@ -99,9 +99,9 @@ impl<'a> Assembly<'a> {
     }
 
     /// The whole, as JSON text.
-    pub(crate) fn finish(self, endpoint: Endpoint) -> String {
+    pub(crate) fn finish(self, operation: Operation) -> String {
         match self.parts {
-            Parts::Chunks(chunks) => chunks.finish(endpoint),
+            Parts::Chunks(chunks) => chunks.finish(operation),
             Parts::Response(response) => response.finish(),
             Parts::Images(images) => images.finish(),
             Parts::Audio(audio) => audio.finish(),

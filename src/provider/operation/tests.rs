@@ -1,38 +1,38 @@
 use super::*;
 
-fn endpoint(path: &str) -> Option<Endpoint> {
+fn operation(path: &str) -> Option<Operation> {
     let routes = [
-        ("/ask", Endpoint::Chat),
-        ("/ask//deep/", Endpoint::Embedding),
-        ("/fim/completions", Endpoint::Completion),
+        ("/ask", Operation::Chat),
+        ("/ask//deep/", Operation::Embedding),
+        ("/fim/completions", Operation::Completion),
     ]
-    .map(|(path, endpoint)| Route { path: path.to_owned(), endpoint })
+    .map(|(path, operation)| Route { path: path.to_owned(), operation })
     .to_vec();
-    Endpoints { routes, known: Endpoint::ALL.into_iter().collect() }.of(&Method::POST, path)
+    Operations { routes, known: Operation::ALL.iter().copied().collect() }.of(&Method::POST, path)
 }
 
 #[test]
 fn names_that_only_openai_uses_are_captured_under_any_prefix() {
     for (name, expected) in [
-        ("/chat/completions", Endpoint::Chat),
-        ("/images/generations", Endpoint::ImageGeneration),
-        ("/images/edits", Endpoint::ImageEdit),
-        ("/images/variations", Endpoint::ImageVariation),
-        ("/audio/speech", Endpoint::Speech),
-        ("/audio/transcriptions", Endpoint::Transcription),
-        ("/audio/translations", Endpoint::Translation),
+        ("/chat/completions", Operation::Chat),
+        ("/images/generations", Operation::ImageGeneration),
+        ("/images/edits", Operation::ImageEdit),
+        ("/images/variations", Operation::ImageVariation),
+        ("/audio/speech", Operation::Speech),
+        ("/audio/transcriptions", Operation::Transcription),
+        ("/audio/translations", Operation::Translation),
     ] {
         for prefix in ["", "/v1", "/api/tenants/7", "//openai/deployments/gpt-4o"] {
-            assert_eq!(endpoint(&format!("{prefix}{name}")), Some(expected), "{prefix}{name}");
+            assert_eq!(operation(&format!("{prefix}{name}")), Some(expected), "{prefix}{name}");
         }
     }
 }
 
-const GENERIC: [(&str, Endpoint); 4] = [
-    ("completions", Endpoint::Completion),
-    ("responses", Endpoint::Responses),
-    ("embeddings", Endpoint::Embedding),
-    ("moderations", Endpoint::Moderation),
+const GENERIC: [(&str, Operation); 4] = [
+    ("completions", Operation::Completion),
+    ("responses", Operation::Responses),
+    ("embeddings", Operation::Embedding),
+    ("moderations", Operation::Moderation),
 ];
 
 #[test]
@@ -49,7 +49,7 @@ fn generic_names_are_captured_where_openai_azure_and_compatible_servers_have_the
             "/deployments/responses/",
             "/v1/engines/davinci/",
         ] {
-            assert_eq!(endpoint(&format!("{prefix}{name}")), Some(expected), "{prefix}{name}");
+            assert_eq!(operation(&format!("{prefix}{name}")), Some(expected), "{prefix}{name}");
         }
     }
 }
@@ -77,46 +77,46 @@ fn generic_names_in_an_applications_own_paths_are_not_captured() {
             "/my-deployments/a/",
             "/x",
         ] {
-            assert_eq!(endpoint(&format!("{prefix}{name}")), None, "{prefix}{name}");
+            assert_eq!(operation(&format!("{prefix}{name}")), None, "{prefix}{name}");
         }
     }
     for path in ["/chats/completions", "/xchat/completions", "/myimages/edits", "/edits", "/v1/edits"] {
-        assert_eq!(endpoint(path), None, "{path}");
+        assert_eq!(operation(path), None, "{path}");
     }
 }
 
 #[test]
 fn trailing_and_doubled_slashes_change_nothing() {
     for (path, expected) in [
-        ("/v1/chat/completions/", Some(Endpoint::Chat)),
-        ("/v1//chat//completions//", Some(Endpoint::Chat)),
-        ("//completions/", Some(Endpoint::Completion)),
-        ("/v1//responses", Some(Endpoint::Responses)),
-        ("/v1/responses///", Some(Endpoint::Responses)),
-        ("/openai/deployments//gpt-4o//embeddings/", Some(Endpoint::Embedding)),
-        ("/v1/images//generations/", Some(Endpoint::ImageGeneration)),
+        ("/v1/chat/completions/", Some(Operation::Chat)),
+        ("/v1//chat//completions//", Some(Operation::Chat)),
+        ("//completions/", Some(Operation::Completion)),
+        ("/v1//responses", Some(Operation::Responses)),
+        ("/v1/responses///", Some(Operation::Responses)),
+        ("/openai/deployments//gpt-4o//embeddings/", Some(Operation::Embedding)),
+        ("/v1/images//generations/", Some(Operation::ImageGeneration)),
         ("/surveys/42//responses/", None),
         ("/surveys/42/responses//", None),
         ("/v1/models/", None),
         ("//", None),
-        ("/ask/", Some(Endpoint::Chat)),
-        ("/api//ask//", Some(Endpoint::Chat)),
-        ("/ask//deep", Some(Endpoint::Embedding)),
-        ("/ask/deep/", Some(Endpoint::Embedding)),
+        ("/ask/", Some(Operation::Chat)),
+        ("/api//ask//", Some(Operation::Chat)),
+        ("/ask//deep", Some(Operation::Embedding)),
+        ("/ask/deep/", Some(Operation::Embedding)),
         ("/task//deep/", None),
     ] {
-        assert_eq!(endpoint(path), expected, "{path}");
+        assert_eq!(operation(path), expected, "{path}");
     }
 }
 
 #[test]
 fn a_declared_route_comes_before_the_known_names_and_counts_under_any_prefix() {
-    assert_eq!(endpoint("/ask"), Some(Endpoint::Chat));
-    assert_eq!(endpoint("/api/ask"), Some(Endpoint::Chat));
-    assert_eq!(endpoint("/v1/agents/completions"), None);
-    assert_eq!(endpoint("/v1/fim/completions"), Some(Endpoint::Completion));
+    assert_eq!(operation("/ask"), Some(Operation::Chat));
+    assert_eq!(operation("/api/ask"), Some(Operation::Chat));
+    assert_eq!(operation("/v1/agents/completions"), None);
+    assert_eq!(operation("/v1/fim/completions"), Some(Operation::Completion));
     for path in ["/task", "/ask/x", "ask", "/as", "/"] {
-        assert_eq!(endpoint(path), None, "{path}");
+        assert_eq!(operation(path), None, "{path}");
     }
 }
 
@@ -132,10 +132,26 @@ fn other_paths_and_methods_are_not_captured() {
         "/v1/autocompletions",
         "/v1/conversations",
     ] {
-        assert_eq!(endpoint(path), None, "{path}");
+        assert_eq!(operation(path), None, "{path}");
     }
-    assert_eq!(Endpoints::default().of(&Method::GET, "/v1/chat/completions"), None);
+    assert_eq!(Operations::default().of(&Method::GET, "/v1/chat/completions"), None);
     for path in ["/v1/responses", "/v1/images/generations"] {
-        assert_eq!(Endpoints::default().of(&Method::POST, path), None);
+        assert_eq!(Operations::default().of(&Method::POST, path), None);
     }
+}
+
+#[test]
+fn a_set_holds_each_operation_by_itself() {
+    for operation in Operation::ALL.iter().copied() {
+        let set = OperationSet::from_iter([operation]);
+        for other in Operation::ALL.iter().copied() {
+            assert_eq!(set.contains(other), other == operation, "{operation}, {other}");
+        }
+    }
+    let numbers: Vec<usize> = Operation::ALL.iter().map(|operation| *operation as usize).collect();
+    assert_eq!(
+        numbers,
+        (0..Operation::ALL.len()).collect::<Vec<_>>(),
+        "ALL has every operation once, in order"
+    );
 }

@@ -19,7 +19,7 @@ use crate::delivery::dispatcher::Dispatcher;
 use crate::delivery::job::Job;
 use crate::handoff::Item;
 use crate::interaction::{Interaction, InteractionKind};
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 use crate::report::Report;
 use crate::reporter::worker::prepare::{self, Prepared};
 use crate::stats::Settlement;
@@ -161,7 +161,7 @@ async fn bodies_that_wait_to_be_read_leave_the_others_their_turn_and_none_is_los
     let simulated = start(builder().max_bytes(64_000_000), transport, || 0.5);
     for _ in 0..20 {
         let (_, tap) =
-            Observer::begin(&simulated.sender, Endpoint::Chat, &HeaderMap::new(), &mut Extensions::new());
+            Observer::begin(&simulated.sender, Operation::Chat, &HeaderMap::new(), &mut Extensions::new());
         tap.record_whole(&vec![b' '; large].into());
     }
     (0..100).for_each(|_| simulated.report());

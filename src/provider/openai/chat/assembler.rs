@@ -1,6 +1,6 @@
 //! A streamed chat or completion, put together as the object that the unstreamed call would have returned.
 //!
-//! What a chunk holds decides how it is read, more than the endpoint: compatible servers stream chat chunks from
+//! What a chunk holds decides how it is read, more than the operation: compatible servers stream chat chunks from
 //! completion routes, and texts and deltas side by side.
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use super::chunk::{Choices, Chunk, Piece, Progress};
 use super::chunk_template::Pattern;
 use crate::codec::json::merge;
 use crate::codec::json::{self, Fields, Node};
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 /// The chunks seen so far.
 #[derive(Debug, Default)]
@@ -151,20 +151,20 @@ impl<'a> Assembly<'a> {
     }
 
     /// The whole, as JSON text.
-    pub(crate) fn finish(mut self, endpoint: Endpoint) -> String {
+    pub(crate) fn finish(mut self, operation: Operation) -> String {
         self.settle();
         if self.top.get("usage").is_none_or(Node::is_null) {
             self.top.extend(self.usage_of_choices);
         }
         self.choices.sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));
-        let is_chat = match endpoint {
-            Endpoint::Chat => true,
-            _ => self.choices.values().any(|choice| choice.is_chat(endpoint)),
+        let is_chat = match operation {
+            Operation::Chat => true,
+            _ => self.choices.values().any(|choice| choice.is_chat(operation)),
         };
         let object = if is_chat { "chat.completion" } else { "text_completion" };
         self.top.set("object", Node::Text(object.to_owned()));
         let choices =
-            self.choices.into_iter().map(|(index, choice)| choice.finish(index, endpoint)).collect();
+            self.choices.into_iter().map(|(index, choice)| choice.finish(index, operation)).collect();
         self.top.set("choices", Node::Array(choices));
         self.top.to_json()
     }

@@ -7,7 +7,7 @@ use super::elements;
 use super::tool_calls::{ToolCalls, add_call};
 use crate::codec::json::merge;
 use crate::codec::json::{self, Entries, Fields, Node};
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 /// One of the `n` answers of a stream.
 #[derive(Debug, Default)]
@@ -79,8 +79,8 @@ impl<'a> Choice<'a> {
     }
 
     /// Whether it is a chat's. Some servers send the text of a completion as a delta too.
-    pub(crate) fn is_chat(&self, endpoint: Endpoint) -> bool {
-        self.message.is_some() && !(endpoint == Endpoint::Completion && self.fields.contains("text"))
+    pub(crate) fn is_chat(&self, operation: Operation) -> bool {
+        self.message.is_some() && !(operation == Operation::Completion && self.fields.contains("text"))
     }
 
     pub(crate) fn is_finished(&self) -> bool {
@@ -88,8 +88,8 @@ impl<'a> Choice<'a> {
         reason.is_some_and(|reason| !reason.is_empty())
     }
 
-    pub(crate) fn finish(mut self, index: Cow<'a, str>, endpoint: Endpoint) -> Node<'a> {
-        let is_chat = self.is_chat(endpoint);
+    pub(crate) fn finish(mut self, index: Cow<'a, str>, operation: Operation) -> Node<'a> {
+        let is_chat = self.is_chat(operation);
         let mut choice = Fields::default();
         choice.set("index", Node::Literal(index));
         if let Some(message) = self.message.filter(|_| is_chat) {

@@ -119,15 +119,15 @@ mod tests {
 
     use super::MOST_JOINED;
     use crate::provider::openai::assembly::Assembly;
-    use crate::provider::operation::Endpoint;
+    use crate::provider::operation::Operation;
 
     /// What the elements that these deltas hold add up to, list by list.
     fn lists(deltas: &[String]) -> Value {
         let chunk = |delta: &String| format!(r#"{{"choices":[{{"index":0,"delta":{delta}}}]}}"#);
         let chunks: Vec<String> = deltas.iter().map(chunk).collect();
-        let mut assembly = Assembly::of(Endpoint::Chat);
+        let mut assembly = Assembly::of(Operation::Chat);
         chunks.iter().for_each(|chunk| assert!(assembly.add(b"", chunk.as_bytes())));
-        let mut whole: Value = serde_json::from_str(&assembly.finish(Endpoint::Chat)).unwrap();
+        let mut whole: Value = serde_json::from_str(&assembly.finish(Operation::Chat)).unwrap();
         whole["choices"][0]["message"].take()
     }
 

@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::capture::Observer;
 use crate::config::{Config, Limits};
 use crate::handoff::{self, Receiver, Sender};
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 const ROOM: usize = 4 * LEAST_WAITING;
 
@@ -34,7 +34,7 @@ fn item(ends: &(Sender, Receiver, Aside), body: &[u8], coding: &'static str) -> 
 fn item_of((sender, receiver, _): &(Sender, Receiver, Aside), body: Bytes, coding: &'static str) -> Item {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
-    let (_, tap) = Observer::begin(sender, Endpoint::Chat, &headers, &mut Extensions::new());
+    let (_, tap) = Observer::begin(sender, Operation::Chat, &headers, &mut Extensions::new());
     tap.record_whole(&body);
     drop(body);
     receiver.queue.pop().unwrap()
@@ -139,7 +139,7 @@ fn bodies_that_may_not_wait_are_reported_without_being_read_however_small() {
     let reported = |has_response| {
         let (headers, mut extensions) = (HeaderMap::new(), Extensions::new());
         let (mut observer, request) =
-            Observer::begin(&ends.0, Endpoint::ImageGeneration, &headers, &mut extensions);
+            Observer::begin(&ends.0, Operation::ImageGeneration, &headers, &mut extensions);
         request.record_whole(&Bytes::from_static(br#"{"prompt":"a cat"}"#));
         if has_response {
             observer.respond(StatusCode::OK, &headers);

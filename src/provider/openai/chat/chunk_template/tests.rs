@@ -1,18 +1,18 @@
 use proptest::prelude::*;
 
 use crate::provider::openai::assembly::Assembly;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 /// What both ways make of a stream.
 fn both(chunks: &[String]) -> [String; 2] {
-    [Assembly::of(Endpoint::Chat), Assembly::without_patterns()].map(|mut assembly| {
+    [Assembly::of(Operation::Chat), Assembly::without_patterns()].map(|mut assembly| {
         for chunk in chunks {
             if !assembly.add(b"", chunk.as_bytes()) {
                 assembly.skip();
             }
         }
         let progress = format!("{:?}", assembly.progress);
-        progress + &assembly.finish(Endpoint::Chat)
+        progress + &assembly.finish(Operation::Chat)
     })
 }
 
@@ -160,7 +160,7 @@ proptest! {
 
 /// Which of some chunks are compared, and what they add up to.
 fn compared(chunks: &[String]) -> (Vec<bool>, String) {
-    let mut assembly = Assembly::of(Endpoint::Chat);
+    let mut assembly = Assembly::of(Operation::Chat);
     let mut compared = Vec::new();
     for data in chunks {
         compared.push(assembly.is_alike(data.as_bytes()));
@@ -168,7 +168,7 @@ fn compared(chunks: &[String]) -> (Vec<bool>, String) {
             assembly.add(b"", data.as_bytes());
         }
     }
-    (compared, assembly.finish(Endpoint::Chat))
+    (compared, assembly.finish(Operation::Chat))
 }
 
 #[test]

@@ -15,15 +15,15 @@ use serde_json::{Value, json};
 use super::chat_response;
 use crate::provider::openai::assembly::Assembly;
 use crate::provider::openai::chat::chunk::Progress;
-use crate::provider::operation::Endpoint;
+use crate::provider::operation::Operation;
 
 /// The response that these events add up to.
 fn response(events: &[Value]) -> (Value, Progress) {
     let events: Vec<String> = events.iter().map(Value::to_string).collect();
-    let mut assembly = Assembly::of(Endpoint::Responses);
+    let mut assembly = Assembly::of(Operation::Responses);
     events.iter().for_each(|event| assert!(assembly.add(b"", event.as_bytes())));
     let progress = assembly.progress;
-    (serde_json::from_str(&assembly.finish(Endpoint::Responses)).unwrap(), progress)
+    (serde_json::from_str(&assembly.finish(Operation::Responses)).unwrap(), progress)
 }
 
 fn translated(response: &Value) -> Value {
