@@ -159,7 +159,7 @@ impl Half {
         if !mem::replace(&mut self.has_woken_worker, true)
             && let Some(around) = around()
         {
-            exchange.set_around(around);
+            exchange.set_scope_identity(around);
         }
         out.wake_worker();
     }

@@ -94,17 +94,17 @@ impl Finished {
             request: message,
             answer,
         };
-        let exchange = open_again(exchange, out.budget());
+        let exchange = reuse_or_new(exchange, out.budget());
         Some((taken, PooledExchange::of((request, response), exchange, &out)))
     }
 }
 
 /// Reuses the rendezvous unless an identity slot still refers to it: its updates would reach the
 /// wrong exchange.
-fn open_again(mut exchange: Arc<Rendezvous<Half>>, budget: &Arc<Budget>) -> Arc<Rendezvous<Half>> {
+fn reuse_or_new(mut exchange: Arc<Rendezvous<Half>>, budget: &Arc<Budget>) -> Arc<Rendezvous<Half>> {
     match Arc::get_mut(&mut exchange) {
         Some(vacant) => {
-            vacant.open_again();
+            vacant.reset();
             exchange
         }
         None => Arc::new(Rendezvous::new(budget)),

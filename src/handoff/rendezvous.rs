@@ -20,9 +20,9 @@ pub(crate) struct Rendezvous<H> {
 #[derive(Debug)]
 pub(crate) struct LateIdentity {
     /// From the scope in which the call is first polled.
-    around: Identity,
+    from_scope: Identity,
     /// From the application, through its `IdentitySlot`.
-    said: Identity,
+    from_slot: Identity,
     /// Whether the budget had room for all updates.
     has_room: bool,
     budget: Arc<Budget>,
@@ -41,7 +41,7 @@ impl<H> Rendezvous<H> {
 
     /// Resets for reuse. No slot refers to the previous exchange any more; late identity updates
     /// for it are discarded.
-    pub(crate) fn open_again(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.is_open = AtomicBool::new(true);
         *self.late.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -61,14 +61,14 @@ impl<H> Rendezvous<H> {
 
     /// Records the identity of the surrounding scope.
     #[cold]
-    pub(crate) fn set_around(&self, around: Identity) {
-        self.say(|late| late.around = around);
+    pub(crate) fn set_scope_identity(&self, identity: Identity) {
+        self.update(|late| late.from_scope = identity);
     }
 
-    fn say(&self, say: impl FnOnce(&mut LateIdentity)) {
+    fn update(&self, change: impl FnOnce(&mut LateIdentity)) {
         let mut late = lock(&self.late);
         let late = late.get_or_insert_with(|| LateIdentity::new(Arc::clone(&self.budget)).into());
-        say(late);
+        change(late);
         late.charge();
     }
 
@@ -80,21 +80,21 @@ impl<H> Rendezvous<H> {
 
 impl LateIdentity {
     fn new(budget: Arc<Budget>) -> Self {
-        let (around, said) = Default::default();
-        Self { around, said, has_room: true, budget, charged: 0 }
+        let (from_scope, from_slot) = Default::default();
+        Self { from_scope, from_slot, has_room: true, budget, charged: 0 }
     }
 
     /// Charges the budget for all updates. Without room all of them are discarded, and the exchange
     /// is not reported: its identity would be wrong. An opt-out is kept.
     fn charge(&mut self) {
-        let bytes = self.around.bytes() + self.said.bytes();
+        let bytes = self.from_scope.bytes() + self.from_slot.bytes();
         self.has_room = self.has_room && self.budget.charge(bytes.saturating_sub(self.charged));
         if self.has_room {
             self.budget.release(self.charged.saturating_sub(bytes));
             self.charged = bytes;
         } else {
-            let omission = self.said.omission.max(self.around.omission);
-            (self.around, self.said) = (Identity::new(), Identity { omission, ..Identity::new() });
+            let omission = self.from_slot.omission.max(self.from_scope.omission);
+            (self.from_scope, self.from_slot) = (Identity::new(), Identity { omission, ..Identity::new() });
             self.budget.release(mem::take(&mut self.charged));
         }
     }
@@ -103,8 +103,8 @@ impl LateIdentity {
     /// The reservation takes over the charge.
     pub(crate) fn complete(mut self, identity: Identity, reservation: &mut Reservation) -> (Identity, bool) {
         reservation.adopt(mem::take(&mut self.charged));
-        let mut identity = identity.or(mem::take(&mut self.around));
-        identity.change(mem::take(&mut self.said));
+        let mut identity = identity.or(mem::take(&mut self.from_scope));
+        identity.change(mem::take(&mut self.from_slot));
         (identity, self.has_room)
     }
 }
@@ -119,7 +119,7 @@ impl Drop for LateIdentity {
 impl<H: Send> Attributed for Rendezvous<H> {
     fn change(&self, late: Identity) {
         if self.is_open() {
-            self.say(|all| all.said.change(late));
+            self.update(|all| all.from_slot.change(late));
         }
     }
 
@@ -155,9 +155,9 @@ mod tests {
         let budget = budget(100);
         let mut exchange = Rendezvous::<()>::new(&budget);
         // As a thread does that saw the exchange open just before it ended.
-        exchange.set_around(User::new("another").into());
+        exchange.set_scope_identity(User::new("another").into());
         assert_eq!(budget.stats().bytes_held, 7);
-        exchange.open_again();
+        exchange.reset();
         assert!(exchange.take_late_identity().is_none());
         assert_eq!(budget.stats().bytes_held, 0);
     }
@@ -166,7 +166,7 @@ mod tests {
     fn what_is_said_is_charged_by_its_length_as_long_as_it_is_held() {
         let budget = budget(100);
         let exchange = Rendezvous::<()>::new(&budget);
-        exchange.set_around(User::new("u".repeat(50)).into());
+        exchange.set_scope_identity(User::new("u".repeat(50)).into());
         exchange.change(Session::new("s".repeat(30)).into());
         assert_eq!(budget.stats().bytes_held, 80);
         exchange.change(Session::new("s").into());
