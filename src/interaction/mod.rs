@@ -92,7 +92,7 @@ pub enum InteractionKind {
 
 impl Interaction {
     /// An interaction that took place now, with the JSON that was sent and received, as a [`serde_json::Value`] or
-    /// anything else that serialises to it. A [`RawValue`] is sent as it is.
+    /// anything else that serialises to it. A [`RawValue`](serde_json::value::RawValue) is sent as it is.
     ///
     /// # Errors
     ///
