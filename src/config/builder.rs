@@ -86,7 +86,7 @@ impl ConfigBuilder {
             sample: Setting::new("sample", 1.0),
             hooks: Hooks::default(),
             track_images: Setting::new("track_images", true),
-            capture: Setting::new("capture", Operation::DEFAULT.to_vec()),
+            capture: Setting::new("capture", Operation::on_by_default().collect()),
             allow_http: Setting::new("allow_http", false),
             disabled: Setting::new("disabled", false),
             routes: Vec::new(),

@@ -28,8 +28,8 @@ pub(crate) struct Half {
     /// Bytes charged for texts from the headers.
     texts: usize,
     finished: Option<Instant>,
-    /// Whether times and request ids are recorded.
-    with_metadata: bool,
+    /// The operation, if times and request ids are recorded.
+    metadata_of: Option<Operation>,
     has_woken_worker: bool,
     /// Where it meets the other half. `None` while the exchange waits for the worker.
     exchange: Option<Arc<Rendezvous<Half>>>,
@@ -123,8 +123,8 @@ impl Half {
     }
 
     #[inline(always)]
-    pub(crate) fn begin_response(&mut self, with_metadata: bool) {
-        self.with_metadata = with_metadata;
+    pub(crate) fn begin_response(&mut self, metadata_of: Option<Operation>) {
+        self.metadata_of = metadata_of;
     }
 
     /// The size of the block left by the previous body.
@@ -168,9 +168,9 @@ impl Half {
     pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.response_state = ResponseState::Response(status);
         let mut has_texts = self.head.read(headers);
-        self.recorder.expect(self.head.media_type == MediaType::EventStream, self.with_metadata);
-        if self.with_metadata {
-            self.request_id = request_id(headers);
+        self.recorder.expect(self.head.media_type == MediaType::EventStream, self.metadata_of.is_some());
+        if let Some(operation) = self.metadata_of {
+            self.request_id = request_id(headers, operation);
             has_texts |= self.request_id.is_some();
         }
         if has_texts {
@@ -243,12 +243,12 @@ impl Half {
     }
 }
 
-/// The request id of OpenAI, else of Azure, else of other providers.
+/// The request id, in the first of the headers that servers of the operation put it into.
 #[cold]
 #[inline(never)]
-fn request_id(headers: &HeaderMap) -> Option<Box<str>> {
-    let text = |name| headers.get(name)?.to_str().ok().filter(|id| !id.is_empty());
-    let id = ["x-request-id", "apim-request-id", "request-id"].into_iter().find_map(text)?;
+fn request_id(headers: &HeaderMap, operation: Operation) -> Option<Box<str>> {
+    let text = |name: &&str| headers.get(*name)?.to_str().ok().filter(|id| !id.is_empty());
+    let id = operation.spec().request_ids.iter().find_map(text)?;
     Some(id.get(..LONGEST_ID).unwrap_or(id).into())
 }
 

@@ -59,7 +59,7 @@ impl PooledExchange {
             response.open_spare();
         }
         request.begin_request(headers, RequestMeta { permit, operation, identity, started: Instant::now() });
-        response.begin_response(with_metadata);
+        response.begin_response(with_metadata.then_some(operation));
         (exchange, request, response)
     }
 }

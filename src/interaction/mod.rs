@@ -16,6 +16,7 @@ pub use self::outcome::Outcome;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};
 use crate::provider::DetachedImage;
+pub use crate::provider::InteractionKind;
 use crate::provider::operation::Operation;
 use crate::stats::Losses;
 
@@ -62,32 +63,6 @@ pub(crate) struct Details {
     pub(crate) first_token: Option<Duration>,
     pub(crate) duration: Duration,
     pub(crate) losses: Losses,
-}
-
-/// The type that an interaction is reported with. Reconify's own modules send the first four (Node module 3.1.0).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum InteractionKind {
-    /// A chat completion.
-    Chat,
-    /// A text completion.
-    Completion,
-    /// A message to and from an assistant.
-    Assistant,
-    /// Generated images.
-    Image,
-    /// Embeddings; like all that follow, no type of the vendor's.
-    Embedding,
-    /// A moderation.
-    Moderation,
-    /// Speech made of a text.
-    Speech,
-    /// A text made of speech.
-    Transcription,
-    /// An English text made of speech.
-    Translation,
-    /// An answer of the Responses API in its own shape.
-    Response,
 }
 
 impl Interaction {

@@ -1,79 +1,52 @@
 //! What is left of an interaction whose content is not to be reported.
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::InteractionKind;
+use crate::codec::json::{Fields, Node};
+use crate::provider::{InteractionKind, Placeholder};
 
 /// Fields that hold no content.
-#[derive(Default, Deserialize, Serialize)]
+#[derive(Default, Deserialize)]
 struct Known<'a> {
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow)]
     id: Option<&'a RawValue>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow)]
     object: Option<&'a RawValue>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow)]
     created: Option<&'a RawValue>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow)]
     model: Option<&'a RawValue>,
-    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow)]
     usage: Option<&'a RawValue>,
-    /// Lists that consoles reach for.
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
-    messages: Option<[(); 0]>,
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
-    prompt: Option<&'static str>,
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
-    choices: Option<[(); 0]>,
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
-    data: Option<[(); 0]>,
-    #[serde(skip_deserializing)]
-    omitted: Omitted,
-}
-
-/// What was left out.
-#[derive(Default, Serialize)]
-struct Omitted {
-    bytes: usize,
 }
 
 pub(crate) fn request(kind: InteractionKind, json: &str, bytes: usize) -> Box<RawValue> {
-    let known = Known::of(json, bytes);
-    raw(&match kind {
-        InteractionKind::Chat | InteractionKind::Assistant => Known { messages: Some([]), ..known },
-        InteractionKind::Completion | InteractionKind::Image => Known { prompt: Some(""), ..known },
-        _ => known,
-    })
+    redacted(json, bytes, kind.placeholders().0)
 }
 
 pub(crate) fn response(kind: InteractionKind, json: &str, bytes: usize) -> Box<RawValue> {
-    let known = Known::of(json, bytes);
-    raw(&match kind {
-        InteractionKind::Chat | InteractionKind::Assistant | InteractionKind::Completion => {
-            Known { choices: Some([]), ..known }
-        }
-        InteractionKind::Image => Known { data: Some([]), ..known },
-        _ => known,
-    })
+    redacted(json, bytes, kind.placeholders().1)
 }
 
-impl<'a> Known<'a> {
-    fn of(json: &'a str, bytes: usize) -> Self {
-        let known: Self = serde_json::from_str(json).unwrap_or_default();
-        let scalar = |raw: Option<&'a RawValue>| raw.filter(|raw| !raw.get().starts_with(['{', '[']));
-        Self {
-            id: scalar(known.id),
-            object: scalar(known.object),
-            created: scalar(known.created),
-            model: scalar(known.model),
-            usage: known.usage,
-            omitted: Omitted { bytes },
-            ..Self::default()
+fn redacted(json: &str, bytes: usize, placeholder: Placeholder) -> Box<RawValue> {
+    let Known { id, object, created, model, usage } = serde_json::from_str(json).unwrap_or_default();
+    let is_scalar = |raw: &&RawValue| !raw.get().starts_with(['{', '[']);
+    let mut fields = Fields::default();
+    for (key, raw) in [("id", id), ("object", object), ("created", created), ("model", model)] {
+        if let Some(raw) = raw.filter(is_scalar) {
+            fields.set(key, Node::Raw(raw));
         }
     }
-}
-
-fn raw(known: &Known<'_>) -> Box<RawValue> {
-    // Raw texts and numbers serialise; null stands where that should ever prove wrong.
-    to_raw_value(known).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    if let Some(usage) = usage {
+        fields.set("usage", Node::Raw(usage));
+    }
+    if let Some((key, empty)) = placeholder {
+        fields.set(key, Node::Literal(empty.into()));
+    }
+    let mut omitted = Fields::default();
+    omitted.set("bytes", Node::number(bytes as u64));
+    fields.set("omitted", Node::Object(omitted));
+    // It is valid; null stands where that should ever prove wrong.
+    RawValue::from_string(fields.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

@@ -1,7 +1,14 @@
 //! What is spoken on the wire. Pure functions: nothing here knows a setting or does I/O.
 
 mod detached_image;
+mod kind;
 pub(crate) mod openai;
 pub(crate) mod operation;
+mod spec;
+pub(crate) mod stream;
+mod table;
 
 pub(crate) use self::detached_image::DetachedImage;
+pub use self::kind::InteractionKind;
+pub(crate) use self::kind::Placeholder;
+pub(crate) use self::spec::{Convert, Converted, Images, Shape};

@@ -1,6 +1,6 @@
 //! Which requests are interactions with a model.
 
-use std::{fmt, mem};
+use std::mem;
 
 use http::Method;
 
@@ -113,38 +113,6 @@ impl Operation {
         Self::Translation,
     ];
 
-    /// Those that are captured unless a setting says otherwise: Reconify documents no type for the others.
-    pub(crate) const DEFAULT: &[Self] = &[
-        Self::Chat,
-        Self::Completion,
-        Self::Responses,
-        Self::ImageGeneration,
-        Self::ImageEdit,
-        Self::ImageVariation,
-    ];
-
-    /// The name in settings and reports, also shown by `Display`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Chat => "chat",
-            Self::Completion => "completion",
-            Self::Responses => "responses",
-            Self::ImageGeneration => "image-generation",
-            Self::ImageEdit => "image-edit",
-            Self::ImageVariation => "image-variation",
-            Self::Embedding => "embedding",
-            Self::Moderation => "moderation",
-            Self::Speech => "speech",
-            Self::Transcription => "transcription",
-            Self::Translation => "translation",
-        }
-    }
-
-    /// Whether it answers with images.
-    pub(crate) fn is_image(self) -> bool {
-        matches!(self, Self::ImageGeneration | Self::ImageEdit | Self::ImageVariation)
-    }
-
     /// The operation that has this path.
     #[inline]
     fn known(path: &str) -> Option<Self> {
@@ -181,13 +149,6 @@ impl Operation {
             CH => below("/audio", "/speech").then_some(Self::Speech),
             _ => None,
         }
-    }
-}
-
-/// Shows the name: [`Operation::as_str`].
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::config::ReportOptions;
 use crate::id::new_id;
 use crate::identity::{Tags, User};
+use crate::interaction::Interaction;
 use crate::interaction::Outcome;
-use crate::interaction::{Interaction, InteractionKind};
 use crate::provider::DetachedImage;
 use crate::provider::operation::Operation;
 
@@ -89,7 +89,7 @@ impl Report {
             response: milliseconds(interaction.responded),
         };
         let mut json = Vec::with_capacity(512 + request.len() + response.len());
-        let keys_at = open(&mut json, type_of(interaction.kind));
+        let keys_at = open(&mut json, interaction.kind.as_str());
         field(&mut json, "timestamps", &timestamps)?;
         field(&mut json, "session", &session.and_then(|session| session.id()))?;
         field(&mut json, "sessionTimeout", &timeout)?;
@@ -244,21 +244,6 @@ impl<'a> Metadata<'a> {
             skipped: details.losses.skipped,
             tags: tags.collect(),
         }
-    }
-}
-
-fn type_of(kind: InteractionKind) -> &'static str {
-    match kind {
-        InteractionKind::Chat => "chat",
-        InteractionKind::Completion => "completion",
-        InteractionKind::Assistant => "assistant",
-        InteractionKind::Image => "image",
-        InteractionKind::Embedding => "embedding",
-        InteractionKind::Moderation => "moderation",
-        InteractionKind::Speech => "speech",
-        InteractionKind::Transcription => "transcription",
-        InteractionKind::Translation => "translation",
-        InteractionKind::Response => "response",
     }
 }
 

@@ -18,8 +18,7 @@ use crate::codec::{multipart, ndjson};
 use crate::exchange::{Answer, Head, MediaType, Message};
 use crate::interaction::Text;
 use crate::provider::openai::error_body::is_error;
-use crate::provider::openai::responses::{self, Chat};
-use crate::provider::operation::Operation;
+use crate::provider::{Convert, Converted, Shape};
 use crate::stats::Losses;
 
 /// One side of an exchange.
@@ -38,16 +37,9 @@ pub(crate) struct ReportedBody {
 /// The length of a text up to which it is reported as a transcription: bytes that are no text take six times as much.
 const MOST_TEXT: usize = 4 * 1024 * 1024;
 
-const CHOICES: Expected = Some(("choices", "[]"));
-
 /// What was asked.
 pub(crate) fn of_request(reading: &BodyContext, message: &mut Message) -> Result<ReportedBody, TooMuch> {
-    let expected = match reading.operation {
-        Operation::Chat | Operation::Responses => Some(("messages", "[]")),
-        Operation::Completion => Some(("prompt", "\"\"")),
-        operation if operation.is_image() => Some(("prompt", "\"\"")),
-        _ => None,
-    };
+    let expected = reading.operation.spec().request;
     reading.body(message, expected, |body| reading.request(body, expected))
 }
 
@@ -139,7 +131,7 @@ impl BodyContext<'_> {
 
     fn request(&self, body: &DecodedBody, expected: Expected) -> ReportedBody {
         if let MediaType::Form(content_type) = &body.head.media_type
-            && !matches!(self.operation, Operation::Chat | Operation::Completion | Operation::Responses)
+            && self.operation.spec().shape != Shape::Json
             && let Some(form) = self.form(content_type, body, expected)
         {
             return form;
@@ -151,7 +143,7 @@ impl BodyContext<'_> {
             content.losses.is_truncated |= !body.has_end;
             content
         });
-        self.translated(content, "messages", responses::chat_request)
+        self.converted(content, self.operation.spec().request, |convert| convert.request)
     }
 
     fn response(&self, body: &DecodedBody) -> ReportedBody {
@@ -167,16 +159,12 @@ impl BodyContext<'_> {
         };
         // A translation always has a choice.
         let is_error = content.stream.is_none() && content.is_sent && is_error(content.json.get());
-        ReportedBody { is_error, ..self.translated(content, "choices", responses::chat_response) }
+        ReportedBody { is_error, ..self.converted(content, self.expected(), |convert| convert.response) }
     }
 
     /// What consoles reach for in an answer.
     fn expected(&self) -> Expected {
-        match self.operation {
-            Operation::Chat | Operation::Completion | Operation::Responses => CHOICES,
-            operation if operation.is_image() => Some(("data", "[]")),
-            _ => None,
-        }
+        self.operation.spec().response
     }
 
     /// How the pieces of a body are told apart that is a stream by its type or its beginning.
@@ -210,7 +198,7 @@ impl BodyContext<'_> {
     }
 
     fn may_stream(&self) -> bool {
-        !matches!(self.operation, Operation::Embedding | Operation::Moderation)
+        self.operation.spec().streams
     }
 
     /// A body that is one JSON value, and here as a whole.
@@ -247,7 +235,7 @@ impl BodyContext<'_> {
         };
         let is_json = begins_like_json(&text.bytes);
         let is_lost = text.losses.is_truncated || text.losses.is_undecodable;
-        if !matches!(self.operation, Operation::Transcription | Operation::Translation)
+        if self.operation.spec().shape != Shape::FormAndText
             || !is_text
             || is_json
             || is_lost
@@ -261,23 +249,21 @@ impl BodyContext<'_> {
         Some(ReportedBody { losses: text.losses, ..ReportedBody::of_text(fields.to_json()) })
     }
 
-    /// The Responses API as a chat, if it is to be one.
-    fn translated(
+    /// A body in the shape that Reconify documents, if it is to be in that.
+    fn converted(
         &self,
         content: ReportedBody,
-        list: &str,
-        chat_of: impl Fn(&RawValue) -> Option<Chat>,
+        expected: Expected,
+        half: impl Fn(&Convert) -> fn(&RawValue) -> Option<Converted>,
     ) -> ReportedBody {
-        if self.operation != Operation::Responses || !self.is_translated {
-            return content;
-        }
+        let Some(convert) = self.convert() else { return content };
         let before = allowance::refused();
         let raw = content.json.raw();
-        let Some(mut chat) = chat_of(&raw) else { return content };
+        let Some(mut converted) = half(convert)(&raw) else { return content };
         if allowance::refused() > before {
-            chat = Chat::of_too_many(&raw, list);
+            converted = (convert.too_many)(&raw, expected.map_or("", |(key, _)| key));
         }
-        let Chat { json, is_truncated } = chat;
+        let Converted { json, is_truncated } = converted;
         let losses = content.losses.and(Losses { is_truncated, ..Losses::default() });
         ReportedBody {
             losses,
@@ -288,9 +274,9 @@ impl BodyContext<'_> {
     }
 }
 
-#[cfg(fuzzing)]
 /// Asserts that reading a body cost no more than it may: work that grows with its length, and nodes within the allowance,
 /// but for what is made of nodes for which there was room.
+#[cfg(fuzzing)]
 fn check_cost(cost: allowance::Cost, message: &Message) {
     if message.head.codings.is_empty() {
         let most = 500 * message.body.passed as usize + 100_000;

@@ -2,6 +2,7 @@ use std::cell::Cell;
 
 use super::effort::{Effort, TooMuch};
 use crate::budget::Budget;
+use crate::provider::Convert;
 use crate::provider::operation::Operation;
 
 /// How the bodies of an exchange are read.
@@ -10,14 +11,19 @@ pub(crate) struct BodyContext<'a> {
     pub(crate) operation: Operation,
     /// Says how much of a decoded body is kept, and takes back what bodies were copied into.
     pub(crate) budget: &'a Budget,
-    /// Whether the Responses API is translated.
-    pub(crate) is_translated: bool,
+    /// Whether bodies are converted into the shape that Reconify documents.
+    pub(crate) converts: bool,
     pub(crate) effort: Effort,
     /// The bytes of the budget that decoded bodies are charged for.
     pub(crate) charged: &'a Cell<usize>,
 }
 
 impl BodyContext<'_> {
+    /// How bodies are converted, if they are.
+    pub(crate) fn convert(&self) -> Option<&'static Convert> {
+        self.operation.spec().convert.as_ref().filter(|_| self.converts)
+    }
+
     /// Does something with what was read, within the allowance. `None` if that does not suffice for all of it.
     pub(crate) fn limited<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, TooMuch> {
         let (result, cost) = self.effort.allowance().within(work);

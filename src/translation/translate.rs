@@ -3,20 +3,16 @@ use std::mem;
 use std::time::{Instant, SystemTime};
 
 use http::StatusCode;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::body::{self, ReportedBody, Stream};
 use super::context::BodyContext;
 use super::effort::{Effort, TooMuch};
-use crate::codec::media;
 use crate::config::{Media, ReportOptions, Responses};
 use crate::exchange::{Answer, Ended, Exchange, Message, Response};
 use crate::identity::Omission;
 use crate::interaction::Outcome;
-use crate::interaction::{Details, Interaction, InteractionKind, Text};
+use crate::interaction::{Details, Interaction, Text};
 use crate::provider::DetachedImage;
-use crate::provider::openai::images;
 use crate::provider::operation::Operation;
 use crate::stats::{DropReason, Settlement, WithholdReason};
 
@@ -71,7 +67,7 @@ pub(crate) fn translate(
     let mut reading = BodyContext {
         operation: exchange.operation,
         budget: exchange.reservation.budget(),
-        is_translated: reporting.responses == Responses::Chat,
+        converts: reporting.responses == Responses::Chat,
         effort,
         charged,
     };
@@ -90,8 +86,8 @@ pub(crate) fn translate(
         Answer::Response(_) | Answer::None => {}
     }
     let request = body::of_request(&reading, &mut exchange.request)?;
-    if reading.operation == Operation::Completion && is_chat(&request) {
-        reading.operation = Operation::Chat;
+    if let Some(reclassify) = reading.operation.spec().reclassify.filter(|_| request.is_sent) {
+        reading.operation = reclassify(request.json.get());
     }
     let mut details = Details {
         operation: Some(reading.operation),
@@ -135,20 +131,7 @@ pub(crate) fn translate(
     };
     details.losses = request.losses.and(response.losses);
     let mut interaction = Interaction {
-        kind: match reading.operation {
-            Operation::Chat => InteractionKind::Chat,
-            Operation::Completion => InteractionKind::Completion,
-            Operation::Responses if reading.is_translated => InteractionKind::Chat,
-            Operation::Responses => InteractionKind::Response,
-            Operation::ImageGeneration | Operation::ImageEdit | Operation::ImageVariation => {
-                InteractionKind::Image
-            }
-            Operation::Embedding => InteractionKind::Embedding,
-            Operation::Moderation => InteractionKind::Moderation,
-            Operation::Speech => InteractionKind::Speech,
-            Operation::Transcription => InteractionKind::Transcription,
-            Operation::Translation => InteractionKind::Translation,
-        },
+        kind: reading.convert().map_or(reading.operation.spec().kind, |convert| convert.kind),
         request: request.json.into(),
         response: answered.into(),
         identity: mem::take(&mut exchange.identity),
@@ -171,17 +154,16 @@ fn detach_images(
     reporting: &ReportOptions,
     today: SystemTime,
 ) -> (Text, Vec<DetachedImage>) {
-    let (answer, images) = match operation {
-        Operation::Responses if reporting.images => images::detach_generated(answer.into_raw(), today),
-        Operation::Responses => (media::elide_generated(answer.into_raw()), Vec::new()),
-        Operation::Chat if images::may_be_in_chat(answer.bytes()) => match reporting.images {
-            true => images::detach_from_chat(answer.into_raw(), today),
-            false => (images::elide_from_chat(answer.into_raw()), Vec::new()),
-        },
-        operation if operation.is_image() => images::detach(answer.into_raw(), today),
-        _ => return (answer, Vec::new()),
-    };
-    (Text::Own(answer), images)
+    match operation.spec().images {
+        Some(images) if (images.may_hold)(answer.bytes()) => {
+            let (answer, images) = match reporting.images {
+                true => (images.detach)(answer.into_raw(), today),
+                false => ((images.elide)(answer.into_raw()), Vec::new()),
+            };
+            (Text::Own(answer), images)
+        }
+        _ => (answer, Vec::new()),
+    }
 }
 
 /// What a response says, and how the exchange ended.
@@ -226,19 +208,4 @@ fn outcome_of_stream(stream: &Stream, is_truncated: bool, is_complete: bool, end
         Outcome::Answered if !stream.is_finished && !is_truncated => Outcome::Interrupted,
         outcome => outcome,
     }
-}
-
-/// Whether the request of a completion is a chat's: below a nested router, `/chat/completions` may be `/completions`.
-fn is_chat(request: &ReportedBody) -> bool {
-    #[derive(Deserialize)]
-    struct Asked {
-        messages: Option<IgnoredAny>,
-        prompt: Option<IgnoredAny>,
-    }
-
-    let text = request.json.get();
-    request.is_sent
-        && text.starts_with('{')
-        && serde_json::from_str(text)
-            .is_ok_and(|asked: Asked| asked.messages.is_some() && asked.prompt.is_none())
 }

@@ -105,7 +105,7 @@ fn a_switch_that_is_neither_on_nor_off_is_an_error() {
 #[test]
 fn the_captured_endpoints_are_a_list_of_known_names_or_all() {
     let known = |list| config(&[KEYS[0], KEYS[1], ("RECONIFY_CAPTURE", list)]).unwrap().operations.known;
-    assert_eq!(known(""), Operation::DEFAULT.iter().copied().collect());
+    assert_eq!(known(""), Operation::on_by_default().collect());
     assert_eq!(known("All"), Operation::ALL.iter().copied().collect());
     assert_eq!(known(" chat, Embedding ,"), [Operation::Chat, Operation::Embedding].into_iter().collect());
     assert!(error_with("RECONIFY_CAPTURE", " ,").starts_with("RECONIFY_CAPTURE is a list with \"\""));

@@ -2,14 +2,17 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::chat::chunk::{Chunk, Progress};
+use super::chat::chunk::Chunk;
 use crate::codec::json::{self, Entries, Fields, Node, Nodes};
 use crate::codec::media;
+use crate::provider::openai::event;
+use crate::provider::operation::Operation;
+use crate::provider::stream::{Progress, StreamAssembler};
 
 /// A stream of a transcription or of speech: the text and the segments of a transcription are kept, and what its final
 /// event says; of the sound of speech its length.
 #[derive(Debug, Default)]
-pub(crate) struct Assembly<'a> {
+pub(crate) struct AudioAssembler<'a> {
     top: Fields<'a>,
     /// The text so far, escaped.
     text: String,
@@ -18,9 +21,9 @@ pub(crate) struct Assembly<'a> {
     sound: u64,
 }
 
-impl<'a> Assembly<'a> {
+impl<'a> AudioAssembler<'a> {
     /// Takes in one event.
-    pub(crate) fn add(&mut self, event: Chunk<'a>, progress: &mut Progress) {
+    fn add(&mut self, event: Chunk<'a>, progress: &mut Progress) {
         let kind = event.kind();
         if let Some(error) = event.error() {
             self.top.set("error", Node::Raw(error));
@@ -49,13 +52,19 @@ impl<'a> Assembly<'a> {
             self.top.extend(Fields::of(event.fields));
         }
     }
+}
 
-    pub(crate) fn mark_truncated(&mut self, mark: Node<'a>) {
+impl<'a> StreamAssembler<'a> for AudioAssembler<'a> {
+    fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
+        event::is_blank_or_done(data, progress)
+            || event::read(name, data, progress).map(|chunk| self.add(chunk, progress)).is_some()
+    }
+
+    fn mark_truncated(&mut self, mark: Node<'a>) {
         self.top.set("truncated", mark);
     }
 
-    /// The whole, as JSON text.
-    pub(crate) fn finish(mut self) -> String {
+    fn finish(mut self, _: Operation, _: &mut Progress) -> String {
         if !self.text.is_empty() && !self.top.contains("text") {
             self.top.set("text", Node::Text(self.text));
         }

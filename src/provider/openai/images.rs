@@ -7,18 +7,32 @@ use memchr::memmem;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::chat::chunk::{Chunk, Progress};
+use super::chat::chunk::Chunk;
 use crate::codec::json::{self, Fields, Node, Nodes};
 use crate::codec::media::{self, Medium};
 use crate::id::new_id;
-use crate::provider::DetachedImage;
+use crate::provider::openai::event;
+use crate::provider::operation::Operation;
+use crate::provider::stream::{Progress, StreamAssembler};
+use crate::provider::{DetachedImage, Images};
 
 /// OpenAI makes ten images at the most. What has more stays in the report: each upload is a post to the collector.
 const MOST_IMAGES: usize = 128;
 
+/// Elements of the response of an image operation. Those operations are not captured where images are not tracked.
+pub(crate) const ELEMENTS: Images = Images { may_hold: |_| true, detach, elide: |json| json };
+
+/// Images that a tool of the Responses API generated.
+pub(crate) const GENERATED: Images =
+    Images { may_hold: |_| true, detach: detach_generated, elide: media::elide_generated };
+
+/// Images in the message of a chat.
+pub(crate) const IN_CHATS: Images =
+    Images { may_hold: may_be_in_chat, detach: detach_from_chat, elide: elide_from_chat };
+
 /// Puts a file name in the place of each element of `data` that holds an image itself, as the vendor's modules do:
 /// `{uuid}-{created}-{index}.png`, or what else the format is.
-pub(crate) fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
+fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
     let mut images = Vec::new();
     let text = without_images(&json, today, &mut images);
     match text.and_then(|text| RawValue::from_string(text).ok()) {
@@ -55,10 +69,7 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<DetachedI
 }
 
 /// Does the same with the images of an answer of the Responses API: their names stand in the place of their `result`.
-pub(crate) fn detach_generated(
-    json: Box<RawValue>,
-    today: SystemTime,
-) -> (Box<RawValue>, Vec<DetachedImage>) {
+fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
     match media::may_have_generated(&json) {
         true => detach_those(json, today, |medium| medium.is_generated),
         false => (json, Vec::new()),
@@ -66,20 +77,17 @@ pub(crate) fn detach_generated(
 }
 
 /// Does the same with the images of a chat's answer: their names stand in the place of their URLs.
-pub(crate) fn detach_from_chat(
-    json: Box<RawValue>,
-    today: SystemTime,
-) -> (Box<RawValue>, Vec<DetachedImage>) {
+fn detach_from_chat(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
     detach_those(json, today, is_image)
 }
 
 /// Puts type and length in the place of the images of a chat's answer.
-pub(crate) fn elide_from_chat(json: Box<RawValue>) -> Box<RawValue> {
+fn elide_from_chat(json: Box<RawValue>) -> Box<RawValue> {
     media::elide_those(json, is_image)
 }
 
 /// A quick look: most chats are answered without images.
-pub(crate) fn may_be_in_chat(json: &[u8]) -> bool {
+fn may_be_in_chat(json: &[u8]) -> bool {
     ["base64", "b64_json"].iter().any(|mark| memmem::find(json, mark.as_bytes()).is_some())
 }
 
@@ -155,16 +163,16 @@ fn data_of(element: &RawValue) -> Option<&str> {
 
 /// A stream of images, put together as the object that the unstreamed call would have returned.
 #[derive(Debug, Default)]
-pub(crate) struct Assembly<'a> {
+pub(crate) struct ImageAssembler<'a> {
     top: Fields<'a>,
     images: Nodes<'a>,
     /// The latest preview, if nothing final came.
     partial: Option<Node<'a>>,
 }
 
-impl<'a> Assembly<'a> {
+impl<'a> ImageAssembler<'a> {
     /// Takes in one event.
-    pub(crate) fn add(&mut self, event: Chunk<'a>, progress: &mut Progress) {
+    fn add(&mut self, event: Chunk<'a>, progress: &mut Progress) {
         let kind = event.kind();
         if let Some(error) = event.error() {
             self.top.set("error", Node::Raw(error));
@@ -194,13 +202,19 @@ impl<'a> Assembly<'a> {
             }
         }
     }
+}
 
-    pub(crate) fn mark_truncated(&mut self, mark: Node<'a>) {
+impl<'a> StreamAssembler<'a> for ImageAssembler<'a> {
+    fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
+        event::is_blank_or_done(data, progress)
+            || event::read(name, data, progress).map(|chunk| self.add(chunk, progress)).is_some()
+    }
+
+    fn mark_truncated(&mut self, mark: Node<'a>) {
         self.top.set("truncated", mark);
     }
 
-    /// The whole, as JSON text.
-    pub(crate) fn finish(mut self) -> String {
+    fn finish(mut self, _: Operation, _: &mut Progress) -> String {
         if self.images.is_empty() {
             self.images.extend(self.partial);
         }

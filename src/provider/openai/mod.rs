@@ -1,8 +1,11 @@
 //! The OpenAI HTTP API.
 
-pub(crate) mod assembly;
 pub(crate) mod audio;
 pub(crate) mod chat;
 pub(crate) mod error_body;
+mod event;
 pub(crate) mod images;
+mod operations;
 pub(crate) mod responses;
+
+pub(crate) use self::operations::OPERATIONS;

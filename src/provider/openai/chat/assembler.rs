@@ -8,15 +8,17 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 
 use super::choice::Choice;
-use super::chunk::{Choices, Chunk, Piece, Progress};
+use super::chunk::{Choices, Chunk, Piece};
 use super::chunk_template::Pattern;
 use crate::codec::json::merge;
 use crate::codec::json::{self, Fields, Node};
+use crate::provider::openai::event;
 use crate::provider::operation::Operation;
+use crate::provider::stream::{Progress, StreamAssembler};
 
 /// The chunks seen so far.
 #[derive(Debug, Default)]
-pub(crate) struct Assembly<'a> {
+pub(crate) struct ChatAssembler<'a> {
     top: Fields<'a>,
     choices: IndexMap<Cow<'a, str>, Choice<'a>, foldhash::fast::RandomState>,
     /// The chunk before, if further ones may be like it.
@@ -43,7 +45,7 @@ const MOST_MISSES: u32 = 64;
 /// One of so many chunks is compared then: what streams of tool calls or thoughts end with is often text.
 const SELDOM: u32 = 16;
 
-impl<'a> Assembly<'a> {
+impl<'a> ChatAssembler<'a> {
     /// Takes in one event, if it is like the one before. Returns whether it was.
     pub(crate) fn add_alike(&mut self, data: &[u8]) -> bool {
         self.is_alike = false;
@@ -73,7 +75,7 @@ impl<'a> Assembly<'a> {
     }
 
     /// Takes in one event.
-    pub(crate) fn add(&mut self, data: &'a [u8], chunk: Chunk<'a>, progress: &mut Progress) {
+    fn add(&mut self, data: &'a [u8], chunk: Chunk<'a>, progress: &mut Progress) {
         if let Some(error) = chunk.error() {
             self.top.set("error", Node::Raw(error));
             // An event that is nothing but an error has no fields of an answer.
@@ -138,21 +140,33 @@ impl<'a> Assembly<'a> {
         !self.choices.is_empty() && self.choices.values().all(Choice::is_finished)
     }
 
-    /// Says that the stream went on after what is here.
-    pub(crate) fn mark_truncated(&mut self, mark: Node<'a>) {
-        self.top.set("truncated", mark);
-    }
-
     /// Takes in every event by itself.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn without_patterns() -> Self {
         // More is not counted, and this is no multiple.
         Self { misses: u32::MAX, ..Self::default() }
     }
+}
 
-    /// The whole, as JSON text.
-    pub(crate) fn finish(mut self, operation: Operation) -> String {
+impl<'a> StreamAssembler<'a> for ChatAssembler<'a> {
+    fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
+        if event::is_blank_or_done(data, progress) {
+            return true;
+        }
+        if self.add_alike(data) {
+            progress.chunks += 1;
+            return true;
+        }
+        event::read(name, data, progress).map(|chunk| self.add(data, chunk, progress)).is_some()
+    }
+
+    fn mark_truncated(&mut self, mark: Node<'a>) {
+        self.top.set("truncated", mark);
+    }
+
+    fn finish(mut self, operation: Operation, progress: &mut Progress) -> String {
         self.settle();
+        progress.is_finished = self.is_finished();
         if self.top.get("usage").is_none_or(Node::is_null) {
             self.top.extend(self.usage_of_choices);
         }

@@ -31,24 +31,6 @@ pub(crate) struct Piece<'a> {
     pub(crate) delta: Option<Entries<'a>>,
 }
 
-/// What is known of a stream so far.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Progress {
-    /// Whether it has said by itself that it is whole: OpenAI marks that with `[DONE]`, or with a terminal event. A
-    /// single event that carries the whole answer counts too.
-    pub(crate) is_done: bool,
-    /// Whether every choice of a chat or completion has a finish reason.
-    pub(crate) is_finished: bool,
-    /// Whether it carried an error.
-    pub(crate) has_error: bool,
-    /// Events that were no end.
-    pub(crate) chunks: u64,
-    /// Events among them, and choices in them, that could not be read.
-    pub(crate) skipped: u64,
-    /// Whether there was a text, tool call, refusal or reasoning yet.
-    pub(crate) has_token: bool,
-}
-
 impl<'a> Chunk<'a> {
     /// `None` for what is no object.
     pub(crate) fn of(name: &'a [u8], data: &'a [u8]) -> Option<Self> {

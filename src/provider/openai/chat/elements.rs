@@ -118,16 +118,18 @@ mod tests {
     use serde_json::Value;
 
     use super::MOST_JOINED;
-    use crate::provider::openai::assembly::Assembly;
+    use crate::provider::openai::chat::assembler::ChatAssembler;
     use crate::provider::operation::Operation;
+    use crate::provider::stream::{Progress, StreamAssembler};
 
     /// What the elements that these deltas hold add up to, list by list.
     fn lists(deltas: &[String]) -> Value {
         let chunk = |delta: &String| format!(r#"{{"choices":[{{"index":0,"delta":{delta}}}]}}"#);
         let chunks: Vec<String> = deltas.iter().map(chunk).collect();
-        let mut assembly = Assembly::of(Operation::Chat);
-        chunks.iter().for_each(|chunk| assert!(assembly.add(b"", chunk.as_bytes())));
-        let mut whole: Value = serde_json::from_str(&assembly.finish(Operation::Chat)).unwrap();
+        let (mut assembler, mut progress) = (ChatAssembler::default(), Progress::default());
+        chunks.iter().for_each(|chunk| assert!(assembler.push(b"", chunk.as_bytes(), &mut progress)));
+        let mut whole: Value =
+            serde_json::from_str(&assembler.finish(Operation::Chat, &mut progress)).unwrap();
         whole["choices"][0]["message"].take()
     }
 

@@ -7,3 +7,22 @@ pub(crate) mod chunk;
 pub(crate) mod chunk_template;
 pub(crate) mod elements;
 pub(crate) mod tool_calls;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::provider::operation::Operation;
+
+/// Whether the request of a completion is a chat's: below a nested router, `/chat/completions` may be `/completions`.
+pub(crate) fn operation_of_completion(request: &str) -> Operation {
+    #[derive(Deserialize)]
+    struct Asked {
+        messages: Option<IgnoredAny>,
+        prompt: Option<IgnoredAny>,
+    }
+
+    let is_chat = request.starts_with('{')
+        && serde_json::from_str(request)
+            .is_ok_and(|asked: Asked| asked.messages.is_some() && asked.prompt.is_none());
+    if is_chat { Operation::Chat } else { Operation::Completion }
+}

@@ -4,11 +4,14 @@ use super::items::{Items, number};
 use super::part::{Content, Part};
 use super::{MOST_PARTS, lengthen};
 use crate::codec::json::{self, Fields, Node};
-use crate::provider::openai::chat::chunk::{Chunk, Progress};
+use crate::provider::openai::chat::chunk::Chunk;
+use crate::provider::openai::event;
+use crate::provider::operation::Operation;
+use crate::provider::stream::{Progress, StreamAssembler};
 
 /// A streamed response, put together as the object that the unstreamed call would have returned.
 #[derive(Debug)]
-pub(crate) struct Assembly<'a> {
+pub(crate) struct ResponseAssembler<'a> {
     /// The stream has announced a response.
     is_created: bool,
     /// The latest object that the stream gave for the whole.
@@ -22,7 +25,7 @@ pub(crate) struct Assembly<'a> {
     truncated: Option<Node<'a>>,
 }
 
-impl Default for Assembly<'_> {
+impl Default for ResponseAssembler<'_> {
     fn default() -> Self {
         Self {
             is_created: false,
@@ -36,9 +39,9 @@ impl Default for Assembly<'_> {
     }
 }
 
-impl<'a> Assembly<'a> {
+impl<'a> ResponseAssembler<'a> {
     /// Takes in one event.
-    pub(crate) fn add(&mut self, event: &Chunk<'a>, progress: &mut Progress) {
+    fn add(&mut self, event: &Chunk<'a>, progress: &mut Progress) {
         let kind = str::from_utf8(event.kind()).unwrap_or_default();
         if kind == "response.created" {
             self.start(event, progress);
@@ -183,13 +186,19 @@ impl<'a> Assembly<'a> {
         let index = number(event, part.index());
         self.items.of_event(event, part.item())?.part(part, index, &mut self.room)
     }
+}
 
-    pub(crate) fn mark_truncated(&mut self, mark: Node<'a>) {
+impl<'a> StreamAssembler<'a> for ResponseAssembler<'a> {
+    fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
+        event::is_blank_or_done(data, progress)
+            || event::read(name, data, progress).map(|chunk| self.add(&chunk, progress)).is_some()
+    }
+
+    fn mark_truncated(&mut self, mark: Node<'a>) {
         self.truncated = Some(mark);
     }
 
-    /// The whole, as JSON text.
-    pub(crate) fn finish(self) -> String {
+    fn finish(self, _: Operation, _: &mut Progress) -> String {
         let mut response = Fields::of(self.response.and_then(json::object).unwrap_or_default());
         response.set("object", Node::string("response"));
         let output = match response.get("output") {

@@ -11,20 +11,15 @@ mod streamed_item;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::assembler::Assembly;
+pub(crate) use self::assembler::ResponseAssembler;
 pub(crate) use self::request::chat_request;
 pub(crate) use self::response::chat_response;
 
 use serde_json::value::RawValue;
 
 use crate::codec::json::{self, Fields, Node};
-
-/// A request or an answer, as that of a chat.
-pub(crate) struct Chat {
-    pub(crate) json: String,
-    /// It had more than is reported.
-    pub(crate) is_truncated: bool,
-}
+use crate::provider::kind::InteractionKind;
+use crate::provider::spec::{Convert, Converted};
 
 /// More items than any conversation has: what has more is reported by its length, since a chat of it could be ten times
 /// as long as it.
@@ -52,15 +47,21 @@ fn set_once<'a>(fields: &mut Fields<'a>, key: &'static str, value: &mut Option<N
     }
 }
 
-impl Chat {
-    fn whole(json: String) -> Self {
-        Self { json, is_truncated: false }
-    }
+/// Conversion into a chat, which Reconify documents.
+pub(crate) const TO_CHAT: Convert = Convert {
+    kind: InteractionKind::Chat,
+    request: chat_request,
+    response: chat_response,
+    too_many: of_too_many,
+};
 
-    /// What stands for a body with too many items.
-    pub(crate) fn of_too_many(body: &RawValue, expected: &str) -> Self {
-        let bytes = body.get().len();
-        let json = format!(r#"{{"truncated":{{"bytes":{bytes},"itemLimit":{MOST_ITEMS}}},"{expected}":[]}}"#);
-        Self { json, is_truncated: true }
-    }
+fn whole(json: String) -> Converted {
+    Converted { json, is_truncated: false }
+}
+
+/// What stands for a body with too many items.
+fn of_too_many(body: &RawValue, expected: &str) -> Converted {
+    let bytes = body.get().len();
+    let json = format!(r#"{{"truncated":{{"bytes":{bytes},"itemLimit":{MOST_ITEMS}}},"{expected}":[]}}"#);
+    Converted { json, is_truncated: true }
 }

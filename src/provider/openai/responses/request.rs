@@ -1,18 +1,19 @@
 use serde_json::value::RawValue;
 
 use super::item::{Item, content};
-use super::{Chat, MOST_PARTS, has_too_many, set_once};
+use super::{MOST_PARTS, has_too_many, of_too_many, set_once, whole};
 use crate::codec::json::{self, Fields, Node};
+use crate::provider::spec::Converted;
 
 /// A request to the Responses API as that of a chat: instructions and input become messages, everything else stays.
-pub(crate) fn chat_request(raw: &RawValue) -> Option<Chat> {
+pub(crate) fn chat_request(raw: &RawValue) -> Option<Converted> {
     let mut chat = Fields::default();
     let mut messages = Vec::new();
     let fields = json::object(raw)?;
     // Of a field that is there twice the last one counts, as for most parsers.
     let get = |name| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
     if ["instructions", "input", "messages"].into_iter().filter_map(get).any(has_too_many) {
-        return Some(Chat::of_too_many(raw, "messages"));
+        return Some(of_too_many(raw, "messages"));
     }
     let mut room = MOST_PARTS;
     if let Some(instructions) = get("instructions").filter(|raw| !json::is_null(raw)) {
@@ -34,7 +35,7 @@ pub(crate) fn chat_request(raw: &RawValue) -> Option<Chat> {
         }
     }
     set_once(&mut chat, "messages", &mut messages);
-    Some(Chat::whole(chat.to_json()))
+    Some(whole(chat.to_json()))
 }
 
 /// Adds what is a text, or a list of items. A text is said by `role`.

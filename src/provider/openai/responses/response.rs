@@ -1,8 +1,9 @@
 use serde_json::value::RawValue;
 
 use super::item::Item;
-use super::{Chat, has_too_many, lengthen, set_once};
+use super::{has_too_many, lengthen, of_too_many, set_once, whole};
 use crate::codec::json::{self, Fields, Node, Nodes};
+use crate::provider::spec::Converted;
 
 /// What an output adds up to, in the shape of a chat's message.
 #[derive(Default)]
@@ -22,7 +23,7 @@ struct Message<'a> {
 
 /// An answer of the Responses API as that of a chat: the output becomes the message of one choice, usage gets the chat's
 /// names, everything else stays.
-pub(crate) fn chat_response(raw: &RawValue) -> Option<Chat> {
+pub(crate) fn chat_response(raw: &RawValue) -> Option<Converted> {
     let fields = json::object(raw)?;
     // Of a field that is there twice the last one counts, as for most parsers.
     let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
@@ -32,7 +33,7 @@ pub(crate) fn chat_response(raw: &RawValue) -> Option<Chat> {
     }
     let mut message = Message::default();
     if get("output").is_some_and(has_too_many) {
-        return Some(Chat::of_too_many(raw, "choices"));
+        return Some(of_too_many(raw, "choices"));
     }
     // Instructions of a prompt that is stored at OpenAI are in no request.
     let has_stored_prompt = get("prompt").is_some_and(|prompt| !json::is_null(prompt));
@@ -55,7 +56,7 @@ pub(crate) fn chat_response(raw: &RawValue) -> Option<Chat> {
         }
     }
     set_once(&mut chat, "choices", &mut choices);
-    Some(Chat::whole(chat.to_json()))
+    Some(whole(chat.to_json()))
 }
 
 impl<'a> Message<'a> {

@@ -1,18 +1,20 @@
 use proptest::prelude::*;
 
-use crate::provider::openai::assembly::Assembly;
+use crate::provider::openai::chat::assembler::ChatAssembler;
 use crate::provider::operation::Operation;
+use crate::provider::stream::{Progress, StreamAssembler};
 
 /// What both ways make of a stream.
 fn both(chunks: &[String]) -> [String; 2] {
-    [Assembly::of(Operation::Chat), Assembly::without_patterns()].map(|mut assembly| {
+    [ChatAssembler::default(), ChatAssembler::without_patterns()].map(|mut assembler| {
+        let mut progress = Progress::default();
         for chunk in chunks {
-            if !assembly.add(b"", chunk.as_bytes()) {
-                assembly.skip();
+            if !assembler.push(b"", chunk.as_bytes(), &mut progress) {
+                progress.skip();
             }
         }
-        let progress = format!("{:?}", assembly.progress);
-        progress + &assembly.finish(Operation::Chat)
+        let whole = assembler.finish(Operation::Chat, &mut progress);
+        format!("{progress:?}") + &whole
     })
 }
 
@@ -160,15 +162,15 @@ proptest! {
 
 /// Which of some chunks are compared, and what they add up to.
 fn compared(chunks: &[String]) -> (Vec<bool>, String) {
-    let mut assembly = Assembly::of(Operation::Chat);
+    let (mut assembler, mut progress) = (ChatAssembler::default(), Progress::default());
     let mut compared = Vec::new();
     for data in chunks {
-        compared.push(assembly.is_alike(data.as_bytes()));
+        compared.push(assembler.add_alike(data.as_bytes()));
         if compared.last() == Some(&false) {
-            assembly.add(b"", data.as_bytes());
+            assembler.push(b"", data.as_bytes(), &mut progress);
         }
     }
-    (compared, assembly.finish(Operation::Chat))
+    (compared, assembler.finish(Operation::Chat, &mut progress))
 }
 
 #[test]

@@ -13,17 +13,17 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::chat_response;
-use crate::provider::openai::assembly::Assembly;
-use crate::provider::openai::chat::chunk::Progress;
+use crate::provider::openai::responses::ResponseAssembler;
 use crate::provider::operation::Operation;
+use crate::provider::stream::{Progress, StreamAssembler};
 
 /// The response that these events add up to.
 fn response(events: &[Value]) -> (Value, Progress) {
     let events: Vec<String> = events.iter().map(Value::to_string).collect();
-    let mut assembly = Assembly::of(Operation::Responses);
-    events.iter().for_each(|event| assert!(assembly.add(b"", event.as_bytes())));
-    let progress = assembly.progress;
-    (serde_json::from_str(&assembly.finish(Operation::Responses)).unwrap(), progress)
+    let (mut assembler, mut progress) = (ResponseAssembler::default(), Progress::default());
+    events.iter().for_each(|event| assert!(assembler.push(b"", event.as_bytes(), &mut progress)));
+    let whole = assembler.finish(Operation::Responses, &mut progress);
+    (serde_json::from_str(&whole).unwrap(), progress)
 }
 
 fn translated(response: &Value) -> Value {

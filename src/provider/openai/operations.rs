@@ -1,0 +1,171 @@
+//! The operations of the OpenAI HTTP API.
+
+use super::audio::AudioAssembler;
+use super::chat::assembler::ChatAssembler;
+use super::chat::operation_of_completion;
+use super::images::{self, ImageAssembler};
+use super::responses::{self, ResponseAssembler};
+use crate::provider::kind::{InteractionKind, Placeholder};
+use crate::provider::operation::Operation;
+use crate::provider::spec::{OperationSpec, Shape};
+use crate::provider::stream::{Assembled, Events, assemble};
+
+const MESSAGES: Placeholder = Some(("messages", "[]"));
+const PROMPT: Placeholder = Some(("prompt", "\"\""));
+const CHOICES: Placeholder = Some(("choices", "[]"));
+const DATA: Placeholder = Some(("data", "[]"));
+
+/// OpenAI's header, then Azure's, then that of other servers.
+const REQUEST_IDS: &[&str] = &["x-request-id", "apim-request-id", "request-id"];
+
+/// What most operations have in common.
+const COMMON: OperationSpec = OperationSpec {
+    operation: Operation::Chat,
+    name: "",
+    kind: InteractionKind::Chat,
+    on_by_default: false,
+    request_ids: REQUEST_IDS,
+    request: None,
+    response: None,
+    shape: Shape::Form,
+    streams: true,
+    assemble: chat,
+    convert: None,
+    images: None,
+    reclassify: None,
+};
+
+/// One row an operation, in the order of the enum.
+pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
+    OperationSpec {
+        operation: Operation::Chat,
+        name: "chat",
+        kind: InteractionKind::Chat,
+        images: Some(images::IN_CHATS),
+        on_by_default: true,
+        request: MESSAGES,
+        response: CHOICES,
+        shape: Shape::Json,
+        assemble: chat,
+        ..COMMON
+    },
+    OperationSpec {
+        operation: Operation::Completion,
+        name: "completion",
+        kind: InteractionKind::Completion,
+        on_by_default: true,
+        request: PROMPT,
+        response: CHOICES,
+        shape: Shape::Json,
+        assemble: chat,
+        reclassify: Some(operation_of_completion),
+        ..COMMON
+    },
+    OperationSpec {
+        operation: Operation::Responses,
+        name: "responses",
+        kind: InteractionKind::Response,
+        images: Some(images::GENERATED),
+        on_by_default: true,
+        request: MESSAGES,
+        response: CHOICES,
+        shape: Shape::Json,
+        assemble: response,
+        convert: Some(responses::TO_CHAT),
+        ..COMMON
+    },
+    OperationSpec {
+        operation: Operation::ImageGeneration,
+        name: "image-generation",
+        kind: InteractionKind::Image,
+        images: Some(images::ELEMENTS),
+        on_by_default: true,
+        request: PROMPT,
+        response: DATA,
+        assemble: image,
+        ..COMMON
+    },
+    OperationSpec {
+        operation: Operation::ImageEdit,
+        name: "image-edit",
+        kind: InteractionKind::Image,
+        images: Some(images::ELEMENTS),
+        on_by_default: true,
+        request: PROMPT,
+        response: DATA,
+        assemble: image,
+        ..COMMON
+    },
+    OperationSpec {
+        operation: Operation::ImageVariation,
+        name: "image-variation",
+        kind: InteractionKind::Image,
+        images: Some(images::ELEMENTS),
+        on_by_default: true,
+        request: PROMPT,
+        response: DATA,
+        assemble: image,
+        ..COMMON
+    },
+    OperationSpec {
+        operation: Operation::Embedding,
+        name: "embedding",
+        kind: InteractionKind::Embedding,
+        streams: false,
+        ..COMMON
+    },
+    OperationSpec {
+        operation: Operation::Moderation,
+        name: "moderation",
+        kind: InteractionKind::Moderation,
+        streams: false,
+        ..COMMON
+    },
+    OperationSpec {
+        operation: Operation::Speech,
+        name: "speech",
+        kind: InteractionKind::Speech,
+        assemble: audio,
+        ..COMMON
+    },
+    OperationSpec {
+        operation: Operation::Transcription,
+        name: "transcription",
+        kind: InteractionKind::Transcription,
+        shape: Shape::FormAndText,
+        assemble: audio,
+        ..COMMON
+    },
+    OperationSpec {
+        operation: Operation::Translation,
+        name: "translation",
+        kind: InteractionKind::Translation,
+        shape: Shape::FormAndText,
+        assemble: audio,
+        ..COMMON
+    },
+];
+
+const _: () = {
+    let mut row = 0;
+    while row < OPERATIONS.len() {
+        assert!(OPERATIONS[row].operation as usize == row, "the rows stand in the order of the enum");
+        row += 1;
+    }
+};
+
+fn chat(events: Events<'_>, operation: Operation) -> Assembled {
+    assemble::<ChatAssembler<'_>>(events, operation)
+}
+
+fn response(events: Events<'_>, operation: Operation) -> Assembled {
+    assemble::<ResponseAssembler<'_>>(events, operation)
+}
+
+fn image(events: Events<'_>, operation: Operation) -> Assembled {
+    assemble::<ImageAssembler<'_>>(events, operation)
+}
+
+fn audio(events: Events<'_>, operation: Operation) -> Assembled {
+    assemble::<AudioAssembler<'_>>(events, operation)
+}
