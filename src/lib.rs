@@ -213,7 +213,7 @@ pub use self::capture::{RequestBody, ResponseBody};
 pub use self::config::{Config, ConfigBuilder, IdentityHeaders, Media, Responses, Spooling};
 pub use self::error::Error;
 pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope, Session, Tags, User};
-pub use self::interaction::{Interaction, InteractionKind, Outcome};
+pub use self::interaction::{Interaction, InteractionKind, Outcome, Provider};
 #[cfg(feature = "axum")]
 pub use self::middleware::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFuture};

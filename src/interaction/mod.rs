@@ -16,8 +16,8 @@ pub use self::outcome::Outcome;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};
 use crate::provider::DetachedImage;
-pub use crate::provider::InteractionKind;
 use crate::provider::operation::Operation;
+pub use crate::provider::{InteractionKind, Provider};
 use crate::stats::Losses;
 
 /// One interaction with a model: what is reported.
@@ -39,6 +39,7 @@ use crate::stats::Losses;
 /// ```
 #[derive(Clone)]
 pub struct Interaction {
+    pub(crate) provider: Provider,
     pub(crate) kind: InteractionKind,
     pub(crate) request: Body,
     pub(crate) response: Body,
@@ -80,6 +81,7 @@ impl Interaction {
         let now = SystemTime::now();
         let raw = |part, source| Error::from(ErrorKind::Json { part, source });
         Ok(Self {
+            provider: Provider::default(),
             kind,
             request: to_raw_value(request).map_err(|error| raw("request", error))?.into(),
             response: to_raw_value(response).map_err(|error| raw("response", error))?.into(),
@@ -97,6 +99,11 @@ impl Interaction {
     pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.identity.change(Tags::new().with(name, value).into());
         self
+    }
+
+    /// The provider in whose format it is.
+    pub fn provider(&self) -> Provider {
+        self.provider
     }
 
     /// Its type.

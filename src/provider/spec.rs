@@ -5,11 +5,13 @@ use serde_json::value::RawValue;
 use super::detached_image::DetachedImage;
 use super::kind::{InteractionKind, Placeholder};
 use super::operation::Operation;
+use super::providers::Provider;
 use super::stream::{Assembled, Events};
 
 /// What is to be known of an operation: one row of its provider's table.
 pub(crate) struct OperationSpec {
     pub(crate) operation: Operation,
+    pub(crate) provider: Provider,
     /// In settings and reports.
     pub(crate) name: &'static str,
     /// The type that it is reported with.
@@ -27,6 +29,8 @@ pub(crate) struct OperationSpec {
     pub(crate) assemble: for<'a> fn(Events<'a>, Operation) -> Assembled,
     /// The shape that Reconify documents, if it is another one.
     pub(crate) convert: Option<Convert>,
+    /// Whether the JSON text of a response is an error and nothing else, although its status is that of a success.
+    pub(crate) is_error: fn(&str) -> bool,
     /// Images in responses, which follow the report by themselves.
     pub(crate) images: Option<Images>,
     /// The operation that a request is after all, by its JSON text.

@@ -14,11 +14,8 @@ use crate::id::new_id;
 use crate::identity::{Tags, User};
 use crate::interaction::Interaction;
 use crate::interaction::Outcome;
-use crate::provider::DetachedImage;
 use crate::provider::operation::Operation;
-
-/// The version of Reconify's REST API that the reports are written for.
-const API_VERSION: &str = "1.0.0";
+use crate::provider::{DetachedImage, Provider};
 
 /// One report, ready to be sent. Every attempt to deliver it sends the same bytes.
 ///
@@ -89,7 +86,7 @@ impl Report {
             response: milliseconds(interaction.responded),
         };
         let mut json = Vec::with_capacity(512 + request.len() + response.len());
-        let keys_at = open(&mut json, interaction.kind.as_str());
+        let keys_at = open(&mut json, interaction.provider, interaction.kind.as_str());
         field(&mut json, "timestamps", &timestamps)?;
         field(&mut json, "session", &session.and_then(|session| session.id()))?;
         field(&mut json, "sessionTimeout", &timeout)?;
@@ -116,7 +113,7 @@ impl Report {
                 format: "b64_json",
             };
             let mut json = Vec::with_capacity(512 + image.element.get().len());
-            let keys_at = open(&mut json, "image-upload");
+            let keys_at = open(&mut json, interaction.provider, "image-upload");
             field(&mut json, "upload", &upload)?;
             json.push(b'}');
             Ok(Self { id: new_id(), json: json.into(), keys_at, is_upload: true })
@@ -180,12 +177,14 @@ impl fmt::Debug for Report {
     }
 }
 
-const BEFORE_TYPE: &str = r#"{"reconify":{"format":"openai","type":""#;
+const BEFORE_FORMAT: &str = r#"{"reconify":{"format":""#;
+const BEFORE_TYPE: &str = r#"","type":""#;
 const BEFORE_VERSION: &str = r#"","version":""#;
 
 /// Begins a payload. What is always the same takes no serialising. Returns where the keys go.
-fn open(json: &mut Vec<u8>, r#type: &'static str) -> usize {
-    for part in [BEFORE_TYPE, r#type, BEFORE_VERSION, API_VERSION, "\""] {
+fn open(json: &mut Vec<u8>, provider: Provider, r#type: &'static str) -> usize {
+    let (format, version) = (provider.as_str(), provider.version());
+    for part in [BEFORE_FORMAT, format, BEFORE_TYPE, r#type, BEFORE_VERSION, version, "\""] {
         json.extend_from_slice(part.as_bytes());
     }
     let keys_at = json.len();
@@ -194,9 +193,10 @@ fn open(json: &mut Vec<u8>, r#type: &'static str) -> usize {
 }
 
 /// Where the keys go in a payload that [`open`] began, in this version of the crate or another. It is the first closing brace:
-/// neither a type nor a version has one, or a quote.
+/// neither a format, a type nor a version has one, or a quote.
 fn opened_at(json: &[u8]) -> Option<usize> {
-    let rest = after_word(json.strip_prefix(BEFORE_TYPE.as_bytes())?)?;
+    let rest = after_word(json.strip_prefix(BEFORE_FORMAT.as_bytes())?)?;
+    let rest = after_word(rest.strip_prefix(BEFORE_TYPE.as_bytes())?)?;
     let rest = after_word(rest.strip_prefix(BEFORE_VERSION.as_bytes())?)?;
     rest.starts_with(b"\"}").then(|| json.len() - rest.len() + 1)
 }

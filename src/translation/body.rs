@@ -17,7 +17,6 @@ use crate::codec::sse::looks_like_events;
 use crate::codec::{multipart, ndjson};
 use crate::exchange::{Answer, Head, MediaType, Message};
 use crate::interaction::Text;
-use crate::provider::openai::error_body::is_error;
 use crate::provider::{Convert, Converted, Shape};
 use crate::stats::Losses;
 
@@ -158,7 +157,9 @@ impl BodyContext<'_> {
             }
         };
         // A translation always has a choice.
-        let is_error = content.stream.is_none() && content.is_sent && is_error(content.json.get());
+        let is_error = content.stream.is_none()
+            && content.is_sent
+            && (self.operation.spec().is_error)(content.json.get());
         ReportedBody { is_error, ..self.converted(content, self.expected(), |convert| convert.response) }
     }
 

@@ -131,6 +131,7 @@ pub(crate) fn translate(
     };
     details.losses = request.losses.and(response.losses);
     let mut interaction = Interaction {
+        provider: reading.operation.spec().provider,
         kind: reading.convert().map_or(reading.operation.spec().kind, |convert| convert.kind),
         request: request.json.into(),
         response: answered.into(),

@@ -3,10 +3,12 @@
 use super::audio::AudioAssembler;
 use super::chat::assembler::ChatAssembler;
 use super::chat::operation_of_completion;
+use super::error_body::is_error;
 use super::images::{self, ImageAssembler};
 use super::responses::{self, ResponseAssembler};
 use crate::provider::kind::{InteractionKind, Placeholder};
 use crate::provider::operation::Operation;
+use crate::provider::providers::Provider;
 use crate::provider::spec::{OperationSpec, Shape};
 use crate::provider::stream::{Assembled, Events, assemble};
 
@@ -21,6 +23,7 @@ const REQUEST_IDS: &[&str] = &["x-request-id", "apim-request-id", "request-id"];
 /// What most operations have in common.
 const COMMON: OperationSpec = OperationSpec {
     operation: Operation::Chat,
+    provider: Provider::OpenAi,
     name: "",
     kind: InteractionKind::Chat,
     on_by_default: false,
@@ -31,6 +34,7 @@ const COMMON: OperationSpec = OperationSpec {
     streams: true,
     assemble: chat,
     convert: None,
+    is_error,
     images: None,
     reclassify: None,
 };
