@@ -24,21 +24,16 @@ pub fn body(input: &[u8]) {
     let message = |body: &[u8]| message_of(*content_type, *coding, body);
     let budget = budget();
     let charged = Cell::new(0);
-    let reading = BodyContext {
-        operation,
-        budget: &budget,
-        is_translated: false,
-        effort: Effort::Full,
-        charged: &charged,
-    };
+    let reading =
+        BodyContext { operation, budget: &budget, converts: false, effort: Effort::Full, charged: &charged };
     let mut whole = message(body);
     let Some(received) = DecodedBody::of(&mut whole, &reading) else { return };
     let plain = Some(&received.bytes).filter(|_| !received.losses.is_truncated);
     let verbatim = plain.and_then(|plain| json::parse(plain)).map(RawValue::get);
     let is_form = matches!((&received.head.media_type, plain), (MediaType::Form(content_type), Some(plain))
         if multipart::fields(content_type, plain, &[]).is_some());
-    for is_translated in [true, false] {
-        let reading = BodyContext { is_translated, ..reading };
+    for converts in [true, false] {
+        let reading = BodyContext { converts, ..reading };
         let request = request_of(&reading, message(body));
         assert!(request.stream.is_none(), "nobody asks in a stream");
         check_body(&reading, &request, verbatim.filter(|_| !is_form), asked(&reading).filter(|_| !is_form));
@@ -118,7 +113,7 @@ fn check_body(
         }
         return;
     };
-    if reading.operation == Operation::Responses && reading.is_translated {
+    if reading.operation == Operation::Responses && reading.converts {
         let raw = json::parse(verbatim.as_bytes()).expect("it was JSON before");
         let translations = [responses::chat_request(raw), responses::chat_response(raw)];
         for chat in translations.iter().flatten() {

@@ -15,9 +15,10 @@ use crate::codec::sse::Events;
 use crate::codec::{content_encoding as codings, json, media};
 use crate::config::Limits;
 use crate::exchange::{Head, Message, Piece, Recording};
-use crate::provider::openai::assembly::Assembly;
+use crate::provider::openai::chat::assembler::ChatAssembler;
 use crate::provider::openai::{images, responses};
 use crate::provider::operation::Operation;
+use crate::provider::stream::{Progress, StreamAssembler};
 use crate::translation::Effort;
 use crate::translation::body::{ReportedBody, of_response};
 use crate::translation::context::BodyContext;
@@ -72,13 +73,8 @@ pub fn decode(body: &[u8], names: &str, limit: usize) -> Option<(Vec<u8>, bool)>
 pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     let budget = budget();
     let charged = Cell::new(0);
-    let reading = BodyContext {
-        operation,
-        budget: &budget,
-        is_translated: false,
-        effort: Effort::Full,
-        charged: &charged,
-    };
+    let reading =
+        BodyContext { operation, budget: &budget, converts: false, effort: Effort::Full, charged: &charged };
     let streamed = |reading: &BodyContext, body: &[u8], more| {
         let mut message = message(b'1', b'-', body);
         message.body.passed += more;
@@ -91,13 +87,15 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     // Whether chunks are compared with the one before changes nothing.
     if matches!(operation, Operation::Chat | Operation::Completion) {
         let events: Vec<_> = Events::new(stream).collect();
-        let whole = [Assembly::of(operation), Assembly::without_patterns()].map(|mut assembly| {
+        let whole = [ChatAssembler::default(), ChatAssembler::without_patterns()].map(|mut assembler| {
+            let mut progress = Progress::default();
             for event in &events {
-                if !assembly.add(event.name, &event.data) {
-                    assembly.skip();
+                if !assembler.push(event.name, &event.data, &mut progress) {
+                    progress.skip();
                 }
             }
-            format!("{:?}", assembly.progress()) + &assembly.finish(operation)
+            let whole = assembler.finish(operation, &mut progress);
+            format!("{progress:?}") + &whole
         });
         let [compared, read] = &whole;
         assert_eq!(compared, read, "what is compared is what would be read");
@@ -122,7 +120,7 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     assert!(truncated.losses.is_truncated && truncated.json.get().contains("\"truncated\""));
     check(&truncated, answered(&reading));
 
-    let reading = BodyContext { is_translated: true, ..reading };
+    let reading = BodyContext { converts: true, ..reading };
     let translated = streamed(&reading, stream, 0);
     check(&translated, answered(&reading));
     match responses::chat_response(&answer.json.raw()).filter(|_| operation == Operation::Responses) {
@@ -210,7 +208,7 @@ fn framed(stream: &[u8]) -> Vec<u8> {
 /// What a console reaches for in an answer, and how it begins.
 fn answered(reading: &BodyContext) -> Option<(&'static str, char)> {
     match reading.operation {
-        Operation::Responses if !reading.is_translated => None,
+        Operation::Responses if !reading.converts => None,
         Operation::Chat | Operation::Completion | Operation::Responses => Some(("choices", '[')),
         operation if operation.is_image() => Some(("data", '[')),
         _ => None,
@@ -238,7 +236,7 @@ fn check_images(answer: Box<RawValue>) {
         Some(json::array(data)?.into_iter().map(|element| element.get().to_owned()).collect())
     };
     let Some(before) = data(&answer) else { return };
-    let (answer, images) = images::detach(answer, UNIX_EPOCH);
+    let (answer, images) = (images::ELEMENTS.detach)(answer, UNIX_EPOCH);
     let after = data(&answer).expect("it is still there");
     assert_eq!(before.len(), after.len());
     let mut images = images.into_iter();

@@ -37,13 +37,16 @@ pub(crate) struct OperationSpec {
     pub(crate) reclassify: Option<fn(&str) -> Operation>,
 }
 
+/// A response without its images, and the images.
+pub(crate) type Detached = (Box<RawValue>, Vec<DetachedImage>);
+
 /// Images in the response of an operation.
 #[derive(Clone, Copy)]
 pub(crate) struct Images {
     /// A quick look whether a response may hold any.
     pub(crate) may_hold: fn(&[u8]) -> bool,
     /// Takes them out of a response of this day, and leaves file names.
-    pub(crate) detach: fn(Box<RawValue>, SystemTime) -> (Box<RawValue>, Vec<DetachedImage>),
+    pub(crate) detach: fn(Box<RawValue>, SystemTime) -> Detached,
     /// Leaves their sizes only, where images are not tracked.
     pub(crate) elide: fn(Box<RawValue>) -> Box<RawValue>,
 }

@@ -150,6 +150,7 @@ pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
     },
 ];
 
+#[expect(clippy::indexing_slicing, reason = "it runs in the compiler")]
 const _: () = {
     let mut row = 0;
     while row < OPERATIONS.len() {
