@@ -127,14 +127,15 @@ impl Reporter {
     ///
     /// The deadline holds even if the application's code blocks the reporter's thread, for example
     /// in a transport whose `call` blocks or in a log writer that stalls. The caller's side has a
-    /// clock of its own: a thread that lives while a flush or a shutdown waits. In that case the
-    /// summary comes from the counters. A deadline under 400 ms may be exceeded by up to 100 ms.
+    /// clock of its own: a thread that lives while a flush or a shutdown waits. If the reporter's
+    /// thread is blocked, the summary comes from the counters. A deadline under 400 ms may be
+    /// exceeded by up to 100 ms.
     ///
     /// # Forked processes
     ///
     /// A fork does not copy the reporter's thread. In a forked child a flush returns immediately.
     /// Interactions held at the time of the fork, or captured since, are `pending`. The parent
-    /// delivers the former; nobody delivers the latter. Create layers after the fork.
+    /// delivers the former; no process delivers the latter. Create layers after the fork.
     ///
     /// # Cancel safety
     ///

@@ -7,8 +7,8 @@ use super::*;
 use crate::spool::OsFs;
 use crate::spool::segment::header;
 
-/// Creates the folder of a dead process, with one segment of one item. Returns it and the app's
-/// folder.
+/// Creates the folder of a dead process, with one segment of items 0 and 1. Returns it and the
+/// app's folder.
 fn orphan(spool: &Path) -> (PathBuf, PathBuf) {
     let app = spool.join(app_folder("app").to_string());
     let dead = app.join(Uuid::new_v4().to_string());
