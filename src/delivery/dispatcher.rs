@@ -15,21 +15,21 @@ use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Settlement};
 use crate::transport::DeliveryError;
 
-/// Between two attempts for one report, however the pause is drawn.
+/// The minimum pause between two attempts of one report, whatever the random number.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 
-/// Reports that are being delivered, or wait for it.
+/// Delivers reports: pulls them from the schedule and hands them to the transport.
 pub(crate) struct Dispatcher<S: Service<Report>> {
     transport: S,
     retry_limits: RetryLimits,
-    /// A number from 0 to 1, other than the last.
+    /// Returns a new random number from 0 to 1.
     random: fn() -> f64,
     breaker: Breaker,
     pub(crate) schedule: Schedule,
     running: InFlight<S::Future>,
-    /// InFlight so far.
+    /// The number of attempts so far.
     turns: u64,
-    /// The transport is not ready, and will wake the worker when it is.
+    /// The transport is not ready, and wakes the worker once it is.
     is_blocked: bool,
     outage_log: OutageLog,
 }
@@ -54,18 +54,18 @@ where
         }
     }
 
-    /// Reports that are not settled.
+    /// The number of unsettled reports.
     pub(crate) fn len(&self) -> usize {
         self.schedule.len()
     }
 
-    /// How many more reports can be on their way at once. Those that wait for another attempt are not: one that
-    /// fails does not hold up the rest.
+    /// How many more reports can be sent at once. Reports that wait for a retry do not count: a
+    /// failing report must not hold up the others.
     pub(crate) fn room(&self) -> usize {
         MAX_DELIVERIES.saturating_sub(self.running.len() + self.schedule.ready())
     }
 
-    /// Starts as many deliveries as there is room for, and as the transport is ready for.
+    /// Starts attempts while there is room and the transport is ready.
     pub(crate) async fn start(&mut self) {
         self.is_blocked = false;
         let now = Instant::now();
@@ -88,7 +88,7 @@ where
         }
     }
 
-    /// Notes an attempt.
+    /// Records an attempt.
     fn begin(&mut self, id: u64, now: Instant) -> Option<Report> {
         let job = self.schedule.get(id)?;
         if job.retry.begin(now) {
@@ -110,11 +110,11 @@ where
         self.running.push(id, delivery);
     }
 
-    /// Waits until there is something for [`start`](Self::start) to do, or something settled.
+    /// Waits until [`start`](Self::start) has work to do, or a report is settled.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost: what is taken from the running attempts is dealt with before this returns.
+    /// No results are lost: each finished attempt is handled before this returns.
     pub(crate) async fn progress(&mut self) {
         let due = self.due();
         tokio::select! {
@@ -124,7 +124,7 @@ where
         }
     }
 
-    /// When the next report can be tried, as far as that depends on time.
+    /// When the next attempt is due, if it depends on time alone.
     fn due(&self) -> Option<Instant> {
         if self.is_blocked {
             return None;
@@ -141,17 +141,20 @@ where
         }
     }
 
-    /// Tries at once what waits for another attempt, unless the collector has asked to wait: there may be no later.
+    /// Retries waiting reports immediately, unless the collector asked for a pause: there may be no
+    /// later chance.
     pub(crate) fn retry_now(&mut self) {
         let now = Instant::now();
         self.breaker.retry_now(now);
         self.schedule.retry_now(now);
     }
 
-    /// Deals with the attempts that have ended, until a moment, and without waiting for any. None begins any more.
+    /// Handles finished attempts up to the given time, without waiting. No unstarted attempt starts
+    /// any more.
     pub(crate) async fn finish_ended(&mut self, until: Instant) {
         self.running.begin_no_more();
-        // Two that wake themselves end a turn, as does the runtime's budget: others may have ended all the same.
+        // Two attempts that wake themselves end a poll, as does the runtime's budget, although
+        // other attempts may have finished.
         let mut turns = self.running.len();
         while turns > 0 && Instant::now() < until {
             if !unconstrained(self.finish_next()).await {
@@ -160,25 +163,25 @@ where
         }
     }
 
-    /// Deals with another attempt that has ended, if one has.
+    /// Handles another finished attempt. Returns whether there was one.
     pub(crate) async fn finish_next(&mut self) -> bool {
         let ended = self.running.next_ended().await;
         ended.map(|(id, ended)| self.finish(id, ended)).is_some()
     }
 
-    /// Breaks off the running attempts.
+    /// Aborts the running attempts.
     pub(crate) fn abort(&mut self) {
         for id in self.running.abort() {
             self.schedule.again_first(id);
         }
     }
 
-    /// Whether the collector takes nothing, as far as is known.
+    /// Whether the collector is believed to accept no reports.
     pub(crate) fn is_failing(&self) -> bool {
         self.breaker.is_failing(Instant::now())
     }
 
-    /// How many attempts are under way.
+    /// The number of attempts in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.running.len()
     }
@@ -226,14 +229,15 @@ where
         }
     }
 
-    /// Gives up one part of a report. Images go with their interaction, and without each other.
+    /// Gives up a report or one of its images. Without the report its images are not sent; without
+    /// one image the others are.
     fn give_up(&mut self, id: u64, settlement: Settlement) {
         let Some(job) = self.schedule.get(id) else { return };
         let failed = *job.failed.get_or_insert(settlement);
         if job.report.is_image_upload() { self.go_on(id) } else { self.settle(id, failed) }
     }
 
-    /// Goes on with the next image of an interaction, if there is one.
+    /// Continues with the next image of an interaction, or settles the job.
     fn go_on(&mut self, id: u64) {
         let Some(job) = self.schedule.get(id) else { return };
         if job.next_part() {
@@ -249,7 +253,7 @@ where
     }
 }
 
-/// Returns at a moment, if there is one.
+/// Sleeps until the given time; without one it never returns.
 pub(crate) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => sleep_until(moment).await,
@@ -257,7 +261,7 @@ pub(crate) async fn until(moment: Option<Instant>) {
     }
 }
 
-/// Whether asking the transport again would tell more than that it is not ready.
+/// Pending until the transport's readiness has changed.
 fn is_settled<S: Service<Report>>(transport: &mut S, cx: &mut Context<'_>) -> Poll<()> {
     match guarded(|| transport.poll_ready(cx).is_pending()) {
         Some(true) => Poll::Pending,

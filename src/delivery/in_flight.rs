@@ -1,5 +1,5 @@
-//! InFlight that are under way. The worker polls them itself: a task of the runtime's for each takes half as much, to make, to
-//! schedule and to join, as the making of the report.
+//! Delivery attempts in flight. The worker polls them itself: a runtime task for each, with its
+//! spawning, scheduling and joining, would cost half as much as making the report.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,18 +12,19 @@ use tower::BoxError;
 
 use crate::transport::DeliveryError;
 
-/// What an attempt came to; `None` if it panicked.
+/// The result of an attempt; `None` if it panicked.
 pub(crate) type Ended = Option<Result<(), DeliveryError>>;
 
-/// The futures of the transport, each with the job that it is for.
+/// The transport's futures, each with the id of its job.
 pub(crate) struct InFlight<F>(FuturesUnordered<Attempt<F>>);
 
 pin_project! {
-    /// It panics as it is polled, as what it came to is looked at, or as it is dropped: none of that is to end the worker.
+    /// A future of the transport. It may panic when it is polled, when its error is converted, or
+    /// when it is dropped; none of these panics may end the worker.
     struct Attempt<F> {
         job: u64,
         is_begun: bool,
-        // `None` once it has ended, or need not begin.
+        // `None` once it has ended, or if it may no longer start.
         #[pin]
         future: Option<F>,
     }
@@ -44,26 +45,26 @@ where
         Self(FuturesUnordered::new())
     }
 
-    /// How many there are.
+    /// The number of attempts in flight.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Begins one.
     pub(crate) fn push(&mut self, job: u64, future: F) {
         self.0.push(Attempt { job, is_begun: false, future: Some(future) });
     }
 
-    /// The next that ends, with its job; `None` if there are none.
+    /// Waits for the next attempt to finish and returns it with its job; `None` if there are no
+    /// attempts.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// No results are lost.
     pub(crate) async fn next(&mut self) -> Option<(u64, Ended)> {
         self.0.next().await
     }
 
-    /// Another one that has ended already.
+    /// Returns an attempt that has already finished, if there is one.
     pub(crate) async fn next_ended(&mut self) -> Option<(u64, Ended)> {
         match poll_fn(|cx| Poll::Ready(self.0.poll_next_unpin(cx))).await {
             Poll::Ready(ended) => ended,
@@ -71,14 +72,14 @@ where
         }
     }
 
-    /// Lets go of those that have never been polled: nothing of theirs is on its way.
+    /// Drops the attempts that were never polled: nothing of them has been sent.
     pub(crate) fn begin_no_more(&mut self) {
         for attempt in Pin::new(&mut self.0).iter_pin_mut().filter(|attempt| !attempt.is_begun) {
             attempt.clear();
         }
     }
 
-    /// Breaks all of them off. Returns their jobs.
+    /// Aborts all attempts. Returns their jobs.
     pub(crate) fn abort(&mut self) -> Vec<u64> {
         let jobs = Pin::new(&mut self.0).iter_pin_mut().map(|attempt| attempt.job).collect();
         self.0.clear();
@@ -87,7 +88,7 @@ where
 }
 
 impl<F> Attempt<F> {
-    /// `None` if what was there panicked as it was dropped.
+    /// Returns `None` if the future panicked while it was dropped.
     fn clear(self: Pin<&mut Self>) -> Option<()> {
         let mut this = self.project();
         guarded(|| this.future.set(None))
@@ -120,7 +121,7 @@ where
     }
 }
 
-/// Runs code of the transport's. `None` if it panics.
+/// Runs code of the transport. Returns `None` if it panics.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }

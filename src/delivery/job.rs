@@ -7,30 +7,31 @@ use crate::report::Report;
 use crate::spool::SegmentId;
 use crate::stats::Settlement;
 
-/// A report on its way, and its place in the budget.
+/// A report to be delivered, and its reservation in the budget.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) id: u64,
     pub(crate) reservation: Reservation,
     pub(crate) report: Report,
-    /// Images that follow the report.
+    /// Image uploads that follow the report.
     pub(crate) uploads: VecDeque<Report>,
-    /// How the first of its parts ended that was not delivered.
+    /// The first failure among the report and its images.
     pub(crate) failed: Option<Settlement>,
     pub(crate) retry: Retry,
-    /// The number of its last attempt among those of all reports; zero before the first.
+    /// The sequence number of its last attempt among the attempts of all reports; zero before the
+    /// first.
     pub(crate) turn: u64,
-    /// Where on disk it is, too.
+    /// The segment on disk that also holds it.
     pub(crate) segment: Option<SegmentId>,
     pub(crate) spooled: Spooled,
 }
 
-/// What the spool needs to know of a job.
+/// The spool's data about a job.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spooled {
-    /// When it was made, by the clock on the wall: no other one outlives the process.
+    /// The creation time by the system clock, the only clock that outlives the process.
     pub(crate) created_ms: u64,
-    /// No record can hold it.
+    /// It is too large for any record.
     pub(crate) is_oversized: bool,
 }
 
@@ -55,28 +56,28 @@ impl Job {
         }
     }
 
-    /// Goes on with the next image, if there is one.
+    /// Continues with the next image, if there is one.
     pub(crate) fn next_part(&mut self) -> bool {
         let Some(upload) = self.uploads.pop_front() else { return false };
         self.report = upload;
         self.retry = Retry::default();
-        // What was sent is held no longer. It only ever gets less.
+        // Releases the bytes already sent. A smaller reservation always fits.
         self.recharge();
         true
     }
 
-    /// The bytes of what is left of its parts.
+    /// The number of bytes still to be sent.
     pub(crate) fn len(&self) -> usize {
         self.report.len() + self.uploads.iter().map(Report::len).sum::<usize>()
     }
 
-    /// Charges for what is left of its parts, if there is room.
+    /// Resizes the reservation to the bytes still to be sent. Returns whether there was room.
     pub(crate) fn recharge(&mut self) -> bool {
         self.reservation.resize(self.len(), 1 + self.uploads.len())
     }
 }
 
-/// The time of day in milliseconds since 1970.
+/// The system time in milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

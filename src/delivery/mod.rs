@@ -1,4 +1,4 @@
-//! When a report is sent, and how often.
+//! When a report is sent, and how often it is retried.
 
 mod breaker;
 pub(crate) mod dispatcher;

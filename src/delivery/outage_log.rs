@@ -1,4 +1,4 @@
-//! What the log hears: once an episode, with counts, and nothing of content, keys or answers.
+//! Logs outages: once per episode, with counts, and without content, keys or answers.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tokio::time::Instant;
 use crate::stats::Stats;
 use crate::transport::DeliveryError;
 
-/// The shortest time between two warnings of one kind.
+/// The minimum time between two warnings of one kind.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// So many failures with no success between make an episode. A single one is a report's own.
+/// How many failures without a success make an episode. A single failure may be the report's own.
 const EPISODE: u64 = 2;
 
-/// Times in which reports are not delivered.
+/// Logs the times when reports are not delivered.
 #[derive(Debug, Default)]
 pub(crate) struct OutageLog {
-    /// When the first of the failures came that no success has followed.
+    /// The time of the first failure since the last success.
     since: Option<Instant>,
     failures: u64,
     is_told: bool,
@@ -47,23 +47,23 @@ impl OutageLog {
     }
 }
 
-/// Reports that nobody will see.
+/// Logs lost reports.
 #[derive(Debug, Default)]
 pub(crate) struct LossLog {
-    /// What was lost when it was last told.
+    /// The number of lost reports at the last warning.
     known: u64,
     told: Option<Instant>,
 }
 
 impl LossLog {
-    /// Tells what was lost, if it is time.
+    /// Logs the losses, unless there was a recent warning.
     pub(crate) fn look(&mut self, stats: impl FnOnce() -> Stats) {
         if self.told.is_none_or(|told| told.elapsed() >= QUIET) {
             self.tell(&stats());
         }
     }
 
-    /// Tells what was lost since the last time.
+    /// Logs the losses since the last warning.
     pub(crate) fn tell(&mut self, stats: &Stats) {
         let all = stats.rejected + stats.dropped_total();
         let lost = all - self.known;

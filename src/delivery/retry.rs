@@ -1,4 +1,4 @@
-//! How often and how long one report is tried: a value without clock or I/O.
+//! The retry policy of one report: a value without a clock or I/O.
 
 use std::time::Duration;
 
@@ -7,23 +7,24 @@ use tokio::time::Instant;
 use crate::config::RetryLimits;
 use crate::stats::FailureClass;
 
-/// The first pause, at the most; the next ones double.
+/// The upper bound of the first pause. It doubles with each further pause.
 const BASE: Duration = Duration::from_millis(500);
 
-/// The longest pause: a report finds out about a recovery within a minute.
+/// The longest pause, so that each report notices a recovery within a minute.
 const CAP: Duration = Duration::from_secs(60);
 
-/// Between attempts with keys that are not accepted; the next pauses double. Whoever mends them waits a minute at the most.
+/// The first pause between attempts while the keys are refused. It doubles, up to a minute, so that
+/// new keys take effect within a minute.
 const KEYS_BASE: Duration = Duration::from_secs(5);
 
-/// How often one report was tried.
+/// The attempts made for one report.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Retry {
-    /// Those that count.
+    /// Attempts that count towards the limit.
     attempts: u32,
     failures: u32,
     first: Option<Instant>,
-    /// How old it was already when it came from disk.
+    /// The age of the report when it was loaded from disk.
     before: Duration,
 }
 
@@ -35,24 +36,25 @@ pub(crate) enum GiveUpReason {
 }
 
 impl Retry {
-    /// One that comes from disk.
+    /// The state of a report loaded from disk.
     pub(crate) fn resumed(attempts: u32, age: Duration) -> Self {
         Self { attempts, failures: attempts, first: None, before: age }
     }
 
-    /// Attempts that count.
+    /// Attempts that count towards the limit.
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// Notes an attempt. Returns whether it is a further one.
+    /// Records the start of an attempt. Returns whether it is a retry.
     pub(crate) fn begin(&mut self, now: Instant) -> bool {
         self.first.get_or_insert(now);
         self.failures > 0
     }
 
-    /// Notes that it failed. `counts_as_attempt` is whether it counts: it does not where the failure says nothing of this report.
-    /// `random` is in `0.0..1.0`. Returns the pause before the next attempt.
+    /// Records a failed attempt and returns the pause before the next one. An attempt does not
+    /// count (`counts_as_attempt`) if its failure is not evidence against this report. `random` is
+    /// in `0.0..1.0`.
     pub(crate) fn fail(
         &mut self,
         now: Instant,
@@ -75,8 +77,9 @@ impl Retry {
     }
 }
 
-/// How long to wait after so many failures, at least one. Pauses are drawn evenly from zero to their longest (full jitter),
-/// so that many reports do not come back at once; those for the sake of the keys are not, since one report waits for all.
+/// The pause after the given number of failures, which is at least one. Pauses are drawn evenly
+/// from zero to their upper bound (full jitter), so that many reports do not return at once. Pauses
+/// for refused keys have no jitter, because a single report probes for all.
 pub(crate) fn pause(class: FailureClass, failures: u32, random: f64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
     let part = if (0.0..=1.0).contains(&random) { random } else { 1.0 };
@@ -133,7 +136,8 @@ mod tests {
     #[test]
     fn failures_that_do_not_count_end_with_the_age() {
         let pauses = pauses(FailureClass::Unavailable, false, 1.0, PATIENCE);
-        // 63.5 s up to the eighth attempt, then one a minute, until a thousand seconds are over.
+        // 63.5 s up to the eighth attempt, then one attempt a minute until 1,000 seconds have
+        // passed.
         assert_eq!(pauses.len(), 7 + 16);
         let mut retry = Retry::default();
         let now = Instant::now();

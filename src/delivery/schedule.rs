@@ -8,17 +8,17 @@ use super::job::Job;
 use crate::spool::SegmentId;
 use crate::stats::Settlement;
 
-/// The reports that are not settled, and whose turn it is.
+/// The unsettled reports, and the order of their attempts.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     jobs: HashMap<u64, Job, RandomState>,
-    /// Those that were never tried, or whose next part is due.
+    /// Reports that were never tried, or whose next image is due.
     fresh: VecDeque<u64>,
-    /// Those that failed, by the moment of their next attempt.
+    /// Reports that wait for a retry, by the time of their next attempt.
     waiting: BTreeSet<(Instant, u64)>,
-    /// Those that have to be on disk before they are tried.
+    /// Reports that must be on disk before their next attempt.
     pub(crate) unwritten: VecDeque<(u64, Option<Instant>)>,
-    /// How many are on disk, too.
+    /// How many reports are also on disk.
     on_disk: usize,
     settled: Vec<(u64, Settlement)>,
 }
@@ -36,17 +36,17 @@ impl Schedule {
         self.jobs.get_mut(&id)
     }
 
-    /// Those that could be tried now and were not.
+    /// The number of reports in the queue for an immediate attempt.
     pub(crate) fn ready(&self) -> usize {
         self.fresh.len()
     }
 
-    /// Whether any could be tried, now or later.
+    /// Whether any report can be tried, now or later.
     pub(crate) fn has_any(&self) -> bool {
         !self.fresh.is_empty() || !self.waiting.is_empty()
     }
 
-    /// When the first is to be tried that could be.
+    /// When the next attempt is due.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let waiting = self.waiting.first().map(|(due, _)| *due);
         if self.fresh.is_empty() { waiting } else { Some(now) }
@@ -62,7 +62,7 @@ impl Schedule {
         self.jobs.insert(job.id, job);
     }
 
-    /// Lines one up that is there already: first in line, or for a later moment.
+    /// Puts a known report back: at the front of the queue, or at a later time.
     pub(crate) fn again_first(&mut self, id: u64) {
         self.fresh.push_front(id);
     }
@@ -71,13 +71,13 @@ impl Schedule {
         self.waiting.insert((due, id));
     }
 
-    /// Lines up now whatever waits for a later moment.
+    /// Makes all waiting reports due now.
     pub(crate) fn retry_now(&mut self, now: Instant) {
         self.waiting = self.waiting.iter().map(|(_, id)| (now, *id)).collect();
     }
 
-    /// Takes the report that is to be tried now, if one is. Those that came last are probes first: while the collector is
-    /// down, every report gets its turn.
+    /// Takes the next report to be tried, if one is due. Probes take new reports first and then the
+    /// report tried longest ago, so that every report gets its turn while the collector is down.
     pub(crate) fn next(&mut self, decision: Decision, now: Instant) -> Option<u64> {
         let first_due = || self.waiting.first().copied().filter(|(due, _)| *due <= now);
         let due = match decision {
@@ -96,7 +96,7 @@ impl Schedule {
         }
     }
 
-    /// Settles one that is in no line any more.
+    /// Settles a report that is in no queue any more.
     pub(crate) fn settle(&mut self, id: u64, settlement: Settlement) {
         if let Some(job) = self.jobs.remove(&id) {
             self.on_disk -= usize::from(job.segment.is_some());
@@ -105,26 +105,26 @@ impl Schedule {
         }
     }
 
-    /// What was settled since this was last called.
+    /// The settlements since the last call.
     pub(crate) fn take_settled(&mut self) -> impl Iterator<Item = (u64, Settlement)> + '_ {
         self.settled.drain(..)
     }
 }
 
-/// What the spool does with them.
+/// The operations of the spooler.
 impl Schedule {
-    /// Reports that are on disk, too.
+    /// How many reports are also on disk.
     pub(crate) fn on_disk(&self) -> usize {
         self.on_disk
     }
 
-    /// Adds one that has to be on disk before it is tried.
+    /// Adds a report that must be on disk before its first attempt.
     pub(crate) fn push_unwritten(&mut self, job: Job) {
         self.unwritten.push_back((job.id, None));
         self.insert(job);
     }
 
-    /// Takes those that satisfy `wanted` out of the line, and has them written.
+    /// Moves the reports that satisfy `wanted` from the queues to those that must be written.
     pub(crate) fn take(&mut self, wanted: impl Fn(&Job) -> bool) {
         let Self { jobs, fresh, waiting, unwritten, .. } = self;
         let is_wanted = |id: &u64| jobs.get(id).is_some_and(&wanted);
@@ -144,7 +144,7 @@ impl Schedule {
         });
     }
 
-    /// Lines one up that was taken.
+    /// Puts back a report that was taken.
     pub(crate) fn again(&mut self, id: u64, due: Option<Instant>) {
         match due {
             Some(due) => self.again_at(due, id),
@@ -152,21 +152,21 @@ impl Schedule {
         }
     }
 
-    /// Lines up those that are still to be written.
+    /// Puts back the reports that were to be written.
     pub(crate) fn give_up_writing(&mut self) {
         for (id, due) in std::mem::take(&mut self.unwritten) {
             self.again(id, due);
         }
     }
 
-    /// Notes where one is on disk.
+    /// Records the segment that holds a report.
     pub(crate) fn place(&mut self, id: u64, segment: SegmentId) {
         if let Some(job) = self.jobs.get_mut(&id) {
             self.on_disk += usize::from(job.segment.replace(segment).is_none());
         }
     }
 
-    /// Leaves those to the disk that are there.
+    /// Settles the reports that are also on disk as spooled.
     pub(crate) fn evict(&mut self) {
         let on_disk = self.jobs.values().filter(|job| job.segment.is_some()).map(|job| job.id);
         for id in on_disk.collect::<Vec<_>>() {
@@ -174,13 +174,13 @@ impl Schedule {
         }
     }
 
-    /// None is on disk any more, as far as this process is concerned.
+    /// Treats all reports as in memory only: the spool can no longer remove their segments.
     pub(crate) fn forget_segments(&mut self) {
         self.jobs.values_mut().for_each(|job| job.segment = None);
         self.on_disk = 0;
     }
 
-    /// Whether those on disk all wait for another attempt, and are no more than so many.
+    /// Whether all reports that are also on disk wait for a retry, and are at most `most`.
     pub(crate) fn are_few_retries(&self, most: usize) -> bool {
         let is_on_disk = |id: &u64| self.jobs.get(id).is_some_and(|job| job.segment.is_some());
         (1..=most).contains(&self.on_disk)

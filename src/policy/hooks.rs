@@ -1,4 +1,4 @@
-//! What the application has to say to an interaction before it is reported.
+//! The application's policy for an interaction before it is reported.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,7 +11,7 @@ use crate::identity::{Identity, Session};
 use crate::interaction::Interaction;
 use crate::stats::{Settlement, WithholdReason};
 
-/// Leaves media out, derives the session, chooses the sample, and asks the hook.
+/// Omits media, derives the session, samples, and calls the hook.
 pub(crate) fn apply(
     mut interaction: Interaction,
     reporting: &ReportOptions,
@@ -27,13 +27,13 @@ pub(crate) fn apply(
         interaction.request.change(&mut elide);
         interaction.response.change(&mut elide);
         if !is_complete {
-            // More media than are looked for would leave with the rest.
+            // Media beyond the search limit would be reported with the rest of the content.
             interaction.omit_content();
             interaction.details.losses.is_truncated = true;
         }
     }
     if !reporting.hooks.is_empty() {
-        // What a hook keeps is to keep nothing else in memory.
+        // A value that a hook keeps must not keep other data in memory.
         interaction.request.detach();
         interaction.response.detach();
     }
@@ -59,7 +59,8 @@ fn with_session(mut interaction: Interaction, reporting: &ReportOptions) -> Inte
     interaction
 }
 
-/// Whether this is among those that are reported: all of a session are, or none; without a session all of a user.
+/// Whether the interaction is in the sample. A session is sampled as a whole; without a session, a
+/// user is.
 fn is_in_sample(identity: &Identity, rate: f64) -> bool {
     if rate >= 1.0 {
         return true;
@@ -69,15 +70,15 @@ fn is_in_sample(identity: &Identity, rate: f64) -> bool {
     session.or_else(user).map_or_else(fastrand::f64, place) < rate
 }
 
-/// A number from 0 to 1 that is the same for the same text in every process and version: that of its UUID of version 5
-/// (RFC 9562), which is made by SHA-1.
+/// Maps a text to a number from 0 to 1 that is the same in every process and version. It comes from
+/// the text's UUID of version 5 (RFC 9562), which is made with SHA-1.
 fn place(text: &str) -> f64 {
     let (high, _) = Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).as_u64_pair();
-    // The version is in the lower bits. Of the upper 48 a float holds all.
+    // The version is in the lower bits. A float holds the upper 48 bits exactly.
     (high >> 16) as f64 / (1_u64 << 48) as f64
 }
 
-/// A hook that panics loses the content, so that nothing leaves that it should have taken out.
+/// If the hook panics, the content is removed: the hook might have removed parts of it.
 fn before_send(mut interaction: Interaction, reporting: &ReportOptions) -> Option<Interaction> {
     let Some(hook) = &reporting.hooks.before_send else { return Some(interaction) };
     let mut kept = interaction.share();

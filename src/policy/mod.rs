@@ -1,4 +1,4 @@
-//! What the application wants left out of reports.
+//! The application's policy: what to leave out of reports.
 
 mod hooks;
 

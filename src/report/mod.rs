@@ -1,4 +1,4 @@
-//! The wire: an interaction as the JSON that Reconify takes, all but the keys.
+//! The wire format: an interaction as the JSON that Reconify accepts, without the keys.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,9 +17,9 @@ use crate::interaction::Outcome;
 use crate::provider::operation::Operation;
 use crate::provider::{DetachedImage, Provider};
 
-/// One report, ready to be sent. Every attempt to deliver it sends the same bytes.
+/// One report, ready to be sent. Every attempt sends the same bytes.
 ///
-/// It holds no keys: the default transport adds them to `reconify` as it sends.
+/// It contains no keys: the default transport adds them to `reconify` as it sends.
 ///
 /// ```json
 /// {"reconify": {"format": "openai", "type": "chat", "version": "1.0.0"},
@@ -74,7 +74,7 @@ enum UserObject<'a> {
 }
 
 impl Report {
-    /// Writes an interaction down.
+    /// Serialises an interaction.
     pub(crate) fn new(interaction: &Interaction, reporting: &ReportOptions) -> serde_json::Result<Self> {
         let id = new_id();
         let Interaction { identity, request, response, .. } = interaction;
@@ -91,7 +91,7 @@ impl Report {
         field(&mut json, "session", &session.and_then(|session| session.id()))?;
         field(&mut json, "sessionTimeout", &timeout)?;
         field(&mut json, "user", &user.map_or(UserObject::Unknown {}, UserObject::Known))?;
-        // Request and response are text already: they are copied once, and not looked at again.
+        // Request and response are JSON text already: they are copied once and not parsed again.
         key(&mut json, "request");
         request.write(&mut json)?;
         key(&mut json, "response");
@@ -103,7 +103,7 @@ impl Report {
         Ok(Self { id, json: json.into(), keys_at, is_upload: false })
     }
 
-    /// Writes the images of an interaction down, each as a report of its own.
+    /// Serialises the images of an interaction, each as its own report.
     pub(crate) fn uploads(interaction: &Interaction) -> serde_json::Result<Vec<Self>> {
         let upload = |image: &DetachedImage| {
             let upload = Upload {
@@ -121,14 +121,14 @@ impl Report {
         interaction.images.iter().map(upload).collect()
     }
 
-    /// Whether this is the data of an image, which has an endpoint of its own
-    /// ([`ConfigBuilder::upload_endpoint`](crate::ConfigBuilder::upload_endpoint)). It follows the report of the
-    /// interaction that it belongs to.
+    /// Whether this is the data of an image, which has its own endpoint
+    /// ([`ConfigBuilder::upload_endpoint`](crate::ConfigBuilder::upload_endpoint)). It follows the
+    /// report of the interaction that it belongs to.
     pub fn is_image_upload(&self) -> bool {
         self.is_upload
     }
 
-    /// The report's id: unique, and the same on every attempt to deliver it.
+    /// The report's id: unique, and the same on every attempt.
     pub fn id(&self) -> Uuid {
         self.id
     }
@@ -143,31 +143,32 @@ impl Report {
         self.json.clone()
     }
 
-    /// The length of the payload, in bytes.
+    /// The length of the payload in bytes.
     pub(crate) fn len(&self) -> usize {
         self.json.len()
     }
 
-    /// The payload in two parts, between which further fields of `reconify` can stand.
+    /// The payload in two parts: further fields of `reconify` can be inserted between them.
     pub(crate) fn around_keys(&self) -> (Bytes, Bytes) {
         let at = self.keys_at.min(self.json.len());
         (self.json.slice(..at), self.json.slice(at..))
     }
 
-    /// Where in the payload the keys go.
+    /// The position of the keys in the payload.
     pub(crate) fn keys_at(&self) -> usize {
         self.keys_at
     }
 
-    /// Restores a stored report. `None` unless it begins exactly as [`open`] begins one: anybody may have written what is on
-    /// disk, and the keys must not end up in the content.
+    /// Restores a stored report. Returns `None` unless its start is exactly one that [`open`]
+    /// writes: another process may have written the file, and the keys must not end up in the
+    /// content.
     pub(crate) fn restore(id: Uuid, json: Bytes, keys_at: usize, is_upload: bool) -> Option<Self> {
         let is_report = str::from_utf8(&json).is_ok() && opened_at(&json) == Some(keys_at);
         is_report.then_some(Self { id, json, keys_at, is_upload })
     }
 }
 
-/// Shows id and size, and nothing of the content.
+/// Shows the id and the size, without the content.
 impl fmt::Debug for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Report")
@@ -181,7 +182,8 @@ const BEFORE_FORMAT: &str = r#"{"reconify":{"format":""#;
 const BEFORE_TYPE: &str = r#"","type":""#;
 const BEFORE_VERSION: &str = r#"","version":""#;
 
-/// Begins a payload. What is always the same takes no serialising. Returns where the keys go.
+/// Writes the start of a payload. Its constant parts need no serialising. Returns the position of
+/// the keys.
 fn open(json: &mut Vec<u8>, provider: Provider, r#type: &'static str) -> usize {
     let (format, version) = (provider.as_str(), provider.version());
     for part in [BEFORE_FORMAT, format, BEFORE_TYPE, r#type, BEFORE_VERSION, version, "\""] {
@@ -192,8 +194,9 @@ fn open(json: &mut Vec<u8>, provider: Provider, r#type: &'static str) -> usize {
     keys_at
 }
 
-/// Where the keys go in a payload that [`open`] began, in this version of the crate or another. It is the first closing brace:
-/// neither a format, a type nor a version has one, or a quote.
+/// The position of the keys in a payload that [`open`] started, in this version of the crate or
+/// another. It is the first closing brace: a format, a type or a version contains neither a brace
+/// nor a quote.
 fn opened_at(json: &[u8]) -> Option<usize> {
     let rest = after_word(json.strip_prefix(BEFORE_FORMAT.as_bytes())?)?;
     let rest = after_word(rest.strip_prefix(BEFORE_TYPE.as_bytes())?)?;
@@ -207,13 +210,13 @@ fn after_word(text: &[u8]) -> Option<&[u8]> {
     text.get(length..).filter(|_| length > 0)
 }
 
-/// Appends a field to an object that has others.
+/// Appends a field to a non-empty object.
 fn field(json: &mut Vec<u8>, name: &'static str, value: &impl Serialize) -> serde_json::Result<()> {
     key(json, name);
     serde_json::to_writer(json, value)
 }
 
-/// Appends the name of a field, which has nothing in it that has to be escaped.
+/// Appends a field's name, which must need no escaping.
 fn key(json: &mut Vec<u8>, name: &'static str) {
     json.extend_from_slice(b",\"");
     json.extend_from_slice(name.as_bytes());

@@ -1,5 +1,5 @@
-//! The clock of those who wait for the worker. It needs no runtime, and nothing of the worker: the application's code, its
-//! transport or its log, may block the worker's thread.
+//! Deadlines for callers that wait for the worker. The clock needs neither a runtime nor the
+//! worker, because the application's transport or log writer may block the worker's thread.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,13 +12,15 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-/// Wakes futures at a moment. All of them share one thread, which lives only while a future waits.
+/// Wakes futures at a given instant. All alarms share one thread, which lives only while a future
+/// waits.
 #[derive(Clone, Debug)]
 pub(super) struct Clock(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// Threads stay behind in a fork, and locks stay as they were.
+    /// The process that created the clock. A forked child has no copy of the thread, and its copy
+    /// of the lock may stay locked for ever.
     process: u32,
     alarms: Mutex<Alarms>,
     changed: Condvar,
@@ -33,7 +35,7 @@ struct Alarms {
 
 type Key = (Instant, u64);
 
-/// Resolves at its moment.
+/// A future that resolves at its instant.
 #[derive(Debug)]
 pub(super) struct Alarm {
     clock: Clock,
@@ -46,12 +48,12 @@ impl Clock {
         Self::of(process::id())
     }
 
-    /// The clock of a process: this one, or in tests one that was forked.
+    /// The clock of the given process: the current one, or a simulated parent in tests.
     pub(super) fn of(process: u32) -> Self {
         Self(Arc::new(Shared { process, alarms: Mutex::default(), changed: Condvar::new() }))
     }
 
-    /// Whether this is a forked child of the process that the clock was made in.
+    /// Whether this process is a forked child of the process that created the clock.
     pub(super) fn is_forked(&self) -> bool {
         self.0.process != process::id()
     }
@@ -67,7 +69,7 @@ impl Clock {
         } else {
             let shared = Arc::clone(&self.0);
             let thread = thread::Builder::new().name("reconify-clock".to_owned());
-            // Where the system gives no thread, the worker's clock has to do.
+            // If the system refuses a thread, the worker's own clock has to keep the deadline.
             alarms.has_thread = thread.spawn(move || shared.run()).is_ok();
         }
         Alarm { clock: self.clone(), key, rung }
@@ -75,7 +77,7 @@ impl Clock {
 }
 
 impl Shared {
-    /// Nothing that could panic happens under the lock.
+    /// No code that could panic runs under the lock, so poisoning can be ignored.
     fn lock(&self) -> MutexGuard<'_, Alarms> {
         self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,7 +89,8 @@ impl Shared {
             if wait.is_zero() {
                 let ring = first.remove();
                 drop(alarms);
-                // This wakes a task of an unknown executor. If that panics, the others are still woken.
+                // This wakes a task of an unknown executor. A panic there must not stop the other
+                // alarms.
                 let _ = catch_unwind(AssertUnwindSafe(|| ring.send(())));
                 alarms = self.lock();
             } else {
@@ -103,7 +106,7 @@ impl Future for Alarm {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Without a thread it never rings, and nothing is sent.
+        // The sender is kept until the alarm fires, so without a thread the alarm stays pending.
         match Pin::new(&mut self.rung).poll(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(()),
             Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
@@ -123,7 +126,8 @@ impl Drop for Alarm {
         if is_last {
             self.clock.0.changed.notify_one();
         }
-        // It may wake somebody, who may do anything: not under the lock.
+        // Dropping the sender may wake a task, and its executor may run any code: do it outside the
+        // lock.
         drop(removed);
     }
 }
@@ -140,7 +144,6 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
-    /// Waits until the clock's thread has ended.
     fn wait_for_its_end(clock: &Clock) {
         let begun = Instant::now();
         while clock.0.lock().has_thread {
@@ -204,7 +207,7 @@ mod tests {
         block_on(second);
     }
 
-    /// A task of an executor that runs it at once may set alarms, and drop them.
+    /// An executor that runs a woken task immediately may set and drop alarms from inside `wake`.
     #[test]
     fn a_waker_that_sets_an_alarm_waits_for_nobody() {
         struct Sets(Clock, Sender<()>);
@@ -224,7 +227,7 @@ mod tests {
         for alarm in [&mut rings, &mut dropped] {
             assert!(alarm.poll_unpin(&mut Context::from_waker(&waker)).is_pending());
         }
-        // If a lock is held, whoever drops an alarm waits for ever.
+        // If the clock held its lock while it wakes a task, dropping an alarm would deadlock.
         std::mem::forget(rings);
         thread::spawn(move || drop(dropped));
         for _ in 0..2 {

@@ -18,9 +18,10 @@ use crate::interaction::Interaction;
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement, Stats};
 
-/// A handle to what sends the reports of a layer: counts, flush, shutdown, and reports by hand.
+/// A handle to a layer's reporter: counters, flush, shutdown, and reports made by hand.
 ///
-/// Clones are cheap and mean the same reporter. The reporter of a disabled layer does nothing and counts nothing.
+/// Clones are cheap and refer to the same reporter. The reporter of a disabled layer does nothing
+/// and counts nothing.
 #[derive(Clone)]
 pub struct Reporter {
     link: Option<Link>,
@@ -33,7 +34,8 @@ struct Link {
     clock: Clock,
 }
 
-/// The worker ends its work so much before the caller's clock does: to write to disk what is left, and to answer.
+/// How much earlier the worker's deadline is than the caller's. The worker needs the time to spool
+/// the remaining reports and to answer.
 const RESERVE: Duration = Duration::from_millis(100);
 
 impl Reporter {
@@ -41,8 +43,8 @@ impl Reporter {
         Self { link: None }
     }
 
-    /// Starts the thread that everything behind the queue runs on. It has a runtime of its own, so that it neither
-    /// competes with the application's nor ends with it.
+    /// Starts the worker's thread. It has a runtime of its own, so that it neither competes with
+    /// the application's runtime nor ends with it.
     pub(crate) fn start<S>(config: Config, transport: impl FnOnce() -> S + Send + 'static) -> Self
     where
         S: Service<Report> + 'static,
@@ -70,7 +72,7 @@ impl Reporter {
                         .run()
                         .await;
                     });
-                    // A hook or a disk that hangs does not keep this thread.
+                    // Does not wait for a hook or a disk that hangs.
                     runtime.shutdown_background();
                 }
                 Err(error) => {
@@ -94,13 +96,13 @@ impl Reporter {
         self.link.as_ref().map(|link| &link.sender)
     }
 
-    /// What became of every interaction so far.
+    /// A snapshot of the counters: how every interaction so far ended.
     pub fn stats(&self) -> Stats {
         self.link.as_ref().map(|link| link.sender.budget().stats()).unwrap_or_default()
     }
 
-    /// Reports what never crossed the layer. It is counted as captured, and takes its place in the same queue and
-    /// budget; without room it is dropped and counted.
+    /// Reports an interaction that did not cross the layer. It counts as captured and uses the same
+    /// queue and budget. Without room it is dropped and counted.
     pub fn report(&self, interaction: Interaction) {
         let Some(link) = &self.link else { return };
         let Some(mut reservation) = link.sender.budget().admit() else {
@@ -116,25 +118,28 @@ impl Reporter {
         }
     }
 
-    /// Waits until everything that was handed over before is settled, but no longer than the deadline.
+    /// Waits until all interactions handed over before the call are settled, up to the deadline.
     ///
-    /// Exchanges whose response is still being read are not waited for. It works under any async runtime, and without one.
+    /// A flush does not wait for exchanges whose response is still being read. It works under any
+    /// async runtime, and without one.
     ///
     /// # Deadlines
     ///
-    /// The deadline holds even if the application's code blocks the reporter's thread, such as a transport whose `call`
-    /// blocks or a log writer that stalls: the caller's side has a clock of its own, a thread that lives while a flush or
-    /// a shutdown waits. The report then comes from the counters. A deadline under 400 ms may be exceeded by up to 100 ms.
+    /// The deadline holds even if the application's code blocks the reporter's thread, for example
+    /// in a transport whose `call` blocks or in a log writer that stalls. The caller's side has a
+    /// clock of its own: a thread that lives while a flush or a shutdown waits. If the reporter's
+    /// thread is blocked, the summary comes from the counters. A deadline under 400 ms may be
+    /// exceeded by up to 100 ms.
     ///
     /// # Forked processes
     ///
-    /// A fork does not copy the reporter's thread. In a forked child a flush returns at once, and what the process held at
-    /// the fork, or has captured since, is `pending`: the parent delivers the former, nobody the latter. Make layers after
-    /// the fork.
+    /// A fork does not copy the reporter's thread. In a forked child a flush returns immediately.
+    /// Interactions held at the time of the fork, or captured since, are `pending`. The parent
+    /// delivers the former; no process delivers the latter. Create layers after the fork.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future changes nothing but that nobody learns the result.
+    /// Dropping the future only discards the result.
     ///
     /// ```no_run
     /// # async fn flush(reporter: tower_reconify::Reporter) {
@@ -151,19 +156,22 @@ impl Reporter {
         FlushSummary::since(&before, &outcome.unwrap_or_else(|| link.flushed()))
     }
 
-    /// Stops capturing, delivers what was handed over before, and ends the worker: no later than the deadline.
+    /// Stops capturing, delivers the interactions handed over before the call, and ends the worker,
+    /// all within the deadline.
     ///
-    /// Requests pass through the layer as before; they are counted as captured and dropped. Exchanges in flight are
-    /// delivered if they end while this waits for others; it does not wait for them. What the deadline comes before is
-    /// dropped. It works under any async runtime, and after the application's has ended.
+    /// Requests still pass through the layer; they are counted as captured and dropped. A shutdown
+    /// does not wait for exchanges in flight, but delivers those that end while it waits for other
+    /// reports. Reports that are not settled at the deadline are dropped, unless they are spooled.
+    /// A shutdown works under any async runtime, also after the application's runtime has ended.
     ///
-    /// The deadline holds as that of a [`flush`](Self::flush) does. If the application's code blocks the reporter's thread,
-    /// the report counts everything that is not settled as dropped; the thread ends once it is free again, and may still
-    /// deliver some of it. In a forked child a shutdown returns at once with such a report, and changes nothing.
+    /// The deadline holds as for a [`flush`](Self::flush). If the application's code blocks the
+    /// reporter's thread, the summary counts all unsettled interactions as dropped. The thread ends
+    /// once it is unblocked, and may still deliver some of them. In a forked child a shutdown
+    /// returns such a summary immediately and changes nothing.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future changes nothing but that nobody learns the result: the shutdown goes on.
+    /// Dropping the future only discards the result: the shutdown continues.
     ///
     /// ```no_run
     /// # async fn shutdown(reconify: tower_reconify::ReconifyLayer) {
@@ -188,7 +196,8 @@ impl Reporter {
 }
 
 impl Link {
-    /// The worker's answer to a command; `None` if there is no worker (any more), or if it does not answer in time.
+    /// Sends a command to the worker and waits for its answer. Returns `None` if the worker has
+    /// ended or misses the deadline.
     async fn ask(
         &self,
         command: fn(Deadline, oneshot::Sender<Outcome>) -> Command,
@@ -210,14 +219,14 @@ impl Link {
         }
     }
 
-    /// What a flush comes to, as far as the counters tell.
+    /// The outcome of a flush, estimated from the counters.
     fn flushed(&self) -> Outcome {
         let stats = self.sender.budget().stats();
         let spooled = self.sender.budget().counters().on_disk();
         self.outcome(stats, spooled)
     }
 
-    /// What a shutdown comes to, as far as the counters tell.
+    /// The outcome of a shutdown, estimated from the counters.
     fn shut_down(&self) -> Outcome {
         let stats = self.sender.budget().stats();
         self.outcome(stats, stats.spooled)
@@ -244,7 +253,8 @@ mod tests {
     use crate::config::Config;
     use crate::interaction::InteractionKind;
 
-    /// The fork is simulated: the worker's end is held and never read, and the clock is of another process.
+    /// Simulates a fork: the test holds the worker's end without reading it, and the clock belongs
+    /// to another process.
     #[test]
     fn in_a_forked_child_flush_and_shutdown_return_at_once_and_say_what_is_held() {
         let config = Config::builder("app", "key").build().unwrap();

@@ -1,4 +1,4 @@
-//! The worker that sends what was captured, and the handle to it.
+//! The worker that delivers interactions, and the handle to it.
 
 mod clock;
 mod handle;

@@ -5,67 +5,69 @@ use tokio::time::Instant;
 
 use crate::stats::{Settlement, Stats};
 
-/// What became of interactions while a [`flush`](crate::Reporter::flush) waited.
+/// The outcome of interactions while a [`flush`](crate::Reporter::flush) waited.
 ///
-/// Everything that was settled in that time counts, whether it was handed over before the call or during it.
+/// All interactions settled in that time count, whether they were handed over before the call or
+/// during it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlushSummary {
-    /// Reports that the collector took.
+    /// Reports that the collector accepted.
     pub delivered: u64,
-    /// Reports that the collector refused for good.
+    /// Reports that the collector rejected permanently.
     pub rejected: u64,
     /// Interactions that were lost; [`Stats`](crate::Stats) has the reasons.
     pub dropped: u64,
-    /// Interactions that, by intent, were not sent.
+    /// Interactions that were intentionally not sent.
     pub withheld: u64,
-    /// Reports that are on disk only, those of before among them: they are delivered when the collector takes them, by this
-    /// process or the next one.
+    /// Reports that are on disk only, including reports from before the call. This process or the
+    /// next one delivers them once the collector accepts them.
     pub spooled: u64,
-    /// Interactions that were handed over before the call and are not settled: the deadline came first. If the worker did
-    /// not answer in time, those handed over since are counted too.
+    /// Interactions handed over before the call that were not settled by the deadline. If the
+    /// worker did not answer in time, interactions handed over since are counted too.
     pub pending: u64,
 }
 
-/// What became of interactions while a [`shutdown`](crate::Reporter::shutdown) waited.
-/// [`Stats`](crate::Stats) has what was settled before, too.
+/// The outcome of interactions while a [`shutdown`](crate::Reporter::shutdown) waited.
+/// [`Stats`](crate::Stats) also counts the interactions settled before the call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownSummary {
-    /// Reports that the collector took.
+    /// Reports that the collector accepted.
     pub delivered: u64,
-    /// Reports that the collector refused for good.
+    /// Reports that the collector rejected permanently.
     pub rejected: u64,
-    /// Interactions that were lost since the call: those that the deadline came before, and requests that came after the
-    /// call, which are captured no more.
+    /// Interactions lost since the call: those not settled by the deadline, and requests made after
+    /// the call, which are no longer captured.
     pub dropped: u64,
-    /// Interactions that, by intent, were not sent.
+    /// Interactions that were intentionally not sent.
     pub withheld: u64,
-    /// Reports that are on disk, those of before among them: the next process delivers them.
+    /// Reports on disk, including reports from before the call. The next process delivers them.
     pub spooled: u64,
-    /// Exchanges that had not ended: nobody will report them.
+    /// Exchanges that were still open. They are never reported.
     pub in_flight: u64,
 }
 
-/// How things stand when a flush or a shutdown returns.
+/// The counts when a flush or a shutdown returns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
     pub(crate) stats: Stats,
-    /// Interactions that were waited for and are not settled.
+    /// Interactions that the call waited for and that are not settled.
     pub(crate) pending: u64,
-    /// Reports that are on disk.
+    /// Reports on disk.
     pub(crate) spooled: u64,
-    /// Exchanges that have not ended.
+    /// Exchanges that are still open.
     pub(crate) in_flight: u64,
 }
 
 impl FlushSummary {
-    /// Whether nothing was lost and nothing is left.
+    /// Whether no interactions were lost and none remain.
     pub fn is_complete(&self) -> bool {
         self.dropped == 0 && self.pending == 0 && self.spooled == 0
     }
 
-    /// The difference that a flush made. The caller takes `before`, not the worker, which may notice the call late.
+    /// The difference between the counts before and after a flush. The caller reads `before`,
+    /// because the worker may receive the command late.
     pub(crate) fn since(before: &Stats, outcome: &Outcome) -> Self {
         let Outcome { stats, pending, spooled, .. } = outcome;
         Self {
@@ -80,12 +82,13 @@ impl FlushSummary {
 }
 
 impl ShutdownSummary {
-    /// Whether nothing was lost.
+    /// Whether no interactions were lost.
     pub fn is_complete(&self) -> bool {
         self.dropped == 0 && self.in_flight == 0
     }
 
-    /// The difference that a shutdown made. Whatever is still pending is lost.
+    /// The difference between the counts before and after a shutdown. Interactions still pending
+    /// are lost.
     pub(crate) fn since(before: &Stats, outcome: &Outcome) -> Self {
         let FlushSummary { delivered, rejected, dropped, withheld, spooled, pending } =
             FlushSummary::since(before, outcome);
@@ -100,16 +103,17 @@ impl ShutdownSummary {
     }
 }
 
-/// A flush under way: what was there when it began, and what has become of it.
+/// A flush in progress: the work it waits for.
 pub(crate) struct Flush {
-    /// Exchanges in the queue that were there when it began.
+    /// Items that were in the queue at the start.
     pub(crate) queued: usize,
-    /// Jobs that the worker had when it began, or has taken from the queue since.
+    /// Jobs that the worker held at the start, or has taken from the queue since.
     pub(crate) jobs: HashSet<u64>,
-    /// Reports on disk only: those that were there when it began, and those that it waited for.
+    /// Reports on disk only: those there at the start, and those spooled since that the flush waits
+    /// for.
     pub(crate) spooled: u64,
     pub(crate) deadline: Option<Instant>,
-    /// Half of the time until then is over.
+    /// Half of the time to the deadline; `None` once it has passed.
     pub(crate) half_time: Option<Instant>,
     pub(crate) reply: Reply,
 }
@@ -117,12 +121,12 @@ pub(crate) struct Flush {
 pub(crate) enum Reply {
     Flush(oneshot::Sender<Outcome>),
     Shutdown(oneshot::Sender<Outcome>),
-    /// Nobody is left who could ask: the worker ends with what it began.
+    /// All handles are gone: the worker flushes by itself before it ends.
     Abandoned,
 }
 
 impl Flush {
-    /// A job was taken from the queue.
+    /// Handles a job taken from the queue.
     pub(crate) fn started(&mut self, job: u64) {
         if self.is_last() || self.queued > 0 {
             self.jobs.insert(job);
@@ -136,14 +140,15 @@ impl Flush {
         }
     }
 
-    /// Whether the worker ends with it. Then it waits for whatever is handed over meanwhile, too.
+    /// Whether the worker ends after this flush. Then it also waits for interactions handed over in
+    /// the meantime.
     pub(crate) fn is_last(&self) -> bool {
         !matches!(self.reply, Reply::Flush(_))
     }
 
-    /// A job came back from disk.
+    /// Handles a job loaded from disk.
     pub(crate) fn resumed(&mut self, job: u64) {
-        // The oldest come back first: it is one of those that were waited for.
+        // The oldest reports are loaded first, so the flush waits for this one.
         let is_waited_for = self.spooled > 0;
         self.spooled = self.spooled.saturating_sub(1);
         if is_waited_for || self.is_last() {
@@ -151,14 +156,14 @@ impl Flush {
         }
     }
 
-    /// Whether the worker has little time left: the second half of its last flush.
+    /// Whether the worker is in the second half of its last flush, with little time left.
     pub(crate) fn is_ending(&mut self, now: Instant) -> bool {
-        // Taken only here: the worker is woken for it until this has been seen.
+        // Taken only here: the worker wakes up for it until this call has seen it.
         self.half_time.take_if(|half| *half <= now);
         self.is_last() && self.half_time.is_none() && self.deadline.is_some()
     }
 
-    /// When something is to be done for it.
+    /// When the flush next needs attention.
     pub(crate) fn next_moment(&self) -> Option<Instant> {
         self.half_time.filter(|_| self.is_last()).or(self.deadline)
     }
@@ -172,7 +177,7 @@ impl Flush {
         is_complete || self.deadline.is_some_and(|deadline| deadline <= now)
     }
 
-    /// Answers a flush that the worker outlives.
+    /// Answers a flush after which the worker continues.
     pub(crate) fn answer(self, stats: Stats) {
         let pending = (self.queued + self.jobs.len()) as u64;
         let spooled = self.spooled;
@@ -183,7 +188,7 @@ impl Flush {
 impl Reply {
     pub(crate) fn send(self, outcome: Outcome) {
         match self {
-            // The caller may be gone: then nobody learns the result.
+            // If the caller is gone, the result is discarded.
             Self::Flush(reply) | Self::Shutdown(reply) => drop(reply.send(outcome)),
             Self::Abandoned => {}
         }

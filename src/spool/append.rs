@@ -1,4 +1,4 @@
-//! Appending items, segment after segment.
+//! Appends items, and starts a new segment whenever one is full.
 
 use std::io;
 
@@ -7,33 +7,35 @@ use super::record::Item;
 use super::writer::{Failed, Torn, Writer};
 use super::{SEGMENT_ITEMS, Segment, SegmentId, Spool, State, next, segment};
 
-/// What [`Spool::append`] did.
+/// The result of [`Spool::append`].
 #[derive(Debug, Default)]
 pub(crate) struct Appended {
-    /// In which segment each of the first items is on disk. As many as there are here are safe; the others are not.
+    /// The segments of the durable items, in order. The items after these are not durable.
     pub(crate) durable: Vec<SegmentId>,
-    /// Why there are others. No other item was looked at after the one that failed.
+    /// Why the remaining items were not written. No item after the one that failed was tried.
     pub(crate) stopped: Option<Stopped>,
 }
 
 #[derive(Debug)]
 pub(crate) enum Stopped {
-    /// The cap is reached.
+    /// The size limit is reached.
     Full,
-    /// The first of the others is too large for the cap, or for any record; it never can be stored.
+    /// The first remaining item is too large for the size limit or for any record. It can never be
+    /// stored.
     Oversized,
     Failed(io::Error),
 }
 
 impl<D: Fs> Spool<D> {
-    /// Writes items in order, and acknowledges them once they are synced. After an error, what is not acknowledged is still the
-    /// caller's; whatever comes later can be appended as if nothing had been.
+    /// Writes items in order, and acknowledges them once they are synced. After an error the caller
+    /// keeps the items that are not acknowledged, and later appends work as before.
     pub(crate) fn append<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) -> Appended {
         let used = self.bytes();
         self.append_beside(used, items)
     }
 
-    /// Writes items that are on disk already to a segment of their own, whatever the cap says: the other one goes for it.
+    /// Writes items that are already on disk to a segment of their own. The size limit does not
+    /// apply, because their old segment is removed in exchange.
     pub(crate) fn rewrite<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) -> Appended {
         self.writer = None;
         let appended = self.append_beside(0, items);
@@ -93,7 +95,7 @@ impl<D: Fs> Spool<D> {
         Ok(())
     }
 
-    /// After a write that failed: what was written before counts, if it can be synced.
+    /// Handles a failed write: the records before it count if they can be synced.
     fn recover(&mut self, torn: Torn, durable: &mut Vec<SegmentId>) -> io::Error {
         let Some(writer) = &mut self.writer else { return torn.error };
         if writer.written == 0 {
@@ -119,7 +121,7 @@ impl<D: Fs> Spool<D> {
         }
     }
 
-    /// Nobody appends to the segment any more. A file without anything that was acknowledged is to be removed.
+    /// Stops appending to the segment. A file without acknowledged records has to be removed.
     fn abandon(&mut self, Failed { error, durable, is_left }: Failed) -> io::Error {
         let Some(Writer { number, written, .. }) = self.writer.take() else { return error };
         if is_left {

@@ -1,4 +1,4 @@
-//! The folders: which one is ours, and what dead processes have left in theirs.
+//! Folders: this process's own, and those of dead processes.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -7,39 +7,40 @@ use uuid::Uuid;
 
 use super::fs::{Entry, Fs, Kind};
 
-/// What the folders of apps are named in.
+/// The UUID namespace of the folder names of apps.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f0d_2a6e_53c1_4b0e_9d55_1d3c_8a77_40b2);
 
 const LOCK: &str = "lock";
 
-/// How many refused folders a log line names.
+/// The most refused folders that a log line names.
 const MOST_NAMED: usize = 4;
 
-/// How often somebody else may remove a folder while it is being made: when they adopt it, or close the last one beside it.
+/// How many times creation retries when another process removes the folder, either by adopting it
+/// or by closing the last folder beside it.
 const ATTEMPTS: usize = 16;
 
-/// The name of an app's folder. It does not give the key away.
+/// The name of an app's folder. It does not reveal the key.
 pub(crate) fn app_folder(key: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, key.as_bytes())
 }
 
-/// The folder of this process, locked for as long as this lives.
+/// The folder of this process, locked for the lifetime of this value.
 #[derive(Debug)]
 pub(crate) struct ProcessDir<D: Fs> {
     pub(crate) app: PathBuf,
     pub(crate) path: PathBuf,
     pub(crate) name: String,
     lock: Option<D::Lock>,
-    /// Whom our files belong to.
+    /// The owner of this process's files.
     owner: Option<u32>,
 }
 
 /// The folders of other processes.
 #[derive(Debug, Default)]
 pub(crate) struct Others {
-    /// Their names, in an order that stays.
+    /// Their names, in a stable order.
     pub(crate) names: Vec<String>,
-    /// What is named like one and is not used, and why not: the first few.
+    /// The first few folders that are named like a process's folder but not used, with the reasons.
     pub(crate) refused: Vec<String>,
     pub(crate) refusals: usize,
 }
@@ -62,7 +63,7 @@ impl<D: Fs> ProcessDir<D> {
         Err(failure.unwrap_or_else(|| ErrorKind::ResourceBusy.into()))
     }
 
-    /// `None` if somebody adopted the folder before it was locked.
+    /// Returns `None` if another process adopted the folder before it was locked.
     fn attempt(disk: &D, app: &Path) -> io::Result<Option<Self>> {
         let name = Uuid::new_v4().to_string();
         let path = app.join(&name);
@@ -70,7 +71,7 @@ impl<D: Fs> ProcessDir<D> {
         let above = disk.look(app, false)?;
         check(app, &above, None)?;
         disk.create_folder(&path)?;
-        // What was just made tells who we are, on this file system.
+        // The owner of the new folder is this process's user, as this file system sees it.
         let owner = disk.look(&path, false).and_then(|own| check(app, &above, own.owner).map(|()| own.owner));
         let locked = owner.and_then(|owner| Ok((owner, Self::lock(disk, app, &path)?)));
         let (owner, lock) = locked.inspect_err(|_| {
@@ -82,11 +83,12 @@ impl<D: Fs> ProcessDir<D> {
 
     fn lock(disk: &D, app: &Path, path: &Path) -> io::Result<Option<D::Lock>> {
         let Some(lock) = disk.lock(&path.join(LOCK), true)? else { return Ok(None) };
-        // Whoever adopts removes the lock while holding it: if it is there, it stays.
+        // An adopter removes the lock file while it holds the lock. If the file is still there now,
+        // it stays.
         if !disk.list(path)?.iter().any(|entry| entry.name == LOCK) {
             return Ok(None);
         }
-        // Others may have made the folders above, and not have synced them yet.
+        // Another process may have created the parent folders without having synced them yet.
         let mut above: Vec<_> = app.ancestors().skip(1).collect();
         while let Some(folder) = above.pop() {
             disk.sync_folder(folder).or_else(unless_not_ours)?;
@@ -99,13 +101,13 @@ impl<D: Fs> ProcessDir<D> {
         self.path.join(format!("{number:020}.seg"))
     }
 
-    /// Removes the folder, and that of the app, if there is nothing in them.
+    /// Removes the folder if it is empty, and then the app's folder if that is empty.
     pub(crate) fn remove(&mut self, disk: &D) {
         release(disk, &self.path, self.lock.take());
         let _ = disk.remove_folder(&self.app);
     }
 
-    /// The folders of other processes.
+    /// Lists the folders of other processes.
     pub(crate) fn others(&self, disk: &D) -> io::Result<Others> {
         let mut others = Others::default();
         for entry in disk.list(&self.app)? {
@@ -125,8 +127,8 @@ impl<D: Fs> ProcessDir<D> {
         Ok(others)
     }
 
-    /// Takes over the segments of another folder, if its process is dead: `next` gives each a number in this one, and `moved`
-    /// learns of those that have it.
+    /// Takes over the segments of another folder, if its process is dead. `next` assigns a number
+    /// in this folder to each segment; `moved` is called for each segment that was moved.
     pub(crate) fn adopt(
         &self,
         disk: &D,
@@ -142,11 +144,13 @@ impl<D: Fs> ProcessDir<D> {
             disk.rename(&dead.join(&entry.name), &self.segment(number))?;
             moved(number, entry);
         }
-        // The new names first: no file system may know that they went and not where to.
+        // Sync the new names first: a crash must not leave a segment without a name in either
+        // folder.
         if !segments.is_empty() {
             disk.sync_folder(&self.path)?;
         }
-        // Not only if there were any: whoever moved them before may not have come to that.
+        // Sync even without segments: the process that moved them may have ended before its own
+        // sync.
         disk.sync_folder(&dead)?;
         if others == 0 {
             release(disk, &dead, Some(lock));
@@ -156,7 +160,7 @@ impl<D: Fs> ProcessDir<D> {
 }
 
 impl Others {
-    /// What the log should hear.
+    /// The refusals as an error for the log.
     pub(crate) fn refusal(&self) -> Option<io::Error> {
         let more = match self.refusals - self.refused.len() {
             0 => String::new(),
@@ -167,7 +171,7 @@ impl Others {
     }
 }
 
-/// Refuses a folder that somebody else could have put there, or could replace. The error names it.
+/// Refuses a folder that another user could have put there or could replace. The error names it.
 fn check(path: &Path, entry: &Entry, owner: Option<u32>) -> io::Result<()> {
     let problem = if entry.kind != Kind::ProcessDir {
         "is not used: it is a symbolic link, or no folder"
@@ -181,7 +185,8 @@ fn check(path: &Path, entry: &Entry, owner: Option<u32>) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::PermissionDenied, format!("{path:?} {problem}")))
 }
 
-/// The lock of a dead process. A folder that has none is removed, if it has no segments either.
+/// Locks the folder of a dead process. A folder without a lock file and without segments is
+/// removed.
 fn take_lock<D: Fs>(disk: &D, dead: &Path) -> io::Result<Option<D::Lock>> {
     let entries = disk.list(dead)?;
     let path = dead.join(LOCK);
@@ -196,7 +201,7 @@ fn take_lock<D: Fs>(disk: &D, dead: &Path) -> io::Result<Option<D::Lock>> {
     }
 }
 
-/// The segments in a folder, in order, and how much else there is besides the lock.
+/// The segments in a folder, in order, and the number of other entries besides the lock.
 fn contents<D: Fs>(disk: &D, folder: &Path) -> io::Result<(Vec<(u64, Entry)>, usize)> {
     let entries = disk.list(folder)?;
     let count = entries.iter().filter(|entry| entry.name != LOCK).count();
@@ -220,14 +225,14 @@ pub(crate) fn is_process(name: &str) -> bool {
     Uuid::try_parse(name).is_ok_and(|uuid| uuid.to_string() == name)
 }
 
-/// Removes a folder. The lock goes last of what is in it, and is held until it is gone.
+/// Removes a folder. The lock file is removed last, and stays locked until then.
 fn release<D: Fs>(disk: &D, folder: &Path, lock: Option<D::Lock>) {
     let _ = disk.remove(&folder.join(LOCK));
     drop(lock);
     let _ = disk.remove_folder(folder);
 }
 
-/// Makes a folder, and those above it.
+/// Creates a folder and its parents.
 fn make<D: Fs>(disk: &D, path: &Path) -> io::Result<()> {
     let made = match disk.create_folder(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -239,7 +244,8 @@ fn make<D: Fs>(disk: &D, path: &Path) -> io::Result<()> {
     made.or_else(|error| if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
 }
 
-/// A folder that cannot be synced because we may not look into it, or change it, is none that we made.
+/// Ignores the failed sync of a folder that this process may not read or change: it did not create
+/// that folder.
 fn unless_not_ours(error: io::Error) -> io::Result<()> {
     match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Ok(()),

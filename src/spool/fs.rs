@@ -1,4 +1,4 @@
-//! What the spool needs of a file system.
+//! The file system operations of the spool.
 
 use std::fmt::Debug;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -6,37 +6,38 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A file system. Tests put a simulated one in the place of the real one.
+/// A file system. Tests replace the real one with a simulated one.
 pub(crate) trait Fs: Debug {
-    /// A file that is appended to.
+    /// A file open for appending.
     type File: Debug;
-    /// Held until it is dropped, or the process ends.
+    /// A lock that is held until it is dropped or the process ends.
     type Lock: Debug;
 
-    /// Makes one folder, for nobody else to look into.
+    /// Creates one folder, accessible to this user only.
     fn create_folder(&self, path: &Path) -> io::Result<()>;
-    /// Everything in a folder; symbolic links are not followed.
+    /// Lists all entries of a folder, without following symbolic links.
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
-    /// What a folder would say of this, or of what it links to.
+    /// The entry of a path or, with `follows_links`, of the link's target.
     fn look(&self, path: &Path, follows_links: bool) -> io::Result<Entry>;
-    /// Makes a file, which must not exist, for nobody else to read.
+    /// Creates a file that must not exist, readable by this user only.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
     fn append(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
     fn truncate(&self, file: &mut Self::File, length: u64) -> io::Result<()>;
     fn sync(&self, file: &mut Self::File) -> io::Result<()>;
-    /// Makes sure that what happened to the names in a folder is on disk.
+    /// Makes changes to the names in a folder durable.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Reads a file, no more of it than so many bytes.
+    /// Reads a file, up to the given number of bytes.
     fn read(&self, path: &Path, at_most: u64) -> io::Result<Vec<u8>>;
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Removes a folder, if it is empty.
+    /// Removes a folder if it is empty.
     fn remove_folder(&self, path: &Path) -> io::Result<()>;
-    /// Locks a file, which must be new, or must exist. `None` if it is locked by somebody else.
+    /// Locks a file, which must be new or must exist, according to `is_new`. Returns `None` if
+    /// another process has locked it.
     fn lock(&self, path: &Path, is_new: bool) -> io::Result<Option<Self::Lock>>;
 }
 
-/// What a folder says of something in it.
+/// An entry of a folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
@@ -45,7 +46,8 @@ pub(crate) struct Entry {
     pub(crate) modified: SystemTime,
     /// The owner, where the system reports one.
     pub(crate) owner: Option<u32>,
-    /// Everybody can add to it, and also rename and remove what others have put there: there is no sticky bit.
+    /// All users can add entries, and rename or remove the entries of others, because the sticky
+    /// bit is not set.
     pub(crate) is_open_to_all: bool,
 }
 
@@ -57,7 +59,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-/// The file system of this machine.
+/// The file system of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OsFs;
 
@@ -114,7 +116,7 @@ impl Fs for OsFs {
             return Ok(()); // There a folder cannot be opened.
         }
         match File::open(folder)?.sync_all() {
-            // Nor do all file systems know what that would be.
+            // Some file systems do not support this operation.
             Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
             synced => synced,
         }
@@ -148,7 +150,7 @@ impl Fs for OsFs {
     }
 }
 
-/// `None` for names that cannot be ours.
+/// Returns `None` for names that the spool never uses.
 fn read_entry(entry: &fs::DirEntry) -> io::Result<Option<Entry>> {
     let Ok(name) = entry.file_name().into_string() else { return Ok(None) };
     Ok(Some(self::entry(name, &entry.metadata()?)))

@@ -1,4 +1,4 @@
-//! Loading segments, the oldest first.
+//! Loads segments, the oldest first.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -8,30 +8,32 @@ use super::record::Item;
 use super::segment::{self, Decoded};
 use super::{SEGMENT_ITEMS, SegmentId, Spool, State};
 
-/// How many segments that cannot be read are passed over in one call.
+/// The most unreadable segments that one call skips.
 const MOST_UNREADABLE: usize = 8;
 
-/// What was in a segment.
+/// The contents of a segment.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) segment: SegmentId,
     pub(crate) items: Vec<Item>,
-    /// How many records, or ranges in the place of records, could not be read.
+    /// The number of records, or of ranges in the place of records, that could not be read.
     pub(crate) corrupt: u64,
-    /// It comes from a dead process: this one has never counted its items.
+    /// The segment comes from a dead process, so this one has never counted its items.
     pub(crate) is_foreign: bool,
 }
 
 impl<D: Fs> Spool<D> {
-    /// Reads the oldest segment that is not out. `None` if there is none; an error if one cannot be read now: it is passed
-    /// over until the others have had their turn. An item may come back that had been removed, or never acknowledged:
-    /// `docs/SPOOL.md` says when.
+    /// Loads the oldest segment that is not in memory. Returns `None` if there is none. If a
+    /// segment cannot be read now, this returns an error and skips it until the others have been
+    /// tried. An item may be loaded that had been removed or was never acknowledged: see
+    /// `docs/SPOOL.md`.
     pub(crate) fn load_oldest(&mut self) -> io::Result<Option<Loaded>> {
         let (mut failures, mut failure) = (0, None);
         while failures < MOST_UNREADABLE {
             let Some(number) = self.oldest(State::Waiting) else { break };
             match self.load(number) {
-                // Nothing in it was ever acknowledged. Of an own one the caller knows better.
+                // No item of this segment was ever acknowledged. The caller handles this process's
+                // own segments, because it knows how many items they had.
                 Ok(Decoded { items, corrupt: 0 }) if items.is_empty() && self.is_foreign(number) => {
                     let _ = self.settle(number);
                 }
@@ -58,7 +60,8 @@ impl<D: Fs> Spool<D> {
         })
     }
 
-    /// Reads no more than the writer would have put into a segment: up to `segment_bytes`, or a single record.
+    /// Reads no more than the writer puts into a segment: up to `segment_bytes`, or a single
+    /// record.
     fn read(&self, path: &Path) -> io::Result<Decoded> {
         let most = self.settings.segment_bytes;
         let start = self.disk.read(path, most.saturating_add(1))?;

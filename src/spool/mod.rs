@@ -1,4 +1,4 @@
-//! Reports on disk: the format, and what is promised, is in `docs/SPOOL.md`.
+//! Reports on disk. The format and the guarantees are in `docs/SPOOL.md`.
 
 mod append;
 mod dir;
@@ -27,36 +27,36 @@ pub(crate) use self::record::Item;
 pub(crate) use self::segment::SegmentId;
 use self::writer::Writer;
 
-/// How long a segment becomes, if not by a single record.
+/// The maximum length of a segment with more than one record.
 pub(crate) const SEGMENT_BYTES: u64 = 1024 * 1024;
 
-/// How many items are in a segment at the most: it comes back into memory as a whole.
+/// The most items in a segment, which is loaded into memory as a whole.
 pub(crate) const SEGMENT_ITEMS: usize = 512;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) folder: PathBuf,
-    /// Whose reports: [`app_folder`].
+    /// The app that the reports belong to: [`app_folder`].
     pub(crate) app: Uuid,
-    /// How much this process may put on disk.
+    /// The most bytes that this process may store on disk.
     pub(crate) max_bytes: u64,
     /// [`SEGMENT_BYTES`].
     pub(crate) segment_bytes: u64,
 }
 
-/// What [`Spool::adopt`] found.
+/// The result of [`Spool::adopt`].
 #[derive(Debug, Default)]
 pub(crate) struct Adopted {
-    /// Folders of dead processes.
+    /// The number of folders of dead processes.
     pub(crate) folders: usize,
     pub(crate) segments: usize,
-    /// Folders are left to look at in this round.
+    /// This round has folders left to examine.
     pub(crate) has_more: bool,
-    /// Why a folder could not be adopted; the next round tries it again.
+    /// Why a folder could not be adopted. The next round tries again.
     pub(crate) error: Option<io::Error>,
 }
 
-/// The reports of one process on disk, and those that it adopted. Every call blocks.
+/// The reports of one process on disk, including those it adopted. Every call blocks.
 #[derive(Debug)]
 pub(crate) struct Spool<D: Fs> {
     disk: D,
@@ -66,9 +66,9 @@ pub(crate) struct Spool<D: Fs> {
     writer: Option<Writer<D::File>>,
     last: u64,
     aside: Quarantine,
-    /// The folders that this round of adoption has still to look at, the last one first. Empty between two rounds.
+    /// The folders left to examine in this adoption round, in reverse order. Empty between rounds.
     round: Vec<String>,
-    /// Segments were removed, and the folder not synced.
+    /// Segments were removed, and the folder is not synced yet.
     is_dirty: bool,
 }
 
@@ -83,16 +83,16 @@ struct Segment {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Waiting,
-    /// Passed over until the others have had their turn.
+    /// Skipped until the others have been tried.
     Unreadable,
-    /// In the memory of whoever asked for it.
+    /// In the memory of the caller.
     Out,
     /// To be removed.
     Settled,
 }
 
 impl<D: Fs> Spool<D> {
-    /// Makes the folders and locks the own one.
+    /// Creates the folders, and locks this process's own.
     pub(crate) fn open(disk: D, settings: Settings) -> io::Result<Self> {
         let spool = std::path::absolute(&settings.folder)?;
         let folder = ProcessDir::open(&disk, &spool, settings.app)?;
@@ -110,18 +110,18 @@ impl<D: Fs> Spool<D> {
         })
     }
 
-    /// Keeps a segment from being loaded: what is in it is in memory.
+    /// Excludes a segment from loading while its items are in memory.
     pub(crate) fn hold(&mut self, SegmentId(number): SegmentId) {
         self.set(number, State::Out);
     }
 
-    /// Lets a segment be loaded, again if it was before.
+    /// Makes a segment available for loading, possibly again.
     pub(crate) fn release(&mut self, SegmentId(number): SegmentId) {
         self.set(number, State::Waiting);
     }
 
-    /// Removes a segment, all items of which are settled, or sets it aside if it was corrupt. After an error it is not loaded
-    /// any more, and [`tidy`](Self::tidy) tries again.
+    /// Removes a segment whose items are all settled, or quarantines it if it was corrupt. After an
+    /// error the segment is no longer loaded, and [`tidy`](Self::tidy) tries again.
     pub(crate) fn remove(&mut self, SegmentId(number): SegmentId) -> io::Result<()> {
         if !self.segments.contains_key(&number) {
             return Ok(());
@@ -130,12 +130,12 @@ impl<D: Fs> Spool<D> {
         self.sync_removals()
     }
 
-    /// Where a damaged segment is set aside.
+    /// The path of a damaged segment in quarantine.
     pub(crate) fn aside(&self, SegmentId(number): SegmentId) -> PathBuf {
         quarantine::path(&self.folder, number)
     }
 
-    /// Removes what could not be removed before.
+    /// Removes the segments whose removal failed before.
     pub(crate) fn tidy(&mut self) -> io::Result<()> {
         let is_settled = |(_, segment): &(&u64, &Segment)| segment.state == State::Settled;
         let settled: Vec<u64> = self.segments.iter().filter(is_settled).map(|(number, _)| *number).collect();
@@ -143,7 +143,8 @@ impl<D: Fs> Spool<D> {
         self.sync_removals().and(failure.map_or(Ok(()), Err))
     }
 
-    /// Looks at so many folders of other processes, and takes over the segments of those that are dead.
+    /// Examines up to `at_most` folders of other processes, and takes over the segments of dead
+    /// ones.
     pub(crate) fn adopt(&mut self, at_most: usize) -> io::Result<Adopted> {
         let mut adopted = Adopted::default();
         if self.round.is_empty() {
@@ -167,7 +168,7 @@ impl<D: Fs> Spool<D> {
             adopted.segments += self.segments.len() - before;
             match result {
                 Ok(is_dead) => adopted.folders += usize::from(is_dead),
-                // Somebody else was faster.
+                // Another process adopted it first.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => {
                     let named = io::Error::new(error.kind(), format!("{name}: {error}"));
@@ -179,7 +180,7 @@ impl<D: Fs> Spool<D> {
         Ok(adopted)
     }
 
-    /// How much of the cap is used.
+    /// The bytes that count towards the size limit.
     pub(crate) fn bytes(&self) -> u64 {
         self.aside.bytes + self.segments.values().map(|segment| segment.bytes).sum::<u64>()
     }
@@ -190,20 +191,20 @@ impl<D: Fs> Spool<D> {
     }
 
     #[cfg(test)]
-    /// Releases the folder, and removes it if it is empty. Dropping does the same.
+    /// Releases the folder, and removes it if it is empty. Dropping has the same effect.
     pub(crate) fn close(self) {}
 
-    /// Whether there are segments that could be loaded, now or later.
+    /// Whether there are segments to load, now or later.
     pub(crate) fn has_waiting(&self) -> bool {
         self.oldest(State::Waiting).or(self.oldest(State::Unreadable)).is_some()
     }
 
-    /// What is appended from now on goes to another segment than this.
+    /// Makes later appends go to another segment.
     pub(crate) fn seal_segment(&mut self, SegmentId(number): SegmentId) {
         self.seal(number);
     }
 
-    /// Nobody appends to it any more.
+    /// Stops appending to the segment.
     fn seal(&mut self, number: u64) {
         self.writer.take_if(|writer| writer.number == number);
     }
@@ -262,7 +263,7 @@ impl Segment {
     }
 }
 
-/// The next number, unless there is none.
+/// The next number; `None` once the numbers are exhausted.
 fn next(last: &mut u64) -> Option<u64> {
     *last = last.checked_add(1)?;
     Some(*last)

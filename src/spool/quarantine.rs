@@ -1,4 +1,4 @@
-//! Segments that could not be read whole, kept for a human to look at.
+//! Segments with unreadable records, kept for inspection by a human.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 use super::dir::{ProcessDir, is_number, is_process};
 use super::fs::{Entry, Fs, Kind};
 
-/// How many are kept of an app.
+/// The most segments kept per app.
 const MOST: usize = 16;
 
 const SUFFIX: &str = ".seg.corrupt";
 
-/// What is set aside, beside the folders of an app's processes.
+/// The quarantined segments, which lie beside the folders of an app's processes.
 #[derive(Debug)]
 pub(crate) struct Quarantine {
-    /// How much it may be in all.
+    /// The most bytes in quarantine.
     limit: u64,
     pub(crate) bytes: u64,
 }
 
 impl Quarantine {
-    /// Learns what is there; that it cannot holds nothing up.
+    /// Reads the size of the quarantine. An error here must not stop the spool.
     pub(crate) fn open<D: Fs>(disk: &D, folder: &ProcessDir<D>, cap: u64) -> Self {
         let mut aside = Self { limit: cap / 4, bytes: 0 };
         let _ = aside.trim(disk, &folder.app);
@@ -33,12 +33,12 @@ impl Quarantine {
         disk.sync_folder(&folder.app)
     }
 
-    /// Removes the oldest of what is too much.
+    /// Removes the oldest segments beyond the limits.
     fn trim<D: Fs>(&mut self, disk: &D, app: &Path) -> io::Result<()> {
         let mut files = disk.list(app)?;
         files.retain(|entry| entry.kind == Kind::File && is_ours(&entry.name));
         files.sort_unstable_by(|a, b| (b.modified, &b.name).cmp(&(a.modified, &a.name)));
-        // One that is too much by itself pushes out no other.
+        // A segment larger than the limit is removed without displacing others.
         let is_too_large = |entry: &Entry| entry.bytes > self.limit;
         let (mut total, mut kept, mut left) = (0, 0, 0);
         for entry in &files {
@@ -54,12 +54,12 @@ impl Quarantine {
     }
 }
 
-/// Where a segment is set aside.
+/// The path of a segment in quarantine.
 pub(crate) fn path<D: Fs>(folder: &ProcessDir<D>, number: u64) -> PathBuf {
     folder.app.join(format!("{}-{number:020}{SUFFIX}", folder.name))
 }
 
-/// Whether it is the name of a process and a number.
+/// Whether the name consists of a process and a number.
 fn is_ours(name: &str) -> bool {
     let parts = name.strip_suffix(SUFFIX).and_then(|name| name.rsplit_once('-'));
     parts.is_some_and(|(process, digits)| is_process(process) && is_number(digits))

@@ -1,4 +1,4 @@
-//! An item as a record: `docs/SPOOL.md` says what stands where.
+//! The encoding of an item as a record. `docs/SPOOL.md` has the layout.
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -6,38 +6,40 @@ use uuid::Uuid;
 
 use crate::report::Report;
 
-/// Begins with a byte that no UTF-8 text has, and which it has only once: no content can look like it, and no two overlap.
+/// The first byte occurs in no UTF-8 text and only once in the marker. Content therefore cannot
+/// look like a marker, and two markers cannot overlap.
 pub(crate) const MARKER: &[u8; 8] = b"\xFFREC\r\n\x00\x01";
 
 /// Marker, length, checksum.
 pub(crate) const HEAD: usize = 16;
 
-/// The longest record, head included.
+/// The longest record, including its head.
 pub(crate) const LARGEST: usize = 256 * 1024 * 1024;
 
-/// How many reports an item has at most: a report and its images, of which the translation detaches 128.
+/// The most reports in an item: a report and its images, of which the translation detaches up to
+/// 128.
 const MOST_REPORTS: usize = 256;
 
-/// What is kept together: a report, and the images that belong to it.
+/// A report and its images, stored together.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
-    /// When it was made, by the clock on the wall, in ms since 1970.
+    /// The creation time by the system clock, in ms since 1970.
     pub(crate) created_ms: u64,
-    /// The worker's own.
+    /// Defined by the worker.
     pub(crate) flags: u8,
     pub(crate) reports: Vec<Report>,
 }
 
-/// An item that no record can hold.
+/// The item is too large for any record.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Oversized;
 
-/// What stands between a marker and the next one.
+/// The bytes from one marker to the next.
 #[derive(Debug)]
 pub(crate) enum Region<'a> {
-    /// A record, and what follows it.
+    /// A record, and the bytes after it.
     Record(Item, &'a [u8]),
-    /// A record that is longer than what is there.
+    /// A record that claims to be longer than the region.
     Short,
     Corrupt,
 }
@@ -73,7 +75,7 @@ impl Item {
         let payload = record.get(start + HEAD..).ok_or(Oversized)?;
         let sum = checksum(length, payload).to_le_bytes();
         record.get_mut(start + 12..start + HEAD).ok_or(Oversized)?.copy_from_slice(&sum);
-        // Chance could put one into an id; the reader goes from marker to marker.
+        // An id could contain a marker by chance, and the reader splits at markers.
         let inside = record.get(start + 1..).ok_or(Oversized)?;
         memmem::find(inside, MARKER).map_or(Ok(()), |_| Err(Oversized))
     }
@@ -95,14 +97,14 @@ impl Item {
             let length = take_length(&mut rest)?;
             let (json, others) = rest.split_at_checked(length)?;
             rest = others;
-            // A copy: a part of the segment would keep all of it in memory.
+            // Copied, because a slice would keep the whole segment in memory.
             reports.push(Report::restore(id, Bytes::copy_from_slice(json), keys_at, is_upload)?);
         }
         rest.is_empty().then_some(Self { created_ms, flags, reports })
     }
 }
 
-/// Reads what begins with a marker.
+/// Decodes a region that starts with a marker.
 pub(crate) fn read(region: &[u8]) -> Region<'_> {
     let Some((head, rest)) = region.split_first_chunk::<HEAD>() else { return Region::Short };
     let (Some(length), Some(sum)) = (head.get(8..).and_then(first::<4>), head.get(12..).and_then(first))
@@ -117,7 +119,7 @@ pub(crate) fn read(region: &[u8]) -> Region<'_> {
     Item::decode(payload).map_or(Region::Corrupt, |item| Region::Record(item, rest))
 }
 
-/// What the head of a record says.
+/// The payload length according to a record's head.
 pub(crate) fn payload_length(head: &[u8; HEAD]) -> Option<usize> {
     take_length(&mut head.get(8..)?)
 }

@@ -1,4 +1,5 @@
-//! A segment as it is on disk: a header, and records. Whatever stands there, reading it ends, in time in proportion to it.
+//! The encoding of a segment: a header and records. Decoding takes time linear in the length,
+//! whatever the bytes are.
 
 use memchr::memmem;
 
@@ -14,18 +15,18 @@ pub(crate) const HEADER: usize = 16;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SegmentId(pub(crate) u64);
 
-/// What is in a segment.
+/// The contents of a segment.
 #[derive(Debug, Default)]
 pub(crate) struct Decoded {
     pub(crate) items: Vec<Item>,
-    /// How many ranges could not be read. A torn end is none.
+    /// The number of unreadable ranges. A truncated end does not count.
     pub(crate) corrupt: u64,
 }
 
 enum Header<'a> {
     Known(&'a [u8]),
     OtherVersion,
-    /// Nothing but the beginning of one.
+    /// Only the start of a header.
     Torn,
     Corrupt,
 }
@@ -39,14 +40,14 @@ pub(crate) fn header() -> Vec<u8> {
 }
 
 impl Decoded {
-    /// Of a segment that is not read.
+    /// The result for a segment that is not decoded.
     pub(crate) fn unread() -> Self {
         Self { items: Vec::new(), corrupt: 1 }
     }
 }
 
-/// Reads all that can be read. Records end where the next marker begins, so every byte belongs to one of them at most. A segment
-/// with more records than that is not read.
+/// Decodes all readable records. A record ends at the next marker, so each byte belongs to at most
+/// one record. A segment with more than `most_records` records is not decoded.
 pub(crate) fn decode(segment: &[u8], most_records: usize) -> Decoded {
     if memmem::find_iter(segment, MARKER).nth(most_records).is_some() {
         return Decoded::unread();
@@ -76,7 +77,8 @@ pub(crate) fn decode(segment: &[u8], most_records: usize) -> Decoded {
     decoded
 }
 
-/// How long a segment is whose only record is the one that begins here. `None` if no record does, or a longer one than any can be.
+/// The length of a segment whose only record starts here. Returns `None` if there is no record, or
+/// if its length exceeds the maximum.
 pub(crate) fn length_of_single(start: &[u8]) -> Option<u64> {
     let (head, _) = start.get(HEADER..)?.split_first_chunk::<HEAD>()?;
     let length = record::payload_length(head)
@@ -99,7 +101,7 @@ fn read_header(segment: &[u8]) -> Header<'_> {
     }
 }
 
-/// Whether what stands between two records is more than the torn end of the last one.
+/// Whether the bytes after a record are more than the truncated end of the last record.
 fn is_corrupt(gap: &[u8], is_last: bool) -> bool {
     let is_torn = is_last && (is_zero(gap) || MARKER.starts_with(gap));
     !gap.is_empty() && !is_torn

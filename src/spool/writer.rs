@@ -1,4 +1,4 @@
-//! Appending: whole records, or none.
+//! Appends records: each is written whole or not at all.
 
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
@@ -7,40 +7,40 @@ use super::dir::ProcessDir;
 use super::fs::Fs;
 use super::segment::{self, SegmentId};
 
-/// How many names that somebody else has taken are passed over.
+/// The most names taken by others that are skipped.
 const ATTEMPTS: usize = 16;
 
-/// The segment that is appended to.
+/// The segment being appended to.
 #[derive(Debug)]
 pub(crate) struct Writer<F> {
     pub(crate) number: u64,
     path: PathBuf,
     file: F,
-    /// Where its last whole record ends.
+    /// The end of the last whole record.
     pub(crate) written: u64,
-    /// How much of it is acknowledged.
+    /// How many bytes are acknowledged.
     durable: u64,
-    /// Records that are not.
+    /// The number of unacknowledged records.
     pending: usize,
-    /// Records in all.
+    /// The number of records.
     pub(crate) records: usize,
 }
 
-/// A write that failed.
+/// A failed write.
 #[derive(Debug)]
 pub(crate) struct Torn {
     pub(crate) error: io::Error,
-    /// Nothing is left of it, and the segment can be appended to.
+    /// The write left no bytes behind, so the segment can be appended to.
     pub(crate) is_undone: bool,
 }
 
-/// What is left of a segment whose records could not be acknowledged.
+/// The state of a segment whose records could not be acknowledged.
 #[derive(Debug)]
 pub(crate) struct Failed {
     pub(crate) error: io::Error,
-    /// How much of it was acknowledged before.
+    /// How many bytes were acknowledged before.
     pub(crate) durable: u64,
-    /// Nothing of it was, and its file could not be removed.
+    /// No record was acknowledged, and the file could not be removed.
     pub(crate) is_left: bool,
 }
 
@@ -77,7 +77,7 @@ impl<F> Writer<F> {
         Ok(())
     }
 
-    /// Makes sure that all of it is on disk, and acknowledges it; or gives it up.
+    /// Syncs the segment and acknowledges its records. If that fails, gives it up.
     pub(crate) fn commit<D: Fs<File = F>>(
         &mut self,
         disk: &D,
@@ -100,7 +100,8 @@ impl<F> Writer<F> {
         Ok(())
     }
 
-    /// What was not acknowledged should not come back; after a sync that failed nobody knows what is on disk.
+    /// Discards the unacknowledged records, so that they are not loaded. After a failed sync the
+    /// contents on disk are unknown.
     pub(crate) fn give_up<D: Fs<File = F>>(&mut self, disk: &D, error: io::Error) -> Failed {
         let is_left = match self.durable {
             0 => disk.remove(&self.path).is_err(),

@@ -4,7 +4,8 @@ use super::Stats;
 use super::reasons::{DropReason, FailureClass, Losses, Settlement, WithholdReason};
 use crate::sync::{AtomicU8, AtomicU64};
 
-/// The counters behind [`Stats`]. An interaction is counted as captured before anything else happens to it.
+/// The counters behind [`Stats`]. An interaction is counted as captured before anything else
+/// happens to it.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     captured: AtomicU64,
@@ -18,15 +19,15 @@ pub(crate) struct Counters {
     skipped_events: AtomicU64,
     hook_panics: AtomicU64,
     in_flight: AtomicU64,
-    /// Reports that came to be on disk and not in memory, and those among them that no longer are. Two counters that only
-    /// grow: of what comes and goes while a snapshot is taken, one could show none.
+    /// Reports that left memory for the disk, and those that returned. These are two increasing
+    /// counters, because a single one could miss a report that moves during a snapshot.
     spooled_total: AtomicU64,
     unspooled_total: AtomicU64,
-    /// Reports that are on disk and in memory.
+    /// Reports that are both on disk and in memory.
     spooled_and_held: AtomicU64,
     recovered: AtomicU64,
     spool_failures: AtomicU64,
-    /// The [`FailureClass`] of the last failure and one; zero before the first.
+    /// The [`FailureClass`] of the last failure, plus one; zero before the first.
     last_failure: AtomicU8,
     dropped: [AtomicU64; DropReason::ALL.len()],
     withheld: [AtomicU64; WithholdReason::ALL.len()],
@@ -41,22 +42,23 @@ impl Counters {
         self.retried.fetch_add(1, Relaxed);
     }
 
-    /// How many reports are on disk and not in memory.
+    /// How many reports are on disk only.
     pub(crate) fn on_disk(&self) -> u64 {
         self.on_disk_since(self.unspooled_total.load(SeqCst))
     }
 
-    /// At least as many as rested at any moment since so many had been taken up.
+    /// At least the number of reports that were on disk only at any time since `unspooled_total`
+    /// had this value.
     fn on_disk_since(&self, unspooled_total: u64) -> u64 {
         self.spooled_total.load(SeqCst).saturating_sub(unspooled_total)
     }
 
-    /// Says how many attempts are under way.
+    /// Sets the number of attempts in flight.
     pub(crate) fn set_in_flight(&self, attempts: usize) {
         self.in_flight.store(attempts as u64, Relaxed);
     }
 
-    /// Takes an interaction that rested on disk for one that comes back. A foreign one is new here.
+    /// Counts a report loaded from disk. A foreign one is new to these counters.
     pub(crate) fn resume(&self, is_foreign: bool) {
         if is_foreign {
             self.captured.fetch_add(1, SeqCst);
@@ -66,7 +68,7 @@ impl Counters {
         }
     }
 
-    /// Says how many reports are both in memory and on disk.
+    /// Sets the number of reports that are both in memory and on disk.
     pub(crate) fn set_spooled_and_held(&self, reports: usize) {
         self.spooled_and_held.store(reports as u64, Relaxed);
     }
@@ -79,7 +81,7 @@ impl Counters {
         self.last_failure.store(class as u8 + 1, Relaxed);
     }
 
-    /// Counts what is missing in one report.
+    /// Counts the missing content of one report.
     pub(crate) fn lose(&self, losses: Losses) {
         self.truncated.fetch_add(losses.is_truncated.into(), Relaxed);
         self.undecodable.fetch_add(losses.is_undecodable.into(), Relaxed);
@@ -102,9 +104,10 @@ impl Counters {
         }
     }
 
-    /// Reads what leaves a place before what comes to it: what was taken up from disk before what is pending, that before what
-    /// is settled or on disk. So nothing is ever in no place. An interaction that moves meanwhile is read in both places: as
-    /// what was captured is read last, it shows how many did, and they are pending no more.
+    /// Reads each stage before the next one: the reports loaded from disk, then the pending ones,
+    /// then the settled ones and those on disk. No interaction is therefore missed. One that moves
+    /// meanwhile is counted in both stages. `captured` is read last, so the excess over it shows
+    /// how many moved; those are no longer pending.
     pub(crate) fn snapshot(&self, pending: impl FnOnce() -> u64) -> Stats {
         let unspooled_total = self.unspooled_total.load(SeqCst);
         let pending = pending();
@@ -128,7 +131,7 @@ impl Counters {
         };
         let resting = self.on_disk_since(unspooled_total);
         let safe = self.spooled_and_held.load(Relaxed);
-        // The worker says so once in a turn: some may have been delivered since.
+        // The worker updates this value once per turn; some of these reports may be settled since.
         let spooled = resting + safe.min(pending);
         stats.captured = self.captured.load(SeqCst);
         stats.pending = (pending + resting).min(stats.captured.saturating_sub(stats.settled()));
@@ -169,7 +172,8 @@ mod tests {
         (0..3).for_each(|_| counters.capture());
         counters.settle(Settlement::Delivered);
         let stats = counters.snapshot(|| {
-            // Two are pending as they are counted, and one of them no longer when the settled ones are.
+            // Two are pending when they are counted. One of them is settled before the settled ones
+            // are counted.
             counters.settle(Settlement::Dropped(DropReason::Undelivered));
             2
         });

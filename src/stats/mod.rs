@@ -1,4 +1,4 @@
-//! The counters: what became of every interaction.
+//! The counters: how every interaction ended.
 
 mod counters;
 mod reasons;
@@ -9,11 +9,11 @@ pub(crate) use self::counters::Counters;
 pub use self::reasons::{DropReason, FailureClass, WithholdReason};
 pub(crate) use self::reasons::{Losses, Settlement};
 
-/// What became of every interaction since the layer was made.
+/// The state of every interaction since the layer was created.
 ///
-/// Whenever nothing moves, `captured == delivered + rejected + dropped + withheld + pending`. While something moves, the
-/// right side may be smaller by what is captured meanwhile. It is never larger, and never misses what was captured before
-/// the snapshot was taken.
+/// At rest, `captured == delivered + rejected + dropped + withheld + pending`. Otherwise the right
+/// side may be smaller, by the number of interactions captured during the snapshot. It is never
+/// larger, and includes all interactions captured before the snapshot.
 ///
 /// ```
 /// # use tower_reconify::{Config, DropReason, ReconifyLayer};
@@ -27,47 +27,52 @@ pub(crate) use self::reasons::{Losses, Settlement};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Exchanges recognised by a layer, interactions reported by hand, and reports [recovered](Self::recovered).
+    /// Exchanges recognised by a layer, interactions reported by hand, and
+    /// [recovered](Self::recovered) reports.
     pub captured: u64,
-    /// Reports that the collector took.
+    /// Reports that the collector accepted.
     pub delivered: u64,
-    /// Reports that the collector answered, and refused for good.
+    /// Reports that the collector rejected permanently.
     pub rejected: u64,
-    /// Interactions on their way: being captured, queued, being delivered, or on disk.
+    /// Interactions in progress: being captured, queued, being delivered, or on disk.
     pub pending: u64,
-    /// Further attempts to deliver a report, after its first.
+    /// Retries of reports, beyond the first attempt.
     pub retried: u64,
-    /// Reports that have only the complete parts of a request or response, or its length, because the request was
-    /// not read to its end, or the body was longer
-    /// than [`max_body_bytes`](crate::ConfigBuilder::max_body_bytes) or broke off in the middle of its JSON or form; also
-    /// those of the Responses API that had more than 10,000 items.
+    /// Reports with only the complete parts of a request or response, or only its length. Either
+    /// the request was not read to its end, or the body was longer than
+    /// [`max_body_bytes`](crate::ConfigBuilder::max_body_bytes), or it ended in the middle of its
+    /// JSON or form. Reports of the Responses API with more than 10,000 items count too.
     pub truncated: u64,
-    /// Reports whose request or response had a `content-encoding` that could not be undone, and was neither JSON nor an
-    /// event stream as it stood. They have its length.
+    /// Reports whose request or response had a `content-encoding` that could not be decoded, and
+    /// was neither JSON nor an event stream as it was. They contain its length.
     pub undecodable: u64,
-    /// Reports whose request or response would have cost too much work to read, and stands there by type and length: it was
-    /// built to be slow, or came while other large bodies were waiting to be read.
+    /// Reports whose request or response would have taken too much work to read: it was built to be
+    /// slow, or arrived while other large bodies were waiting to be read. They contain its type and
+    /// length.
     pub unread: u64,
-    /// Reports whose request or response became JSON only by replacing something: bytes that were not UTF-8 by U+FFFD, or
-    /// the bare numbers `NaN`, `Infinity` and `-Infinity` by strings.
+    /// Reports whose request or response became valid JSON only by a replacement: of bytes that
+    /// were not UTF-8 by U+FFFD, or of the bare numbers `NaN`, `Infinity` and `-Infinity` by
+    /// strings.
     pub mended: u64,
-    /// Events of streams that could not be read, and are missing in their reports.
+    /// Stream events that could not be read, and are missing in their reports.
     pub skipped_events: u64,
-    /// Hooks that panicked: [`before_send`](crate::ConfigBuilder::before_send), whose report then went without content, or
-    /// [`session_from`](crate::ConfigBuilder::session_from), whose report then had no session.
+    /// Panics of hooks. After a panic of [`before_send`](crate::ConfigBuilder::before_send) the
+    /// report has no content; after one of [`session_from`](crate::ConfigBuilder::session_from) it
+    /// has no session.
     pub hook_panics: u64,
-    /// Bytes of recorded bodies and reports that are held now.
+    /// Bytes of recorded bodies and reports held in memory now.
     pub bytes_held: u64,
-    /// Reports that are on disk now, those that are in memory too among them. What a former process left is counted once
-    /// it has been read.
+    /// Reports on disk now, including those that are also in memory. Reports left by an earlier
+    /// process are counted once they have been read.
     pub spooled: u64,
-    /// Reports that a former process left on disk, and that were read.
+    /// Reports left on disk by an earlier process, and read by this one.
     pub recovered: u64,
-    /// How often the disk failed, or was full: reports stayed in memory then, or could not be read yet.
+    /// How many times the disk failed or was full. Reports then stayed in memory, or could not be
+    /// read yet.
     pub spool_failures: u64,
-    /// Reports that are being sent now, each by one attempt.
+    /// Delivery attempts in flight now, one per report.
     pub in_flight: u64,
-    /// How the last delivery failed that did; `None` before the first.
+    /// The class of the last failed attempt; `None` before the first.
     pub last_failure: Option<FailureClass>,
     dropped: [u64; DropReason::ALL.len()],
     withheld: [u64; WithholdReason::ALL.len()],
@@ -84,23 +89,23 @@ impl Stats {
         self.dropped.iter().sum()
     }
 
-    /// Interactions not sent by intent, for one reason.
+    /// Interactions intentionally not sent, for one reason.
     pub fn withheld(&self, reason: WithholdReason) -> u64 {
         self.withheld.get(reason as usize).copied().unwrap_or_default()
     }
 
-    /// Interactions not sent by intent, for all reasons together.
+    /// Interactions intentionally not sent, for all reasons together.
     pub fn withheld_total(&self) -> u64 {
         self.withheld.iter().sum()
     }
 
-    /// Interactions whose fate is known.
+    /// Interactions that have ended: delivered, rejected, dropped or withheld.
     pub fn settled(&self) -> u64 {
         self.delivered + self.rejected + self.dropped_total() + self.withheld_total()
     }
 }
 
-/// One line, for a log: the counts, and the reasons that occurred.
+/// One line for a log: the counts, and the reasons that occurred.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { captured, delivered, rejected, pending, .. } = self;

@@ -2,48 +2,50 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// [`max_items`](crate::ConfigBuilder::max_items) were on their way already.
+    /// [`max_items`](crate::ConfigBuilder::max_items) interactions were already in progress.
     TooManyItems,
-    /// Recording it would have taken more than [`max_bytes`](crate::ConfigBuilder::max_bytes).
+    /// Recording it would have exceeded [`max_bytes`](crate::ConfigBuilder::max_bytes).
     TooManyBytes,
-    /// None of its attempts succeeded ([`max_attempts`](crate::ConfigBuilder::max_attempts)).
+    /// All its attempts failed ([`max_attempts`](crate::ConfigBuilder::max_attempts)).
     Undelivered,
-    /// It was tried for longer than [`max_age`](crate::ConfigBuilder::max_age).
+    /// It was retried for longer than [`max_age`](crate::ConfigBuilder::max_age).
     Expired,
-    /// This process cannot send it: the endpoint is `https` in a build without TLS, or no HTTP client can be made. An error in
-    /// the log says which.
+    /// This process cannot send it: the endpoint is `https` in a build without TLS, or no HTTP
+    /// client can be created. The log has an error with the cause.
     Unsendable,
-    /// It was on disk, and could not be read again.
+    /// It was on disk and could not be read again.
     Unreadable,
-    /// The reporter was shut down, or everything that held it was gone, before it was delivered.
+    /// The reporter was shut down, or all its handles were dropped, before delivery.
     Shutdown,
     /// Code that handled it panicked: the transport, or a defect of this crate.
     Panicked,
 }
 
-/// Why an interaction was, by intent, not sent.
+/// Why an interaction was intentionally not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WithholdReason {
-    /// The answer was not a success: Reconify documents no shape for one.
+    /// The response was not a success, and Reconify documents no format for that.
     Refused,
-    /// There was no answer: the inner service returned an error, or panicked.
+    /// There was no response: the inner service returned an error or panicked.
     Failed,
-    /// The application asked to leave it out ([`DoNotReport`](crate::DoNotReport)).
+    /// The application opted out of it ([`DoNotReport`](crate::DoNotReport)).
     OptedOut,
-    /// Its session was not among those that are reported ([`ConfigBuilder::sample`](crate::ConfigBuilder::sample)).
+    /// Its session was not in the sample ([`ConfigBuilder::sample`](crate::ConfigBuilder::sample)).
     SampledOut,
-    /// The hook gave nothing back ([`ConfigBuilder::before_send`](crate::ConfigBuilder::before_send)).
+    /// The hook returned `None`
+    /// ([`ConfigBuilder::before_send`](crate::ConfigBuilder::before_send)).
     Hook,
 }
 
-/// Why the last delivery failed that did.
+/// Why a delivery attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureClass {
-    /// The collector could not be reached, did not answer in time, or said that it cannot take reports now.
+    /// The collector could not be reached, did not answer in time, or answered that it cannot
+    /// accept reports now.
     Unavailable,
-    /// The collector refused a report for good.
+    /// The collector rejected a report permanently.
     Rejected,
     /// The collector did not accept the keys.
     Unauthorized,
@@ -58,29 +60,29 @@ pub(crate) enum Settlement {
     Rejected,
     Dropped(DropReason),
     Withheld(WithholdReason),
-    /// Not yet: it went to disk, and comes back from there.
+    /// It has not ended: it is on disk only, and will be loaded again.
     Spooled,
 }
 
-/// What of a body could not be reported as it was.
+/// The content of a body that could not be reported unchanged.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Losses {
-    /// There was more of it than is reported.
+    /// The body is longer than the report of it.
     pub(crate) is_truncated: bool,
-    /// It was encoded in a way that could not be undone.
+    /// Its encoding could not be decoded.
     pub(crate) is_undecodable: bool,
-    /// Reading it would have cost more than it may.
+    /// Reading it would have exceeded the limit on work.
     pub(crate) is_unread: bool,
-    /// Something in it was replaced, so that it became JSON.
+    /// Parts of it were replaced to make it valid JSON.
     pub(crate) is_mended: bool,
-    /// Events of it that could not be read.
+    /// The number of its events that could not be read.
     pub(crate) skipped: u64,
-    /// Hooks that panicked over it.
+    /// The number of hooks that panicked on it.
     pub(crate) hook_panics: u64,
 }
 
 impl Losses {
-    /// Those of two bodies.
+    /// Combines the losses of two bodies.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             is_truncated: self.is_truncated || other.is_truncated,
@@ -94,7 +96,7 @@ impl Losses {
 }
 
 impl DropReason {
-    /// Every reason, in the order of their declaration.
+    /// All reasons, in the order of their declaration.
     pub const ALL: [Self; 8] = [
         Self::TooManyItems,
         Self::TooManyBytes,
@@ -108,6 +110,6 @@ impl DropReason {
 }
 
 impl WithholdReason {
-    /// Every reason, in the order of their declaration.
+    /// All reasons, in the order of their declaration.
     pub const ALL: [Self; 5] = [Self::Refused, Self::Failed, Self::OptedOut, Self::SampledOut, Self::Hook];
 }

@@ -5,10 +5,11 @@ use tower::BoxError;
 
 use crate::stats::FailureClass;
 
-/// Why an attempt to deliver a report failed, and what that means for the next.
+/// Why a delivery attempt failed, and whether it is retried.
 ///
-/// A transport given to [`ReconifyLayer::with_transport`](crate::ReconifyLayer::with_transport) returns it to say so;
-/// any other error counts as [`unavailable`](Self::unavailable). It holds nothing of what was sent or answered.
+/// A transport given to [`ReconifyLayer::with_transport`](crate::ReconifyLayer::with_transport)
+/// returns it as its error. Any other error counts as [`unavailable`](Self::unavailable). It
+/// contains no content of the report or the response.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,44 +26,45 @@ pub struct DeliveryError {
 }
 
 impl DeliveryError {
-    /// The receiver could not be reached, did not answer in time, or said that it cannot take reports now. The report
-    /// is tried again.
+    /// The receiver could not be reached, did not answer in time, or answered that it cannot accept
+    /// reports now. The report is retried.
     pub fn unavailable() -> Self {
         Self::new(FailureClass::Unavailable)
     }
 
-    /// The receiver refused this report for good. It is not tried again.
+    /// The receiver rejected this report permanently. It is not retried.
     pub fn rejected() -> Self {
         Self::new(FailureClass::Rejected)
     }
 
-    /// The receiver does not accept the keys. Nothing is sent but one report every 5 s, doubling to 60 s, until one is
-    /// taken. A report that alone is refused like this, while others are taken, is given up after its attempts.
+    /// The receiver does not accept the keys. Until a report is accepted, only one attempt is made
+    /// every 5 s, doubling to 60 s. If a single report is refused like this while others are
+    /// accepted, it is given up after its attempts.
     pub fn unauthorized() -> Self {
         Self::new(FailureClass::Unauthorized)
     }
 
-    /// The report cannot be sent at all, by a fault of this process. It is not tried again.
+    /// This process cannot send the report at all. It is not retried.
     pub(crate) fn unsendable() -> Self {
         Self::new(FailureClass::Unsendable)
     }
 
-    /// Sets how long the receiver asked to wait before the next attempt, of this and of all other reports. Up to 300 s
-    /// are granted. Such a failure costs the report no attempt.
+    /// Sets the pause that the receiver asked for before the next attempt, for all reports. Up to
+    /// 300 s are honoured. Such a failure does not count as an attempt.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
     }
 
-    /// Sets the HTTP status that the receiver answered with.
+    /// Sets the HTTP status of the response.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// Whether the report is tried again.
+    /// Whether the report is retried.
     pub fn is_retryable(&self) -> bool {
         !matches!(self.class, FailureClass::Rejected | FailureClass::Unsendable)
     }
@@ -72,7 +74,7 @@ impl DeliveryError {
         self.class == FailureClass::Unauthorized
     }
 
-    /// What kind of failure it is.
+    /// The class of the failure.
     pub fn class(&self) -> FailureClass {
         self.class
     }
@@ -81,7 +83,7 @@ impl DeliveryError {
         self.retry_after
     }
 
-    /// What the error of any transport means.
+    /// Converts the error of any transport.
     pub(crate) fn of(error: BoxError) -> Self {
         error.downcast().map_or_else(|_| Self::unavailable(), |error| *error)
     }

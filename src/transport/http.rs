@@ -1,4 +1,4 @@
-//! Reports posted to Reconify.
+//! The HTTP transport: posts reports to Reconify.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -28,35 +28,38 @@ const AGENT: &str = concat!("tower-reconify/", env!("CARGO_PKG_VERSION"));
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Posts reports with reqwest, and adds the keys to them as it does.
+/// Posts reports with reqwest, and adds the keys as it sends.
 pub(crate) struct HttpTransport {
-    /// `None` if no client could be made (no certificates to trust, say), or no request.
+    /// `None` if no client could be created, for example without trusted certificates, or no
+    /// request. No validated URL is known that reqwest refuses.
     interactions: Option<Target>,
     uploads: Option<Target>,
     keys: SecretString,
     tls: Arc<Tls>,
 }
 
-/// An address, and the client for it: whether there is a proxy on the way depends on the address.
+/// A URL and its client. Whether a proxy is used depends on the URL.
 struct Target {
     client: Client,
     url: Url,
-    /// All that a request has, the id's place among them: a clone has no room for more.
+    /// All headers of a request, including a placeholder for the id: a clone has no spare capacity.
     headers: HeaderMap,
-    /// Where the client has none: to say so with each request takes a table each.
+    /// Set only if the client has no timeout of its own, because a timeout per request allocates a
+    /// table.
     timeout: Option<Duration>,
-    /// As an answer will name it: reqwest takes the user-info out, and nobody sends a fragment.
+    /// The URL as a response reports it: reqwest removes the user info, and fragments are never
+    /// sent.
     asked: Arc<Url>,
 }
 
-/// A body of two parts whose length is known.
+/// A body of two parts with a known length.
 struct Parts {
     head: Bytes,
     tail: Bytes,
 }
 
 impl HttpTransport {
-    /// A transport with clients of its own.
+    /// Creates a transport with its own clients.
     pub(crate) fn new(destination: Destination) -> Self {
         Self::to(destination, |url| {
             let client = client(&url)
@@ -65,13 +68,13 @@ impl HttpTransport {
                 )
                 .ok()?;
             let mut target = Target::new(client, url)?;
-            // Reqwest would add it, after all others.
+            // Reqwest would add this header after all others.
             target.headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
             Some(target)
         })
     }
 
-    /// A transport with the application's client.
+    /// Creates a transport with the application's client.
     pub(crate) fn with_client(destination: Destination, client: Client) -> Self {
         Self::to(destination, |url| {
             Some(Target { timeout: Some(ATTEMPT_TIMEOUT), ..Target::new(client.clone(), url)? })
@@ -86,8 +89,8 @@ impl HttpTransport {
         Self { interactions, uploads, keys, tls: Tls::of_this_build().into() }
     }
 
-    /// The report, with the keys. A body that reqwest could send twice would go wherever a redirect points that the
-    /// application's client follows: none is given to it.
+    /// The report with its keys. The body is one that reqwest cannot send twice: if the
+    /// application's client follows redirects, reqwest would send a cloneable body to their target.
     fn body(&self, report: &Report) -> reqwest::Body {
         let (head, tail) = report.around_keys();
         let head = [&head, self.keys.expose_secret().as_bytes()].concat();
@@ -113,7 +116,7 @@ impl Target {
         Some(Self { client, url, headers, timeout: None, asked: asked.into() })
     }
 
-    /// Of URLs that were checked none is known that reqwest refuses.
+    /// `None` is not expected: a UUID is always a valid header value.
     fn request(&self, id: Uuid, body: reqwest::Body) -> Option<Request> {
         let id = HeaderValue::from_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())).ok()?;
         let mut request = Request::new(Method::POST, self.url.clone());
@@ -133,14 +136,15 @@ fn client(endpoint: &Url) -> reqwest::Result<Client> {
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(ATTEMPT_TIMEOUT)
         .redirect(redirect::Policy::none())
-        // Nothing that another crate switches on in reqwest changes what is sent, or unpacks what comes back.
+        // Features that another crate enables in reqwest must neither change the request nor decode
+        // the response.
         .no_gzip()
         .no_brotli()
         .no_zstd()
         .no_deflate()
         .retry(reqwest::retry::never())
         .pool_max_idle_per_host(MAX_DELIVERIES);
-    // A proxy on the way to this machine would see what should stay here, and could not reach it.
+    // A proxy would see reports meant for this machine, and could not reach the endpoint.
     if is_this_machine(endpoint) { builder.no_proxy() } else { builder }.build()
 }
 
@@ -196,7 +200,7 @@ impl Body for Parts {
     }
 }
 
-/// What is sent is not held here, so that little memory is taken for it.
+/// Does not own the report, so that the future takes little memory.
 async fn answered(
     posted: impl Future<Output = reqwest::Result<Response>>,
     asked: Arc<Url>,

@@ -1,4 +1,4 @@
-//! One attempt to deliver a report.
+//! One delivery attempt.
 
 mod error;
 mod http;

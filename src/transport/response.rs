@@ -1,4 +1,4 @@
-//! What an answer of the collector means.
+//! The meaning of a response of the collector.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,21 +10,21 @@ use url::Url;
 
 use super::error::DeliveryError;
 
-/// How much of an answer is read. `{"status":"ok"}` has 15 bytes.
+/// The most bytes of a response to read. `{"status":"ok"}` has 15 bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
 
-/// What the collector says in a success.
+/// The body of a successful response.
 #[derive(Deserialize)]
 struct Answer {
     status: Option<Value>,
     error: Option<Value>,
 }
 
-/// What became of a report that was posted to a URL.
+/// Turns the response to a report posted to `asked` into a result.
 pub(crate) async fn classify(response: reqwest::Response, asked: &Url) -> Result<(), DeliveryError> {
     let status = response.status();
     if response.url() != asked {
-        // The client followed a redirect, and asked for something there: the report is not what was answered.
+        // The client followed a redirect, so the response does not belong to the posted report.
         return Err(DeliveryError::rejected());
     }
     if status.is_success() {
@@ -32,7 +32,7 @@ pub(crate) async fn classify(response: reqwest::Response, asked: &Url) -> Result
     }
     match status.as_u16() {
         401 | 403 => Err(DeliveryError::unauthorized().status(status.as_u16())),
-        // What the server does not know, it will not know in a minute either.
+        // A server that does not support the request will not support a retry either.
         501 | 505 => Err(rejected(status)),
         408 | 425 | 429 | 500..=599 => {
             let error = DeliveryError::unavailable().status(status.as_u16());
@@ -49,7 +49,8 @@ fn rejected(status: StatusCode) -> DeliveryError {
     DeliveryError::rejected().status(status.as_u16())
 }
 
-/// A success that says anything but `ok` in its body is none. One that cannot be read is.
+/// A success status counts as a failure if its JSON contains an error or a status other than `ok`.
+/// Without readable JSON it counts as a success.
 async fn is_taken(mut response: reqwest::Response) -> bool {
     let mut answer = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -70,16 +71,16 @@ async fn is_taken(mut response: reqwest::Response) -> bool {
     }
 }
 
-/// The pause that an answer asks for, the longest if it asks more than once.
+/// The pause that a response asks for: the longest, if there are several.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     headers.get_all(RETRY_AFTER).iter().filter_map(|value| pause(value, now)).max()
 }
 
-/// Seconds, or a date. What cannot be read asks for no pause.
+/// Parses seconds or a date. An invalid value asks for no pause.
 fn pause(value: &HeaderValue, now: SystemTime) -> Option<Duration> {
     let value = value.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More seconds than there are numbers is as long as it gets.
+        // A number that overflows means the longest pause.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let date = httpdate::parse_http_date(value).ok()?;
@@ -92,7 +93,7 @@ mod tests {
 
     const NOW: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
-    /// In seconds, of an answer with these headers.
+    /// The pause in seconds of a response with these headers.
     fn asked(values: &[&str]) -> Option<u64> {
         let headers =
             values.iter().map(|value| (RETRY_AFTER, HeaderValue::from_str(value).unwrap())).collect();

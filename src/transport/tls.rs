@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use super::error::DeliveryError;
 
-/// What is known of reqwest's TLS.
+/// Whether reqwest has TLS, as far as known.
 #[derive(Debug, Default)]
 pub(crate) struct Tls {
     is_available: OnceCell<bool>,
@@ -17,8 +17,8 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// The feature `rustls` of this crate brings TLS. Without the feature another crate of the build may: it is looked for when
-    /// the first report needs it.
+    /// The feature `rustls` of this crate enables TLS. Without it another crate of the build may do
+    /// so, which is checked when the first report needs TLS.
     pub(crate) fn of_this_build() -> Self {
         if cfg!(feature = "rustls") { Self::known(true) } else { Self::default() }
     }
@@ -31,8 +31,9 @@ impl Tls {
         self.is_available.get() == Some(&true)
     }
 
-    /// Fails if there is no TLS, and logs that once. Must come before the attempt: without TLS reqwest sends a request for an
-    /// `https` URL to an HTTP proxy in the clear, with keys and content.
+    /// Fails if there is no TLS, and logs that once. This check must precede the attempt: without
+    /// TLS reqwest sends a request for an `https` URL to an HTTP proxy in the clear, with keys and
+    /// content.
     pub(crate) async fn check(&self) -> Result<(), DeliveryError> {
         if *self.is_available.get_or_init(has_tls).await {
             return Ok(());
@@ -47,8 +48,8 @@ impl Tls {
     }
 }
 
-/// Asks reqwest for an `https` URL with a host that cannot be looked up. Without TLS reqwest refuses the scheme before it looks
-/// up the host.
+/// Requests an `https` URL whose host cannot be resolved. Without TLS reqwest refuses the scheme
+/// before it resolves the host.
 async fn has_tls() -> bool {
     let nowhere = Arc::new(Nowhere::default());
     match Client::builder().no_proxy().dns_resolver(Arc::clone(&nowhere)).build() {
@@ -56,7 +57,7 @@ async fn has_tls() -> bool {
             drop(client.get("https://tls.invalid/").send().await);
             nowhere.is_asked.load(Relaxed)
         }
-        // Only a client with TLS can fail to be made.
+        // Only a client with TLS can fail to build.
         Err(_) => true,
     }
 }
@@ -86,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// Tests are built with reqwest's TLS, whatever the features of this crate are.
+    /// Tests are built with reqwest's TLS, whatever the features of this crate.
     #[tokio::test]
     async fn tls_that_another_crate_of_the_build_enables_is_found() {
         assert!(has_tls().await);
@@ -97,7 +98,7 @@ mod tests {
         assert_eq!(Tls::of_this_build().is_certain(), cfg!(feature = "rustls"));
     }
 
-    /// What reqwest connects with if it has no TLS.
+    /// Uses the connector that reqwest has without TLS.
     #[tokio::test]
     async fn a_connector_without_tls_refuses_https_before_it_looks_up_the_host() {
         let asked = Arc::new(AtomicBool::new(false));

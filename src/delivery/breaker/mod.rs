@@ -1,4 +1,4 @@
-//! Whether the collector is spared: what all reports share, as a value without clock or I/O.
+//! The circuit breaker that all reports share, as a value without a clock or I/O.
 
 #[cfg(test)]
 mod tests;
@@ -13,39 +13,40 @@ use crate::config::MAX_DELIVERIES;
 use crate::stats::FailureClass;
 use crate::transport::DeliveryError;
 
-/// So many different reports have to fail, with no success between, before the collector is taken for down. Fewer may be
-/// reports that it chokes on.
+/// How many different reports must fail, without a success between, before the collector counts as
+/// down. With fewer, the reports themselves may be the cause.
 const OPENS_AFTER: usize = 5;
 
-/// So many different reports have to be refused for the keys after one was taken with them: some firewalls answer 403 to
-/// single reports for their content.
+/// How many different reports must be refused for the keys after a success with these keys: some
+/// firewalls answer 403 to single reports for their content.
 const DISTRUSTS_AFTER: usize = 3;
 
-/// The longest pause that a collector may ask for. More is taken for a mistake.
+/// The longest `Retry-After` that is honoured. A longer one is taken for a mistake.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// Between probes once the end is near.
+/// The longest pause between probes during the last flush.
 const HURRIED: Duration = Duration::from_millis(500);
 
-/// Lets attempts through, fewer while the collector is in trouble.
+/// Decides whether an attempt may start. Allows fewer attempts while the collector fails.
 #[derive(Debug)]
 pub(crate) struct Breaker {
-    /// How many attempts may run at once while it is closed. Less than all after a pause: it grows by one with each
-    /// success, so that a collector that comes back is not run over by what has piled up.
+    /// How many attempts may run at once while the breaker is closed. It is reduced after a pause,
+    /// and grows by one with each success, so that the backlog does not overload a collector that
+    /// recovers.
     concurrency_limit: usize,
-    /// The collector asked for silence until then.
+    /// The end of a pause that the collector asked for.
     hold: Option<Instant>,
     open: Option<Open>,
     /// The different reports that failed since the last success.
     failed: Vec<Uuid>,
     /// The different reports that were refused for the keys since the last success.
     refused: Vec<Uuid>,
-    /// The keys have been accepted since they were last doubted.
+    /// The keys have been accepted since they were last in doubt.
     are_keys_proven: bool,
     is_hurried: bool,
 }
 
-/// It is open: one probe at a time.
+/// The breaker is open: one probe at a time.
 #[derive(Debug)]
 struct Open {
     cause: FailureClass,
@@ -54,18 +55,20 @@ struct Open {
     probe: Option<Uuid>,
 }
 
-/// What may happen now.
+/// Whether an attempt may start now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// An attempt.
+    /// An attempt may start.
     Allow,
-    /// An attempt after silence: by a report that has not failed, if there is one. It may have been the other's fault.
+    /// An attempt may start after a pause, preferably by an untried report: another report may have
+    /// caused the failure by itself.
     AllowUntried,
-    /// An attempt that finds out whether the collector is back: by the report that was tried the longest ago.
+    /// A probe may start, to find out whether the collector has recovered. It takes the report
+    /// tried longest ago.
     HalfOpenProbe,
-    /// Nothing before this moment.
+    /// No attempt before this time.
     RetryAt(Instant),
-    /// Nothing before a running attempt ends.
+    /// No attempt before a running one ends.
     Saturated,
 }
 
@@ -98,12 +101,12 @@ impl Breaker {
         }
     }
 
-    /// Whether reports wait for more than their turn.
+    /// Whether attempts are paused for all reports.
     pub(crate) fn is_failing(&self, now: Instant) -> bool {
         self.open.is_some() || self.hold.is_some_and(|hold| now < hold)
     }
 
-    /// Whether reports wait for keys that are accepted.
+    /// Whether reports wait until the keys are accepted.
     pub(crate) fn doubts_keys(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.cause == FailureClass::Unauthorized)
     }
@@ -122,7 +125,7 @@ impl Breaker {
             if self.open.take().is_some() { 1 } else { (self.concurrency_limit + 1).min(MAX_DELIVERIES) };
     }
 
-    /// Notes that an attempt failed. Returns whether it is the report's fault, as far as can be told.
+    /// Handles a failed attempt. Returns whether the failure counts against the report itself.
     pub(crate) fn failed(&mut self, now: Instant, report: Uuid, error: &DeliveryError, random: f64) -> bool {
         let class = error.class();
         let is_probe = self.is_probe(report);
@@ -153,14 +156,15 @@ impl Breaker {
         error.delay().is_none() && !(class == FailureClass::Unauthorized && self.doubts_keys())
     }
 
-    /// Notes that an attempt ended without an answer: the transport panicked.
+    /// Handles an attempt that ended without a result, because the transport panicked.
     pub(crate) fn lost(&mut self, now: Instant, report: Uuid, random: f64) {
         if self.is_probe(report) {
             self.probe_failed(now, FailureClass::Unavailable, random);
         }
     }
 
-    /// Probes at once, and often from now on, unless the collector asked for silence: there may be no later.
+    /// Probes immediately and more often, unless the collector asked for a pause: there may be no
+    /// later chance.
     pub(crate) fn retry_now(&mut self, now: Instant) {
         self.is_hurried = true;
         if let Some(open) = &mut self.open {
@@ -172,7 +176,8 @@ impl Breaker {
         self.open.as_ref().is_some_and(|open| open.probe == Some(report))
     }
 
-    /// A probe that is rejected ends nothing: a collector that is half up may well reject everything.
+    /// A rejected probe does not close the breaker: a collector that is half up may reject
+    /// everything.
     fn probe_failed(&mut self, now: Instant, class: FailureClass, random: f64) {
         let Some(open) = &mut self.open else { return };
         let cause = match class {

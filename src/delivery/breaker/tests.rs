@@ -69,7 +69,7 @@ fn what_the_collector_asks_for_holds_everything_for_up_to_five_minutes_and_costs
         assert_eq!(breaker.decision(now, 0), silent);
         assert_eq!(breaker.decision(until, 0), Decision::AllowUntried);
         assert_eq!(breaker.decision(until, 1), Decision::Saturated, "one at first");
-        // A shorter one that was under way does not shorten it, nor does a success.
+        // A shorter pause from an attempt in flight does not shorten it, nor does a success.
         let shorter = DeliveryError::unavailable().retry_after(Duration::ZERO);
         breaker.failed(now, id(2), &shorter, 0.5);
         breaker.succeeded();

@@ -1,4 +1,4 @@
-//! InFlight that end in all ways.
+//! Attempts that end in every possible way.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::*;
 
 type Attempt = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
-/// What has ended by now.
+/// The attempts that have finished by now.
 fn ended(attempts: &mut InFlight<Attempt>) -> Vec<(u64, Ended)> {
     let mut ended = Vec::new();
     while let Some(next) = attempts.next_ended().now_or_never().unwrap() {
@@ -20,7 +20,7 @@ fn ended(attempts: &mut InFlight<Attempt>) -> Vec<(u64, Ended)> {
     ended
 }
 
-/// Counts that it was dropped, and panics then if it is to.
+/// Counts that it was dropped, and panics if it is set to.
 struct Dropped(Arc<AtomicUsize>, bool);
 
 impl Dropped {

@@ -1,24 +1,24 @@
-//! What the log hears of segments that cannot be read whole: one line when the first is found, one with counts at the end.
+//! Logs damaged segments: one line for the first, and one with counts at the end of the episode.
 
 use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So long without another damaged segment, and the episode is over.
+/// An episode ends after this time without another damaged segment.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// An episode of damaged segments.
 #[derive(Debug, Default)]
 pub(crate) struct Damage {
-    /// When the last one was found.
+    /// When the last damaged segment was found.
     last: Option<Instant>,
     segments: u64,
     records: u64,
 }
 
 impl Damage {
-    /// Notes a damaged segment, and where it will be set aside. Debug output escapes what a path may have in it.
+    /// Records a damaged segment and the path of its quarantine. Debug output escapes special
+    /// characters in the path.
     pub(crate) fn found(&mut self, records: u64, aside: &Path) {
         if self.last.replace(Instant::now()).is_none() {
             tracing::warn!(
@@ -31,19 +31,19 @@ impl Damage {
         self.records += records;
     }
 
-    /// When the episode is over, if no more are found.
+    /// When the episode ends if no more damage is found.
     pub(crate) fn end(&self) -> Option<Instant> {
         self.last.map(|last| last + QUIET)
     }
 
-    /// Tells of the end if it has come.
+    /// Logs the end of the episode once it is due.
     pub(crate) fn look(&mut self) {
         if self.end().is_some_and(|end| end <= Instant::now()) {
             self.ended();
         }
     }
 
-    /// Tells of the end, if there was a beginning.
+    /// Logs the end of the episode, if one has begun.
     pub(crate) fn ended(&mut self) {
         let Self { last, segments, records } = std::mem::take(self);
         if last.is_some() {

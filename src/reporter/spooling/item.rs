@@ -1,4 +1,4 @@
-//! A job as an item on disk, and back.
+//! Conversion between a job and an item on disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::spool::Item;
 use crate::spool::SegmentId;
 use crate::stats::{DropReason, Settlement};
 
-/// The bits of an item's flags that say how the first of its parts ended that was not delivered.
+/// Two bits of an item's flags: the failure of its first report or upload that was not delivered.
 const REJECTED: u8 = 1;
 const UNDELIVERED: u8 = 2;
 
-/// The other six hold how often it was tried, as far as they go.
+/// The other six bits hold the number of attempts, saturating.
 const ATTEMPTS: u32 = 2;
 
 impl Job {
@@ -33,7 +33,7 @@ impl Job {
         }
     }
 
-    /// `None` for an item without a report, which no spool gives.
+    /// Returns `None` for an item without a report; the spool never yields one.
     pub(crate) fn from_item(
         id: u64,
         item: Item,
@@ -50,7 +50,7 @@ impl Job {
             REJECTED => Some(Settlement::Rejected),
             _ => Some(Settlement::Dropped(DropReason::Undelivered)),
         };
-        // A clock that was put back makes nothing older.
+        // If the system clock was set back, the age is zero.
         let age = Duration::from_millis(now_ms().saturating_sub(created_ms));
         job.retry = Retry::resumed((flags >> ATTEMPTS).into(), age);
         job.segment = Some(segment);
@@ -82,7 +82,7 @@ mod tests {
         (budget, Job::new(1, reservation, report, VecDeque::new()))
     }
 
-    /// What becomes of a report that comes back from disk and fails once more, if it may be an hour old.
+    /// Restores a report from disk with the given creation time, and fails it once more.
     fn failed_again(age: impl FnOnce(u64) -> u64) -> Result<Duration, GiveUpReason> {
         let (budget, job) = job();
         let mut item = job.to_item();

@@ -1,7 +1,8 @@
-//! The spool as the worker uses it: what goes to disk when, and what comes back.
+//! How the worker uses the spool: when reports are written to disk and when they are loaded.
 //!
-//! Reports are on disk only, or also in memory, and then in one segment only, the head: the one whose reports are being
-//! sent. So a crash repeats one segment at the most.
+//! A report is either on disk only, or in memory as well. Reports that are in both places belong to
+//! a single segment, the head: the segment whose reports are being sent. A crash therefore repeats
+//! at most one segment.
 
 mod damage;
 mod item;
@@ -29,50 +30,52 @@ use crate::delivery::schedule::Schedule;
 use crate::spool::SegmentId;
 use crate::spool::{OsFs, SEGMENT_BYTES, Settings, Spool, app_folder};
 
-/// How many reports, and bytes of them, are written in one go.
+/// The most reports, and bytes of reports, in one write.
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// So many reports of the head in memory are enough: what follows goes to another segment, and rests.
+/// The most reports of the head to hold in memory. Later reports go to another segment and stay on
+/// disk.
 const HEAD: usize = 256;
 
-/// Between two looks for dead processes.
+/// The interval between scans for folders of dead processes.
 const ADOPTION: Duration = Duration::from_secs(60);
 
-/// More stragglers than these are no stragglers: the head waits for them.
+/// With more reports than these waiting for a retry, they are not rewritten: the head waits for
+/// them.
 const MOST_RETRIES: usize = 64;
 
-/// A disk that takes longer hangs: the reports go on in memory.
+/// A disk operation that takes longer counts as hung; reports then continue in memory.
 const STUCK: Duration = Duration::from_secs(3);
 
 pub(crate) struct Spooler {
-    /// `None` if there is no spool.
+    /// `None` if the spool is off.
     settings: Option<Settings>,
     is_always: bool,
     state: State,
-    /// Since when something is done with the disk.
+    /// When the current disk operation started.
     busy_since: Instant,
     is_stuck: bool,
-    /// Those that are being written, and when they are to be tried again.
+    /// Reports being written, each with the time of its next attempt.
     writing: Vec<(u64, Option<Instant>)>,
     head: Option<SegmentId>,
-    /// How many reports of this process are on disk only.
+    /// The number of this process's reports per segment that are on disk only.
     resting: HashMap<SegmentId, u64>,
-    /// Segments of stragglers, and when the first of each is to be tried again.
+    /// Segments of reports that wait for a retry, each with the time of its earliest attempt.
     retry_segments: HashMap<SegmentId, Instant>,
-    /// How often stragglers were tried.
+    /// The attempts made for the reports in retry segments.
     retries: HashMap<Uuid, Retry>,
-    /// There are segments besides the head and those of stragglers.
+    /// There are segments other than the head and the retry segments.
     has_backlog: bool,
     next_load: Instant,
     next_adoption: Instant,
     failures: u32,
     told: Option<Instant>,
     damage: Damage,
-    /// The disk failed, and is left alone until then.
+    /// The disk failed: no operations before this time.
     pause: Option<Instant>,
     conditions: Conditions,
-    /// More than half of the budget is taken.
+    /// More than half of the budget is in use.
     is_over_half_budget: bool,
 }
 
@@ -80,18 +83,18 @@ enum State {
     Closed,
     Idle(Spool<OsFs>),
     Busy(Running),
-    /// With what it ended; `None` if it panicked.
+    /// The result of the operation; `None` if it panicked.
     Ended(Option<(Option<Spool<OsFs>>, Done)>),
 }
 
-/// What the worker knows of how things stand.
+/// The state of the worker, as far as it affects the spool.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Conditions {
-    /// The collector takes nothing.
+    /// The collector accepts no reports.
     pub(crate) is_failing: bool,
-    /// The worker ends soon.
+    /// The worker will end soon.
     pub(crate) is_ending: bool,
-    /// It ends now: nothing is fetched any more.
+    /// The worker ends now and loads no more reports.
     pub(crate) is_over: bool,
 }
 
@@ -128,28 +131,28 @@ impl Spooler {
         }
     }
 
-    /// Whether a report has to be on disk before it is tried.
+    /// Whether reports must be on disk before their first attempt.
     pub(crate) fn writes_ahead(&self) -> bool {
         self.is_usable() && (self.is_always || self.should_spill())
     }
 
-    /// Lines a report up, to be written first if it has to be.
+    /// Schedules a job. It is written first if necessary.
     pub(crate) fn push(&self, job: Job, schedule: &mut Schedule) {
         if self.writes_ahead() { schedule.push_unwritten(job) } else { schedule.push(job) }
     }
 
-    /// How many more reports it would take.
+    /// How many more reports the spooler can accept.
     pub(crate) fn room(&self, schedule: &Schedule) -> usize {
         BATCH.saturating_sub(schedule.unwritten.len() + self.writing.len())
     }
 
-    /// Whether there is more to be delivered from disk, and a chance to.
+    /// Whether the spooler has more reports that could be delivered now.
     pub(crate) fn has_more(&self, schedule: &Schedule) -> bool {
         let has_any = self.has_backlog || !schedule.unwritten.is_empty() || !self.writing.is_empty();
         self.is_usable() && !self.conditions.is_failing && has_any
     }
 
-    /// Deals with what has ended, and begins what is to be done next.
+    /// Handles a finished disk operation and starts the next one.
     pub(crate) fn step(
         &mut self,
         conditions: Conditions,
@@ -159,7 +162,7 @@ impl Spooler {
     ) {
         let Some(settings) = &self.settings else { return };
         let ends = |conditions: Conditions| conditions.is_ending || conditions.is_over;
-        // There may be no later.
+        // This may be the last chance to save reports, so the pause ends early.
         let is_last_chance = ends(conditions) && !ends(self.conditions);
         self.conditions = conditions;
         self.is_over_half_budget = budget.is_half_full();
@@ -188,11 +191,11 @@ impl Spooler {
         budget.counters().set_spooled_and_held(schedule.on_disk());
     }
 
-    /// Waits until there is something for [`step`](Self::step) to do.
+    /// Waits until [`step`](Self::step) has work to do.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost: what has ended is kept for `step`.
+    /// No results are lost: a finished operation is kept for `step`.
     pub(crate) async fn progress(&mut self) {
         let stuck = (!self.is_stuck).then_some(self.busy_since + STUCK);
         let waits = self.has_backlog && self.head.is_none() && self.next_load > Instant::now();
@@ -224,7 +227,7 @@ impl Spooler {
         matches!(self.state, State::Busy(_) | State::Ended(_))
     }
 
-    /// Releases the folder, and removes it if nothing is left in it.
+    /// Releases the process's folder, and removes it if it is empty.
     pub(crate) fn close(&mut self) -> Option<JoinHandle<()>> {
         let state = std::mem::replace(&mut self.state, State::Closed);
         self.damage.ended();
@@ -236,7 +239,7 @@ impl Spooler {
         self.settings.is_some() && self.pause.is_none() && !self.is_stuck
     }
 
-    /// Whether reports should not stay in memory only.
+    /// Whether memory alone is not safe enough for reports.
     fn should_spill(&self) -> bool {
         let Conditions { is_failing, is_ending, is_over } = self.conditions;
         is_failing || is_ending || is_over || self.is_over_half_budget
@@ -268,8 +271,8 @@ impl Spooler {
         (!items.is_empty()).then_some(Task::Write(items, full))
     }
 
-    /// Writes the last reports of the head, which wait for another attempt, elsewhere: they do not hold up what comes after,
-    /// not even as probes.
+    /// Moves the last reports of the head, which wait for a retry, to another segment. Otherwise
+    /// they would delay the backlog, even as probes.
     fn rewrite(&mut self, schedule: &mut Schedule) -> Option<Task> {
         if self.head.is_none() || !self.has_backlog || !schedule.are_few_retries(MOST_RETRIES) {
             return None;

@@ -1,4 +1,4 @@
-//! What becomes of the reports once something was done with the disk.
+//! Updates reports after a disk operation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::delivery::schedule::Schedule;
 use crate::spool::{Appended, Loaded, OsFs, Spool, Stopped};
 use crate::stats::Settlement;
 
-/// After the disk failed; the next pauses double, up to a minute.
+/// The pause after a disk failure. It doubles with each further failure, up to a minute.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Before the next look at what could not be read.
+/// The delay before the next attempt to read a segment that could not be read.
 const LATER: Duration = Duration::from_secs(5);
 
-/// The shortest time between two warnings.
+/// The minimum time between two warnings.
 const QUIET: Duration = Duration::from_secs(600);
 
 impl Spooler {
-    /// Deals with what has ended.
+    /// Handles a finished disk operation.
     pub(crate) fn finish(
         &mut self,
         ended: Option<(Option<Spool<OsFs>>, Done)>,
@@ -33,7 +33,8 @@ impl Spooler {
         next_id: impl FnMut() -> u64,
     ) {
         let Some((spool, done)) = ended else {
-            // It panicked, and took the spool with it. What is on disk is there for another process to adopt.
+            // The task panicked and dropped the spool. Another process can adopt the reports on
+            // disk.
             self.head = None;
             schedule.forget_segments();
             self.retry_segments.clear();
@@ -56,7 +57,7 @@ impl Spooler {
                 let first = self.rewritten(appended, schedule);
                 self.stopped(stopped, first, schedule)
             }
-            // What cannot be read or removed now keeps nothing from being written.
+            // A failed read or removal must not stop writes.
             Done::Loaded(Err(error)) => {
                 self.next_load = Instant::now() + LATER;
                 return self.note(&error, budget);
@@ -86,7 +87,7 @@ impl Spooler {
         }
     }
 
-    /// What an append that stopped means; `first` is the first that was not written.
+    /// Handles an append that stopped early. `first` is the first report that was not written.
     fn stopped(
         &self,
         stopped: Option<Stopped>,
@@ -104,9 +105,11 @@ impl Spooler {
         }
     }
 
-    /// Lines up what was written, or lets it rest. Returns the first that was not.
+    /// Schedules the written reports, or leaves them on disk. Returns the first report that was not
+    /// written.
     fn written(&mut self, appended: Appended, schedule: &mut Schedule) -> Option<u64> {
-        // A write that nobody waited for: what is on disk comes back as if another process had left it.
+        // A write that finished after it was given up. Its reports are loaded as if another process
+        // had left them.
         self.has_backlog |= self.writing.is_empty() && !appended.durable.is_empty();
         let mut segments = appended.durable.into_iter();
         let mut first = None;
@@ -134,7 +137,7 @@ impl Spooler {
         first
     }
 
-    /// Lets stragglers rest until the first of them is to be tried again.
+    /// Leaves rewritten reports on disk until the earliest of their retries is due.
     fn rewritten(&mut self, appended: Appended, schedule: &mut Schedule) -> Option<u64> {
         let mut segments = appended.durable.into_iter();
         let mut first = None;
@@ -156,7 +159,7 @@ impl Spooler {
         first
     }
 
-    /// Lets stragglers come back that are to be tried again.
+    /// Makes retry segments available for loading once they are due.
     pub(crate) fn release_retry_segments(&mut self) {
         let State::Idle(spool) = &mut self.state else { return };
         let now = Instant::now();
@@ -166,7 +169,8 @@ impl Spooler {
         }
     }
 
-    /// The disk hangs: the reports go on in memory. Those that are being written may be sent twice.
+    /// Handles a disk that hangs: reports continue in memory. Those being written may be sent
+    /// twice.
     pub(crate) fn give_up_waiting(&mut self, schedule: &mut Schedule, budget: &Arc<Budget>) {
         self.is_stuck = true;
         self.note(&"it does not answer", budget);
@@ -182,7 +186,7 @@ impl Spooler {
         mut next_id: impl FnMut() -> u64,
     ) {
         let Some(Loaded { segment, items, corrupt, is_foreign }) = loaded else {
-            // What could not be read has its turn later.
+            // Segments that could not be read are tried again later.
             self.has_backlog = matches!(&self.state, State::Idle(spool) if spool.has_waiting());
             self.next_load = Instant::now() + LATER;
             return;
@@ -191,7 +195,8 @@ impl Spooler {
         self.has_backlog = matches!(&self.state, State::Idle(spool) if spool.has_waiting());
         let mut resting = self.resting.remove(&segment).unwrap_or_default();
         for item in items {
-            // What was never acknowledged can come back too, and is new here.
+            // A write that was never acknowledged may have reached the disk: its reports are new to
+            // the budget.
             let is_foreign = is_foreign || resting == 0;
             if let Some(mut job) = Job::from_item(next_id(), item, segment, budget, is_foreign) {
                 resting = resting.saturating_sub(1);
@@ -210,7 +215,7 @@ impl Spooler {
         }
     }
 
-    /// Counts a failure, and tells of the first in a while.
+    /// Counts a failure, and logs it unless a recent one was logged.
     fn note(&mut self, error: &dyn std::fmt::Display, budget: &Arc<Budget>) {
         budget.counters().fail_to_spool();
         if self.told.is_none_or(|told| told.elapsed() >= QUIET) {
@@ -219,7 +224,7 @@ impl Spooler {
         }
     }
 
-    /// The reports stay in memory, and the disk is left alone for a while.
+    /// Keeps reports in memory and pauses disk operations.
     fn fail(&mut self, error: &dyn std::fmt::Display, schedule: &mut Schedule, budget: &Arc<Budget>) {
         self.note(error, budget);
         let pause = SHORTEST_PAUSE.saturating_mul(1 << self.failures.min(6)).min(LONGEST_PAUSE);

@@ -1,4 +1,4 @@
-//! What is done with the disk, one thing at a time, on a thread that may block.
+//! Disk operations: one at a time, on a thread that may block.
 
 use std::io;
 
@@ -7,20 +7,20 @@ use tokio::task::JoinHandle;
 use crate::spool::SegmentId;
 use crate::spool::{Adopted, Appended, Item, Loaded, OsFs, Settings, Spool};
 
-/// How many folders of other processes are looked at in one go.
+/// The most folders of other processes that one adoption examines.
 const FOLDERS: usize = 8;
 
 pub(crate) enum Task {
-    /// Seals a segment first, if one is named: what is written goes to another one.
+    /// Seals the named segment first, so that the items go to a new one.
     Write(Vec<Item>, Option<SegmentId>),
-    /// To segments of their own.
+    /// Writes the items to segments of their own.
     Rewrite(Vec<Item>),
     Load,
     Remove(SegmentId),
     Adopt,
 }
 
-/// How it ended.
+/// The result of a task.
 pub(crate) enum Done {
     Opened(io::Result<()>),
     Written(Appended),
@@ -30,7 +30,7 @@ pub(crate) enum Done {
     Adopted(io::Result<Adopted>),
 }
 
-/// The spool, if there is one then, and how it ended.
+/// A running task. It returns the spool, if it is open, and the result.
 pub(crate) type Running = JoinHandle<(Option<Spool<OsFs>>, Done)>;
 
 pub(crate) fn open(settings: Settings) -> Option<Running> {
@@ -64,7 +64,7 @@ pub(crate) fn run(mut spool: Spool<OsFs>, task: Task) -> Option<Running> {
     })
 }
 
-/// `None` where the system gives no thread.
+/// Returns `None` if the system refuses a thread.
 pub(crate) fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<JoinHandle<T>> {
     let spawn = std::panic::AssertUnwindSafe(|| tokio::task::spawn_blocking(work));
     std::panic::catch_unwind(spawn).ok()

@@ -1,4 +1,4 @@
-//! Promise 4 under faults that nobody arranged, and under code that panics.
+//! Promise 4 under random faults, and under code that panics.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -13,11 +13,11 @@ use crate::stats::DropReason;
 use crate::transport::DeliveryError;
 
 const REPORTS: u64 = 400_000;
-/// Those that threads hand over as fast as they can, whether there is room or not.
+/// Reports that threads hand over at full speed, whether there is room or not.
 const RUSHED: u64 = 40_000;
 const FOREVER: Duration = Duration::from_secs(10_000_000);
 
-/// One of the ends that an attempt can come to.
+/// A random result of an attempt.
 fn end(random: u32) -> Result<(), DeliveryError> {
     match random {
         0..=899 => Ok(()),
@@ -66,7 +66,7 @@ async fn four_hundred_thousand_reports_through_a_gate_with_faults_at_random_add_
     }
     rush.join().unwrap();
 
-    // The gate is shut, and whatever was let through has ended.
+    // The gate is shut, and all attempts that passed it have ended.
     let at_rest = simulated.flush(Duration::from_secs(1)).await;
     let stats = simulated.stats();
     assert!(at_rest.pending > 0 && looks > 100, "{at_rest:?} {looks}");

@@ -1,4 +1,4 @@
-//! The worker as a function: on a paused clock, with a transport of the test's.
+//! The worker as a function, on a paused clock and with the test's own transport.
 
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(in crate::reporter) struct Simulated {
     next: std::sync::atomic::AtomicU64,
 }
 
-/// One attempt, as the collector saw it.
+/// One attempt, as seen by the collector.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::reporter) struct Attempt {
     /// The number that the report was made with.
@@ -38,7 +38,7 @@ pub(in crate::reporter) struct Attempt {
     pub(in crate::reporter) at: Instant,
 }
 
-/// What the collector has seen.
+/// The attempts seen by the collector.
 #[derive(Clone, Debug, Default)]
 pub(in crate::reporter) struct Seen(Arc<Mutex<Vec<Attempt>>>);
 
@@ -64,14 +64,15 @@ where
     Simulated { reporter, sender, worker, commands, next: Default::default() }
 }
 
-/// Has every place that logs ask on each thread who listens there. With one listener in the whole process, tracing
-/// asks only on the thread that comes by first; where nobody listens on that one, the others hear nothing either.
+/// Makes every log call site ask for the current thread's subscriber. With a single subscriber in
+/// the process, tracing asks only on the first thread that reaches the call site. If that thread
+/// has no subscriber, the call site is disabled for all threads.
 fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
 }
 
-/// A worker whose reports go to a collector that answers as told, and at once.
+/// Starts a worker with a collector that answers immediately, with the given function.
 pub(in crate::reporter) fn answering(
     config: ConfigBuilder,
     random: fn() -> f64,
@@ -115,7 +116,7 @@ impl Simulated {
         ShutdownSummary::since(&before, &self.ask(Command::Shutdown, deadline).await)
     }
 
-    /// Lets go of all that could ask for anything. Returns what is left.
+    /// Drops all handles, and returns the worker's task.
     pub(in crate::reporter) fn abandon(self) -> JoinHandle<()> {
         self.worker
     }
@@ -137,7 +138,7 @@ impl Seen {
         self.0.lock().unwrap().clone()
     }
 
-    /// The moments of the attempts, in milliseconds since the first.
+    /// The times of the attempts, in milliseconds since the first.
     pub(in crate::reporter) fn milliseconds(&self) -> Vec<u128> {
         let all = self.all();
         all.iter().map(|attempt| (attempt.at - all[0].at).as_millis()).collect()

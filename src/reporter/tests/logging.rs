@@ -1,4 +1,4 @@
-//! What the log hears, and what it does not: promise 7.
+//! Promise 7: which lines the log contains, and which it does not.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -87,7 +87,7 @@ async fn keys_that_are_not_accepted_are_told_once() {
     assert!(lines[0].contains("until the keys are accepted") && lines[0].contains("401"), "{lines:#?}");
 }
 
-/// The transport has logged the reason. Nothing waits, so no line says so.
+/// The transport has logged the reason. No reports wait, so no log line mentions waiting.
 #[tokio::test(start_paused = true)]
 async fn reports_that_cannot_be_sent_are_tried_once_dropped_for_that_reason_and_not_said_to_wait() {
     let (log, _guard) = Log::here();

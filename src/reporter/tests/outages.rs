@@ -20,7 +20,7 @@ fn assert_accounted(stats: &Stats) {
     assert_eq!(stats.captured, stats.settled() + stats.pending, "{stats}");
 }
 
-/// Hands over a thousand reports a second, evenly.
+/// Hands over 1,000 reports a second, evenly.
 async fn traffic(simulated: &Simulated, seconds: u32) {
     for _ in 0..seconds * 100 {
         for _ in 0..10 {
@@ -54,7 +54,7 @@ async fn an_hour_without_a_collector_at_a_thousand_exchanges_a_second_costs_a_fu
     assert_eq!(stats.dropped(DropReason::TooManyItems), 3_590_000);
     assert_eq!(stats.last_failure, Some(FailureClass::Unavailable));
     assert_accounted(&stats);
-    // With a probe every half a minute on average: 32 at once, and then one at a time.
+    // After the first 32 attempts, one probe every half a minute on average.
     let probes = seen.all().len();
     assert!((100..200).contains(&probes), "{probes}");
 
@@ -65,7 +65,7 @@ async fn an_hour_without_a_collector_at_a_thousand_exchanges_a_second_costs_a_fu
     assert_eq!(simulated.stats().bytes_held, 0);
 }
 
-/// A collector that takes a while, and says how many it had to deal with at once.
+/// A slow collector that records the number of concurrent requests.
 #[tokio::test(start_paused = true)]
 async fn a_collector_that_comes_back_is_asked_by_one_first_and_by_one_more_with_each_success() {
     let is_down = Arc::new(AtomicBool::new(true));
@@ -129,7 +129,8 @@ async fn a_report_that_the_collector_chokes_on_holds_up_none_of_a_thousand_other
     assert_eq!((stats.delivered, stats.dropped(DropReason::Undelivered), stats.retried), (1_000, 1, 19));
 }
 
-/// What the collector answers for ever, and when it is asked: in milliseconds since it was first.
+/// The collector always answers with `error`. Returns the times of the attempts in milliseconds
+/// since the first.
 async fn schedule(error: DeliveryError, attempts: usize) -> (Vec<u128>, Stats) {
     let (simulated, seen) = answering(builder().max_attempts(10), || 1.0, move |_| Err(error.clone()));
     simulated.report();
@@ -155,7 +156,7 @@ async fn one_report_is_tried_on_the_schedule_of_each_answer_to_the_millisecond()
     assert_eq!(moments, [0, 5_000, 15_000, 35_000, 75_000, 135_000, 195_000, 255_000]);
     assert_eq!((stats.pending, stats.last_failure), (1, Some(FailureClass::Unauthorized)));
 
-    // A pause that is asked for is the shortest one, and costs no attempt.
+    // A requested pause is the minimum pause, and does not count as an attempt.
     let (moments, stats) = schedule(asked(7), 12).await;
     assert_eq!(moments[..5], [0, 7_000, 14_000, 21_000, 28_000]);
     assert_eq!((moments.len(), stats.pending), (12, 1), "ten would be all");
@@ -223,7 +224,8 @@ async fn probes_go_round_the_reports_and_cost_them_nothing() {
     }
     sleep(2 * HOUR).await;
     let attempts = seen.all();
-    // Five to find out, the others that were on their way, and then each once before any again.
+    // Five failures open the breaker, the other attempts in flight follow, and then each report is
+    // probed once before any is probed again.
     let mut probed: Vec<_> = attempts[32..].iter().map(|attempt| attempt.number).collect();
     assert!(probed.len() > 100);
     let round = probed.len().min(50);

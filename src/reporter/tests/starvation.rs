@@ -1,4 +1,4 @@
-//! Schedules that once starved reports, or forgot them.
+//! Regressions: schedules that once starved or forgot reports.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -29,7 +29,7 @@ use crate::transport::DeliveryError;
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// One report that is answered with `503` and `Retry-After: 120` for ever, among a hundred good ones.
+/// One report is always answered with `503` and `Retry-After: 120`, among a hundred good ones.
 #[tokio::test(start_paused = true)]
 async fn a_report_that_asks_to_wait_for_ever_does_not_starve_the_others() {
     let (simulated, seen) = answering(
@@ -50,7 +50,7 @@ async fn a_report_that_asks_to_wait_for_ever_does_not_starve_the_others() {
     assert_eq!(stats.delivered, 100, "{stats}; {} attempts in a day", seen.all().len());
 }
 
-/// Between `start` and `progress` time passes (the log is written there, flushes are answered).
+/// Time passes between `start` and `progress`, while the worker writes the log and answers flushes.
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_becomes_due_while_the_worker_looks_away_is_not_forgotten() {
     let config = builder().build().unwrap();
@@ -74,8 +74,8 @@ async fn a_probe_that_becomes_due_while_the_worker_looks_away_is_not_forgotten()
     );
 }
 
-/// Nobody is left who could ask, the collector hangs, and there is room for nothing: whoever ends an exchange then says nothing to
-/// the worker, which has to look.
+/// No handles are left, the collector hangs, and the budget is full. The end of an exchange then
+/// does not wake the worker, so it has to poll.
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_nobody_can_ask_stays_while_an_exchange_is_under_way_and_five_seconds_more() {
     let simulated =
@@ -90,7 +90,8 @@ async fn a_worker_that_nobody_can_ask_stays_while_an_exchange_is_under_way_and_f
     assert!((5 * SECOND..6 * SECOND).contains(&ended.elapsed()), "after {:?}", ended.elapsed());
 }
 
-/// A reading on another thread may have settled what it left out before the worker knew of it: it must not stand for the exchange.
+/// Another thread may settle a withheld interaction before the worker knows of it. The worker must
+/// not take that for the end of the exchange in flight.
 #[tokio::test(start_paused = true)]
 async fn so_does_one_whose_hooks_leave_out_all_else() {
     let (simulated, seen) = answering(builder().before_send(|_| None), || 0.5, |_| Ok(()));
@@ -103,7 +104,7 @@ async fn so_does_one_whose_hooks_leave_out_all_else() {
     assert!(seen.all().is_empty());
 }
 
-/// Says once that it is not ready by an error, and takes everything afterwards.
+/// Fails `poll_ready` a number of times, and accepts everything afterwards.
 struct Stumbling(u32, Arc<AtomicU64>);
 
 impl Service<Report> for Stumbling {
@@ -122,7 +123,7 @@ impl Service<Report> for Stumbling {
     }
 }
 
-/// `with_transport`: "An error that is a DeliveryError says whether to try again; any other error is tried again."
+/// A transport's `DeliveryError` decides whether there is a retry; any other error is retried.
 #[tokio::test(start_paused = true)]
 async fn a_transport_that_is_not_available_when_asked_whether_it_is_ready_costs_no_report() {
     let taken = Arc::new(AtomicU64::new(0));
@@ -134,7 +135,7 @@ async fn a_transport_that_is_not_available_when_asked_whether_it_is_ready_costs_
     assert_eq!(simulated.stats().delivered, 100, "{}", simulated.stats());
 }
 
-/// A broker, say, whose client has a task of its own for each report.
+/// For example a message broker whose client has a task for each report.
 #[tokio::test]
 async fn a_transport_that_answers_at_once_leaves_other_tasks_their_turn() {
     let (waiting, most) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -153,7 +154,8 @@ async fn a_transport_that_answers_at_once_leaves_other_tasks_their_turn() {
     assert!(most.load(SeqCst) < 500, "{} tasks at once", most.load(SeqCst));
 }
 
-/// All of them wait at the same time, and hold more than an eighth of the budget: some are reported without their content.
+/// All bodies wait at the same time and exceed an eighth of the budget, so some are reported
+/// without their content.
 #[tokio::test(start_paused = true)]
 async fn bodies_that_wait_to_be_read_leave_the_others_their_turn_and_none_is_lost() {
     let large = 1_500_000;
@@ -168,12 +170,12 @@ async fn bodies_that_wait_to_be_read_leave_the_others_their_turn_and_none_is_los
     let flushed = simulated.flush(HOUR).await;
     let stats = simulated.stats();
     assert_eq!((flushed.delivered, flushed.pending, stats.delivered), (120, 0, 120), "{stats}");
-    // Five fit into eight megabytes, and none is read while others are still being taken.
+    // Five bodies fit into 8 MB, and none is read while others are still being taken.
     assert_eq!(stats.unread, 15, "{stats}");
     assert_eq!(stats.bytes_held, 0);
 }
 
-/// As the worker ends. Attempts that wake themselves end each turn early.
+/// As at shutdown. Attempts that wake themselves end each poll early.
 #[tokio::test]
 async fn an_answer_that_has_come_is_taken_whatever_the_other_attempts_do() {
     let config = builder().build().unwrap();
@@ -200,7 +202,7 @@ async fn an_answer_that_has_come_is_taken_whatever_the_other_attempts_do() {
     assert_eq!(dispatcher.schedule.take_settled().collect::<Vec<_>>(), [(0, Settlement::Delivered)]);
 }
 
-/// A report with a number, to be delivered.
+/// Makes a numbered job, ready for delivery.
 fn job(id: u64, budget: &Arc<Budget>, config: &Config) -> Job {
     let interaction = Interaction::new(InteractionKind::Chat, &id, &"answer").unwrap();
     let item = Item::Interaction(budget.admit().unwrap(), Box::new(interaction));

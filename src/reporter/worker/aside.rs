@@ -1,4 +1,5 @@
-//! What the worker does not do on its own thread: reading what takes long, and asking the application's hooks.
+//! Work that the worker leaves to other threads: reading large bodies and calling the application's
+//! hooks.
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,29 +15,30 @@ use crate::handoff::Item;
 use crate::interaction::Interaction;
 use crate::translation::Effort;
 
-/// How many hooks run at once, each on a thread of its own.
+/// How many hooks run at once, each on its own thread.
 const MAX_HOOKS: usize = 2;
 
-/// What waits to be read counts as no less than this, so that a few kilobytes each do not make a long queue: each may take 100
-/// milliseconds.
+/// The minimum size that an item in the queue counts as. It limits the length of a queue of small
+/// bodies, each of which may take 100 milliseconds.
 const LEAST_WAITING: usize = 128 * 1024;
 
-/// Items that are prepared on other threads. Each thread is the runtime's, and is given back after one item.
+/// Items that are prepared on other threads. Each thread comes from the runtime's pool and is
+/// returned after one item.
 pub(crate) struct Aside {
     reporting: Arc<ReportOptions>,
-    /// How many bytes may wait to be read.
+    /// The most bytes that may wait to be read.
     room: usize,
-    /// Items that take long to read, in the order in which they came. One at a time is read.
+    /// Items that take long to read, in order of arrival. They are read one at a time.
     waiting: VecDeque<(u64, Item, usize)>,
     waiting_bytes: usize,
     reading: JoinSet<(u64, Prepared)>,
-    /// An interaction that was read aside, and waits for a thread for its hooks.
+    /// An interaction that was read aside and waits for a thread for its hooks.
     read: Option<(u64, Reservation, Box<Interaction>)>,
     hooks: JoinSet<(u64, Result<Job, Unmade>)>,
     ids: HashSet<u64>,
 }
 
-/// No thread could be had. What was to be done on it is lost, and counted as it is dropped.
+/// The system refused a thread. The item is lost, and is counted when it is dropped.
 pub(crate) struct NoThread;
 
 impl Aside {
@@ -61,13 +63,13 @@ impl Aside {
         self.ids.iter().copied()
     }
 
-    /// Whether another interaction may be made for which hooks are to be asked.
+    /// Whether another interaction may be made whose hooks have to be called.
     pub(crate) fn has_room(&self) -> bool {
         self.hooks.len() < MAX_HOOKS && self.read.is_none()
     }
 
-    /// Has an item wait for its turn to be read. Gives it back if too much is waiting already: senders of bodies that take long
-    /// may not fill the budget with them.
+    /// Queues an item to be read. Returns it if too many bytes are waiting already: slow bodies may
+    /// not fill the budget.
     #[expect(clippy::result_large_err, reason = "it is given back, and used where it is returned")]
     pub(crate) fn wait(&mut self, id: u64, mut item: Item) -> Result<(), Item> {
         let bytes = prepare::size(&item).max(LEAST_WAITING);
@@ -75,7 +77,7 @@ impl Aside {
             return Err(item);
         }
         if let Item::Exchange(exchange) = &mut item {
-            // It may wait for long, and is not to keep the read buffer of its connection.
+            // The item may wait for long and should not keep its connection's read buffer alive.
             exchange.compact();
         }
         self.waiting_bytes += bytes;
@@ -84,7 +86,8 @@ impl Aside {
         Ok(())
     }
 
-    /// Begins to read the next item, if none is being read. One at a time: reading may take much memory.
+    /// Starts reading the next item, unless one is being read. Reading may take much memory, so
+    /// there is only one at a time.
     pub(crate) fn read_next(&mut self) -> Option<(u64, NoThread)> {
         if !self.reading.is_empty() || self.read.is_some() {
             return None;
@@ -99,7 +102,7 @@ impl Aside {
         })
     }
 
-    /// Asks the hooks about an interaction.
+    /// Calls the hooks for an interaction.
     pub(crate) fn ask(
         &mut self,
         id: u64,
@@ -107,7 +110,7 @@ impl Aside {
         interaction: Box<Interaction>,
     ) -> Result<(), NoThread> {
         if !self.has_room() {
-            // It was read aside, and is the only one.
+            // Only an interaction that was read aside gets here, and there is at most one.
             self.read = Some((id, reservation, interaction));
             self.ids.insert(id);
             return Ok(());
@@ -119,11 +122,11 @@ impl Aside {
         Ok(())
     }
 
-    /// What ends next. Pending while nothing is under way.
+    /// Waits for the next item to finish. Pending while no item is in progress.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost.
+    /// No items are lost.
     pub(crate) async fn next(&mut self) -> (u64, Prepared) {
         let (id, prepared) = tokio::select! {
             Some(Ok(read)) = self.reading.join_next() => read,
@@ -134,7 +137,7 @@ impl Aside {
         (id, prepared)
     }
 
-    /// What has ended already.
+    /// Returns an item that has already finished, if there is one.
     pub(crate) fn try_next(&mut self) -> Option<(u64, Prepared)> {
         let read = self.reading.try_join_next().and_then(Result::ok);
         let (id, prepared) = match read {
@@ -148,17 +151,17 @@ impl Aside {
         Some((id, prepared))
     }
 
-    /// Whether something is under way that will end.
+    /// Whether an item is queued or in progress.
     pub(crate) fn is_busy(&self) -> bool {
         !self.ids.is_empty()
     }
 
-    /// Takes the interaction that waits for a thread, if there is one now.
+    /// Takes the interaction that waits for its hooks, if a thread is free.
     pub(crate) fn take_read(&mut self) -> Option<(u64, Reservation, Box<Interaction>)> {
         if self.hooks.len() < MAX_HOOKS { self.read.take() } else { None }
     }
 
-    /// Drops what has not begun.
+    /// Drops the items that have not started.
     pub(crate) fn clear(&mut self) {
         for (id, ..) in self.waiting.drain(..) {
             self.ids.remove(&id);
@@ -169,7 +172,7 @@ impl Aside {
     }
 }
 
-/// It panics where the system gives no thread.
+/// Spawning panics if the system refuses a thread.
 fn spawn<T: Send + 'static>(
     tasks: &mut JoinSet<T>,
     work: impl FnOnce() -> T + Send + 'static,

@@ -1,4 +1,4 @@
-//! What is asked of the worker.
+//! The worker's commands.
 
 use tokio::time::Instant;
 use tower::{BoxError, Service};
@@ -36,7 +36,7 @@ where
         self.flushes.push(flush);
     }
 
-    /// Answers the flushes that are over. Returns whether one of them is the worker's last.
+    /// Answers the flushes that are complete. Returns whether one of them is the worker's last.
     pub(crate) fn answer_flushes(&mut self) -> bool {
         self.account();
         if self.flushes.is_empty() {

@@ -1,4 +1,4 @@
-//! The worker: takes what was handed over, and sees to it that it is delivered.
+//! The worker: takes exchanges from the queue and delivers them.
 
 pub(crate) mod aside;
 mod flush;
@@ -27,24 +27,25 @@ use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
 use crate::translation::Effort;
 
-/// While exchanges are under way the worker looks for ended ones by itself, between these intervals: waking it would
-/// cost the caller microseconds, looking costs the worker's thread next to nothing.
+/// While exchanges are in flight, the worker polls the queue at these intervals. Waking it would
+/// cost the caller microseconds; polling costs the worker's thread next to nothing.
 const SHORTEST_TICK: Duration = Duration::from_millis(10);
 const LONGEST_TICK: Duration = Duration::from_millis(50);
 
-/// After this many looks in vain, half a second's, the worker sleeps until an exchange begins.
+/// After this many polls without a result, which take half a second, the worker sleeps until an
+/// exchange begins.
 const TICKS_BEFORE_SLEEP: u32 = 10;
 
-/// How long exchanges are taken and read before deliveries and deadlines get their turn.
+/// The most time for taking and reading exchanges before deliveries and deadlines get a turn.
 const TURN: Duration = Duration::from_millis(10);
 
-/// Bodies that wait to be read hold at most one part in so many of the budget.
+/// Bodies that wait to be read may hold this fraction of the budget: one part in eight.
 const WAITING_PART: usize = 8;
 
-/// When to give up; `None` for a time beyond all clocks.
+/// The latest time to answer; `None` if it is beyond the range of the clock.
 pub(super) type Deadline = Option<std::time::Instant>;
 
-/// What a [`Reporter`](super::Reporter) asks of the worker.
+/// A request of a [`Reporter`](super::Reporter) to the worker.
 pub(super) enum Command {
     Flush(Deadline, oneshot::Sender<Outcome>),
     Shutdown(Deadline, oneshot::Sender<Outcome>),
@@ -59,9 +60,9 @@ pub(super) struct Worker<S: Service<Report>> {
     pub(super) aside: Aside,
     pub(super) flushes: Vec<Flush>,
     next_job: u64,
-    /// Looks at the queue that found nothing, since the last that did.
+    /// Polls of the queue without a result since the last result.
     idle_polls: u32,
-    /// Nobody is left who could begin an exchange, report by hand or ask for anything.
+    /// All handles are gone, so no exchange, report or command can follow.
     pub(super) is_abandoned: bool,
     pub(super) losses: LossLog,
 }
@@ -107,9 +108,9 @@ where
         }
     }
 
-    /// Works until it is shut down, or nothing is left that could give it work.
+    /// Runs until a shutdown, or until all handles are gone and the remaining work is done.
     pub(super) async fn run(mut self) {
-        // What is done between two looks at whoever waits has a bound in time.
+        // The work between two polls of the event sources is limited in time.
         let mut turn = Instant::now();
         loop {
             self.take_exchanges(turn);
@@ -134,11 +135,12 @@ where
         }
     }
 
-    /// Deals with what else has ended, and gives the place of each attempt to another report at once: that one gets the memory
-    /// that was just given back. What there is no time for has its turn later.
+    /// Drains finished attempts and starts the next report after each, so that it reuses the memory
+    /// just freed. Attempts that do not fit into the turn wait for the next one.
     async fn go_on(&mut self, turn: Instant) {
         loop {
-            // A transport that answers at once would let nothing else run on this thread: its own tasks, say.
+            // A transport that answers immediately would starve the other tasks on this thread,
+            // such as its own.
             consume_budget().await;
             if !self.dispatcher.finish_next().await || !self.take_exchanges(turn) {
                 return;
@@ -151,7 +153,7 @@ where
         let has_room = self.has_room();
         let Receiver { queue, .. } = &self.receiver;
         let has_more = if has_room { queue.len() > 0 } else { queue.compact() };
-        // What waits for room is nothing to look for.
+        // Items that wait for room are no reason to poll.
         let waiting = if has_room { 0 } else { queue.len() };
         let (known, look) = (self.held() + waiting, self.idle_polls);
         let waits_for_ends = self.is_abandoned && !self.is_in_last_flush();
@@ -164,14 +166,14 @@ where
             () = self.dispatcher.progress() => Event::Progress,
             () = self.spooler.progress() => Event::Progress,
             () = until(deadline) => Event::Deadline,
-            // Everybody else gets a turn before the rest of the queue does.
+            // The other event sources get a turn before the rest of the queue.
             () = tokio::task::yield_now(), if has_more => Event::Progress,
             () = await_exchanges(budget, queue, known, look), if !has_more => Event::Look,
             () = sleep(LONGEST_TICK), if waits_for_ends && !has_room => Event::Progress,
         }
     }
 
-    /// Has what has to be on disk written, and fetches what is there.
+    /// Writes reports to disk as necessary, and loads reports from disk.
     pub(super) fn spool(&mut self, is_over: bool) {
         let now = Instant::now();
         let conditions = Conditions {
@@ -184,13 +186,13 @@ where
         self.spooler.step(conditions, &mut self.dispatcher.schedule, &self.receiver.budget, next_id);
     }
 
-    /// Notes what is seen from outside.
+    /// Publishes the values that other threads read.
     fn publish_gauges(&mut self) {
         self.receiver.budget.counters().set_in_flight(self.dispatcher.in_flight());
         self.losses.look(|| self.receiver.budget.stats());
     }
 
-    /// Interactions that the worker holds, each with its place.
+    /// The interactions that the worker holds, each with its reservation.
     pub(super) fn held(&self) -> usize {
         self.dispatcher.len() + self.aside.len()
     }
@@ -208,7 +210,7 @@ where
         room > 0
     }
 
-    /// Takes what there is room for from the queue. Returns whether there is time left in the turn.
+    /// Takes exchanges from the queue while there is room. Returns whether the turn has time left.
     pub(super) fn take_exchanges(&mut self, turn: Instant) -> bool {
         while turn.elapsed() < TURN {
             let item = if self.has_room() { self.receiver.queue.pop() } else { None };
@@ -221,7 +223,7 @@ where
         false
     }
 
-    /// Takes an item from where it is now to the next stage.
+    /// Moves an item to the next stage.
     pub(super) fn go_on_with(&mut self, id: u64, prepared: Prepared) {
         match prepared {
             Prepared::Done(result) => self.enqueue(id, result),
@@ -239,7 +241,7 @@ where
         }
     }
 
-    /// Begins what other threads have time for now.
+    /// Starts work on other threads where there is room.
     pub(super) fn begin_aside(&mut self) {
         if let Some((id, reservation, interaction)) = self.aside.take_read() {
             self.go_on_with(id, Prepared::Hooks(reservation, interaction));
@@ -277,7 +279,7 @@ fn begin_job(next_job: &mut u64, flushes: &mut [Flush], is_new: bool) -> u64 {
     id
 }
 
-/// Waits until it is time to look for ended exchanges.
+/// Waits until the next poll for finished exchanges.
 async fn await_exchanges(budget: &Budget, queue: &Queue, held: usize, idle_polls: u32) {
     let is_idle = || budget.items() == held;
     if idle_polls >= TICKS_BEFORE_SLEEP && is_idle() {

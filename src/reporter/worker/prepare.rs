@@ -1,4 +1,4 @@
-//! From what was captured to a report, with nothing that can stop the worker.
+//! Turns an exchange into a report, without a panic that could end the worker.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,23 +14,24 @@ use crate::report::Report;
 use crate::stats::{DropReason, Losses, Settlement};
 use crate::translation::{Clock, Effort, Untranslated, translate};
 
-/// Bodies of more than this are read on a thread of their own: copying alone takes a part of a millisecond, and the worker has
-/// deadlines to keep.
+/// Larger bodies are read on another thread: copying alone takes a fraction of a millisecond, and
+/// the worker has deadlines to meet.
 const LARGE: usize = 1024 * 1024;
 
-/// The place of what makes no report, and how it is to be settled: by the worker, for whom it is there until then.
+/// The reservation of an interaction without a report, and its settlement. The worker settles it,
+/// and counts it as held until then.
 pub(crate) type Unmade = (Reservation, Settlement);
 
-/// What became of an item.
+/// The result of preparing an item.
 pub(crate) enum Prepared {
     Done(Result<Job, Unmade>),
-    /// The application's hooks have to be asked.
+    /// The application's hooks have to be called.
     Hooks(Reservation, Box<Interaction>),
-    /// Reading it takes more than the worker's own thread has time for.
+    /// Reading the item would take too long on the worker's own thread.
     TooMuch(Item),
 }
 
-/// How many bytes of bodies an item holds.
+/// The number of bytes of bodies in an item.
 pub(crate) fn size(item: &Item) -> usize {
     match item {
         Item::Exchange(Exchange { request, answer, .. }) => {
@@ -44,7 +45,7 @@ pub(crate) fn size(item: &Item) -> usize {
     }
 }
 
-/// Makes a report of what was handed over, if there is one to make.
+/// Makes a report of an item, unless it is withheld or fails.
 pub(crate) fn job(id: u64, item: Item, reporting: &ReportOptions, effort: Effort) -> Prepared {
     if effort == Effort::Try && size(&item) > LARGE {
         return Prepared::TooMuch(item);
@@ -54,7 +55,7 @@ pub(crate) fn job(id: u64, item: Item, reporting: &ReportOptions, effort: Effort
             let charged = Cell::new(0);
             let read = guarded(|| translate(&mut exchange, Clock::now(), reporting, effort, &charged));
             match read {
-                // What was decoded is gone.
+                // The decoded bodies have been dropped.
                 Err(Untranslated::TooMuch) => exchange.reservation.budget().release(charged.get()),
                 _ => exchange.reservation.adopt(charged.get()),
             }
@@ -96,12 +97,12 @@ pub(crate) fn write(
     Err((reservation, settlement))
 }
 
-/// A report, its images, and what is missing in it.
+/// A report, its images, and the content it lacks.
 type Written = (Report, Vec<Report>, Losses);
 
 fn report(interaction: Interaction, reporting: &ReportOptions) -> Result<Written, Settlement> {
     let interaction = &apply_hooks(interaction, reporting)?;
-    // Serialising raw JSON into memory fails in no way that is known.
+    // There is no known way for serialising raw JSON into memory to fail.
     let losses = interaction.details.losses;
     let written = Report::new(interaction, reporting)
         .and_then(|report| Ok((report, Report::uploads(interaction)?, losses)));

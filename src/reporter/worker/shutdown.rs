@@ -1,4 +1,4 @@
-//! The worker's last deeds.
+//! The worker's shutdown.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::Worker;
 use crate::report::Report;
 use crate::reporter::summary::{Outcome, Reply};
 
-/// How long deliveries go on once everything that could ask for them is gone.
+/// How long deliveries continue once all handles are gone.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long is looked for attempts that have ended meanwhile.
+/// How long to collect attempts that have ended in the meantime.
 const LAST_ANSWERS: Duration = Duration::from_millis(10);
 
-/// How long what is left is written to disk, beyond the deadline.
+/// How long past the deadline the remaining reports are written to disk.
 const LAST_WRITES: Duration = Duration::from_millis(60);
 
 impl<S> Worker<S>
@@ -24,7 +24,8 @@ where
     S::Future: Send + 'static,
     S::Error: Into<BoxError>,
 {
-    /// Begins what the worker ends with by itself: once it is abandoned, and the last exchange has ended.
+    /// Starts the worker's own last flush, once all handles are gone and the last exchange has
+    /// ended.
     pub(crate) fn begin_last_flush(&mut self) {
         let is_due = self.is_abandoned && !self.is_in_last_flush();
         if is_due && self.receiver.budget.items() <= self.held() + self.receiver.queue.len() {
@@ -39,9 +40,9 @@ where
         self.flushes.iter().any(|flush| matches!(flush.reply, Reply::Abandoned))
     }
 
-    /// Saves what can be saved, drops what is left, and then answers whoever waits. The counts are exact when they have the
-    /// answer, but for exchanges that are still being read elsewhere: they are answered as dropped, and counted as that when
-    /// they end.
+    /// Saves reports where possible, drops the rest, and then answers all callers. Their counts are
+    /// exact except for exchanges that other threads are still reading: the answer includes those
+    /// as dropped, and the counters follow when they end.
     pub(crate) async fn end(mut self) {
         self.inbox.close();
         while let Ok(command) = self.inbox.try_recv() {
@@ -67,7 +68,7 @@ where
         self.flushes.into_iter().for_each(|flush| flush.reply.send(outcome));
     }
 
-    /// Writes to disk what is not settled, if there is a spool.
+    /// Writes unsettled reports to disk, if there is a spool.
     async fn save(&mut self, until: Instant) {
         while Instant::now() < until {
             self.spool(true);
@@ -92,7 +93,7 @@ where
         self.dispatcher.schedule.evict();
         self.receiver.budget.counters().set_spooled_and_held(0);
         if let Some(closing) = self.spooler.close() {
-            // Whatever it takes, nobody waits for it.
+            // Closing may continue in the background.
             drop(timeout_at(until, closing).await);
         }
     }

@@ -1,10 +1,10 @@
-//! What dead processes leave behind, and who gets it.
+//! Adoption of the segments of dead processes.
 
 use std::sync::{Arc, Mutex};
 
 use super::*;
 
-/// Leaves segments behind, as a process that was killed.
+/// Leaves segments behind, like a process that was killed.
 fn orphan(disk: &SimFs, numbers: std::ops::Range<u64>) {
     let mut spool = open(disk);
     append(&mut spool, numbers);
@@ -78,7 +78,7 @@ fn an_adopter_that_dies_anywhere_loses_nothing() {
             orphan(&disk, 0..10);
             orphan(&disk, 10..20);
             let mut spool = open(&disk);
-            // It goes on for so many operations, and does nothing any more from then on.
+            // The adopter dies after the given number of operations.
             disk.faults(|faults| faults.dead_in = Some(step));
             let _ = spool.adopt(10);
             disk.faults(|faults| faults.dead_in = None);
@@ -158,7 +158,7 @@ fn a_process_that_is_starting_wherever_it_is_takes_another_folder_or_keeps_its_o
     for step in 0..20 {
         let disk = SimFs::new(1);
         let starting = disk.process();
-        // After so many operations of the one that starts, the other looks for orphans.
+        // After this number of the starting process's operations, the other one looks for orphans.
         let adopter = Arc::new(Mutex::new(open(&disk)));
         let adopting = adopter.clone();
         starting.interrupt(step, move || {
@@ -217,7 +217,7 @@ fn folders_of_another_user_are_refused_and_named() {
     let error = Spool::open(disk.process(), settings("/spool")).unwrap_err().to_string();
     assert!(error.contains(&format!("{app:?}")) && error.contains("another user"), "{error}");
     assert_eq!(disk.paths(), before, "nothing is left in it");
-    // The configured folder may be anybody's.
+    // The configured folder may belong to any user.
     disk.faults(|faults| faults.strangers = [std::path::PathBuf::from("/spool")].into());
     adopt_all(&mut open(&disk), 10);
 }

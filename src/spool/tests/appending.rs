@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use super::*;
 use crate::spool::record::MARKER;
 
-/// What is on disk when all processes have died: what a new one adopts.
+/// What a new process adopts after all others have died.
 fn recover(disk: &SimFs) -> Vec<u64> {
     disk.faults(|faults| *faults = Default::default());
     let mut spool = open(disk);
@@ -18,7 +18,8 @@ fn recover(disk: &SimFs) -> Vec<u64> {
     numbers
 }
 
-/// Appends batch by batch, each item until it is acknowledged or so many attempts have failed, and gives the acknowledged ones.
+/// Appends batch by batch, and retries each item until it is acknowledged or out of attempts.
+/// Returns the acknowledged numbers.
 fn append_stubbornly(spool: &mut Spool<SimFs>) -> Vec<u64> {
     let mut acknowledged = Vec::new();
     for batch in items(0..15).chunks(5) {
@@ -34,7 +35,7 @@ fn append_stubbornly(spool: &mut Spool<SimFs>) -> Vec<u64> {
     acknowledged
 }
 
-/// The numbers without those that stand there a second time.
+/// The numbers without repetitions.
 fn distinct(numbers: &[u64]) -> Vec<u64> {
     let mut seen = std::collections::BTreeSet::new();
     numbers.iter().copied().filter(|number| seen.insert(*number)).collect()
@@ -60,7 +61,7 @@ fn one_error_anywhere_loses_nothing_and_holds_nothing_up() {
                 spool.disk.kill()
             }
             drop(spool);
-            // A write that failed and could not be undone may come back beside its repetition.
+            // A failed write that could not be undone may be loaded in addition to its retry.
             assert_eq!(distinct(&recover(&disk)), Vec::from_iter(0..15), "error {fail_in}");
         }
     }
@@ -110,7 +111,7 @@ fn after_a_write_that_cannot_be_undone_the_segment_is_left_alone() {
         disk.faults(|faults| faults.one_in = None);
         append(&mut spool, 1..2);
         assert_eq!(spool.segments(), 2);
-        // What is left of the write is a torn end, or all of it.
+        // The failed write leaves a truncated end or a whole record.
         assert_eq!(distinct(&drain(&mut spool)), [0, 1]);
     }
 }
@@ -252,7 +253,7 @@ fn corrupt_segments_are_set_aside_within_bounds() {
     };
     for turn in 0..40 {
         let first = turn * 10;
-        // The last ones are so long that a quarter of the cap holds fewer of them.
+        // The last segments are so long that a quarter of the size limit holds fewer of them.
         let letters = if turn < 20 { 20 } else { 2_000 };
         let appended = spool.append([&item(first, letters), &item(first + 1, 20)]);
         let path = spool.folder.segment(appended.durable[0].0);
@@ -279,7 +280,7 @@ fn corrupt_segments_are_set_aside_within_bounds() {
     let files = aside(&disk);
     assert!(files.len() < 16, "the long ones are fewer");
     assert!(files.iter().all(|path| disk.read(path, 10_000).unwrap().len() > 2_000), "the oldest went first");
-    // They stay, and count, and nobody loads them.
+    // They stay and count towards the limit, and no process loads them.
     let mut next = Spool::open(disk.process(), Settings { max_bytes: 40_000, ..settings("/spool") }).unwrap();
     assert!(next.bytes() > 0);
     adopt_all(&mut next, 10);

@@ -1,4 +1,4 @@
-//! How long segments become, and which longer ones are read.
+//! The length of segments, and which longer files are read.
 
 use super::*;
 use crate::spool::record::{HEAD, LARGEST, MARKER};
@@ -7,7 +7,7 @@ use crate::spool::{SEGMENT_BYTES, SEGMENT_ITEMS};
 
 const MIB: usize = SEGMENT_BYTES as usize;
 
-/// With segments as long as they really are.
+/// Opens a spool with segments of the real length.
 fn real(disk: &SimFs) -> Spool<SimFs> {
     let settings = Settings { max_bytes: 1 << 30, segment_bytes: SEGMENT_BYTES, ..settings("/spool") };
     Spool::open(disk.process(), settings).unwrap()
@@ -19,7 +19,8 @@ fn encoded(item: &Item) -> Vec<u8> {
     record
 }
 
-/// What is read of a segment that a dead process left, how much of it is corrupt, and how many bytes were read at once.
+/// Adopts a segment of a dead process. Returns the numbers read, the corrupt ranges and the size of
+/// the largest read.
 fn adopted(segment: Vec<u8>) -> (Vec<u64>, u64, usize) {
     let disk = SimFs::new(1);
     let mut dead = real(&disk);
@@ -38,14 +39,15 @@ fn no_segment_that_is_written_has_more_than_512_records_or_several_in_more_than_
     let disk = SimFs::new(1);
     let mut spool = real(&disk);
     let exact = MIB - HEADER - encoded(&item(1, 0)).len();
-    // Many small ones; those around the limit, alone and after a small one; a large one among small ones; and some of any size.
+    // Many small items, items around the limit, alone and after a small one, a large item among
+    // small ones, and items of random sizes.
     let mut lengths = vec![0; 1_200];
     for length in [exact - 1, exact, exact + 1, 2 * MIB, 3 * MIB, MIB / 2, MIB / 2] {
         lengths.extend([length, 0, length, length]);
     }
     let mut random = fastrand::Rng::with_seed(7);
     lengths.extend(std::iter::repeat_with(|| 1 << random.u32(4..21)).take(60));
-    // No number is a multiple of three: those have two reports.
+    // No number is a multiple of three, because those items have two reports.
     let items: Vec<_> = lengths.iter().zip(0..).map(|(length, at)| item(3 * at + 1, *length)).collect();
     for batch in items.chunks(256) {
         assert_eq!(spool.append(batch).durable.len(), batch.len());
@@ -95,12 +97,12 @@ fn a_segment_with_several_records_is_not_read_beyond_a_mebibyte() {
         assert_eq!((items, corrupt), (vec![], 1));
         assert!(read <= single.len() + 1, "{read}");
     }
-    // One that says it is the only one, with others inside.
+    // A record that claims to be the only one, with others inside.
     let inside = [&small[..], &large].concat();
     let length = u32::try_from(inside.len()).unwrap().to_le_bytes();
     let claimed = [&header()[..], MARKER, &length, &[0; 4], &inside].concat();
     assert_eq!(adopted(claimed).1, 1);
-    // What lost its end was never acknowledged.
+    // A truncated record was never acknowledged.
     assert_eq!(adopted(single[..2 * MIB].to_vec()), (vec![], 0, 2 * MIB));
 }
 

@@ -1,4 +1,4 @@
-//! Segments that were damaged, byte by byte.
+//! Segments damaged byte by byte.
 
 use super::*;
 use crate::spool::record::{HEAD, MARKER};
@@ -9,7 +9,7 @@ fn decode(bytes: &[u8]) -> Decoded {
     segment::decode(bytes, SEGMENT_ITEMS)
 }
 
-/// A segment of five items, and where their records end.
+/// A segment of five items, and the end of each record.
 fn five() -> (Vec<u8>, Vec<usize>) {
     let mut segment = header();
     let mut ends = Vec::new();
@@ -35,7 +35,7 @@ fn a_damaged_byte_costs_the_record_it_is_in_and_no_other() {
             let (read, corrupt) = numbers(&damaged);
             let hit = (at >= HEADER).then(|| ends.iter().position(|end| at < *end).unwrap() as u64);
             assert_eq!(read, Vec::from_iter((0..5).filter(|number| Some(*number) != hit)), "byte {at}");
-            // A last record that says to be longer than the file cannot be told from one that was cut off.
+            // A last record that claims to be longer than the file looks like a truncated one.
             let may_look_torn = (ends[3] + 8..ends[3] + 12).contains(&at);
             assert!(corrupt == 1 || corrupt == 0 && may_look_torn, "byte {at} of {ends:?}: {corrupt}");
         }
@@ -89,7 +89,8 @@ fn a_length_of_four_gigabytes_is_neither_believed_nor_allocated() {
 
 #[test]
 fn nothing_takes_longer_than_its_length() {
-    // A million markers, each with a length up to the end: only what is before the next is summed up.
+    // A million markers, each with a length up to the end. The checksum covers only the bytes
+    // before the next marker.
     let mut hostile = header();
     for left in (0..1_000_000_u32).rev() {
         hostile.extend_from_slice(MARKER);
@@ -119,7 +120,7 @@ fn an_id_that_looks_like_a_marker_is_not_written() {
     assert_eq!(record, b"before");
 }
 
-/// A record with a right checksum.
+/// A segment of one record with a valid checksum.
 fn record(payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_le_bytes();
     let sum = crate::spool::record::checksum(length, payload).to_le_bytes();

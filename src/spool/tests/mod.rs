@@ -17,17 +17,18 @@ use self::sim_fs::SimFs;
 use super::{Appended, Fs, Item, Settings, Spool, Stopped, app_folder};
 use crate::report::Report;
 
-/// How reports begin, and where the keys go in them.
+/// The start of each report, and the position of the keys in it.
 const BEGINNING: &str = r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0"}"#;
 const KEYS_AT: usize = BEGINNING.len() - 1;
 
-/// A report with these fields after its beginning.
+/// Makes a report with the given fields after its start.
 fn report(id: u128, fields: &str, is_upload: bool) -> Report {
     let json = format!("{BEGINNING}{fields}}}");
     Report::restore(Uuid::from_u128(id), Bytes::from(json), KEYS_AT, is_upload).unwrap()
 }
 
-/// An item with a report of its number and so many letters, and an image upload for every third.
+/// Makes an item with a numbered report of the given number of letters. Every third item also has
+/// an image upload.
 fn item(number: u64, letters: usize) -> Item {
     let report = |is_upload| {
         let fields = format!(r#","number":{number},"ü":"{}""#, "x".repeat(letters));
@@ -38,7 +39,7 @@ fn item(number: u64, letters: usize) -> Item {
     Item { created_ms: 1_700_000_000_000 + number, flags: (number % 2) as u8, reports }
 }
 
-/// The number of an item that is as it was made.
+/// The number of an item, which must be unchanged.
 fn number(read: &Item) -> u64 {
     let number = read.created_ms - 1_700_000_000_000;
     let letters = read.reports[0].json().matches('x').count();
@@ -55,7 +56,7 @@ fn items(numbers: std::ops::Range<u64>) -> Vec<Item> {
     numbers.map(|number| item(number, 20)).collect()
 }
 
-/// Room for four of the small items in a segment.
+/// A segment has room for four small items.
 fn settings(folder: impl AsRef<Path>) -> Settings {
     Settings {
         folder: folder.as_ref().to_owned(),
@@ -69,7 +70,7 @@ fn open(disk: &SimFs) -> Spool<SimFs> {
     Spool::open(disk.process(), settings("/spool")).unwrap()
 }
 
-/// Appends items, all of which are acknowledged.
+/// Appends items that must all be acknowledged.
 fn append<D: Fs>(spool: &mut Spool<D>, numbers: std::ops::Range<u64>) {
     let items = items(numbers);
     let Appended { durable, stopped } = spool.append(&items);
@@ -77,7 +78,7 @@ fn append<D: Fs>(spool: &mut Spool<D>, numbers: std::ops::Range<u64>) {
     assert_eq!(durable.len(), items.len());
 }
 
-/// Loads and removes everything, and gives the numbers in order.
+/// Loads and removes all segments. Returns the numbers in order.
 fn drain<D: Fs>(spool: &mut Spool<D>) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Some(loaded) = spool.load_oldest().unwrap() {
@@ -88,7 +89,8 @@ fn drain<D: Fs>(spool: &mut Spool<D>) -> Vec<u64> {
     numbers
 }
 
-/// Adopts until a round is complete, so many folders a call, and gives how many were adopted.
+/// Adopts until a round is complete, with up to `at_most` folders a call. Returns the number of
+/// adopted folders.
 fn adopt_all<D: Fs>(spool: &mut Spool<D>, at_most: usize) -> usize {
     let mut folders = 0;
     loop {

@@ -1,4 +1,4 @@
-//! Anything that may happen, in any order, against what must hold.
+//! Random steps in any order, checked against the spool's invariants.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::spool::{Loaded, SegmentId};
 
-/// What happens. The first number is the process that does it, where one does.
+/// A step. The first number is the process, for steps that a process makes.
 #[derive(Clone, Debug)]
 enum Step {
     Append(usize, u64, usize),
@@ -19,7 +19,7 @@ enum Step {
     Close(usize),
     Kill(usize),
     Crash,
-    /// One operation out of so many fails from now on, or none.
+    /// From now on one in so many operations fails, or none.
     Errors(Option<u64>),
     Space(Option<u64>),
 }
@@ -43,11 +43,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A process, and what it has out.
+/// A process, and its loaded segments.
 struct Process {
     spool: Spool<SimFs>,
     out: BTreeMap<SegmentId, Vec<u64>>,
-    /// The last own item that it loaded: they come in order, unless released.
+    /// The newest own item that it loaded: unless segments are released, they are loaded in order.
     newest: Option<u64>,
 }
 
@@ -56,11 +56,11 @@ struct World {
     processes: [Option<Process>; PROCESSES],
     next: u64,
     acknowledged: BTreeSet<u64>,
-    /// Asked to be removed: they need not come back.
+    /// Their removal was requested, so they may be lost.
     given_up: BTreeSet<u64>,
-    /// Removed for good: they must not.
+    /// Their removal succeeded, so they must not be loaded again.
     removed: BTreeSet<u64>,
-    /// Segments may have been passed over.
+    /// Segments may have been skipped.
     had_errors: bool,
 }
 
@@ -77,7 +77,7 @@ impl World {
         }
     }
 
-    /// The process, started if it is not running, and if it can.
+    /// Returns the process, and starts it first if possible.
     fn process(&mut self, which: usize) -> Option<&mut Process> {
         if self.processes[which].is_none() {
             let spool = Spool::open(self.disk.process(), settings("/spool")).ok()?;
@@ -170,7 +170,7 @@ impl World {
         }
     }
 
-    /// All is well again, and one process gets everything.
+    /// All faults end, and one process loads all items.
     fn settle(mut self) {
         self.disk.faults(|faults| *faults = Default::default());
         for process in self.processes.iter_mut().filter_map(Option::take) {

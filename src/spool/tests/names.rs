@@ -1,4 +1,4 @@
-//! What else may lie in the folders.
+//! Foreign files and folders in the spool.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,8 @@ use super::*;
 use crate::spool::OsFs;
 use crate::spool::segment::header;
 
-/// The folder of a dead process with a segment of items 0 to 1, and that of its app.
+/// Creates the folder of a dead process, with one segment of items 0 and 1. Returns it and the
+/// app's folder.
 fn orphan(spool: &Path) -> (PathBuf, PathBuf) {
     let app = spool.join(app_folder("app").to_string());
     let dead = app.join(Uuid::new_v4().to_string());
@@ -79,7 +80,7 @@ mod unix {
         symlink(precious.join("00000000000000000001.seg"), dead.join("00000000000000000001.seg")).unwrap();
         let link = app.join(Uuid::new_v4().to_string());
         symlink(&precious, &link).unwrap();
-        // One with a lock that is a link.
+        // A folder whose lock is a link.
         let odd = app.join(Uuid::new_v4().to_string());
         fs::create_dir(&odd).unwrap();
         symlink(precious.join("lock"), odd.join("lock")).unwrap();
@@ -114,7 +115,8 @@ mod unix {
         let (real, link) = (folder.path().join("real"), folder.path().join("link"));
         fs::create_dir(&real).unwrap();
         symlink(&real, &link).unwrap();
-        // Its group, and everybody where a sticky bit keeps them from what is ours.
+        // Modes with group access, and world-writable with a sticky bit, which protects this user's
+        // entries.
         for mode in [0o700, 0o755, 0o2775, 0o1777] {
             fs::set_permissions(&real, Permissions::from_mode(mode)).unwrap();
             Spool::open(OsFs, settings(&link)).unwrap().close();
@@ -203,7 +205,7 @@ fn numbers_that_have_run_out_are_an_error() {
 fn a_segment_longer_than_any_can_be_is_set_aside_unread() {
     let spool = tempfile::tempdir().unwrap();
     let (dead, app) = orphan(spool.path());
-    // A file with a hole: it takes up no space.
+    // A sparse file, which takes no space.
     let file = fs::File::create(dead.join("00000000000000000001.seg")).unwrap();
     file.set_len(crate::spool::record::LARGEST as u64 + 100).unwrap();
 

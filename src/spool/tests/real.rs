@@ -1,4 +1,4 @@
-//! On the file system of this machine.
+//! The spool on the real file system.
 
 use std::fs;
 use std::sync::Barrier;
@@ -11,7 +11,7 @@ fn open(folder: &Path) -> Spool<OsFs> {
     Spool::open(OsFs, settings(folder)).unwrap()
 }
 
-/// As many folders of dead processes, with a segment of one item each, without what syncing them would cost.
+/// Creates folders of dead processes with one segment of one item each, without syncing them.
 fn orphans(folder: &Path, numbers: std::ops::Range<u64>) {
     let app = folder.join(app_folder("app").to_string());
     for item in items(numbers) {
@@ -69,13 +69,13 @@ fn of_many_that_adopt_at_once_each_segment_goes_to_one() {
         let barrier = Barrier::new(THREADS);
         let adopt = || {
             barrier.wait();
-            // They start, and end, while the others adopt.
+            // Processes start and end while others adopt.
             let mut spool = open(folder.path());
             adopt_all(&mut spool, 3);
             let mut numbers = drain(&mut spool);
             spool.close();
             barrier.wait();
-            // Whoever was passed over because another looked at it just then.
+            // Folders that were skipped because another process was examining them.
             let mut spool = open(folder.path());
             adopt_all(&mut spool, 3);
             numbers.extend(drain(&mut spool));
@@ -121,7 +121,7 @@ fn a_thousand_orphans_are_adopted_so_many_a_call() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// A thousand syncs would take long.
+/// Skips the syncs, because a thousand of them would take long.
 fn drain_without_syncing(spool: &mut Spool<OsFs>) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Some(loaded) = spool.load_oldest().unwrap() {
@@ -162,7 +162,7 @@ fn the_folder_of_an_app_does_not_give_its_key_away() {
     let key = "secret-app-key";
     let spool = Spool::open(OsFs, Settings { app: app_folder(key), ..settings(folder.path()) }).unwrap();
     assert!(!spool.folder.path.to_str().unwrap().contains(key));
-    // Reports of earlier versions are found under this name.
+    // Reports of earlier versions are stored under this name.
     assert_ne!(app_folder(key), app_folder("another"));
     assert_eq!(app_folder(key).to_string(), "dde15338-4232-5637-874b-107b2de79420");
 }

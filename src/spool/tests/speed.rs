@@ -1,5 +1,5 @@
-//! Measured by hand, on whatever folder `SPEED_FOLDER` names:
-//! `cargo test --release --lib spool::tests::speed -- --ignored --nocapture`.
+//! A benchmark to be run by hand, on the folder in `SPEED_FOLDER`: `cargo test --release --lib
+//! spool::tests::speed -- --ignored --nocapture`.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! The limits of an attempt, on a paused clock.
+//! The time limits of an attempt, on a paused clock.
 
 use std::time::Duration;
 
@@ -16,13 +16,14 @@ use scripted::{Scripted, Seen, Step};
 
 const TICK: Duration = Duration::from_millis(2);
 
-/// While this lives, the clock stands still: else it jumps to the next timeout while a socket is being waited for.
+/// Stops the clock while it lives. Otherwise the clock jumps to the next timeout while a task waits
+/// for a socket.
 struct Still(Option<std::sync::mpsc::Sender<()>>, tokio::task::JoinHandle<()>);
 
 impl Still {
     fn new() -> Self {
         let (sender, dropped) = std::sync::mpsc::channel::<()>();
-        // A clock does not jump while a blocking task runs.
+        // A paused clock does not jump while a blocking task runs.
         Self(Some(sender), tokio::task::spawn_blocking(move || assert!(dropped.recv().is_err())))
     }
 
@@ -32,7 +33,7 @@ impl Still {
     }
 }
 
-/// How it ended, and when; and the transport, which would close all connections as it goes.
+/// The result, its time, and the transport, which would close all connections when dropped.
 type Ended = (Result<(), DeliveryError>, Duration, HttpTransport);
 
 fn attempt(address: impl std::fmt::Display) -> impl Future<Output = Ended> {
@@ -54,7 +55,7 @@ fn attempt_through(
     }
 }
 
-/// An attempt against a server that takes the request and then does this.
+/// Makes an attempt against a server that reads the request and then plays the script.
 async fn attempt_against(script: &[Step]) -> (Result<(), DeliveryError>, Duration) {
     let still = Still::new();
     let script = [&[Step::Take], script].concat();
@@ -131,7 +132,7 @@ async fn an_attempt_of_the_applications_client_ends_after_ten_seconds_whatever_i
     }
 }
 
-/// The system takes the connection, and the server never does.
+/// The system accepts the connection, but the server never does.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_accepts_no_connection_ends_the_attempt_within_ten_seconds() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -140,7 +141,7 @@ async fn a_server_that_accepts_no_connection_ends_the_attempt_within_ten_seconds
     assert!(took >= CONNECT_TIMEOUT && took <= ATTEMPT_TIMEOUT + TICK, "{took:?}");
 }
 
-/// The system takes no more connections: those that wait to be accepted are too many already.
+/// The system accepts no more connections, because the server's backlog is full.
 #[cfg(target_os = "linux")]
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_does_not_come_about_is_given_up_after_three_seconds() {
@@ -173,7 +174,7 @@ async fn a_server_that_is_slow_to_accept_gets_the_report() {
     server.gone().await;
 }
 
-/// A proxy on the way would get keys and content in the clear.
+/// A proxy would receive the keys and the content in the clear.
 #[tokio::test]
 async fn without_tls_an_https_endpoint_is_one_error_that_names_the_feature_and_nothing_is_sent() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

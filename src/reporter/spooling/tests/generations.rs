@@ -1,16 +1,17 @@
-//! Generations of processes on one folder, with faults at random: whatever was handed over is settled by one of them.
+//! Generations of processes share one spool, with random faults: each report that was handed over
+//! is settled by one of them.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use super::*;
 
-/// Where reports end, over all generations.
+/// The outcomes of reports over all generations.
 #[derive(Default)]
 struct Ends {
     taken: BTreeSet<Uuid>,
     rejected: BTreeSet<Uuid>,
-    /// How often one was taken that had been before.
+    /// How many deliveries repeated an earlier one.
     repeated: usize,
 }
 
@@ -28,7 +29,7 @@ async fn generations(seed: u64, mode: Spooling) {
     for generation in 0..6 {
         let noted = Arc::clone(&ends);
         let mut dice = random.fork();
-        // The last one finds a collector that takes everything.
+        // In the last generation the collector accepts everything.
         let (fails, rejects) = if generation == 5 { (0, 0) } else { (random.u32(0..100), random.u32(0..10)) };
         let config = spooling(folder.path(), mode).max_items(random.usize(50..3_000)).max_attempts(1_000);
         let (simulated, _) = answering(config, fastrand::f64, move |attempt| {
@@ -83,7 +84,7 @@ async fn generations(seed: u64, mode: Spooling) {
     assert!(settled + lost >= handed_over, "{settled} + {lost} < {handed_over}");
     assert!(settled <= handed_over);
     assert_eq!(files(folder.path()), [] as [PathBuf; 0]);
-    // Those of the last segment of each generation, at the most.
+    // At most the last segment of each generation is repeated.
     assert!(ends.repeated as u64 <= 5 * 4_000, "{}", ends.repeated);
 }
 

@@ -1,10 +1,11 @@
-//! Disks and collectors that once cost reports, time or the spool.
+//! Regressions: disks and collectors that once cost reports, time or the spool.
 
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// The pure policy's schedule for a report that fails: 250, 500, 1000, 2000 ms … with a random number of 0.5.
+/// Expects the retry policy's schedule for a report that fails: 250, 500, 1000, 2000 ms … with a
+/// random number of 0.5.
 #[tokio::test(start_paused = true)]
 async fn two_reports_that_the_collector_chokes_on_are_tried_with_pauses() {
     let folder = tempfile::tempdir().unwrap();
@@ -32,7 +33,7 @@ async fn two_reports_that_the_collector_chokes_on_are_tried_with_pauses() {
     }
 }
 
-/// A read error that passes.
+/// A transient read error.
 #[tokio::test(start_paused = true)]
 async fn a_segment_that_could_not_be_read_once_is_read_later() {
     let folder = tempfile::tempdir().unwrap();
@@ -54,7 +55,7 @@ async fn a_segment_that_could_not_be_read_once_is_read_later() {
     assert_eq!((stats.pending, stats.delivered), (0, 20_000), "a day later: {stats}; {stats:?}");
 }
 
-/// A segment that was cut to nothing.
+/// A segment truncated to zero bytes.
 #[tokio::test(start_paused = true)]
 async fn reports_of_an_emptied_segment_are_counted_as_lost() {
     let folder = tempfile::tempdir().unwrap();
@@ -73,7 +74,7 @@ async fn reports_of_an_emptied_segment_are_counted_as_lost() {
     assert!(stats.dropped(DropReason::Unreadable) > 0);
 }
 
-/// What a former process left goes beyond the cap of this one.
+/// The reports left by an earlier process exceed the size limit of this one.
 #[tokio::test(start_paused = true)]
 async fn a_report_that_the_collector_chokes_on_does_not_hold_up_a_spool_that_is_full() {
     let folder = tempfile::tempdir().unwrap();
@@ -96,7 +97,7 @@ async fn a_report_that_the_collector_chokes_on_does_not_hold_up_a_spool_that_is_
     assert_eq!(second.stats().delivered, 19_999, "after two minutes: {}", second.stats());
 }
 
-/// The disk failed for a while, works again, and the process is asked to end.
+/// The disk fails for a while, recovers, and then the process shuts down.
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_after_the_disk_has_come_back_saves_what_is_left() {
     let folder = tempfile::tempdir().unwrap();
@@ -107,7 +108,7 @@ async fn a_shutdown_after_the_disk_has_come_back_saves_what_is_left() {
     for _ in 0..10 {
         simulated.report();
     }
-    // Pauses of 1, 2, 4 … 60 s: the last one ends at 603 s.
+    // The pauses are 1, 2, 4 … 60 s: the last one ends at 603 s.
     sleep(570 * SECOND).await;
     fs::remove_file(&path).unwrap();
     let ended = simulated.shutdown(5 * SECOND).await;
@@ -128,7 +129,8 @@ async fn a_second_shutdown_knows_what_is_on_disk() {
     assert_eq!((again.spooled, again.in_flight), (10, 0), "in flight: 'nobody will report them': {again:?}");
 }
 
-/// "Waits until everything that was handed over before is settled, but no longer than the deadline."
+/// A flush waits until all interactions handed over before the call are settled, up to the
+/// deadline.
 #[tokio::test(start_paused = true)]
 async fn a_flush_that_is_complete_has_delivered_what_was_handed_over() {
     let folder = tempfile::tempdir().unwrap();

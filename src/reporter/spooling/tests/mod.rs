@@ -1,4 +1,5 @@
-//! Promise 8 with the spool on: what was not delivered survives the worker. On a real disk, and a paused clock.
+//! Promise 8 with the spool on: undelivered reports survive the worker. The disk is real, the clock
+//! is paused.
 
 mod generations;
 mod hostile;
@@ -27,7 +28,7 @@ fn spooling(folder: &Path, spooling: Spooling) -> ConfigBuilder {
     builder().spool(folder).spooling(spooling)
 }
 
-/// A worker whose collector is up or down as the flag says.
+/// Starts a worker whose collector is up or down according to the flag.
 fn switched(config: ConfigBuilder, is_up: &Arc<AtomicBool>) -> (Simulated, Seen) {
     let is_up = Arc::clone(is_up);
     answering(
@@ -40,7 +41,7 @@ fn switched(config: ConfigBuilder, is_up: &Arc<AtomicBool>) -> (Simulated, Seen)
     )
 }
 
-/// All files below a folder.
+/// Lists all files below a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten() {
@@ -62,7 +63,7 @@ fn assert_accounted(stats: &Stats) {
     assert_eq!(stats.captured, stats.settled() + stats.pending, "{stats}");
 }
 
-/// Hands over reports, with a pause whenever two thousand are in memory only.
+/// Hands over reports, and pauses whenever 2,000 of them are in memory only.
 async fn hand_over(simulated: &Simulated, reports: usize) {
     for _ in 0..reports {
         simulated.report();
@@ -73,7 +74,7 @@ async fn hand_over(simulated: &Simulated, reports: usize) {
     }
 }
 
-/// How often each number was taken.
+/// Counts the deliveries per report number.
 fn taken(seen: &Seen) -> BTreeMap<u64, usize> {
     let mut taken = BTreeMap::new();
     for attempt in seen.all() {

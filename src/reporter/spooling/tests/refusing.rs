@@ -1,4 +1,4 @@
-//! Disks that refuse, and budgets that are tight.
+//! Disks that refuse operations, and small budgets.
 
 use std::sync::atomic::AtomicU64;
 
@@ -9,7 +9,7 @@ use super::*;
 use crate::report::Report;
 use crate::reporter::tests::harness::start;
 
-/// One file that cannot be removed, and light traffic.
+/// One file cannot be removed, and traffic is light.
 #[tokio::test(start_paused = true)]
 async fn a_segment_that_cannot_be_removed_leaves_the_rest_of_the_spool_at_work() {
     let folder = tempfile::tempdir().unwrap();
@@ -71,7 +71,8 @@ async fn a_segment_that_cannot_be_removed_leaves_the_rest_of_the_spool_at_work()
     );
 }
 
-/// "An hour without a collector loses nothing that there is room for on disk", with a budget smaller than a segment.
+/// "An hour without a collector loses nothing that there is room for on disk", with a budget
+/// smaller than a segment.
 #[tokio::test(start_paused = true)]
 async fn a_segment_in_memory_does_not_take_the_whole_budget() {
     let folder = tempfile::tempdir().unwrap();
@@ -88,7 +89,7 @@ async fn a_segment_in_memory_does_not_take_the_whole_budget() {
     assert_eq!(stats.dropped_total(), 0, "20 a second, an empty disk: {stats}; {} spooled", stats.spooled);
 }
 
-/// More than half of the budget is taken by streams that are being read, and the collector is well.
+/// Streams that are still being read use more than half of the budget, while the collector is up.
 #[tokio::test(start_paused = true)]
 async fn a_budget_half_full_of_captures_does_not_stop_deliveries() {
     let folder = tempfile::tempdir().unwrap();

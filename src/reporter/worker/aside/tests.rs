@@ -1,4 +1,4 @@
-//! What waits to be read, is read, or may not be.
+//! Items that wait to be read, that are being read, or that are refused.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn ends_of(bytes: usize) -> (Sender, Receiver, Aside) {
     (sender, receiver, Aside::new(config.reporting, ROOM))
 }
 
-/// An exchange with this request, in this coding.
+/// An exchange with this request body in this content encoding.
 fn item(ends: &(Sender, Receiver, Aside), body: &[u8], coding: &'static str) -> Item {
     item_of(ends, Bytes::copy_from_slice(body), coding)
 }
@@ -81,7 +81,7 @@ fn what_waits_to_be_read_has_a_limit_that_the_first_may_exceed() {
     }
 }
 
-/// As from a connection: a slice of a buffer with all that came with it.
+/// As from a connection: the body is a slice of the whole read buffer.
 #[test]
 fn what_waits_to_be_read_keeps_no_read_buffer() {
     let mut ends = ends();
@@ -115,7 +115,7 @@ async fn one_body_is_read_at_a_time_in_the_order_in_which_they_came() {
 #[test]
 fn a_body_that_takes_long_is_read_with_more_effort_or_reported_by_type_and_length() {
     let ends = ends();
-    // 4 MB of text, in 4 kB of gzip.
+    // 4 MB of text in 4 kB of gzip.
     let text = format!(r#"{{"messages":["{}"]}}"#, "a".repeat(4_000_000));
     let body = gzip(&text);
     let tried = |effort| {
@@ -157,7 +157,8 @@ fn bodies_that_may_not_wait_are_reported_without_being_read_however_small() {
     assert_eq!(ends.0.budget().stats().unread, 2);
 }
 
-/// 6 MB of text in 6 kB of gzip. Its memory grows by doubling, and 8 MiB are more than half of the budget.
+/// 6 MB of text in 6 kB of gzip. The decoder's buffer grows by doubling, and 8 MiB are more than
+/// half of the budget.
 #[cfg(feature = "decompression")]
 #[test]
 fn what_a_small_body_becomes_by_decoding_leaves_half_of_the_budget_to_others() {
@@ -192,7 +193,7 @@ fn a_panic_while_a_body_is_read_keeps_nothing_charged() {
     let ends = ends();
     let numbers = (0..20_000_u32).map(|number| number.wrapping_mul(2_654_435_761).to_string());
     let body = gzip(&format!("[{}]", numbers.collect::<Vec<_>>().join(",")));
-    // It is kept by reference, and dropped once it is decoded.
+    // The item keeps the body by reference, and drops it after decoding.
     let item = item_of(&ends, Bytes::from_owner(Panics(body)), "gzip");
     let Prepared::Done(Err((reservation, settlement))) = job(&ends.2, item, Effort::Full) else {
         panic!("its body panics")

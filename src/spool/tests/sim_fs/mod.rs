@@ -1,4 +1,4 @@
-//! A file system in memory that can fail in all the ways that real ones do.
+//! A file system in memory that can fail in every way in which real ones do.
 
 mod state;
 
@@ -11,7 +11,7 @@ pub(crate) use self::state::Faults;
 use self::state::{Change, Interruption, State, is_empty};
 use crate::spool::fs::{Entry, Fs};
 
-/// The file system as one process sees it.
+/// The file system as seen by one process.
 #[derive(Clone)]
 pub(crate) struct SimFs {
     state: Arc<Mutex<State>>,
@@ -32,7 +32,7 @@ impl SimFs {
         Self { state: Arc::new(Mutex::new(State::new(seed))), process: 0 }
     }
 
-    /// The same file system, for another process.
+    /// The same file system for another process.
     pub(crate) fn process(&self) -> Self {
         let mut state = self.state();
         state.next += 1;
@@ -41,14 +41,15 @@ impl SimFs {
         Self { state: self.state.clone(), process }
     }
 
-    /// The process ends as by SIGKILL: what it wrote stays, its locks go, and whatever it does from now on fails.
+    /// Ends the process as SIGKILL would: its writes stay, its locks are released, and its later
+    /// operations fail.
     pub(crate) fn kill(&self) {
         let mut state = self.state();
         state.living.remove(&self.process);
         state.release(self.process);
     }
 
-    /// The power fails: all processes end, and of what was not synced anything may be left.
+    /// Simulates a power failure: all processes end, and unsynced changes survive at random.
     pub(crate) fn crash(&self) {
         self.state().crash();
     }
@@ -61,7 +62,7 @@ impl SimFs {
         self.state().faults.operations
     }
 
-    /// Lets something happen after so many operations of this process, in the midst of what it does.
+    /// Runs `happen` after the given number of this process's operations, before the next one.
     pub(crate) fn interrupt(&self, after: u64, happen: impl FnOnce() + Send + 'static) {
         let interruption = Interruption { process: self.process, left: after, happen: Box::new(happen) };
         let before = self.state().interruption.replace(interruption);
@@ -77,12 +78,12 @@ impl SimFs {
         inode.synced = inode.data.clone();
     }
 
-    /// How many bytes were read at once.
+    /// The size of the largest read.
     pub(crate) fn largest_read(&self) -> usize {
         self.state().largest_read
     }
 
-    /// Every path there is.
+    /// All existing paths.
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         self.state().now.keys().cloned().collect()
     }
@@ -91,7 +92,7 @@ impl SimFs {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Begins an operation, if it does not fail.
+    /// Starts an operation, unless a fault makes it fail.
     fn begin(&self, is_write: bool) -> io::Result<MutexGuard<'_, State>> {
         let interruption = self.state().interruption(self.process);
         if let Some(interruption) = interruption {
@@ -216,7 +217,7 @@ impl Fs for SimFs {
             true => self.begin(true)?.make(path, false)?,
             false => *self.begin(false)?.now.get(path).ok_or(ErrorKind::NotFound)?,
         };
-        // Between the two others can do something.
+        // Another process can act between the two operations.
         let mut state = self.begin(false)?;
         let inode = state.inodes.get_mut(&number).unwrap();
         if inode.locked_by.is_some() {

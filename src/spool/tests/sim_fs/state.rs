@@ -1,4 +1,4 @@
-//! What is on the simulated disk, what processes see of it, and what they have not synced.
+//! The simulated disk: what is durable, what processes see, and what is not synced.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
@@ -11,10 +11,10 @@ use crate::spool::fs::{Entry, Kind};
 
 pub(crate) struct State {
     pub(crate) random: Rng,
-    /// What processes see, and what is on disk.
+    /// The names that processes see, and those on disk.
     pub(crate) now: Names,
     pub(crate) durable: Names,
-    /// What happened to names and is not on disk, in order.
+    /// Changes to names that are not on disk, in order.
     pub(crate) pending: Vec<Change>,
     pub(crate) inodes: BTreeMap<u64, Inode>,
     pub(crate) next: u64,
@@ -24,10 +24,10 @@ pub(crate) struct State {
     pub(crate) largest_read: usize,
 }
 
-/// What happens in the midst of what a process does.
+/// An event between two operations of a process.
 pub(crate) struct Interruption {
     pub(crate) process: u64,
-    /// Operations before it.
+    /// The operations before it.
     pub(crate) left: u64,
     pub(crate) happen: Box<dyn FnOnce() + Send>,
 }
@@ -46,7 +46,8 @@ pub(crate) struct Inode {
     pub(crate) is_folder: bool,
     pub(crate) data: Vec<u8>,
     pub(crate) synced: Vec<u8>,
-    /// A sync has failed: the system has forgotten what was to be written, and later ones do nothing and say that all is well.
+    /// A sync has failed. The system has discarded the data, and later syncs succeed without any
+    /// effect.
     pub(crate) is_poisoned: bool,
     pub(crate) locked_by: Option<u64>,
 }
@@ -60,7 +61,7 @@ pub(crate) struct Faults {
     /// One in so many operations fails.
     pub(crate) one_in: Option<u64>,
     pub(crate) is_read_only: bool,
-    /// How much can be written.
+    /// The free space.
     pub(crate) space: Option<u64>,
     /// Files that cannot be read.
     pub(crate) unreadable: BTreeSet<PathBuf>,
@@ -87,7 +88,7 @@ impl State {
         }
     }
 
-    /// Whether the operation that begins fails.
+    /// Counts an operation. Returns whether it fails.
     pub(crate) fn fails(&mut self) -> bool {
         let faults = &mut self.faults;
         faults.operations += 1;
@@ -105,7 +106,7 @@ impl State {
         }
     }
 
-    /// What is to happen before the operation that begins.
+    /// The event due before the next operation.
     pub(crate) fn interruption(&mut self, process: u64) -> Option<Interruption> {
         let interruption = self.interruption.as_mut().filter(|it| it.process == process)?;
         match interruption.left.checked_sub(1) {
@@ -115,7 +116,7 @@ impl State {
         None
     }
 
-    /// The power fails.
+    /// Simulates a power failure.
     pub(crate) fn crash(&mut self) {
         for process in std::mem::take(&mut self.living) {
             self.release(process);
@@ -137,7 +138,8 @@ impl State {
         self.inode(folder)?;
         let inside = |path: &Path| path.parent() == Some(folder);
         let (mut here, mut others) = (Vec::new(), Vec::new());
-        // From the newest on: with a name that a file got goes how it came to the one before.
+        // From the newest change on: a synced name includes the changes that led to it from the
+        // file's earlier names.
         let mut origins = BTreeSet::new();
         for change in std::mem::take(&mut self.pending).into_iter().rev() {
             let is_here = match &change {
@@ -201,7 +203,7 @@ impl State {
     }
 }
 
-/// Changes names, if that makes sense: what the change stands on may have been lost.
+/// Applies a change to the names, unless a change it depends on was lost.
 fn apply(names: &mut Names, change: &Change) {
     let has_parent =
         |names: &Names, path: &Path| path.parent().is_some_and(|parent| names.contains_key(parent));
@@ -209,7 +211,7 @@ fn apply(names: &mut Names, change: &Change) {
         Change::Link(path, inode) if has_parent(names, path) => {
             names.insert(path.clone(), *inode);
         }
-        // What a folder still had in it because the disk does not yet know that it was moved is lost.
+        // Entries whose move out of the folder is not on disk yet are lost with it.
         Change::Unlink(path) => names.retain(|name, _| !name.starts_with(path)),
         Change::Rename(from, to) if has_parent(names, to) => {
             if let Some(inode) = names.remove(from) {
@@ -224,7 +226,8 @@ pub(crate) fn is_empty(names: &Names, folder: &Path) -> bool {
     !names.keys().any(|path| path.parent() == Some(folder))
 }
 
-/// What is left of a file: what it had in common with what was synced, and of the rest a part, with holes in it.
+/// The contents of a file after a crash: the prefix that the current and the synced data share, and
+/// a part of the rest, with holes.
 fn torn(inode: &Inode, random: &mut Rng) -> Vec<u8> {
     let common = inode.data.iter().zip(&inode.synced).take_while(|(a, b)| a == b).count();
     let rest = if random.bool() { &inode.data[common..] } else { &inode.synced[common..] };

@@ -1,4 +1,4 @@
-//! What becomes of files that somebody planted in the spool, at the scale of a test.
+//! The worker on a spool with planted files, at the scale of a test.
 
 #[cfg(unix)]
 mod nodes;
@@ -13,7 +13,7 @@ const BEGINNING: &str = r#"{"reconify":{"format":"openai","type":"chat","version
 const KEYS_AT: usize = BEGINNING.len() - 1;
 const MARKER: &[u8] = b"\xFFREC\r\n\0\x01";
 
-/// What became of it.
+/// The result of a run.
 struct Verdict {
     /// The numbers of the planted reports that were sent.
     sent: Vec<u64>,
@@ -54,7 +54,7 @@ fn app(spool: &Path) -> PathBuf {
     spool.join(app_folder("app").to_string())
 }
 
-/// The folder of a dead process, without a lock.
+/// Creates the folder of a dead process, without a lock.
 fn dead(spool: &Path) -> PathBuf {
     let folder = app(spool).join(Uuid::new_v4().to_string());
     create_dir_all(&folder).unwrap();
@@ -78,7 +78,7 @@ fn aside(spool: &Path) -> usize {
         .count()
 }
 
-/// Starts a process on what was planted, gives it eight minutes and a report of its own, and ends it.
+/// Runs a process on the planted files for eight minutes, with one report of its own, and ends it.
 async fn judge(spool: &Path) -> Verdict {
     let (log, _guard) = Log::here();
     let is_up = Arc::new(AtomicBool::new(true));
@@ -132,7 +132,8 @@ async fn planted_lengths_and_counts_are_not_believed() {
     write(folder.join(segment(9)), segment_of([framed(&many), good(1), framed(&long), good(2)])).unwrap();
     let verdict = judge(spool.path()).await;
     assert_eq!((verdict.sent, verdict.log.len()), (vec![1, 2], 2));
-    // Two say that they are longer than the file, as a record does that was cut off: nobody ever relied on it.
+    // Two records claim to be longer than the file. They look truncated by a crash, and such a
+    // record was never acknowledged.
     assert_eq!(aside(spool.path()), 5);
 }
 
@@ -167,7 +168,7 @@ async fn planted_times_and_flags_hold_nothing_up() {
         odd.into_iter().zip(1..).map(|((created, flags), number)| record(number, created, flags, KEYS_AT));
     write(locked(spool.path()).join(segment(1)), segment_of(records)).unwrap();
     let Verdict { sent, stats, .. } = judge(spool.path()).await;
-    // What says that a part of it failed before counts as failed.
+    // An item whose flags record an earlier failure counts as failed.
     assert_eq!((sent, stats.delivered, stats.rejected), (vec![1, 2, 3, 4, 5], 3, 1));
     assert_eq!(files(spool.path()), [] as [PathBuf; 0]);
 }
@@ -185,7 +186,7 @@ async fn planted_files_with_holes_or_nothing_but_markers_are_not_read() {
     write(folder.join(segment(5)), segment_of([good(1)])).unwrap();
     let verdict = judge(spool.path()).await;
     assert_eq!((verdict.sent, verdict.stats.spool_failures, verdict.log.len()), (vec![1], 4, 2));
-    // Those beyond a quarter of the cap go at once.
+    // Segments beyond a quarter of the size limit are removed at once.
     assert_eq!(aside(spool.path()), 2);
 }
 

@@ -1,4 +1,4 @@
-//! Nodes and links among what was planted.
+//! Planted files that are special nodes or links.
 
 use std::fs::create_dir;
 use std::os::unix::fs::symlink;
@@ -20,7 +20,7 @@ async fn planted_nodes_that_are_no_files_are_left_where_they_are() {
     fifo(&path(1));
     create_dir(path(2)).unwrap();
     symlink("/etc/passwd", path(3)).unwrap();
-    // Made elsewhere: the path of a socket has to be short.
+    // Created elsewhere, because the path of a socket has to be short.
     let _socket = UnixListener::bind(spool.path().join("socket")).unwrap();
     fs::rename(spool.path().join("socket"), path(5)).unwrap();
     write(path(6), segment_of([good(1)])).unwrap();
