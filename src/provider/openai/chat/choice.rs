@@ -9,7 +9,7 @@ use crate::codec::json::merge;
 use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::operation::Operation;
 
-/// One of the `n` answers of a stream.
+/// One of the `n` choices of a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Choice<'a> {
     fields: Fields<'a>,

@@ -1,6 +1,6 @@
 //! A fast path for a chunk that differs from the previous one only in its text.
 //!
-//! Nearly all chunks of a stream do, and comparing a chunk costs far less than parsing it.
+//! Nearly all chunks are of this kind, and comparing one costs far less than parsing it.
 
 use std::borrow::Cow;
 use std::ops::Range;
