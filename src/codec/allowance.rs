@@ -1,53 +1,56 @@
-//! Limits on what reading one body may cost, whatever its sender put into it.
+//! Limits the cost of reading one body, whatever its sender put into it.
 //!
-//! *Work* is counted in bytes examined, plus a few for each node; *nodes* are the parts of JSON held in memory at once. Both
-//! are counted and never timed, so that the same body always gives the same report. The counters belong to the thread, since
-//! a body is read on one thread from beginning to end, and every level of its JSON takes part.
+//! *Work* is the number of bytes examined, plus a few per node. *Nodes* are the parts of JSON held
+//! in memory at once. Both are counted and never timed, so that the same body always gives the same
+//! report. The counters are thread-local: a body is read on one thread from start to end, at every
+//! level of its JSON.
 
 use std::cell::Cell;
 
-/// What reading one body may cost.
+/// The maximum cost of reading one body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
-    /// Bytes examined. A pass over text takes about a nanosecond a byte.
+    /// Bytes examined. A pass over text takes about a nanosecond per byte.
     pub(crate) work: usize,
     /// Nodes held at once. Each stands for 40 to 60 bytes of memory.
     pub(crate) nodes: usize,
 }
 
-/// What reading one body did cost.
+/// The actual cost of reading one body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cost {
-    /// The work allowance ran out: what was read is of no use.
+    /// The work allowance ran out: the result must be discarded.
     pub(crate) is_exhausted: bool,
-    /// Elements of lists that were left out, as there was no room for them.
+    /// The number of list elements left out because there was no room.
     pub(crate) left_out: u64,
-    /// How often there was no room for a list, which is kept as text, or for an element.
+    /// How often there was no room for a list, which is then kept as text, or for an element.
     pub(crate) refused: u64,
     pub(crate) work: usize,
-    /// The most nodes that were held at once.
+    /// The peak number of nodes held at once.
     pub(crate) peak: usize,
 }
 
-/// Nodes held at once. Lists with more elements than this are kept as text.
+/// The maximum number of nodes held at once. Longer lists are kept as text.
 const NODES: usize = 250_000;
 
-/// The work of one node beside its bytes: as much as examining so many bytes.
+/// The work per node beside its bytes, in bytes examined.
 const NODE_WORK: usize = 8;
 
 impl Allowance {
-    /// For a body that is read on the worker's own thread: one or two milliseconds. Plain bodies of several hundred kilobytes
-    /// fit.
+    /// For bodies read on the worker thread: one or two milliseconds.
+    ///
+    /// Plain bodies of several hundred kilobytes fit.
     pub(crate) const SMALL: Self = Self { work: 2 * 1024 * 1024, nodes: NODES };
 
-    /// For a body that is read on a thread of its own: about 100 ms. A Responses request of 16 MiB, which is examined about
-    /// ten times, fits.
+    /// For bodies read on a dedicated thread: about 100 ms.
+    ///
+    /// A Responses request of 16 MiB fits; it is examined about ten times.
     pub(crate) const LARGE: Self = Self { work: 192 * 1024 * 1024, nodes: NODES };
 
-    /// For a body that is not read.
+    /// For bodies that are not read.
     pub(crate) const ZERO: Self = Self { work: 0, nodes: 0 };
 
-    /// Outside of [`within`](Self::within), nothing is limited.
+    /// No limits, as outside of [`within`](Self::within).
     const NONE: Self = Self { work: usize::MAX, nodes: usize::MAX / 2 };
 
     /// Reads a body within this allowance.
@@ -70,13 +73,13 @@ impl Allowance {
 
 #[derive(Clone, Copy)]
 struct Counts {
-    /// What is left. Of nodes it may be less than nothing.
+    /// The remaining work and nodes. Nodes may become negative.
     work: usize,
     nodes: isize,
-    /// The fewest nodes that were left.
+    /// The minimum of the remaining nodes.
     lowest: isize,
     is_exhausted: bool,
-    /// How often there was no room for further nodes.
+    /// How often there was no room for more nodes.
     refused: u64,
     left_out: u64,
 }
@@ -92,7 +95,7 @@ thread_local! {
     static COUNTS: Cell<Counts> = const { Cell::new(Counts::of(Allowance::NONE)) };
 }
 
-/// Takes the work of examining so many bytes. Returns whether the allowance has it.
+/// Spends the work of examining this many bytes. Returns whether the allowance covers it.
 pub(crate) fn examine(bytes: usize) -> bool {
     let mut counts = COUNTS.get();
     match counts.work.checked_sub(bytes) {
@@ -103,35 +106,35 @@ pub(crate) fn examine(bytes: usize) -> bool {
     !counts.is_exhausted
 }
 
-/// Whether there is no work left. Nothing that was read is used then, so loops end early.
+/// Whether no work is left. The result is discarded then, so loops can end early.
 pub(crate) fn is_exhausted() -> bool {
     COUNTS.get().is_exhausted
 }
 
-/// How many more nodes may be held.
+/// The number of nodes that may still be held.
 pub(crate) fn nodes_left() -> usize {
     usize::try_from(COUNTS.get().nodes).unwrap_or_default()
 }
 
-/// How often there was no room for further nodes.
+/// How often there was no room for more nodes.
 pub(crate) fn refused() -> u64 {
     COUNTS.get().refused
 }
 
-/// Notes that there was no room for a list, which is kept as text.
+/// Records that there was no room for a list, which is kept as text.
 pub(crate) fn refuse() {
     let counts = COUNTS.get();
     COUNTS.set(Counts { refused: counts.refused + 1, ..counts });
 }
 
-/// Notes that there was no room for an element of a list, which is left out.
+/// Records that there was no room for a list element, which is left out.
 fn leave_out() {
     refuse();
     let counts = COUNTS.get();
     COUNTS.set(Counts { left_out: counts.left_out + 1, ..counts });
 }
 
-/// Nodes that somebody holds. They are given back when it is dropped.
+/// Nodes held by a value. Dropping it releases them.
 #[derive(Debug, Default)]
 pub(crate) struct Held(usize);
 
@@ -142,7 +145,7 @@ impl Held {
         held
     }
 
-    /// Holds more nodes, beyond the allowance if need be: then there is room for no others.
+    /// Holds more nodes even beyond the allowance; then no others fit.
     pub(crate) fn grow(&mut self, nodes: usize) {
         let counts = COUNTS.get();
         let left = counts.nodes.saturating_sub_unsigned(nodes);
@@ -151,7 +154,7 @@ impl Held {
         COUNTS.set(Counts { nodes: left, lowest: counts.lowest.min(left), work, ..counts });
     }
 
-    /// Holds more nodes, if there is room for them.
+    /// Holds more nodes if there is room.
     pub(crate) fn try_grow(&mut self, nodes: usize) -> bool {
         let has_room = nodes <= nodes_left();
         if has_room {

@@ -1,24 +1,27 @@
-//! Content codings, undone on the copy that is reported.
+//! Undoes content codings on the copy that is reported.
 
 use bytes::Bytes;
 
-/// A body may be encoded more than once. More often than this is an attack or a mistake.
+/// The maximum number of codings per body. More are an attack or a mistake.
 #[cfg(feature = "decompression")]
 const MOST_CODINGS: usize = 4;
 
-/// A body without its codings.
+/// A body with its codings undone.
 #[derive(Default)]
 pub(crate) struct Decoded {
     pub(crate) body: Bytes,
-    /// There was more than the limit allows for.
+    /// The decoded bytes exceeded the limit or did not fit into the budget.
     pub(crate) is_cut: bool,
 }
 
-/// Undoes the codings of a body as far as it goes: a body that was cut off, or is longer than the limit when decoded, gives
-/// its beginning, as does one for which the budget has no room. `None` if a coding is not known, if the body is not encoded
-/// in it, or if decoding takes more than the [allowance](super::allowance) has.
+/// Undoes the codings of a body as far as possible.
 ///
-/// Memory for decoded bytes is charged before it is used: `charge` returns whether there is room for so many more.
+/// The result is only the beginning if the body was cut off, exceeds the limit when decoded, or
+/// does not fit into the budget. `None` if a coding is unknown, if the body is not encoded in it,
+/// or if decoding exceeds the [allowance](super::allowance).
+///
+/// `charge` is called before memory for decoded bytes is used. It returns whether there is room for
+/// that many more.
 pub(crate) fn decode(
     body: Bytes,
     codings: &str,
@@ -45,14 +48,14 @@ fn undo(
     if codings.len() > MOST_CODINGS {
         return None;
     }
-    // They were applied in the order in which they stand.
+    // The header lists codings in the order in which they were applied.
     codings.into_iter().rev().try_fold(Decoded { body, is_cut: false }, |decoded, coding| {
         let (body, is_cut) = coding.undo(&decoded.body, limit, charge)?;
         Some(Decoded { body: body.into(), is_cut: decoded.is_cut || is_cut })
     })
 }
 
-/// Without decompression, only what is not encoded can be read.
+/// Without the decompression features, only bodies without codings can be read.
 #[cfg(not(feature = "decompression"))]
 fn undo(_: Bytes, _: &[&str], _: usize, _: &mut dyn FnMut(usize) -> bool) -> Option<Decoded> {
     None
@@ -72,13 +75,14 @@ mod streams {
 
     use crate::codec::allowance;
 
-    /// The largest window that a sender may use for HTTP (RFC 9659): 8 MiB. The decoder allocates it.
+    /// The largest window that a sender may use for HTTP (RFC 9659): 8 MiB. The decoder allocates
+    /// it.
     const ZSTD_WINDOW_LOG: u32 = 23;
 
-    /// The work of a byte of input, beside that of what it becomes: each may build a table for decoding.
+    /// The work per byte of input, beside that of its output: each byte may build a decoding table.
     const INPUT_WORK: usize = 6;
 
-    /// The work of a member of gzip, or a frame of zstd: each needs a decoder of its own, and may hold nothing.
+    /// The work per gzip member or zstd frame: each needs a new decoder, and may be empty.
     const MEMBER_WORK: usize = 32 * 1024;
 
     const BLOCK: usize = 8 * 1024;
@@ -102,21 +106,22 @@ mod streams {
             }
         }
 
-        /// The bytes, up to the limit, and whether there were more. `None` if it is something else from the start.
+        /// The bytes up to the limit, and whether there were more. `None` if the body does not
+        /// begin in this coding.
         pub(crate) fn undo(
             self,
             body: &[u8],
             limit: usize,
             charge: &mut dyn FnMut(usize) -> bool,
         ) -> Option<(Vec<u8>, bool)> {
-            // Brotli with a large window is an extension that HTTP does not have (RFC 7932, 9.1). Its decoder would
-            // allocate up to 1 GiB for a few bytes.
+            // Brotli with a large window is an extension that HTTP does not have (RFC 7932, 9.1).
+            // Its decoder would allocate up to 1 GiB for a few bytes.
             let is_large_brotli =
                 matches!(self, Self::Brotli) && body.first().is_some_and(|first| first & 0x7f == 0x11);
             if is_large_brotli || !allowance::examine(body.len().saturating_mul(INPUT_WORK)) {
                 return None;
             }
-            // Which errors say that a body is not encoded so, and not just cut off.
+            // The errors that mean a wrong coding rather than a body that was cut off.
             let is_broken: fn(ErrorKind) -> bool = match self {
                 Self::Gzip | Self::Deflate => {
                     |kind| matches!(kind, ErrorKind::InvalidData | ErrorKind::InvalidInput)
@@ -141,7 +146,8 @@ mod streams {
                         rest = decoder.into_inner();
                         ended
                     }
-                    // The coding is zlib's format by definition (RFC 9110, 8.4.1.2), and bare deflate from some servers.
+                    // By definition the coding is zlib's format (RFC 9110, 8.4.1.2), but some
+                    // servers send bare deflate.
                     Self::Deflate if is_zlib(body) => output.read(Pin::new(&mut ZlibDecoder::new(body))),
                     Self::Deflate => output.read(Pin::new(&mut DeflateDecoder::new(body))),
                     Self::Brotli => output.read(Pin::new(&mut BrotliDecoder::new(body))),
@@ -165,7 +171,7 @@ mod streams {
         }
     }
 
-    /// What is decoded, as far as there is room for it.
+    /// The decoded bytes, within the limit and the budget.
     struct Output<'a> {
         bytes: Vec<u8>,
         limit: usize,
@@ -176,7 +182,7 @@ mod streams {
     /// How a member of a body ended.
     enum Ended {
         Whole,
-        /// Nothing more is wanted.
+        /// The output is full.
         Full,
         Failed(ErrorKind),
     }
@@ -185,7 +191,7 @@ mod streams {
         /// Reads to the end, to the limit, or to the first error.
         fn read(&mut self, mut decoder: Pin<&mut impl AsyncRead>) -> Ended {
             let mut block = [0; BLOCK];
-            // The body is in memory: reading never has to wait.
+            // The body is in memory, so reading never has to wait.
             let mut context = Context::from_waker(Waker::noop());
             while self.bytes.len() <= self.limit {
                 let mut buffer = ReadBuf::new(&mut block);
@@ -218,13 +224,13 @@ mod streams {
         }
     }
 
-    /// Whether the two bytes of zlib's header are there (RFC 1950, 2.2).
+    /// Whether the two bytes of zlib's header are present (RFC 1950, 2.2).
     fn is_zlib(body: &[u8]) -> bool {
         match body {
             [method, flags, ..] => {
                 method & 0x0f == 8 && (u16::from(*method) << 8 | u16::from(*flags)) % 31 == 0
             }
-            // Cut off in the middle of it.
+            // The body was cut off inside the header.
             [method] => method & 0x0f == 8,
             [] => false,
         }
@@ -267,7 +273,7 @@ mod tests {
 
     #[test]
     fn brotli_with_a_large_window_is_not_decoded_and_costs_nothing() {
-        // The first byte of every such stream, and a window of a gigabyte.
+        // The first byte of every such stream, then a window of a gigabyte.
         let large = [0x11, 0x1e, 0, 0, 0];
         assert_eq!(decoded(&large, "br"), None);
         assert_eq!(decoded(&gzip(&large), "br, gzip"), None);
@@ -278,7 +284,7 @@ mod tests {
         }
     }
 
-    /// A frame with one byte in it and this exponent of its window (RFC 8878, 3.1.1.1.2).
+    /// A frame with one byte of content and this window exponent (RFC 8878, 3.1.1.1.2).
     fn zstd(window: u8) -> [u8; 10] {
         [0x28, 0xb5, 0x2f, 0xfd, 0, (window - 10) << 3, 9, 0, 0, b'a']
     }

@@ -1,4 +1,4 @@
-//! Streams as pieces of JSON, however they are framed.
+//! Splits a stream into pieces of JSON, for any framing.
 
 use std::borrow::Cow;
 
@@ -8,22 +8,22 @@ use super::json::lenient;
 use super::ndjson::Lines;
 use super::sse::{Event, Events};
 
-/// How the pieces of a stream are told apart.
+/// How the pieces of a stream are separated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// Server-sent events.
     Events,
-    /// One JSON value a line.
+    /// One JSON value per line.
     Lines,
 }
 
-/// The pieces of a stream that is at hand as a whole. A line of JSON is an event without a name.
+/// The pieces of a stream that is completely in memory. A line of JSON is an event without a name.
 ///
-/// Some servers forget the blank lines between events. The standard joins such lines into one event that nobody can read;
-/// here each of them is an event, if each is a complete JSON value.
+/// Some servers forget the blank lines between events. The standard joins such lines into one
+/// unreadable event. Here each line is an event if each is a complete JSON value.
 pub(crate) struct Pieces<'a> {
     source: Source<'a>,
-    /// The lines of the event before, if each is an event of its own.
+    /// The lines of the previous event, if each is an event of its own.
     split: Option<Events<'a>>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Pieces<'a> {
         Self { source, split: None }
     }
 
-    /// How many bytes are left.
+    /// The number of bytes left.
     pub(crate) fn left(&self) -> usize {
         let left = match &self.source {
             Source::Events(events) => events.left(),
@@ -87,15 +87,16 @@ fn is_blank_or_readable(data: &[u8]) -> bool {
     data.trim_ascii().is_empty() || lenient::is_readable(data)
 }
 
-/// The data of those pieces that cannot be read where they stand: they have several lines, bytes that are no UTF-8, or
-/// numbers that JSON does not have.
+/// Repaired data of pieces that cannot be read in place: data over several lines, invalid UTF-8, or
+/// numbers that JSON does not allow.
 #[derive(Debug, Default)]
 pub(crate) struct Mended {
     text: String,
-    /// How much of the stream is left behind a piece, and where its data ends in the text.
+    /// For each piece, the number of bytes left in the stream after it, and the end of its data in
+    /// the text.
     places: Vec<(usize, usize)>,
     held: Held,
-    /// Something was replaced.
+    /// The repair replaced something.
     pub(crate) is_changed: bool,
 }
 
@@ -120,7 +121,7 @@ impl Mended {
         mended
     }
 
-    /// Each piece's data, with how much of the stream is left behind it.
+    /// The data of each piece, with the number of bytes left in the stream after it.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
         let mut start = 0;
         self.places.iter().map(move |(left, end)| {

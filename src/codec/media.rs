@@ -1,4 +1,4 @@
-//! Images, sound and files as base64 inside JSON: found without taking the JSON apart.
+//! Finds images, audio and files as base64 inside JSON, without parsing the JSON.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,16 +11,16 @@ use crate::codec::json::nodes::end_of_string;
 
 /// One piece of base64 data.
 pub(crate) struct Medium<'a> {
-    /// Where its string stands, with its quotes.
+    /// The range of its string, with the quotes.
     pub(crate) place: Range<usize>,
-    /// What it is, as far as is said: `image/png`, `audio/wav`, or just `image` or `file`.
+    /// The media type, as far as it is known: `image/png`, `audio/wav`, or just `image` or `file`.
     pub(crate) kind: Cow<'a, str>,
-    /// It was made by a tool of the Responses API.
+    /// A tool of the Responses API generated it.
     pub(crate) is_generated: bool,
 }
 
 impl Medium<'_> {
-    /// The base64 itself.
+    /// The base64 text.
     pub(crate) fn data<'t>(&self, json: &'t str) -> Cow<'t, str> {
         match unescaped(json.get(self.place.clone()).unwrap_or_default()) {
             Cow::Borrowed(text) => data_of(text).into(),
@@ -29,15 +29,16 @@ impl Medium<'_> {
     }
 }
 
-/// The type that an image made through the Responses API comes with.
+/// The item type of an image generated through the Responses API.
 const GENERATED: &str = "image_generation_call";
 
-/// Deeper than any request or answer. Further down nothing is looked for: an attack could nest millions of times.
+/// The maximum nesting that is searched. No request or response is deeper; an attacker could nest
+/// millions of levels.
 const MOST_LEVELS: usize = 1_000;
 
-/// Puts type and length in the place of all base64 data.
+/// Replaces all base64 data with its type and length.
 ///
-/// `Err`, with the text as it was, if there are more, or deeper ones, than are looked for.
+/// `Err`, with the text unchanged, if a limit on number or depth is exceeded.
 pub(crate) fn elide(json: Box<RawValue>) -> Result<Box<RawValue>, Box<RawValue>> {
     let Search { found, is_complete, .. } = Search::of(json.get());
     if !is_complete {
@@ -47,7 +48,7 @@ pub(crate) fn elide(json: Box<RawValue>) -> Result<Box<RawValue>, Box<RawValue>>
     Ok(elided.unwrap_or(json))
 }
 
-/// Puts type and length in the place of the images that were made through the Responses API.
+/// Replaces the images generated through the Responses API with their type and length.
 pub(crate) fn elide_generated(json: Box<RawValue>) -> Box<RawValue> {
     match may_have_generated(&json) {
         true => elide_those(json, |medium| medium.is_generated),
@@ -55,18 +56,18 @@ pub(crate) fn elide_generated(json: Box<RawValue>) -> Box<RawValue> {
     }
 }
 
-/// A quick look: most answers have none.
+/// A quick check: most responses have none.
 pub(crate) fn may_have_generated(json: &RawValue) -> bool {
     memmem::find(json.get().as_bytes(), GENERATED.as_bytes()).is_some()
 }
 
-/// Puts type and length in the place of the base64 data that is meant.
+/// Replaces the selected base64 data with its type and length.
 pub(crate) fn elide_those(json: Box<RawValue>, is_meant: impl Fn(&Medium<'_>) -> bool) -> Box<RawValue> {
     let elided = without(json.get(), find(json.get()).into_iter().filter(is_meant));
     elided.unwrap_or(json)
 }
 
-/// The text with type and length in these places.
+/// The text with type and length in place of these media.
 fn without<'a>(json: &'a str, media: impl Iterator<Item = Medium<'a>>) -> Option<Box<RawValue>> {
     let places = media.map(|medium| {
         let bytes = decoded_length(&medium.data(json));
@@ -75,7 +76,7 @@ fn without<'a>(json: &'a str, media: impl Iterator<Item = Medium<'a>>) -> Option
     RawValue::from_string(replace(json, places)?).ok()
 }
 
-/// The text with these strings in these places; `None` if there are none.
+/// The text with these ranges replaced by these strings; `None` if there are none.
 pub(crate) fn replace(json: &str, places: impl Iterator<Item = (Range<usize>, String)>) -> Option<String> {
     let mut text = String::new();
     let mut rest = 0;
@@ -89,7 +90,8 @@ pub(crate) fn replace(json: &str, places: impl Iterator<Item = (Range<usize>, St
     Some(text)
 }
 
-/// How many bytes base64 stands for: of several texts, each with its padding, those of all.
+/// The number of bytes that base64 encodes. Several concatenated texts, each with padding, are
+/// added up.
 pub(crate) fn decoded_length(base64: &str) -> u64 {
     let digits = |text: &str| text.bytes().filter(|byte| !byte.is_ascii_whitespace()).count() as u64;
     base64.split('=').map(|text| digits(text) * 3 / 4).sum()
@@ -103,29 +105,30 @@ pub(crate) fn find(json: &str) -> Vec<Medium<'_>> {
 struct Search<'a> {
     json: &'a str,
     levels: Vec<Level<'a>>,
-    /// Base64 whose type is known only where its object ends.
+    /// The number of base64 texts whose type is known only at the end of their object.
     untyped: usize,
-    /// Levels beyond those that are looked at.
+    /// The number of open levels beyond the maximum.
     too_deep: usize,
     found: Vec<Medium<'a>>,
-    /// Nothing was passed over.
+    /// Nothing was skipped.
     is_complete: bool,
 }
 
-/// An object or array that is being passed through.
+/// An open object or array.
 #[derive(Default)]
 struct Level<'a> {
     is_object: bool,
-    /// The key under which it stands, that of its array if it stands in one.
+    /// Its key, or that of the array around it.
     name: &'a str,
-    /// The key that was read last.
+    /// The key read last.
     key: &'a str,
     awaits_key: bool,
-    /// Its `type`, `format`, and `media_type` or `mime_type`.
+    /// The value of its `type`, `format`, and `media_type` or `mime_type`.
     kind: &'a str,
     format: &'a str,
     media_type: &'a str,
-    /// Base64 under `result` and `data`, of which `type`, `format` and the object's own name say what it is.
+    /// Base64 under `result` and `data`. Its kind follows from `type`, `format` and the key of the
+    /// object.
     open: Vec<(&'a str, Range<usize>)>,
 }
 
@@ -229,7 +232,7 @@ impl<'a> Search<'a> {
             "media_type" | "mime_type" | "mimeType" => level.media_type = inside,
             _ => {}
         }
-        // Texts that people and models say stay letter by letter, whatever they look like.
+        // Texts written by people and models stay unchanged, even if they look like base64.
         if inside.is_empty() || TEXTS.contains(&key) {
             return;
         }
@@ -263,20 +266,20 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Keys under which base64 stands without a `data:` URL around it.
+/// Keys of base64 without a `data:` URL.
 const FIELDS: [&str; 5] = ["b64_json", "partial_image_b64", "file_data", "result", "data"];
 
 /// Keys of texts.
 const TEXTS: [&str; 8] =
     ["text", "content", "input", "prompt", "instructions", "token", "arguments", "refusal"];
 
-/// A word under `audio` may be the name of a voice. Sound is longer.
+/// The minimum length of audio. A shorter text under `audio` may be the name of a voice.
 const LONG: usize = 256;
 
-/// More than any request or answer has.
+/// The maximum number of media. No request or response has more.
 const MOST_MEDIA: usize = 10_000;
 
-/// The text of a string, whatever in it is escaped.
+/// The text of a string without its escapes.
 fn unescaped(string: &str) -> Cow<'_, str> {
     let inside = string.get(1..string.len().saturating_sub(1)).unwrap_or_default();
     if memchr(b'\\', inside.as_bytes()).is_none() {
@@ -285,21 +288,21 @@ fn unescaped(string: &str) -> Cow<'_, str> {
     serde_json::from_str::<String>(string).map_or(inside.into(), Into::into)
 }
 
-/// Where the data of a `data:` URL begins (RFC 2397); a parameter before it may hold commas.
+/// The start of the data in a `data:` URL (RFC 2397). A parameter before it may contain commas.
 fn end_of_head(url: &str) -> Option<usize> {
     const MARK: &str = ";base64,";
     let head = url.as_bytes().get(..url.len().min(1_000))?;
     head.windows(MARK.len()).position(|window| window.eq_ignore_ascii_case(MARK.as_bytes()))
 }
 
-/// The media type of a `data:` URL with base64, empty if it names none.
+/// The media type of a `data:` URL with base64; empty if it has none.
 fn kind_of_url(text: &str) -> Option<&str> {
     let end = end_of_head(text)
         .filter(|_| text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")))?;
     text.get(5..end)?.split(';').next()
 }
 
-/// What is behind the head of a `data:` URL; all of any other text.
+/// The data after the head of a `data:` URL; any other text unchanged.
 fn data_of(text: &str) -> &str {
     let start = kind_of_url(text).and(end_of_head(text)).map_or(0, |end| end + ";base64,".len());
     text.get(start..).unwrap_or_default()
@@ -311,12 +314,13 @@ fn is_base64(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| is_digit(byte) || matches!(byte, b'\n' | b'\r'))
 }
 
-/// The name of a type or format; empty for what is longer than any name. It is copied for each medium.
+/// The name of a type or format; empty if it is too long. It is copied for each medium.
 fn named(name: &str) -> &str {
     if name.len() <= LONGEST_NAME { name } else { "" }
 }
 
-/// Registered media types have up to 127 characters on either side of the slash (RFC 6838, 4.2); none is nearly as long.
+/// Registered media types have up to 127 characters on either side of the slash (RFC 6838, 4.2). No
+/// known one is nearly as long.
 const LONGEST_NAME: usize = 127;
 
 fn typed(kind: &str) -> Cow<'_, str> {

@@ -1,4 +1,4 @@
-//! Forms, whose files are reported by name, type and size.
+//! Reads forms. Their files are reported by name, type and size.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -12,26 +12,28 @@ use memchr::memmem;
 
 use super::json::{Fields, Node};
 
-/// More fields than any request to OpenAI has: beyond them it is an attack.
+/// The maximum number of fields. No request to OpenAI has more, so further ones are an attack.
 const MOST_FIELDS: usize = 1_000;
 
-/// How long the texts of a form may be together. Longer ones are reported by their length, as files are: a control character
-/// takes six times as much in JSON, and prompts are far shorter.
+/// The maximum total length of a form's texts. Longer texts are reported by their length, like
+/// files. Prompts are far shorter, and a control character takes six times as much in JSON.
 const MOST_TEXT: usize = 1024 * 1024;
 
-/// How long the headers of a part may be. Whoever parses a media type makes a list of its parameters.
+/// The maximum length of a part's headers. The parser of a media type builds a list of its
+/// parameters.
 const MOST_HEADERS: usize = 4 * 1024;
 
-/// What is in a form.
+/// The content of a form.
 pub(crate) struct Form {
-    /// Texts as they are, files as what is known of them, and a list where a name occurs more than once.
+    /// Texts as they are, descriptions of files, and a list for each name that occurs more than
+    /// once.
     pub(crate) fields: Fields<'static>,
-    /// Whether it has its end.
+    /// Whether the form is complete.
     pub(crate) is_whole: bool,
 }
 
-/// The fields that are complete in the beginning of a form, and in its last bytes, if its middle is missing. `None` if it
-/// is no form.
+/// The complete fields in the beginning of a form and, if its middle is missing, in its tail.
+/// `None` if the body is not a form.
 pub(crate) fn fields(content_type: &str, body: &Bytes, tail: &[u8]) -> Option<Form> {
     let boundary = multer::parse_boundary(content_type).ok()?;
     if !has_short_headers(body, &boundary) || !has_short_headers(tail, &boundary) {
@@ -39,7 +41,8 @@ pub(crate) fn fields(content_type: &str, body: &Bytes, tail: &[u8]) -> Option<Fo
     }
     let mut parts = Parts::default();
     let is_whole = read(body.clone(), &boundary, &mut parts)?;
-    // No part has its boundary in it: the first one in the tail begins a part, or ends the form.
+    // A boundary never occurs inside a part, so the first one in the tail begins a part or ends the
+    // form.
     let delimiter = format!("\r\n--{boundary}");
     if let Some(begin) = memmem::find(tail, delimiter.as_bytes()) {
         read(Bytes::copy_from_slice(tail.get(begin + 2..)?), &boundary, &mut parts)?;
@@ -61,11 +64,11 @@ pub(crate) fn fields(content_type: &str, body: &Bytes, tail: &[u8]) -> Option<Fo
 struct Parts {
     fields: IndexMap<String, Vec<Node<'static>>>,
     count: usize,
-    /// The length of all texts.
+    /// The total length of all texts.
     text: usize,
 }
 
-/// Whether the headers of each part end soon, if what is here has their end.
+/// Whether the headers of each part are short, as far as they are recorded.
 fn has_short_headers(form: &[u8], boundary: &str) -> bool {
     let delimiter = format!("--{boundary}");
     memmem::find_iter(form, delimiter.as_bytes()).all(|start| {
@@ -75,11 +78,12 @@ fn has_short_headers(form: &[u8], boundary: &str) -> bool {
     })
 }
 
-/// Reads parts up to the end, and returns whether that was the end of a form. `None` if there are too many.
+/// Reads parts to the end, and returns whether that was the end of the form. `None` if there are
+/// too many.
 fn read(body: Bytes, boundary: &str, parts: &mut Parts) -> Option<bool> {
     let body = stream::iter([Ok::<_, Infallible>(body)]);
     let mut reading = pin!(read_parts(multer::Multipart::new(body, boundary), parts));
-    // The body is in memory: reading never has to wait.
+    // The body is in memory, so reading never has to wait.
     match reading.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(is_whole) => is_whole,
         Poll::Pending => None,
@@ -118,7 +122,7 @@ async fn read_parts(mut form: multer::Multipart<'_>, parts: &mut Parts) -> Optio
     }
 }
 
-/// What stands for a file. Of one that is cut off the size is not known.
+/// The description of a file. The size of a truncated file is unknown.
 fn file(filename: Option<&str>, content_type: Option<&str>, bytes: Option<usize>) -> Node<'static> {
     let mut file = Fields::default();
     file.set("filename", filename.map_or(Node::NULL, Node::string));

@@ -1,10 +1,10 @@
-//! Streams of one JSON object a line, as some compatible servers send them.
+//! Streams of one JSON object per line, as some compatible servers send them.
 
 use memchr::memchr;
 
 use super::json::lenient::is_readable;
 
-/// The non-empty lines of a body, without white space around them.
+/// The non-empty lines of a body, trimmed.
 #[derive(Debug)]
 pub(crate) struct Lines<'a> {
     rest: &'a [u8],
@@ -15,7 +15,7 @@ impl<'a> Lines<'a> {
         Self { rest: body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body) }
     }
 
-    /// How many bytes are left.
+    /// The number of bytes left.
     pub(crate) fn left(&self) -> usize {
         self.rest.len()
     }
@@ -37,7 +37,7 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// Whether a media type says that each line is a JSON value.
+/// Whether a media type is newline-delimited JSON.
 pub(crate) fn is_media_type(name: &str) -> bool {
     const NAMES: [&str; 7] = [
         "application/x-ndjson",
@@ -51,7 +51,7 @@ pub(crate) fn is_media_type(name: &str) -> bool {
     NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// Whether each of several lines is a JSON object. The last one may be cut off.
+/// Whether there are several lines and each is a JSON object. The last one may be cut off.
 pub(crate) fn looks_like_lines(body: &[u8]) -> bool {
     let is_object = |line: &[u8]| line.starts_with(b"{") && is_readable(line);
     let mut lines = Lines::new(body);
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(lines.next(), None);
     }
 
-    /// If white space at the end were looked at for each line, this would take hours.
+    /// If each line searched the white space at the end, this would take hours.
     #[test]
     fn many_lines_before_much_white_space_are_looked_at_once() {
         let mut body = "{}\n".repeat(100_000);

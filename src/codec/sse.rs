@@ -1,13 +1,13 @@
-//! Events of a `text/event-stream`, as the WHATWG HTML standard (section 9.2) splits them.
+//! Splits a `text/event-stream` into events (WHATWG HTML standard, section 9.2).
 
 use std::borrow::Cow;
 
 use memchr::memchr2;
 
-/// The events of a stream that is at hand as a whole.
+/// The events of a stream that is completely in memory.
 ///
-/// Lines may end in LF, CRLF or CR. An event that the end of the stream cuts off before its blank line is yielded too,
-/// which the standard would not do: what arrived of a broken stream is reported.
+/// Lines may end in LF, CRLF or CR. Unlike the standard, it also yields an event that is cut off
+/// before its blank line, so that all received data is reported.
 #[derive(Debug)]
 pub(crate) struct Events<'a> {
     rest: &'a [u8],
@@ -15,10 +15,10 @@ pub(crate) struct Events<'a> {
     by_line: bool,
 }
 
-/// One event that carries data.
+/// One event with data.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Event<'a> {
-    /// The last `event` field, empty if there was none.
+    /// The last `event` field; empty if there was none.
     pub(crate) name: &'a [u8],
     /// The `data` fields, joined by line feeds.
     pub(crate) data: Cow<'a, [u8]>,
@@ -29,23 +29,24 @@ impl<'a> Events<'a> {
         Self { rest: stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream), by_line: false }
     }
 
-    /// The lines with data of one event, each as an event of its own. An event's name belongs to the next line with data.
+    /// Yields each line with data of one event as its own event. An event's name belongs to the
+    /// next line with data.
     pub(crate) fn by_line(event: &'a [u8]) -> Self {
         Self { rest: event, by_line: true }
     }
 
-    /// What was not read yet.
+    /// The unread bytes.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// How many bytes are left.
+    /// The number of bytes left.
     pub(crate) fn left(&self) -> usize {
         self.rest.len()
     }
 
     fn next_line(&mut self) -> Option<&'a [u8]> {
-        // Every other line of most streams is empty.
+        // In most streams, every other line is empty.
         if let [b'\n', rest @ ..] = self.rest {
             self.rest = rest;
             return Some(b"");
@@ -92,17 +93,17 @@ impl<'a> Iterator for Events<'a> {
     }
 }
 
-/// Whether bytes begin as an event stream does, whatever their content type says.
+/// Whether bytes begin like an event stream, whatever their content type.
 pub(crate) fn looks_like_events(bytes: &[u8]) -> bool {
     let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     let has_field =
         [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| start.starts_with(field));
-    // A text may begin like that, too.
+    // A plain text may begin like an event stream too.
     let is_json = |event: Event<'_>| matches!(event.data.trim_ascii_start(), [b'{', ..] | b"[DONE]");
     has_field && Events::new(bytes).find(|event| !event.data.is_empty()).is_none_or(is_json)
 }
 
-/// The value of a line, if the line is that field. One space after the colon is not part of it.
+/// The value of a line, if it belongs to that field. One space after the colon is skipped.
 fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     match line.strip_prefix(name)? {
         [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),

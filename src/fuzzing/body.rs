@@ -1,4 +1,4 @@
-//! Whole bodies: decoded, put together, translated, and cut.
+//! Fuzzes whole bodies: decoded, assembled, converted and truncated.
 
 use std::cell::Cell;
 
@@ -16,8 +16,10 @@ use crate::translation::body::{self, ReportedBody};
 use crate::translation::context::BodyContext;
 use crate::translation::decoded_body::DecodedBody;
 
-/// Reads a body as any operation's request and answer. The first three bytes choose operation (`0` to `:`), type (`0` to
-/// `4`) and coding (`0` to `8`); others stand for none.
+/// Reads a body as any operation's request and response.
+///
+/// The first three bytes choose the operation (`0` to `:`), the media type (`0` to `4`) and the
+/// coding (`0` to `8`); any other byte chooses none.
 pub fn body(input: &[u8]) {
     let [operation, content_type, coding, body @ ..] = input else { return };
     let Some(operation) = choice(Operation::ALL, *operation) else { return };
@@ -39,7 +41,7 @@ pub fn body(input: &[u8]) {
         check_body(&reading, &request, verbatim.filter(|_| !is_form), asked(&reading).filter(|_| !is_form));
         let answer = answer_of(&reading, message(body));
         check_body(&reading, &answer, verbatim.filter(|_| answer.stream.is_none()), answered(&reading));
-        // Cut into a beginning and an end, with something missing between.
+        // A body with a beginning and an end, and a gap between them.
         let (beginning, end) = body.split_at(body.len() / 2);
         let cut = || {
             let mut message = message(beginning);
@@ -66,7 +68,7 @@ fn request_of(reading: &BodyContext, mut message: Message) -> ReportedBody {
     body::of_request(reading, &mut message).expect("with all effort there is always something")
 }
 
-/// Asserts that what is read of JSON that is cut anywhere is a part of it.
+/// Asserts that the values read from truncated JSON are values of the whole.
 fn check_parts(whole: &str) {
     let middle = (whole.len() / 2..).find(|at| whole.is_char_boundary(*at)).unwrap_or_default();
     let (beginning, end) = whole.split_at(middle);
@@ -86,7 +88,7 @@ fn check_parts(whole: &str) {
     }
 }
 
-/// What a console reaches for in a request, and how it begins.
+/// The placeholder of a request, and the first character of its value.
 fn asked(reading: &BodyContext) -> Option<(&'static str, char)> {
     match reading.operation {
         Operation::Chat | Operation::Responses => Some(("messages", '[')),
@@ -96,7 +98,7 @@ fn asked(reading: &BodyContext) -> Option<(&'static str, char)> {
     }
 }
 
-/// Asserts that what was JSON is as it was, or translated, and that whatever else it was has become an object.
+/// Asserts that JSON is unchanged or converted, and that any other body becomes an object.
 fn check_body(
     reading: &BodyContext,
     content: &ReportedBody,
@@ -105,7 +107,7 @@ fn check_body(
 ) {
     let Some(verbatim) = verbatim else {
         let losses = content.losses;
-        // What was JSON after mending has the fields that it had, and no others.
+        // JSON that was only mended keeps exactly its own fields.
         let is_as_sent = losses.is_mended && !losses.is_truncated && content.stream.is_none();
         assert!(!is_as_sent || !json::is_null(&content.json.raw()), "it is JSON");
         if !is_as_sent {

@@ -1,4 +1,5 @@
-//! Doors for the fuzz targets, built only for them. What must hold of whatever comes is asserted here.
+//! Entry points for the fuzz targets, compiled only for them. They assert the properties that hold
+//! for any input.
 
 #![allow(clippy::expect_used, reason = "a fuzz target fails by panicking")]
 
@@ -54,22 +55,23 @@ pub fn events(stream: &[u8]) {
         all.push(event);
         ends.push(stream.len() - left);
     }
-    // Events do not depend on what stands around them: behind one of them, a stream can be cut in two.
+    // Events do not depend on their surroundings, so a stream can be cut in two after any event.
     let middle = all.len() / 2;
     let Some(end) = middle.checked_sub(1).and_then(|last| ends.get(last)) else { return };
     let (before, after) = stream.split_at(*end);
     assert!(Events::new(before).eq(all.drain(..middle)), "the beginning is as it was");
-    // A byte order mark means nothing at any other place than the beginning.
+    // A byte order mark has a meaning only at the beginning of a stream.
     assert!(after.starts_with(b"\xef\xbb\xbf") || Events::new(after).eq(all), "the rest is as it was");
 }
 
-/// Undoes codings: the bytes, and whether there were more.
+/// Undoes content codings. Returns the bytes, and whether there were more.
 pub fn decode(body: &[u8], names: &str, limit: usize) -> Option<(Vec<u8>, bool)> {
     let decoded = codings::decode(Bytes::copy_from_slice(body), names, limit, &mut |_| true)?;
     Some((decoded.body.to_vec(), decoded.is_cut))
 }
 
-/// Puts a stream together as an operation's answer, and gives the JSON that is reported; `None` if it is no stream.
+/// Assembles a stream as an operation's response. Returns the reported JSON; `None` if the input is
+/// not a stream.
 pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     let budget = budget();
     let charged = Cell::new(0);
@@ -84,7 +86,7 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     let progress = answer.stream.as_ref()?;
     check(&answer, answered(&reading));
 
-    // Whether chunks are compared with the one before changes nothing.
+    // The fast path for similar chunks does not change the result.
     if matches!(operation, Operation::Chat | Operation::Completion) {
         let events: Vec<_> = Events::new(stream).collect();
         let whole = [ChatAssembler::default(), ChatAssembler::without_patterns()].map(|mut assembler| {
@@ -101,13 +103,13 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
         assert_eq!(compared, read, "what is compared is what would be read");
     }
 
-    // That it said to be whole changes nothing else.
+    // An end marker changes nothing else.
     let done = streamed(&reading, &[stream, b"\n\ndata: [DONE]\n\n"].concat(), 0);
     assert_eq!(done.json.get(), answer.json.get(), "the end is no part of an answer");
     assert!(done.stream.is_some_and(|done| {
         done.is_done && done.chunks == progress.chunks && done.has_error == progress.has_error
     }));
-    // Nor does how its lines end, or what stands between its events.
+    // Line ends, and fields without data between events, change nothing either.
     let framed = streamed(&reading, &framed(stream), 0);
     assert_eq!(framed.json.get(), answer.json.get(), "the framing is no part of an answer");
     let framed = framed.stream.map(|framed| (framed.is_done, framed.chunks));
@@ -115,7 +117,7 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     if operation == Operation::Responses {
         check_response(|events| streamed(&reading, &[stream, b"\n\n", events].concat(), 0));
     }
-    // That it went on is said.
+    // A truncated stream is marked.
     let truncated = streamed(&reading, stream, 1);
     assert!(truncated.losses.is_truncated && truncated.json.get().contains("\"truncated\""));
     check(&truncated, answered(&reading));
@@ -127,7 +129,8 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
         Some(chat) => assert_eq!(chat.json, translated.json.get(), "a translation is JSON"),
         None => assert_eq!(answer.json.get(), translated.json.get(), "what is not translated is as it was"),
     }
-    // A letter that is none becomes three bytes; the shortest tool calls and choices become ten times as long.
+    // An invalid byte becomes three bytes. The shortest tool calls and choices become ten times as
+    // long.
     let most = 16 * String::from_utf8_lossy(stream).len() + 1_024;
     for json in [&answer.json, &truncated.json, &translated.json] {
         assert!(json.get().len() <= most, "a report is about as long as its stream: {}", json.get());
@@ -138,7 +141,7 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     Some(translated.json.get().to_owned())
 }
 
-/// Asserts what must hold of a streamed response, whatever came before these events.
+/// Asserts properties of a streamed response for any earlier events.
 fn check_response(followed_by: impl Fn(&[u8]) -> ReportedBody) {
     let last = br#"data: {"type":"response.completed","response":{"output":[{"type":"x"}]}}"#;
     let whole = followed_by(last);
@@ -150,12 +153,13 @@ fn check_response(followed_by: impl Fn(&[u8]) -> ReportedBody) {
     assert!(again.stream.is_some_and(|stream| !stream.is_done && !stream.has_error));
 }
 
-/// Leaves media out of a JSON text: what is left is JSON, not much longer, and has none to leave out.
+/// Elides the media in a JSON text, and asserts that the result is JSON, not much longer, and free
+/// of media.
 pub fn media(text: &[u8]) {
     let Some(before) = json::parse(text) else { return };
     let Ok(after) = media::elide(before.to_owned()) else { return };
     assert!(json::parse(after.get().as_bytes()).is_some(), "what is left is JSON: {after}");
-    // The shortest places of data become as long as their description with a type of that length.
+    // The shortest data becomes as long as its description with a type of that length.
     assert!(after.get().len() <= 16 * before.get().len() + 64, "it is not much longer: {after}");
     let again = media::elide(after.clone()).expect("there is no more than before");
     assert_eq!(after.get(), again.get(), "a description is no data");
@@ -165,7 +169,7 @@ fn choice<T: Copy>(choices: &[T], byte: u8) -> Option<T> {
     choices.get(usize::from(byte.checked_sub(b'0')?)).copied()
 }
 
-/// What is reported of an answer; it is small enough for that.
+/// The reported response. The input is small enough for the allowance.
 fn answer_of(reading: &BodyContext, mut message: Message) -> ReportedBody {
     of_response(reading, &mut message).expect("with all effort there is always something")
 }
@@ -192,7 +196,7 @@ fn message(content_type: u8, coding: u8, body: &[u8]) -> Message {
     Message { head, body }
 }
 
-/// The same events in other lines.
+/// The same events with another framing.
 fn framed(stream: &[u8]) -> Vec<u8> {
     let mut framed = b"\xef\xbb\xbf:\r\n".to_vec();
     for event in Events::new(stream) {
@@ -205,7 +209,7 @@ fn framed(stream: &[u8]) -> Vec<u8> {
     framed
 }
 
-/// What a console reaches for in an answer, and how it begins.
+/// The placeholder of a response, and the first character of its value.
 fn answered(reading: &BodyContext) -> Option<(&'static str, char)> {
     match reading.operation {
         Operation::Responses if !reading.converts => None,
@@ -215,20 +219,20 @@ fn answered(reading: &BodyContext) -> Option<(&'static str, char)> {
     }
 }
 
-/// Asserts that there is an object, with the field that a console reaches for. Null would stand where text that was
-/// put together is no JSON.
+/// Asserts that the report is an object with the placeholder. Null would mean that assembled text
+/// was not JSON.
 fn check(content: &ReportedBody, expected: Option<(&str, char)>) {
     let raw = content.json.raw();
     let fields = json::object(&raw).expect("a report is an object");
     if let Some((name, start)) = expected {
         let field = fields.iter().find(|(key, _)| key == name).expect("what a console reaches for is there");
-        // A field of a body that is cut off is as it was sent.
+        // The fields of a truncated body are as they were sent.
         let is_as_sent = content.is_sent && content.losses.is_truncated && content.stream.is_none();
         assert!(is_as_sent || field.1.get().starts_with(start), "{name} is as expected: {}", field.1);
     }
 }
 
-/// Asserts that image data, and nothing else, leaves an answer.
+/// Asserts that image data, and nothing else, is detached from a response.
 fn check_images(answer: Box<RawValue>) {
     let data = |answer: &RawValue| -> Option<Vec<String>> {
         let fields = json::object(answer)?;

@@ -1,4 +1,5 @@
-//! A door for the fuzz target, built only for it. What must hold of whatever stands in a segment is asserted here.
+//! The entry point for the fuzz target of segments, compiled only for it. It asserts the properties
+//! that hold for any input.
 
 #![allow(clippy::expect_used, reason = "a fuzz target fails by panicking")]
 
@@ -12,7 +13,7 @@ use crate::spool::segment::{self, Decoded};
 
 const BEGINNING: &str = r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0"}"#;
 
-/// Reads anything as a segment, and finds the records that are put between parts of it. The parts are separated by lines.
+/// Decodes any input as a segment, and finds the records placed between its lines.
 pub fn segment(input: &[u8]) {
     check(input);
     let headed = [&segment::header(), input].concat();
@@ -33,7 +34,7 @@ pub fn segment(input: &[u8]) {
     assert!(expected.iter().all(|item| found.any(|other| other == item)), "every record is found, in order");
 }
 
-/// What is read is not more than there was, and can be written and read again.
+/// Asserts that the decoded records are no larger than the input, and survive another round trip.
 fn check(bytes: &[u8]) {
     let single = segment::decode(bytes, 1);
     assert!(single.items.len() <= 1, "one where there may be no more");
@@ -50,7 +51,7 @@ fn check(bytes: &[u8]) {
     assert!(decoded.items.iter().map(written).eq(items.iter().map(written)), "and is the same");
 }
 
-/// The lines as payloads of records with right checksums, as no mutation would find them.
+/// The lines as payloads of records with correct checksums, which mutations would hardly find.
 fn checksummed(input: &[u8]) -> Vec<u8> {
     let mut segment = segment::header();
     for payload in input.split(|byte| *byte == b'\n') {

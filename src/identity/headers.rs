@@ -1,4 +1,4 @@
-//! Identity from headers, for callers that are trusted and can set nothing else.
+//! Reads an identity from headers, for trusted callers that have no other way to set one.
 
 use http::HeaderMap;
 
@@ -11,16 +11,19 @@ const SESSION_TIMEOUT: &str = "x-reconify-session-timeout";
 const TAG: &str = "x-reconify-tag-";
 const ALL: &str = "x-reconify-";
 
-/// A longer id or address says nothing. It is not cut: two users could have the same beginning.
+/// The maximum length of an id or address. Longer ones are ignored rather than cut, because two
+/// users could share the same beginning.
 const MOST_ID_BYTES: usize = 256;
 
-/// Longer values of tags, and further tags, are left out.
+/// Limits on tags. Longer values and further tags are ignored.
 const MOST_BYTES: usize = 1_024;
 const MOST_TAGS: usize = 32;
 const MOST_NAME_BYTES: usize = 64;
 
-/// Reads an identity from the headers. Values that are empty, too long or not UTF-8 are ignored, and so is each header that
-/// occurs more than once: a proxy that appends its own leaves the client's in place, and nothing tells them apart.
+/// Reads an identity from the headers.
+///
+/// Values that are empty, too long or not UTF-8 are ignored. So is a header that occurs more than
+/// once: a proxy that appends its own value keeps the client's, and the two cannot be told apart.
 pub(crate) fn read(headers: &HeaderMap) -> Identity {
     let (user, email) = (id(headers, USER_ID), id(headers, USER_EMAIL));
     let user = match (user, email) {
@@ -40,7 +43,7 @@ pub(crate) fn read(headers: &HeaderMap) -> Identity {
     Identity { user, session, tags: Some(tags).filter(|tags| !tags.is_empty()), ..Identity::default() }
 }
 
-/// Takes the headers out, so that whoever is asked does not learn who asks.
+/// Removes the headers, so that the service behind the layer does not learn the identity.
 pub(crate) fn remove(headers: &mut HeaderMap) {
     let is_ours = |name: &http::HeaderName| name.as_str().starts_with(ALL);
     let names: Vec<_> = headers.keys().filter(|name| is_ours(name)).cloned().collect();
@@ -123,7 +126,7 @@ mod tests {
             for second in [value, "another", ""] {
                 let twice = [&ONCE[..], &[(name, second)]].concat();
                 assert_eq!(read(&headers(&twice)), read(&headers(&without)), "{name}: {second:?}");
-                // Whichever of the two comes first, and however many there are.
+                // Order and number of the duplicates do not matter.
                 let more = [&[(name, second); 3], &ONCE[..]].concat();
                 assert_eq!(read(&headers(&more)), read(&headers(&without)), "{name}: {second:?}");
             }

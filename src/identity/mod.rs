@@ -1,4 +1,4 @@
-//! Who is asking: user, session and tags of one request, and how the application says so.
+//! The identity of a request (user, session and tags), and the ways to set it.
 
 mod headers;
 mod opt_out;
@@ -20,11 +20,11 @@ pub use self::slot::IdentitySlot;
 pub use self::tags::Tags;
 pub use self::user::User;
 
-/// User, session and tags of a request, as far as they are known.
+/// The user, session and tags of a request, as far as they are known.
 ///
-/// Made of a [`User`], a [`Session`], [`Tags`], a pair of user and session, or step by step. An `Option` of any of these makes
-/// one too, which is empty for `None`. A `Result` does not: whether an error means that nobody is logged in is for the
-/// application to decide.
+/// It is built from a [`User`], a [`Session`], [`Tags`], a pair of user and session, or step by
+/// step. An `Option` of any of these converts too, and `None` is empty. A `Result` does not
+/// convert: only the application can decide whether an error means an anonymous user.
 ///
 /// ```compile_fail,E0277
 /// # use tower_reconify::{Identity, User};
@@ -57,7 +57,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Nobody, in no session.
+    /// An empty identity.
     pub fn new() -> Self {
         Self::default()
     }
@@ -83,26 +83,26 @@ impl Identity {
         self
     }
 
-    /// Leaves whatever is done in its name out of all reports, as [`DoNotReport`] does for a request.
+    /// Opts this identity out of all reports, as [`DoNotReport`] does for a request.
     #[must_use]
     pub fn do_not_report(mut self) -> Self {
         self.omission = Omission::Everything;
         self
     }
 
-    /// Leaves the content of whatever is done in its name out of the reports, as [`OmitContent`] does for a request.
+    /// Removes the content from reports with this identity, as [`OmitContent`] does for a request.
     #[must_use]
     pub fn omit_content(mut self) -> Self {
         self.omission = self.omission.max(Omission::Content);
         self
     }
 
-    /// The user, if there is one.
+    /// The user, if known.
     pub fn user(&self) -> Option<&User> {
         self.user.as_ref()
     }
 
-    /// The session, if there is one.
+    /// The session, if known.
     pub fn session(&self) -> Option<&Session> {
         self.session.as_ref()
     }
@@ -112,13 +112,13 @@ impl Identity {
         self.tags.as_ref()
     }
 
-    /// Whether nothing is known, and nothing asked for.
+    /// Whether nothing is known and no opt-out is set.
     pub fn is_empty(&self) -> bool {
         let Self { user, session, tags, omission } = self;
         user.is_none() && session.is_none() && tags.is_none() && *omission == Omission::Nothing
     }
 
-    /// How much memory its texts take.
+    /// The memory size of its texts.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
         let Self { user, session, tags, omission: _ } = self;
@@ -127,8 +127,10 @@ impl Identity {
             + tags.as_ref().map_or(0, Tags::bytes)
     }
 
-    /// Puts what is known into the extensions of a request, where the layer looks for it. What it does not say stays as it is
-    /// there, but for the session of another user.
+    /// Inserts the identity into the extensions of a request, where the layer looks for it.
+    ///
+    /// Missing parts keep the value that the extensions already have. The exception is the session
+    /// of another user, which is removed.
     pub fn attach(self, extensions: &mut Extensions) {
         let mut all = Self::of(extensions);
         all.change(self);
@@ -146,7 +148,7 @@ impl Identity {
         }
     }
 
-    /// What the extensions of a request hold.
+    /// The identity in the extensions of a request.
     pub(crate) fn of(extensions: &Extensions) -> Self {
         let mut left = extensions.len();
         Self {
@@ -157,7 +159,8 @@ impl Identity {
         }
     }
 
-    /// Fills what is missing from a source that has less to say. Neither session nor tags of one user ever go with another.
+    /// Fills missing parts from a source with lower precedence. The session and the tags of one
+    /// user never go with another user.
     pub(crate) fn or(self, other: Self) -> Self {
         let user = self.user.filter(User::is_known);
         let is_same_user = user.is_none() || other.user.is_none() || user == other.user;
@@ -174,7 +177,8 @@ impl Identity {
         }
     }
 
-    /// Takes over what is said later. A tag replaces one of the same name; another user ends the session of the one before.
+    /// Applies a later identity. A tag replaces one of the same name; another user ends the session
+    /// of the previous one.
     pub(crate) fn change(&mut self, later: Self) {
         let Self { user, session, tags, omission } = later;
         let is_other_user = user.is_some() && self.user.is_some() && user != self.user;
@@ -191,7 +195,8 @@ impl Identity {
     }
 }
 
-/// Looks something up, unless all that there is has been found: a look-up in vain costs as much as another.
+/// Looks up an extension, unless all extensions have been found: a failed look-up costs as much as
+/// a successful one.
 #[inline]
 fn look_up<T: Clone + Send + Sync + 'static>(extensions: &Extensions, left: &mut usize) -> Option<T> {
     let found = if *left > 0 { extensions.get().cloned() } else { None };

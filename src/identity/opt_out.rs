@@ -1,10 +1,10 @@
 use http::Extensions;
 
-/// Leaves a request out of all reports: it is counted as withheld, and nothing of it is recorded.
+/// Opts a request out of all reports: it is counted as withheld, and nothing of it is recorded.
 ///
-/// Put it into the extensions of a request before the layer sees it. Calls that are made while the request is handled in the
-/// scope of the [`identify`](crate::identify) layer are left out, too. Later,
-/// [`IdentitySlot::do_not_report`](crate::IdentitySlot::do_not_report) does the same.
+/// Put it into the extensions of a request before the layer sees it. It also covers the calls made
+/// in the scope of the [`identify`](crate::identify) layer while the request is handled. To opt out
+/// later, use [`IdentitySlot::do_not_report`](crate::IdentitySlot::do_not_report).
 ///
 /// ```
 /// use tower_reconify::DoNotReport;
@@ -15,10 +15,11 @@ use http::Extensions;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DoNotReport;
 
-/// Leaves the content of a request and its answer out of the report: model, usage, ids, moments and lengths remain.
+/// Removes the content of a request and its response from the report: model, usage, ids, times and
+/// lengths remain.
 ///
-/// Put it into the extensions of a request before the layer sees it; later,
-/// [`IdentitySlot::omit_content`](crate::IdentitySlot::omit_content) does the same.
+/// Put it into the extensions of a request before the layer sees it. To do so later, use
+/// [`IdentitySlot::omit_content`](crate::IdentitySlot::omit_content).
 ///
 /// ```
 /// use tower_reconify::OmitContent;
@@ -29,7 +30,7 @@ pub struct DoNotReport;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OmitContent;
 
-/// How much of an exchange is left out.
+/// How much of an exchange is left out of reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Omission {
     #[default]

@@ -1,4 +1,4 @@
-//! From an inbound request to the calls that are made while it is handled.
+//! Carries an identity from an inbound request to the calls made while it is handled.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -15,10 +15,10 @@ tokio::task_local! {
     static CURRENT: (ScopeId, RefCell<Identity>);
 }
 
-/// The number of the last scope; zero before the first.
+/// The number of the latest scope; zero before the first.
 static LAST: AtomicU64 = AtomicU64::new(0);
 
-/// Tells scopes apart.
+/// The identifier of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ScopeId(NonZeroU64);
 
@@ -29,7 +29,7 @@ impl ScopeId {
 }
 
 pin_project! {
-    /// A future in the scope of an [`Identity`]: made by [`Identity::scope`].
+    /// A future in the scope of an [`Identity`], made by [`Identity::scope`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Scope<F> {
@@ -41,11 +41,12 @@ pin_project! {
 }
 
 impl Identity {
-    /// Runs a future in the scope of this identity: calls to OpenAI that it makes through a layer have it, where they
-    /// carry none of their own.
+    /// Runs a future in the scope of this identity. Calls to OpenAI that it makes through a layer
+    /// get this identity, unless they have their own.
     ///
-    /// The layer made by [`identify`](crate::identify) does this for every handler and for the body of its response. A
-    /// scope does not reach into tasks that are spawned inside it; [`current`](Self::current) does:
+    /// The layer made by [`identify`](crate::identify) does this for every handler and for the body
+    /// of its response. Task-locals do not cross `tokio::spawn`; pass [`current`](Self::current)
+    /// along:
     ///
     /// ```
     /// use tower_reconify::{Identity, User};
@@ -57,7 +58,7 @@ impl Identity {
     ///     .scope(async {
     ///         let here = Identity::current();
     ///         let task = tokio::spawn(here.scope(async {
-    ///             // A call to OpenAI here is the user's.
+    ///             // A call to OpenAI here belongs to the user.
     ///             Identity::current().user().cloned()
     ///         }));
     ///         assert_eq!(task.await.unwrap(), Some(User::new("user-42")));
@@ -69,15 +70,15 @@ impl Identity {
         Scope { inner: future, identity: self, id: ScopeId::new() }
     }
 
-    /// The identity in whose scope this is called; an empty one outside of any.
+    /// The identity of the current scope; an empty one outside any scope.
     pub fn current() -> Self {
         CURRENT.try_with(|(_, current)| current.borrow().clone()).unwrap_or_default()
     }
 
-    /// The identity in whose scope this is called, if there is one that says anything.
+    /// The identity of the current scope, if there is one and it is not empty.
     #[inline]
     pub(crate) fn around() -> Option<Self> {
-        // Whoever opens no scopes pays nothing for them.
+        // Applications without scopes skip the look-up.
         if LAST.load(Relaxed) == 0 { None } else { Self::said_around() }
     }
 
@@ -90,7 +91,7 @@ impl Identity {
         around.ok().flatten()
     }
 
-    /// Runs a function in the scope of this identity, which takes over what is said of it meanwhile.
+    /// Runs a function in the scope of this identity, and keeps the changes made meanwhile.
     pub(crate) fn enter<T>(&mut self, id: ScopeId, function: impl FnOnce() -> T) -> T {
         let mut after = Self::default();
         let result = CURRENT.sync_scope((id, RefCell::new(std::mem::take(self))), || {
@@ -104,13 +105,13 @@ impl Identity {
 }
 
 impl<F> Scope<F> {
-    /// The same in a scope that is known already.
+    /// A scope with an existing id.
     #[cfg(feature = "axum")]
     pub(crate) fn with(identity: Identity, id: ScopeId, inner: F) -> Self {
         Self { inner, identity, id }
     }
 
-    /// The identity, as it is now.
+    /// The current identity of the scope.
     #[cfg(feature = "axum")]
     pub(crate) fn identity(self: Pin<&mut Self>) -> Identity {
         self.project().identity.clone()
@@ -126,13 +127,13 @@ impl<F: Future> Future for Scope<F> {
     }
 }
 
-/// The scope that this is called in.
+/// The id of the current scope.
 #[cfg(feature = "axum")]
 pub(crate) fn id() -> Option<ScopeId> {
     CURRENT.try_with(|(id, _)| *id).ok()
 }
 
-/// Says something of the identity of this scope, if it is the one that is meant.
+/// Updates the identity of the current scope, if that is the intended one.
 pub(crate) fn change(meant: ScopeId, identity: &Identity) {
     let _ = CURRENT.try_with(|(id, current)| {
         if *id == meant {

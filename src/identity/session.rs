@@ -1,11 +1,14 @@
 use std::sync::Arc;
 
-/// The session (conversation) that a request belongs to: Reconify groups interactions by it.
+/// The session (conversation) of a request: Reconify groups interactions by it.
 ///
-/// Put one into the extensions of a request before the layer sees it. The id is any text; an empty one counts as none.
-/// The timeout, in minutes, is how long Reconify waits for a further interaction before it ends the session; unset,
-/// that of [`ConfigBuilder::session_timeout`](crate::ConfigBuilder::session_timeout) holds, and without that the
-/// collector's own (10 minutes, says the vendor's documentation).
+/// Put one into the extensions of a request before the layer sees it. The id is any text; an empty
+/// id counts as unset.
+///
+/// The timeout, in minutes, is how long Reconify waits for a further interaction before it ends the
+/// session. If unset, [`ConfigBuilder::session_timeout`](crate::ConfigBuilder::session_timeout)
+/// applies, and without that the collector's own default (10 minutes, according to the vendor's
+/// documentation).
 ///
 /// ```
 /// use tower_reconify::Session;
@@ -21,29 +24,29 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session with the application's own id for it.
+    /// A session with the application's own id.
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into().into(), timeout: None }
     }
 
-    /// Sets the timeout, in minutes; 0 counts as unset.
+    /// Sets the timeout in minutes; 0 counts as unset.
     #[must_use]
     pub fn timeout(mut self, minutes: u32) -> Self {
         self.timeout = Some(minutes).filter(|minutes| *minutes > 0);
         self
     }
 
-    /// The id, or `None` for an empty one.
+    /// The id, or `None` if it is empty.
     pub fn id(&self) -> Option<&str> {
         Some(&*self.id).filter(|id| !id.is_empty())
     }
 
-    /// How much memory its id takes.
+    /// The memory size of its id.
     pub(super) fn bytes(&self) -> usize {
         self.id.len()
     }
 
-    /// The timeout in minutes, if it is set.
+    /// The timeout in minutes, if set.
     pub fn timeout_minutes(&self) -> Option<u32> {
         self.timeout
     }

@@ -4,22 +4,26 @@ use std::sync::{Arc, LazyLock, Weak};
 use super::scope::{self, ScopeId};
 use super::{Identity, Session, Tags, User};
 
-/// Says who is asking after the layer has let a request pass: from inside a handler, after checks of its own, until the
+/// Sets the identity of a request that has already passed the layer.
+///
+/// If the user is only known inside the handler, take an `IdentitySlot`. It works until the
 /// response has ended.
 ///
-/// The layer puts one into the extensions of every request that it captures. With the feature `axum` it is an extractor
-/// that never rejects: on other routes, or without a layer, it does nothing. Clones mean the same request.
+/// The layer inserts one into the extensions of every captured request. With the feature `axum` it
+/// is an extractor that never rejects: on other routes, or without a layer, it does nothing. Clones
+/// refer to the same request.
 ///
-/// The last writer wins, over the extensions of the request too: a user replaces a user and ends the session of another,
-/// a session replaces a session, a tag one of the same name. Calls to OpenAI that are made afterwards in the scope of the [identity
-/// layer](crate::identify) have it too.
+/// The last writer wins, also over the extensions of the request. A user replaces a user and ends
+/// the session of another user, a session replaces a session, and a tag replaces one of the same
+/// name. Later calls to OpenAI in the scope of the [identity layer](crate::identify) get the
+/// identity too.
 ///
 /// ```
 /// use axum::{Router, routing::post};
 /// use tower_reconify::{IdentitySlot, Session, User};
 ///
 /// async fn chat(slot: IdentitySlot, body: String) -> String {
-///     // Who it is becomes known only here:
+///     // The user is only known here:
 ///     slot.set_user(User::new("user-42"));
 ///     slot.set_session(Session::new("conversation-7"));
 ///     slot.tag("plan", "free");
@@ -31,11 +35,12 @@ use super::{Identity, Session, Tags, User};
 pub struct IdentitySlot {
     /// `None` if no exchange is recorded.
     exchange: Option<Weak<dyn Attributed>>,
-    /// The scope that it was taken out in, by a handler: a slot that is used elsewhere says nothing about the task there.
+    /// The scope in which a handler extracted the slot. A slot used elsewhere does not change that
+    /// task's identity.
     scope: Option<ScopeId>,
 }
 
-/// An exchange that is counted already: as withheld, or as dropped.
+/// An exchange already counted as withheld or dropped.
 struct Settled;
 
 static SETTLED: LazyLock<Arc<Settled>> = LazyLock::new(|| Arc::new(Settled));
@@ -48,11 +53,11 @@ impl Attributed for Settled {
     }
 }
 
-/// An exchange to which it can still be said whose it is.
+/// An exchange whose identity can still change.
 pub(crate) trait Attributed: Send + Sync {
     fn change(&self, later: Identity);
 
-    /// Whether it is still under way.
+    /// Whether it is still in flight.
     fn is_open(&self) -> bool;
 }
 
@@ -61,18 +66,18 @@ impl IdentitySlot {
         Self { exchange: Some(exchange), scope: None }
     }
 
-    /// What stands in a request that is counted already.
+    /// The slot of a request that is already counted.
     pub(crate) fn settled() -> Self {
         Self { exchange: Some(Arc::downgrade(&*SETTLED) as _), scope: None }
     }
 
-    /// The slot as a handler gets it.
+    /// The slot for a handler, bound to the current scope.
     #[cfg(feature = "axum")]
     pub(crate) fn in_this_scope(self) -> Self {
         Self { scope: scope::id(), ..self }
     }
 
-    /// Whether the request that it stands in is accounted for: an outer layer records it, or has counted it.
+    /// Whether an outer layer already records or has counted the request.
     pub(crate) fn is_taken(&self) -> bool {
         self.exchange.as_ref().and_then(Weak::upgrade).is_some_and(|exchange| exchange.is_open())
     }
@@ -92,7 +97,7 @@ impl IdentitySlot {
         self.set(Tags::new().with(name, value));
     }
 
-    /// Sets all that is known of an identity: a user, a session, tags, or several of them.
+    /// Sets all known parts of an identity: a user, a session, tags, or several of them.
     pub fn set(&self, identity: impl Into<Identity>) {
         let identity = identity.into();
         if let Some(scope) = self.scope {
@@ -103,12 +108,13 @@ impl IdentitySlot {
         }
     }
 
-    /// Leaves the request out of all reports: it is counted as withheld.
+    /// Opts the request out of all reports: it is counted as withheld.
     pub fn do_not_report(&self) {
         self.set(Identity::new().do_not_report());
     }
 
-    /// Leaves the content of the request and its answer out of the report, as [`OmitContent`](crate::OmitContent) does.
+    /// Removes the content of the request and its response from the report, as
+    /// [`OmitContent`](crate::OmitContent) does.
     pub fn omit_content(&self) {
         self.set(Identity::new().omit_content());
     }

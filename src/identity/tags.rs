@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Words of the application about a request: pairs of name and value, reported in the metadata.
+/// Tags of the application for a request: pairs of name and value, reported in the metadata.
 ///
 /// Put them into the extensions of a request before the layer sees it. They are reported only with
 /// [`ConfigBuilder::metadata`](crate::ConfigBuilder::metadata). A clone costs one reference count.
@@ -19,11 +19,11 @@ pub struct Tags(Arc<Named>);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Named {
     values: BTreeMap<String, String>,
-    /// What they take. Kept, because tags may be added one by one.
+    /// Their memory size. It is kept up to date, because tags may be added one by one.
     bytes: usize,
 }
 
-/// What a tag takes beside its texts.
+/// The memory size of a tag beside its texts.
 const ENTRY: usize = 64;
 
 impl Named {
@@ -37,12 +37,12 @@ impl Named {
 }
 
 impl Tags {
-    /// No tags.
+    /// An empty set of tags.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a tag; a second one of the same name replaces the first.
+    /// Adds a tag, which replaces one of the same name.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).insert(name.into(), value.into());
@@ -54,7 +54,7 @@ impl Tags {
         self.0.values.get(name).map(String::as_str)
     }
 
-    /// Names and values, by name.
+    /// The names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -64,14 +64,14 @@ impl Tags {
         self.0.values.is_empty()
     }
 
-    /// Adds others, which replace those of the same name.
+    /// Adds other tags, which replace those of the same name.
     pub(super) fn and(mut self, others: Self) -> Self {
         let own = Arc::make_mut(&mut self.0);
         Arc::unwrap_or_clone(others.0).values.into_iter().for_each(|(name, value)| own.insert(name, value));
         self
     }
 
-    /// How much memory they take.
+    /// Their memory size.
     pub(super) fn bytes(&self) -> usize {
         self.0.bytes
     }

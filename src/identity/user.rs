@@ -4,11 +4,12 @@ use serde::{Serialize, Serializer};
 
 /// The user on whose behalf a request is made.
 ///
-/// Put one into the extensions of a request before the layer sees it, in any middleware of the application. A clone
-/// costs one reference count.
+/// Put one into the extensions of a request before the layer sees it, in any middleware of the
+/// application. A clone costs one reference count.
 ///
-/// A user has an id or an e-mail address, or both: that is how Reconify tells users apart. An empty id or address
-/// counts as none, and a user with neither is reported as no user. All other fields are optional and are left out of the report while they are unset.
+/// A user has an id, an e-mail address or both, because Reconify tells users apart by these. An
+/// empty id or address counts as unset, and a user with neither is reported as no user. All other
+/// fields are optional and are left out of the report if unset.
 ///
 /// ```
 /// use tower_reconify::User;
@@ -20,7 +21,7 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct User(Arc<Fields>);
 
-/// The fields as Reconify names them.
+/// The fields under Reconify's names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Fields {
@@ -41,12 +42,12 @@ struct Fields {
 }
 
 impl User {
-    /// A user known by the application's own id (`userId`).
+    /// A user with the application's own id (`userId`).
     pub fn new(id: impl Into<String>) -> Self {
         Self(Arc::new(Fields { user_id: id.into(), ..Fields::default() }))
     }
 
-    /// A user known by e-mail address only.
+    /// A user with an e-mail address only.
     pub fn with_email(address: impl Into<String>) -> Self {
         Self(Arc::new(Fields { email: address.into(), ..Fields::default() }))
     }
@@ -57,7 +58,8 @@ impl User {
         self.set(|fields| fields.email = address.into())
     }
 
-    /// Says whether the user is logged in (`isAuthenticated`, reported as 1 or 0; left out when never said).
+    /// Sets whether the user is logged in (`isAuthenticated`, reported as 1 or 0, and left out if
+    /// unset).
     #[must_use]
     pub fn authenticated(self, authenticated: bool) -> Self {
         self.set(|fields| fields.is_authenticated = Some(authenticated))
@@ -87,17 +89,17 @@ impl User {
         self.set(|fields| fields.gender = gender.into())
     }
 
-    /// The application's own id, or `None` for an empty one.
+    /// The application's own id, or `None` if it is empty.
     pub fn id(&self) -> Option<&str> {
         Some(&*self.0.user_id).filter(|id| !id.is_empty())
     }
 
-    /// The e-mail address, or `None` for an empty one.
+    /// The e-mail address, or `None` if it is empty.
     pub fn address(&self) -> Option<&str> {
         Some(&*self.0.email).filter(|address| !address.is_empty())
     }
 
-    /// Whether the user is logged in, if that was said.
+    /// Whether the user is logged in, if set.
     pub fn is_authenticated(&self) -> Option<bool> {
         self.0.is_authenticated
     }
@@ -107,7 +109,7 @@ impl User {
         self.id().or(self.address()).is_some()
     }
 
-    /// How much memory its texts take.
+    /// The memory size of its texts.
     #[inline]
     pub(super) fn bytes(&self) -> usize {
         let Fields { user_id, is_authenticated: _, first_name, last_name, email, phone, gender } = &*self.0;

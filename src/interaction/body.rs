@@ -8,12 +8,13 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::codec::json::nodes::may_become_a_tree;
 
-/// The request or the response of an interaction: text, and a tree once a hook has asked for one.
+/// The request or the response of an interaction: JSON text, and a tree once a hook has requested
+/// it.
 #[derive(Clone)]
 pub(crate) struct Body {
     text: Text,
     tree: Option<Value>,
-    /// How long it was, if its content was left out.
+    /// The length before the content was removed.
     whole_len: Option<usize>,
 }
 
@@ -21,14 +22,13 @@ pub(crate) struct Body {
 #[derive(Clone, Debug)]
 pub(crate) enum Text {
     Own(Box<RawValue>),
-    /// A copy costs nothing.
+    /// A clone costs one reference count.
     Shared(Arc<RawValue>),
-    /// As it was received, and checked.
+    /// The validated bytes as received.
     Received(Bytes),
 }
 
 impl Body {
-    /// The JSON text.
     pub(crate) fn text(&self) -> Cow<'_, str> {
         match &self.tree {
             Some(tree) => tree.to_string().into(),
@@ -36,12 +36,12 @@ impl Body {
         }
     }
 
-    /// How long the JSON text is.
+    /// The length of the JSON text.
     pub(crate) fn len(&self) -> usize {
         match &self.tree {
             Some(tree) => {
                 let mut length = Length(0);
-                // Counting bytes does not fail.
+                // Counting bytes never fails.
                 let _ = serde_json::to_writer(&mut length, tree);
                 length.0
             }
@@ -60,38 +60,38 @@ impl Body {
         }
     }
 
-    /// How long the JSON text was before its content was left out.
+    /// The length of the JSON text before its content was removed.
     pub(super) fn whole_len(&self) -> usize {
         self.whole_len.unwrap_or_else(|| self.len())
     }
 
-    /// Puts in its place what is left without the content.
+    /// Replaces the body with its redacted form.
     pub(super) fn omit(&mut self, left: Box<RawValue>) {
         *self = Self { whole_len: Some(self.whole_len()), ..left.into() };
     }
 
-    /// Changes the text.
+    /// Replaces the text.
     pub(crate) fn change(&mut self, change: impl FnOnce(Box<RawValue>) -> Box<RawValue>) {
         let tree = self.tree.take().and_then(|tree| to_raw_value(&tree).ok());
         let raw = tree.unwrap_or_else(|| std::mem::take(&mut self.text).into_raw());
         self.text = Text::Own(change(raw));
     }
 
-    /// Lets go of whatever holds what was received: it may be a part of something larger.
+    /// Copies received bytes, which may keep a larger allocation alive.
     pub(crate) fn detach(&mut self) {
         if let Text::Received(bytes) = &mut self.text {
             *bytes = Bytes::copy_from_slice(bytes);
         }
     }
 
-    /// Makes copies cheap.
+    /// Makes clones cheap.
     pub(super) fn share(&mut self) {
         if let Text::Own(raw) = &mut self.text {
             self.text = Text::Shared(std::mem::take(raw).into());
         }
     }
 
-    /// A tree that can be changed; of what stands in its place, where no tree can hold it.
+    /// A mutable tree of the body, or of its stand-in if no tree can hold the body.
     pub(super) fn tree_or(&mut self, stand_in: impl FnOnce(&str) -> Box<RawValue>) -> &mut Value {
         let text = self.text.get();
         self.tree.get_or_insert_with(|| {
@@ -101,7 +101,7 @@ impl Body {
     }
 }
 
-/// Counts what is written to it.
+/// Counts the bytes written to it.
 struct Length(usize);
 
 impl io::Write for Length {

@@ -20,10 +20,10 @@ use crate::provider::operation::Operation;
 pub use crate::provider::{InteractionKind, Provider};
 use crate::stats::Losses;
 
-/// One interaction with a model: what is reported.
+/// One interaction with a model: the content of a report.
 ///
-/// The layer makes one of every exchange. What never crossed it can be reported by hand, with
-/// [`Reporter::report`](crate::Reporter::report):
+/// The layer makes one from every exchange. Interactions that did not pass through the layer can be
+/// reported by hand, with [`Reporter::report`](crate::Reporter::report):
 ///
 /// ```
 /// use serde_json::json;
@@ -48,14 +48,14 @@ pub struct Interaction {
     pub(crate) responded: SystemTime,
     pub(crate) outcome: Outcome,
     pub(crate) details: Details,
-    /// Images that were taken out of the response.
+    /// Images detached from the response.
     pub(crate) images: Vec<DetachedImage>,
 }
 
-/// What is known of an interaction beside its content: the source of a report's metadata.
+/// Properties of an interaction beside its content: the source of a report's metadata.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Details {
-    /// `None` for what was reported by hand.
+    /// `None` if it was reported by hand.
     pub(crate) operation: Option<Operation>,
     pub(crate) status: Option<u16>,
     pub(crate) request_id: Option<Box<str>>,
@@ -67,8 +67,11 @@ pub(crate) struct Details {
 }
 
 impl Interaction {
-    /// An interaction that took place now, with the JSON that was sent and received, as a [`serde_json::Value`] or
-    /// anything else that serialises to it. A [`RawValue`](serde_json::value::RawValue) is sent as it is.
+    /// An interaction that took place now.
+    ///
+    /// Request and response are the JSON that was sent and received: a [`serde_json::Value`] or any
+    /// other type that serialises to it. A [`RawValue`](serde_json::value::RawValue) is reported
+    /// unchanged.
     ///
     /// # Errors
     ///
@@ -94,29 +97,29 @@ impl Interaction {
         })
     }
 
-    /// Adds a tag, which is reported in the metadata; it replaces one of the same name.
+    /// Adds a tag, which is reported in the metadata. It replaces a tag of the same name.
     #[must_use]
     pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.identity.change(Tags::new().with(name, value).into());
         self
     }
 
-    /// The provider in whose format it is.
+    /// The provider whose format the interaction has.
     pub fn provider(&self) -> Provider {
         self.provider
     }
 
-    /// Its type.
+    /// The type in the report.
     pub fn kind(&self) -> InteractionKind {
         self.kind
     }
 
-    /// The operation that was called; `None` for what was made by hand.
+    /// The called operation; `None` for an interaction made by hand.
     pub fn operation(&self) -> Option<Operation> {
         self.details.operation
     }
 
-    /// Who asked, and in which session.
+    /// The user, session and tags.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -131,23 +134,30 @@ impl Interaction {
         self.response.text()
     }
 
-    /// The request as a tree, to be changed. It is parsed when this is first called, and then no longer letter by letter
-    /// what was sent: numbers are those that a [`Value`] holds, of fields given twice one is left, and fields are in
-    /// alphabetical order. A request that no tree can hold (a number beyond `f64`, more than 127 levels), or of which it would
-    /// take tens of megabytes (more than about 250,000 values; an object counts as eight), becomes what
-    /// [`omit_content`](Self::omit_content) leaves of it, so that nothing escapes a hook.
+    /// The request as a mutable tree.
+    ///
+    /// The first call parses it. From then on it is no longer byte for byte the request that was
+    /// sent: numbers are those that a [`Value`] can hold, one of duplicate keys remains, and fields
+    /// are in alphabetical order.
+    ///
+    /// Some requests do not fit into a tree: those with a number beyond `f64` or more than 127
+    /// levels, and those that would take tens of megabytes (more than about 250,000 values; an
+    /// object counts as eight). They are replaced by their [`omit_content`](Self::omit_content)
+    /// form, so that no content bypasses a hook.
     pub fn request_mut(&mut self) -> &mut Value {
         let kind = self.kind;
         self.request.tree_or(|text| redacted::request(kind, text, text.len()))
     }
 
-    /// The response as a tree, to be changed; see [`request_mut`](Self::request_mut).
+    /// The response as a mutable tree; see [`request_mut`](Self::request_mut).
     pub fn response_mut(&mut self) -> &mut Value {
         let kind = self.kind;
         self.response.tree_or(|text| redacted::response(kind, text, text.len()))
     }
 
-    /// Leaves the content out: of request and response remain ids, model and usage, and the lengths as
+    /// Removes the content.
+    ///
+    /// Ids, model and usage of request and response remain, and their lengths as
     /// `{"omitted":{"bytes":…}}`. Images are not uploaded.
     pub fn omit_content(&mut self) {
         let (request, response) = (&mut self.request, &mut self.response);
@@ -156,14 +166,14 @@ impl Interaction {
         self.images.clear();
     }
 
-    /// The same, so that it can be kept while a hook has it.
+    /// A cheap copy to keep while a hook owns the interaction.
     pub(crate) fn share(&mut self) -> Self {
         self.request.share();
         self.response.share();
         self.clone()
     }
 
-    /// How the exchange ended; [`Outcome::Answered`] for what was made by hand.
+    /// How the exchange ended; [`Outcome::Answered`] for an interaction made by hand.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
@@ -182,7 +192,7 @@ impl Interaction {
         self
     }
 
-    /// Sets when the request was made, and how long the answer took.
+    /// Sets the time of the request and the duration until the response was complete.
     #[must_use]
     pub fn at(mut self, requested: SystemTime, took: Duration) -> Self {
         self.requested = requested;
@@ -192,7 +202,7 @@ impl Interaction {
     }
 }
 
-/// Shows type, user and session, and neither request nor response.
+/// Shows type, user and session, but neither request nor response.
 impl fmt::Debug for Interaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Interaction")

@@ -1,16 +1,16 @@
-/// How an exchange ended, seen from outside.
+/// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The model answered, and the answer was read to its end.
+    /// The model responded, and the response was read to its end.
     Answered,
-    /// The answer had a status other than a success, or was an error and nothing else.
+    /// The response had an error status, or was only an error.
     Refused,
-    /// There was no answer: the inner service returned an error, or panicked.
+    /// There was no response: the inner service returned an error, or panicked.
     Failed,
-    /// The answer broke off (its body returned an error or panicked), or was a stream that carried an error or ended before
-    /// it was whole.
+    /// The response was interrupted: its body returned an error or panicked, or a stream carried an
+    /// error or ended early.
     Interrupted,
-    /// The caller went away before the answer was whole.
+    /// The caller stopped reading before the response was complete.
     Abandoned,
 }

@@ -1,4 +1,4 @@
-//! What is left of an interaction whose content is not to be reported.
+//! The remainder of an interaction whose content must not be reported.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::codec::json::{Fields, Node};
 use crate::provider::{InteractionKind, Placeholder};
 
-/// Fields that hold no content.
+/// Fields without content.
 #[derive(Default, Deserialize)]
 struct Known<'a> {
     #[serde(borrow)]
@@ -47,6 +47,6 @@ fn redacted(json: &str, bytes: usize, placeholder: Placeholder) -> Box<RawValue>
     let mut omitted = Fields::default();
     omitted.set("bytes", Node::number(bytes as u64));
     fields.set("omitted", Node::Object(omitted));
-    // It is valid; null stands where that should ever prove wrong.
+    // The JSON is always valid. Null is the fallback if that is ever wrong.
     RawValue::from_string(fields.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

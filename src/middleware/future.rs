@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use crate::capture::{NestingGuard, Observer, ResponseBody};
 
 pin_project! {
-    /// The response of a [`Reconify`](crate::Reconify) service, to be.
+    /// The response future of a [`Reconify`](crate::Reconify) service.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F> {
@@ -38,7 +38,7 @@ where
         let polled = this.inner.poll(cx);
         guard.disarm();
         drop(nesting);
-        // Looked at where it is: a response is large.
+        // Inspected in place, because a response is large to move.
         if !this.observer.is_empty() {
             match &polled {
                 Poll::Pending => this.observer.wake_worker(),

@@ -10,12 +10,14 @@ use crate::report::Report;
 use crate::reporter::Reporter;
 use crate::transport::HttpTransport;
 
-/// A Tower layer that reports the interactions that pass through a service to Reconify.
+/// A Tower layer that reports the interactions passing through a service to Reconify.
 ///
-/// Clones are cheap and share one reporter, as do all services that they make. Making a layer does no I/O and needs no
-/// runtime: it starts one thread, which does everything that is not recording. The thread ends when the last clone,
-/// service, body and [`Reporter`] is gone (what is queued then is still sent, for up to five seconds, in the
-/// background), or with [`Reporter::shutdown`].
+/// Clones are cheap. They share one reporter, and so do all services made by them.
+///
+/// Making a layer does no I/O and needs no runtime. It starts one thread, which does all work
+/// except recording. The thread ends with [`Reporter::shutdown`], or when the last clone, service,
+/// body and [`Reporter`] is dropped; queued reports are then still sent in the background, for up
+/// to five seconds.
 ///
 /// ```
 /// use axum::{Router, routing::post};
@@ -34,7 +36,7 @@ pub struct ReconifyLayer {
 }
 
 impl ReconifyLayer {
-    /// A layer that posts its reports over HTTP, to the endpoint of the configuration.
+    /// A layer that sends its reports over HTTP to the endpoint of the configuration.
     pub fn new(config: Config) -> Self {
         match &config.destination {
             Some(destination) => {
@@ -45,24 +47,26 @@ impl ReconifyLayer {
         }
     }
 
-    /// A layer that posts its reports through a client of the application's: with its proxies, certificates and identity.
+    /// A layer that sends its reports through the application's HTTP client, with its proxies,
+    /// certificates and identity.
     ///
-    /// | what | whose it is |
+    /// | setting | decided by |
     /// | --- | --- |
-    /// | keys, `content-type`, `user-agent`, `idempotency-key` | the layer's, whatever the client's default headers are |
-    /// | 10 s for an attempt, from its beginning to the end of the answer | the layer's, whatever the client's timeout is |
-    /// | 64 KiB of an answer are read | the layer's |
-    /// | proxies, for addresses on this machine too | the client's |
-    /// | nothing for an `https` endpoint without TLS in reqwest | the layer's |
-    /// | time to connect, TLS, DNS, pooled connections, further default headers | the client's |
-    /// | redirects | the client's |
+    /// | keys, `content-type`, `user-agent`, `idempotency-key` | the layer, whatever the client's default headers are |
+    /// | 10 s per attempt, from its start to the end of the response | the layer, whatever the client's timeout is |
+    /// | at most 64 KiB of a response are read | the layer |
+    /// | proxies, also for local addresses | the client |
+    /// | no requests to an `https` endpoint without TLS in reqwest | the layer |
+    /// | connect timeout, TLS, DNS, connection pool, further default headers | the client |
+    /// | redirects | the client |
     ///
-    /// Better let it follow no redirects ([`Policy::none`](reqwest::redirect::Policy::none)). A client that follows them
-    /// asks the other address by `GET`, or not at all: neither keys nor report go there, since the body can be sent once
-    /// only; the endpoint's URL may, as `referer`. Whatever the other address answers, the report is rejected. A redirect to the very same address cannot be told from
-    /// an answer to the report.
+    /// The client should follow no redirects ([`Policy::none`](reqwest::redirect::Policy::none)). A
+    /// client that follows them sends a `GET` to the other address, or nothing. Neither keys nor
+    /// report go there, because the body can be sent only once; the endpoint's URL may go there as
+    /// `referer`. The report is rejected, whatever the other address responds. A redirect to the
+    /// very same address cannot be told from a response to the report.
     ///
-    /// Give it a client of its own: connections are opened on the layer's thread, and end with it.
+    /// Use a separate client: connections are opened on the layer's thread, and close with it.
     ///
     /// ```
     /// use tower_reconify::{Config, ReconifyLayer};
@@ -84,13 +88,15 @@ impl ReconifyLayer {
         }
     }
 
-    /// A layer whose reports leave through a service of the application's: a broker, a file, a test.
+    /// A layer that sends its reports through a service of the application, such as a broker, a
+    /// file or a test.
     ///
-    /// The configuration's keys and endpoints are then not used. An error that is, or whose box holds, a
-    /// [`DeliveryError`](crate::DeliveryError) says whether to try again; any other error is tried again.
+    /// The keys and endpoints of the configuration are not used. An error that is a
+    /// [`DeliveryError`](crate::DeliveryError), or a box of one, decides whether the report is
+    /// retried. Any other error is retried.
     ///
-    /// Its futures are polled on the layer's thread, in a Tokio runtime with a clock and I/O, up to 32 of them in one task: one that
-    /// blocks holds up the others.
+    /// Up to 32 of its futures are polled in one task on the layer's thread, in a Tokio runtime
+    /// with time and I/O enabled. A future that blocks delays the others.
     ///
     /// ```
     /// use tower::service_fn;
@@ -137,7 +143,7 @@ impl ReconifyLayer {
         self.tracker.clone()
     }
 
-    /// The reporter that all clones of this layer share.
+    /// The reporter shared by all clones of this layer.
     pub fn reporter(&self) -> Reporter {
         self.reporter.clone()
     }

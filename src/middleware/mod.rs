@@ -1,4 +1,4 @@
-//! The layer and the service that it makes.
+//! The layer and its service.
 
 mod future;
 #[cfg(feature = "axum")]

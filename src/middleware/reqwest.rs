@@ -1,4 +1,4 @@
-//! Around a reqwest client: the layer on the way out.
+//! The layer around a reqwest client, for outbound calls.
 
 use std::future::Future;
 use std::mem;
@@ -16,12 +16,15 @@ use super::service::Reconify;
 use super::tracker::Tracker;
 use crate::capture::{NestingGuard, Observer, RequestBody, ResponseBody, Tap};
 
-/// Calls that a reqwest client makes are captured as they pass: `ServiceBuilder::new().layer(layer).service(client)`.
+/// Captures the calls of a reqwest client: `ServiceBuilder::new().layer(layer).service(client)`.
 ///
-/// A buffered request body stays as it is, so that redirects with 307 and 308 and retries go on working; it is recorded
-/// without a copy. The response keeps status, URL, version, remote address and streaming. The extensions of a reqwest
-/// request are private: who is asking comes from the [scope](crate::Identity::scope) of the call, or from
-/// [headers](crate::ConfigBuilder::identity_headers), which do not leave.
+/// A buffered request body stays buffered, so that retries and redirects with 307 and 308 still
+/// work. It is recorded without a copy. The response keeps its status, URL, version, remote address
+/// and streaming.
+///
+/// The extensions of a reqwest request are private. The identity therefore comes from the
+/// [scope](crate::Identity::scope) of the call, or from
+/// [headers](crate::ConfigBuilder::identity_headers), which are removed before sending.
 impl<S> Service<Request> for Reconify<S>
 where
     S: Service<Request, Response = Response>,
@@ -44,7 +47,7 @@ where
     }
 }
 
-/// Begins to record a request, and says whether what handles it is to be known as that.
+/// Begins to record a request. Also returns whether nested calls are tracked while it is handled.
 pub(super) fn begin(
     tracker: &Tracker,
     request: &mut Request,
@@ -62,10 +65,10 @@ pub(super) fn begin(
     (observer, tracker.tracks_nesting())
 }
 
-/// Records a body that is at hand; one that is not is recorded as it passes.
+/// Records a buffered body at once, and any other body as it passes.
 fn record(body: &mut Option<Body>, mut tap: Tap) {
     let Some(whole) = body.take() else {
-        // Without a body there is nothing to wait for.
+        // A request without a body is already complete.
         tap.record_whole(&Bytes::new());
         return;
     };
@@ -79,7 +82,7 @@ fn record(body: &mut Option<Body>, mut tap: Tap) {
     });
 }
 
-/// What a buffered body holds: it is one frame, and reading it never has to wait.
+/// The content of a buffered body. It is one frame, and reading it never has to wait.
 fn bytes_of(mut body: Body) -> Bytes {
     match Pin::new(&mut body).poll_frame(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
@@ -88,7 +91,7 @@ fn bytes_of(mut body: Body) -> Bytes {
 }
 
 pin_project! {
-    /// The response of a reqwest client behind a layer, to be.
+    /// The response future of a reqwest client behind a layer.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ReqwestFuture<F> {
@@ -134,7 +137,8 @@ where
     }
 }
 
-/// The response with its body recorded. Its URL would be lost on the way: reqwest keeps it beside the parts.
+/// Wraps the body of a response to record it. The URL must be copied, because reqwest keeps it
+/// outside the response parts.
 fn respond(response: Response, mut observer: Observer, tracks_nesting: bool) -> Response {
     let url = response.url().clone();
     let (mut parts, body) = http::Response::from(response).into_parts();

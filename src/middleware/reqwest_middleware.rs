@@ -6,12 +6,14 @@ use super::layer::ReconifyLayer;
 use super::reqwest::{ReqwestFuture, begin};
 use crate::identity::IdentitySlot;
 
-/// A layer is a middleware for `reqwest_middleware::ClientBuilder::with`, and with that for whatever takes such a client.
+/// A middleware for `reqwest_middleware::ClientBuilder::with`, and so for any code that takes such
+/// a client.
 ///
-/// It treats requests and responses as it does around a plain reqwest client. Who is asking comes from the extensions of the
-/// request (`RequestBuilder::with_extension`), else from the [scope](crate::Identity::scope) of the call or from
-/// [headers](crate::ConfigBuilder::identity_headers). Added before a retry middleware it reports one interaction, with
-/// the last answer; after it, one an attempt.
+/// Requests and responses are treated as they are around a plain reqwest client. The identity comes
+/// from the extensions of the request (`RequestBuilder::with_extension`), else from the
+/// [scope](crate::Identity::scope) of the call or from
+/// [headers](crate::ConfigBuilder::identity_headers). Added before a retry middleware, the layer
+/// reports one interaction, with the last response; added after it, one per attempt.
 ///
 /// ```
 /// use reqwest_middleware::ClientBuilder;
@@ -35,16 +37,17 @@ impl Middleware for ReconifyLayer {
         let is_passed_on = extensions.get::<IdentitySlot>().is_some_and(IdentitySlot::is_taken);
         let mut attempt = Attempt { extensions, is_passed_on };
         let (observer, tracks_nesting) = begin(&self.tracker(), &mut request, attempt.extensions);
-        // The exchange further out may just have ended.
+        // The outer exchange may have ended in the meantime.
         attempt.is_passed_on &= observer.is_empty();
         ReqwestFuture::new(next.run(request, attempt.extensions), observer, tracks_nesting).await
     }
 }
 
-/// One attempt: whoever broke it off may make another with the same extensions, which is an exchange of its own.
+/// One attempt. Its slot is removed at the end, even if it is cancelled, because a retry with the
+/// same extensions is a new exchange.
 struct Attempt<'a> {
     extensions: &'a mut Extensions,
-    /// A layer further out captures it.
+    /// An outer layer captures it.
     is_passed_on: bool,
 }
 

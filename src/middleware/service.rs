@@ -9,13 +9,15 @@ use super::future::ResponseFuture;
 use super::tracker::Tracker;
 use crate::capture::{NestingGuard, RequestBody, ResponseBody};
 
-/// A service that passes every request to an inner one and reports the interactions with a model among them.
+/// A service that passes every request to an inner service and reports the interactions with a
+/// model.
 ///
-/// Made by [`ReconifyLayer`](crate::ReconifyLayer). The inner service gets the request with its body wrapped in
-/// [`RequestBody`]; the caller gets the response with its body wrapped in [`ResponseBody`]. Both bodies, like the
-/// service itself, are `Send`, `Sync`, `Unpin` and `Clone` where what they wrap is (bodies are never `Clone`).
+/// It is made by [`ReconifyLayer`](crate::ReconifyLayer). The inner service gets the request with
+/// its body wrapped in [`RequestBody`]. The caller gets the response with its body wrapped in
+/// [`ResponseBody`]. The service and both bodies are `Send`, `Sync` and `Unpin` if the wrapped
+/// value is. The service is also `Clone` if the wrapped service is; the bodies never are.
 ///
-/// The data of both bodies is [`Bytes`], as it is with Axum, hyper, reqwest and `http-body-util`.
+/// The data of both bodies is [`Bytes`], as in Axum, hyper, reqwest and `http-body-util`.
 #[derive(Clone, Debug)]
 pub struct Reconify<S> {
     pub(super) inner: S,
@@ -32,12 +34,12 @@ impl<S> Reconify<S> {
         &self.inner
     }
 
-    /// The inner service, mutably.
+    /// The inner service, mutable.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// Takes the inner service out.
+    /// Returns the inner service.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -57,7 +59,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    // Requests and futures are large: as few moves as can be.
+    // Requests and futures are large, so they are moved as rarely as possible.
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();

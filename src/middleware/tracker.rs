@@ -8,13 +8,13 @@ use crate::handoff::Sender;
 use crate::identity::remove_headers;
 use crate::provider::operation::{Operation, Operations};
 
-/// What a service needs to recognise and capture exchanges, whatever its requests are made of.
+/// Recognises and captures exchanges for a service, whatever its request type is.
 #[derive(Clone, Debug)]
 pub(super) struct Tracker(Arc<Settings>);
 
 #[derive(Debug)]
 struct Settings {
-    /// `None` for a disabled layer.
+    /// `None` if the layer is disabled.
     sender: Option<Sender>,
     operations: Operations,
     capturing: CaptureOptions,
@@ -25,13 +25,13 @@ impl Tracker {
         Self(Arc::new(Settings { sender, operations, capturing }))
     }
 
-    /// The operation that is called, if it is one to be captured.
+    /// The called operation, if it is captured.
     #[inline]
     pub(super) fn operation(&self, method: &Method, path: &str) -> Option<Operation> {
         self.0.operations.of(method, path)
     }
 
-    /// Begins to record a request, unless it is not to be recorded: then both are empty.
+    /// Begins to record a request. Both results are empty if the request is not recorded.
     #[inline(never)]
     pub(super) fn begin(
         &self,
@@ -45,12 +45,13 @@ impl Tracker {
         }
     }
 
-    /// Whether what handles a recognised request is to be known as that.
+    /// Whether nested calls are tracked while a recognised request is handled.
     pub(super) fn tracks_nesting(&self) -> bool {
         self.0.capturing.outermost_only
     }
 
-    /// Lets a request pass. If `is_leaving`, nobody behind this layer may learn from its headers who is asking.
+    /// Removes the identity headers as configured. If the request leaves the application
+    /// (`is_leaving`), headers that are read are removed too.
     #[inline]
     pub(super) fn pass(&self, headers: &mut HeaderMap, is_leaving: bool) {
         match self.0.capturing.identity_headers {

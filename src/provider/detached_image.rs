@@ -1,9 +1,9 @@
 use serde_json::value::RawValue;
 
-/// An image that is sent by itself.
+/// An image that is uploaded apart from its report.
 #[derive(Clone)]
 pub(crate) struct DetachedImage {
-    /// What stands in its place.
+    /// The file name that replaces it in the report.
     pub(crate) filename: String,
     pub(crate) element: Box<RawValue>,
 }

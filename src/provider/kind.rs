@@ -1,9 +1,13 @@
 use std::fmt;
 
-/// A field that consoles reach for, and the JSON that stands for an empty one. It is added to what could not be read whole.
+/// A field that consoles expect, and the JSON for an empty one.
+///
+/// It is added to bodies that could not be read in full.
 pub(crate) type Placeholder = Option<(&'static str, &'static str)>;
 
-/// The type that an interaction is reported with. Reconify's own modules send the first four (Node module 3.1.0).
+/// The type in the report of an interaction.
+///
+/// Reconify's own modules send the first four (Node module 3.1.0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InteractionKind {
@@ -15,22 +19,22 @@ pub enum InteractionKind {
     Assistant,
     /// Generated images.
     Image,
-    /// Embeddings; like all that follow, no type of the vendor's.
+    /// Embeddings. Reconify documents neither this type nor those that follow.
     Embedding,
     /// A moderation.
     Moderation,
-    /// Speech made of a text.
+    /// Speech synthesized from text.
     Speech,
-    /// A text made of speech.
+    /// Text transcribed from speech.
     Transcription,
-    /// An English text made of speech.
+    /// English text translated from speech.
     Translation,
-    /// An answer of the Responses API in its own shape.
+    /// A response of the Responses API in its own format.
     Response,
 }
 
 impl InteractionKind {
-    /// The name that reports have, also shown by `Display`.
+    /// The name in reports, also shown by `Display`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Chat => "chat",
@@ -46,7 +50,7 @@ impl InteractionKind {
         }
     }
 
-    /// What a console reaches for in a request and in a response of this type.
+    /// The placeholders for a request and a response of this type.
     pub(crate) fn placeholders(self) -> (Placeholder, Placeholder) {
         match self {
             Self::Chat | Self::Assistant => (Some(("messages", "[]")), Some(("choices", "[]"))),

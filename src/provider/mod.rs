@@ -1,4 +1,4 @@
-//! What is spoken on the wire. Pure functions: nothing here knows a setting or does I/O.
+//! The providers' wire formats. Pure functions: no module here knows a setting or does I/O.
 
 mod detached_image;
 mod kind;

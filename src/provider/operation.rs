@@ -1,4 +1,4 @@
-//! Which requests are interactions with a model.
+//! Recognises the requests that are interactions with a model.
 
 use std::mem;
 
@@ -9,7 +9,7 @@ use http::Method;
 /// ```
 /// use tower_reconify::{Config, Operation};
 ///
-/// // `POST /ask` speaks the chat-completions format under a name of its own; embeddings are reported too.
+/// // `POST /ask` is an application's own path for chat completions. Embeddings are reported too.
 /// let config = Config::builder("app", "key")
 ///     .route("/ask", Operation::Chat)
 ///     .capture([Operation::Chat, Operation::Embedding])
@@ -21,14 +21,17 @@ use http::Method;
 pub enum Operation {
     /// `POST …/chat/completions` under any prefix, reported with the type `chat`.
     Chat,
-    /// `POST …/completions`, reported with the type `completion`, or `chat` if the request has messages and no prompt.
+    /// `POST …/completions`, reported with the type `completion`, or `chat` if the request has
+    /// messages and no prompt.
     ///
-    /// Other APIs use this name too, as they do those of [`Responses`](Self::Responses), [`Embedding`](Self::Embedding)
-    /// and [`Moderation`](Self::Moderation). The four names count only as the whole path (`/completions`), after a
-    /// segment of `v` and a number (`/v1/completions` under any prefix), and after `openai`, `deployments/{name}` or
+    /// Other APIs use this name too, and those of [`Responses`](Self::Responses),
+    /// [`Embedding`](Self::Embedding) and [`Moderation`](Self::Moderation). These four names
+    /// therefore count only as the whole path (`/completions`), after a segment of `v` and a number
+    /// (`/v1/completions` under any prefix), and after `openai`, `deployments/{name}` or
     /// `engines/{name}`. [Declare](crate::ConfigBuilder::route) any other path.
     Completion,
-    /// `POST …/responses`, reported as [`ConfigBuilder::responses`](crate::ConfigBuilder::responses) says.
+    /// `POST …/responses`, reported in the format set by
+    /// [`ConfigBuilder::responses`](crate::ConfigBuilder::responses).
     Responses,
     /// `POST …/images/generations`, reported with the type `image`.
     ImageGeneration,
@@ -36,35 +39,36 @@ pub enum Operation {
     ImageEdit,
     /// `POST …/images/variations`, reported with the type `image`.
     ImageVariation,
-    /// `POST …/embeddings`, reported with the type `embedding` if asked for.
+    /// `POST …/embeddings`, reported with the type `embedding` if enabled.
     Embedding,
-    /// `POST …/moderations`, reported with the type `moderation` if asked for.
+    /// `POST …/moderations`, reported with the type `moderation` if enabled.
     Moderation,
-    /// `POST …/audio/speech`, reported with the type `speech` if asked for.
+    /// `POST …/audio/speech`, reported with the type `speech` if enabled.
     Speech,
-    /// `POST …/audio/transcriptions`, reported with the type `transcription` if asked for.
+    /// `POST …/audio/transcriptions`, reported with the type `transcription` if enabled.
     Transcription,
-    /// `POST …/audio/translations`, reported with the type `translation` if asked for.
+    /// `POST …/audio/translations`, reported with the type `translation` if enabled.
     Translation,
 }
 
-/// A path that an application gave to one of the operations.
+/// A path that the application assigned to an operation.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) path: String,
     pub(crate) operation: Operation,
 }
 
-/// What is captured.
+/// The captured operations and their paths.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Operations {
-    /// Paths that the application gave to operations. They come before the known names.
+    /// Paths that the application assigned to operations. They take precedence over the known
+    /// names.
     pub(crate) routes: Vec<Route>,
-    /// Operations that are captured under their known names.
+    /// Operations captured under their known names.
     pub(crate) known: OperationSet,
 }
 
-/// A set of operations: one bit each.
+/// A set of operations, one bit per operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OperationSet([u64; 4]);
 
@@ -98,7 +102,7 @@ impl FromIterator<Operation> for OperationSet {
 }
 
 impl Operation {
-    /// Every operation, in the order of their declaration.
+    /// Every operation, in declaration order.
     pub const ALL: &[Self] = &[
         Self::Chat,
         Self::Completion,
@@ -113,10 +117,10 @@ impl Operation {
         Self::Translation,
     ];
 
-    /// The operation that has this path.
+    /// The operation whose known name ends this path.
     #[inline]
     fn known(path: &str) -> Option<Self> {
-        // Most other paths end in other letters, and most captured ones are chats.
+        // Most other paths end in other letters, and most captured requests are chats.
         let ending = path.as_bytes().last_chunk()?;
         match u16::from_ne_bytes(*ending) {
             NS if path.ends_with("/chat/completions") => Some(Self::Chat),
@@ -126,11 +130,11 @@ impl Operation {
         }
     }
 
-    /// The operation whose name a path ends with. Trailing and doubled slashes do not count.
+    /// The operation whose name ends the path. Trailing and doubled slashes do not count.
     #[inline(never)]
     fn named(path: &str) -> Option<Self> {
         let path = trimmed(path);
-        // Each name is compared by itself: its length is known, then.
+        // One comparison per name lets the compiler know the length of each name.
         let before = |name| path.strip_suffix(name).map(trimmed);
         let below = |parent, name| before(name).is_some_and(|before| before.ends_with(parent));
         let generic = |name| before(name).is_some_and(is_base);
@@ -157,8 +161,10 @@ fn trimmed(path: &str) -> &str {
     if path.ends_with('/') { path.trim_end_matches('/') } else { path }
 }
 
-/// Whether a generic name counts after this: other APIs use these names too. OpenAI, Azure and compatible servers have
-/// them after nothing, `v` and a number, `openai`, `deployments/{name}` or `engines/{name}`.
+/// Whether a generic name counts after this prefix, because other APIs use these names too.
+///
+/// OpenAI, Azure and compatible servers put them after nothing, `v` and a number, `openai`,
+/// `deployments/{name}` or `engines/{name}`.
 fn is_base(path: &str) -> bool {
     let unnumbered = path.trim_end_matches(|letter: char| letter.is_ascii_digit());
     if path.is_empty() || unnumbered.len() < path.len() && unnumbered.ends_with("/v") {
@@ -168,7 +174,7 @@ fn is_base(path: &str) -> bool {
     segments.next() == Some(b"openai") || matches!(segments.next(), Some(b"deployments" | b"engines"))
 }
 
-/// The bytes of a path, last first, without trailing and doubled slashes.
+/// The bytes of a path in reverse, without trailing and doubled slashes.
 fn backwards(path: &str) -> impl Iterator<Item = u8> {
     let mut previous = b'/';
     path.bytes().rev().filter(move |byte| {
@@ -177,7 +183,7 @@ fn backwards(path: &str) -> impl Iterator<Item = u8> {
     })
 }
 
-/// The last two letters of the known paths, as a number.
+/// The last two letters of the known paths, as numbers.
 const NS: u16 = u16::from_ne_bytes(*b"ns");
 const ES: u16 = u16::from_ne_bytes(*b"es");
 const TS: u16 = u16::from_ne_bytes(*b"ts");
@@ -185,7 +191,7 @@ const GS: u16 = u16::from_ne_bytes(*b"gs");
 const CH: u16 = u16::from_ne_bytes(*b"ch");
 
 impl Operations {
-    /// The operation that a request addresses, if it is one that is captured.
+    /// The operation of a request, if it is captured.
     #[inline]
     pub(crate) fn of(&self, method: &Method, path: &str) -> Option<Operation> {
         if method != Method::POST {

@@ -1,10 +1,10 @@
 use std::fmt;
 
-/// A provider of models whose HTTP API the layer understands.
+/// A model provider whose HTTP API the layer understands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Provider {
-    /// OpenAI, and every server that speaks its API.
+    /// OpenAI, and every server that is compatible with its API.
     #[default]
     OpenAi,
 }
@@ -20,7 +20,7 @@ impl Provider {
         }
     }
 
-    /// The version of the format that Reconify's module for this provider sends.
+    /// The format version that Reconify's module for this provider sends.
     pub(crate) fn version(self) -> &'static str {
         match self {
             Self::OpenAi => "1.0.0",

@@ -8,50 +8,50 @@ use super::operation::Operation;
 use super::providers::Provider;
 use super::stream::{Assembled, Events};
 
-/// What is to be known of an operation: one row of its provider's table.
+/// The properties of an operation: one row of its provider's table.
 pub(crate) struct OperationSpec {
     pub(crate) operation: Operation,
     pub(crate) provider: Provider,
-    /// In settings and reports.
+    /// The name in settings and reports.
     pub(crate) name: &'static str,
-    /// The type that it is reported with.
+    /// The type in reports.
     pub(crate) kind: InteractionKind,
-    /// Whether it is captured unless a setting says otherwise.
+    /// Whether it is captured by default.
     pub(crate) on_by_default: bool,
-    /// Headers that name a request, the first one that is there counts.
+    /// Headers with the request id, in order of precedence.
     pub(crate) request_ids: &'static [&'static str],
     pub(crate) request: Placeholder,
     pub(crate) response: Placeholder,
     pub(crate) shape: Shape,
-    /// Whether lines of JSON may be a stream.
+    /// Whether newline-delimited JSON may be a stream.
     pub(crate) streams: bool,
-    /// Puts a stream together: one indirect call a stream, none an event.
+    /// Assembles a stream: one indirect call per stream, none per event.
     pub(crate) assemble: for<'a> fn(Events<'a>, Operation) -> Assembled,
-    /// The shape that Reconify documents, if it is another one.
+    /// Conversion into the format that Reconify documents, if the operation has another one.
     pub(crate) convert: Option<Convert>,
-    /// Whether the JSON text of a response is an error and nothing else, although its status is that of a success.
+    /// Whether the JSON text of a response is only an error, although its status is a success.
     pub(crate) is_error: fn(&str) -> bool,
-    /// Images in responses, which follow the report by themselves.
+    /// Images in responses, which are uploaded apart from the report.
     pub(crate) images: Option<Images>,
-    /// The operation that a request is after all, by its JSON text.
+    /// Determines the actual operation from the JSON text of the request.
     pub(crate) reclassify: Option<fn(&str) -> Operation>,
 }
 
 /// A response without its images, and the images.
 pub(crate) type Detached = (Box<RawValue>, Vec<DetachedImage>);
 
-/// Images in the response of an operation.
+/// How to handle images in the responses of an operation.
 #[derive(Clone, Copy)]
 pub(crate) struct Images {
-    /// A quick look whether a response may hold any.
+    /// A quick check whether a response may contain images.
     pub(crate) may_hold: fn(&[u8]) -> bool,
-    /// Takes them out of a response of this day, and leaves file names.
+    /// Replaces the images with file names. The time is the fallback for the creation time.
     pub(crate) detach: fn(Box<RawValue>, SystemTime) -> Detached,
-    /// Leaves their sizes only, where images are not tracked.
+    /// Replaces the images with their sizes, for use when images are not tracked.
     pub(crate) elide: fn(Box<RawValue>) -> Box<RawValue>,
 }
 
-/// What bodies of an operation may be beside JSON.
+/// The formats of an operation's bodies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     Json,
@@ -61,21 +61,21 @@ pub(crate) enum Shape {
     FormAndText,
 }
 
-/// Turns bodies into the shape that Reconify documents.
+/// Converts bodies into the format that Reconify documents.
 #[derive(Clone, Copy)]
 pub(crate) struct Convert {
-    /// The type that the result is reported with.
+    /// The type in the report of the converted interaction.
     pub(crate) kind: InteractionKind,
     pub(crate) request: fn(&RawValue) -> Option<Converted>,
     pub(crate) response: fn(&RawValue) -> Option<Converted>,
-    /// What stands for a body with too many items, with this field in it.
+    /// The replacement for a body with too many items. The argument is the name of the expected
+    /// field.
     pub(crate) too_many: fn(&RawValue, &str) -> Converted,
 }
 
-/// A body in another shape.
+/// A converted body.
 pub(crate) struct Converted {
-    /// JSON text.
     pub(crate) json: String,
-    /// It had more than is reported.
+    /// Some of the body was left out.
     pub(crate) is_truncated: bool,
 }

@@ -1,4 +1,4 @@
-//! How a stream becomes the object that the unstreamed call would have returned, for any provider.
+//! Assembles a stream of any provider into the object that the unstreamed call would have returned.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -12,53 +12,54 @@ use crate::codec::json::{self, Node};
 pub(crate) struct Events<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) framing: Framing,
-    /// Data that cannot be read where they stand. It is rare, and outlives what is assembled from it.
+    /// Repaired copies of unreadable data. They are rare, and outlive the assembler that borrows
+    /// from them.
     pub(crate) mended: &'a OnceCell<Mended>,
-    /// Marks in the result that the stream went on, if it did.
+    /// The mark to add to the result if the recording is truncated.
     pub(crate) truncated: Option<Node<'a>>,
 }
 
-/// What is known of a stream so far.
+/// The state of a stream so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Progress {
-    /// Whether it said by itself that it is whole: with a marker, with a terminal event, or with one event that carries the
-    /// whole answer.
+    /// Whether the stream marked its end: with a marker, a terminal event, or one event that
+    /// carries the whole response.
     pub(crate) is_done: bool,
     /// Whether every choice of a chat or completion has a finish reason.
     pub(crate) is_finished: bool,
-    /// Whether it carried an error.
+    /// Whether the stream carried an error.
     pub(crate) has_error: bool,
-    /// Events that were no end.
+    /// The number of events other than end markers.
     pub(crate) chunks: u64,
-    /// Events among them, and choices in them, that could not be read.
+    /// The number of those events, and of choices in them, that could not be read.
     pub(crate) skipped: u64,
-    /// Whether there was a text, tool call, refusal or reasoning yet.
+    /// Whether a text, tool call, refusal or reasoning has arrived.
     pub(crate) has_token: bool,
 }
 
-/// What a stream adds up to.
+/// An assembled stream.
 #[derive(Debug)]
 pub(crate) struct Assembled {
-    /// JSON text.
     pub(crate) json: String,
     pub(crate) progress: Progress,
-    /// How many bytes had passed when the first text, tool call, refusal or reasoning was there.
+    /// The number of bytes before the first text, tool call, refusal or reasoning.
     pub(crate) first_token: Option<u64>,
 }
 
-/// Puts a stream together, one event after the other.
+/// Assembles a stream, one event after the other.
 pub(crate) trait StreamAssembler<'a>: Default {
-    /// Takes in one event. Returns whether its data could be read; if not, nothing has changed.
+    /// Adds one event. Returns whether its data was readable; if not, the state is unchanged.
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool;
 
-    /// Marks that the stream went on after what is here.
+    /// Marks the result as truncated.
     fn mark_truncated(&mut self, mark: Node<'a>);
 
-    /// The whole, as JSON text.
+    /// Returns the result as JSON text.
     fn finish(self, operation: Operation, progress: &mut Progress) -> String;
 }
 
-/// Drives an assembler over a stream. It is generic, so that one indirect call a stream is enough.
+/// Drives an assembler over a stream. It is generic, so that one indirect call per stream is
+/// enough.
 pub(crate) fn assemble<'a, A: StreamAssembler<'a>>(events: Events<'a>, operation: Operation) -> Assembled {
     let Events { bytes, framing, mended, truncated } = events;
     let is_utf8 = json::is_utf8(bytes);
@@ -98,7 +99,7 @@ pub(crate) fn assemble<'a, A: StreamAssembler<'a>>(events: Events<'a>, operation
 }
 
 impl Progress {
-    /// Counts an event whose data cannot be read.
+    /// Counts an unreadable event.
     pub(crate) fn skip(&mut self) {
         self.chunks += 1;
         self.skipped += 1;

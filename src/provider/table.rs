@@ -1,4 +1,4 @@
-//! What is known of each operation, looked up in the table of its provider.
+//! Looks up an operation's properties in the table of its provider.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ impl Operation {
     /// The row of the operation.
     #[inline]
     pub(crate) fn spec(self) -> &'static OperationSpec {
-        // The rows stand in the order of the enum, as is checked when the table is compiled.
+        // The rows are in the order of the enum: a compile-time assertion checks it.
         openai::OPERATIONS.get(self as usize).unwrap_or(&openai::OPERATIONS[0])
     }
 
@@ -19,12 +19,12 @@ impl Operation {
         self.spec().name
     }
 
-    /// Those that are captured unless a setting says otherwise: Reconify documents no type for the others.
+    /// The operations captured by default. Reconify documents no type for the others.
     pub(crate) fn on_by_default() -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(|operation| operation.spec().on_by_default)
     }
 
-    /// Whether it answers with images.
+    /// Whether its responses are images.
     pub(crate) fn is_image(self) -> bool {
         matches!(self, Self::ImageGeneration | Self::ImageEdit | Self::ImageVariation)
     }

@@ -1,5 +1,6 @@
-//! What threads share. Under `--cfg reconify_loom` tests get models of it, with which loom goes through every order in
-//! which threads can meet (`src/loom_tests/`); else it is what the standard library, crossbeam and Tokio have.
+//! Primitives shared between threads. Under `--cfg reconify_loom`, tests use models of them, and
+//! loom explores every interleaving of the threads (`src/loom_tests/`). Otherwise they come from
+//! the standard library, crossbeam and Tokio.
 
 #[cfg(all(test, reconify_loom))]
 mod model;

@@ -1,4 +1,4 @@
-//! The same, as loom sees it.
+//! The same primitives as loom models.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,8 +10,11 @@ use loom::future::AtomicWaker;
 use loom::sync::atomic::{self, fence};
 pub(crate) use loom::sync::{Mutex, MutexGuard};
 
-/// An atomic whose `SeqCst` is one. Loom takes it for `AcqRel`, and knows an order of all threads only for fences. A fence does
-/// more than an access: where two accesses need each other's `SeqCst`, only the lack of both is seen.
+/// An atomic with real `SeqCst` accesses.
+///
+/// Loom treats a `SeqCst` access as `AcqRel`, and orders all threads only by fences. A fence is
+/// stronger than an access: if two accesses depend on each other's `SeqCst`, loom notices only when
+/// both lack it.
 macro_rules! model {
     ($name:ident, $value:ty) => {
         #[derive(Debug, Default)]
@@ -29,7 +32,7 @@ macro_rules! model {
 
             pub(crate) fn store(&self, value: $value, order: Ordering) {
                 match order {
-                    // Loom may let a swap miss a store that came before it, but not another swap.
+                    // Loom may let a swap miss an earlier store, but not an earlier swap.
                     SeqCst => {
                         self.swap(value, order);
                     }
@@ -125,7 +128,7 @@ impl<T: Default> AtomicCell<T> {
     }
 }
 
-/// With a bound.
+/// A queue with a capacity.
 #[derive(Debug)]
 pub(crate) struct ArrayQueue<T>(SegQueue<T>, usize);
 
@@ -152,7 +155,7 @@ impl<T> ArrayQueue<T> {
     }
 }
 
-/// For one that waits: a permit stays until it is taken.
+/// For one waiter: a permit stays until it is taken.
 #[derive(Debug, Default)]
 pub(crate) struct Notify {
     permit: atomic::AtomicBool,

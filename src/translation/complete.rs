@@ -1,4 +1,4 @@
-//! Bodies that are no valid JSON, but nearly: what of them is complete is reported.
+//! Reports the complete values of a body that is almost valid JSON.
 
 use serde_json::value::RawValue;
 
@@ -8,14 +8,14 @@ use crate::codec::json::lenient::{self, Lenient};
 use crate::codec::json::tail;
 use crate::stats::Losses;
 
-/// A field that the console reaches for without looking whether it is there: it stands in whatever replaces a body.
+/// A field that the console reads without checking. Every replacement for a body must have it.
 pub(super) type Expected = Option<(&'static str, &'static str)>;
 
-/// What is complete of a body that is JSON but for where it ends, for bytes that are no UTF-8, or for numbers that JSON
-/// does not have. `None` if it is something else.
+/// The complete values of JSON that is cut off, contains invalid UTF-8, or contains numbers that
+/// JSON does not allow. `None` for anything else.
 ///
-/// If it is cut off, the complete members at its end follow, if they are known, and then a mark and what consoles reach
-/// for.
+/// If the body is cut off, the complete members of its tail follow, if the tail was recorded, then
+/// a `truncated` mark and the placeholder.
 pub(super) fn parts(body: &DecodedBody, expected: Expected) -> Option<(Box<RawValue>, Losses)> {
     if !begins_like_json(&body.bytes) {
         return None;
@@ -24,7 +24,7 @@ pub(super) fn parts(body: &DecodedBody, expected: Expected) -> Option<(Box<RawVa
     let wrong_from = str::from_utf8(bytes).err().map(|error| error.valid_up_to());
     let Lenient { mut json, end, is_cut, is_mended } = lenient::read(&lenient::text(bytes))?;
     let mut losses = body.losses;
-    // It may be anything that begins like JSON.
+    // Text without a complete value may be anything that starts like JSON.
     if end == 0 && !losses.is_truncated {
         return None;
     }
@@ -33,11 +33,12 @@ pub(super) fn parts(body: &DecodedBody, expected: Expected) -> Option<(Box<RawVa
     if losses.is_truncated {
         losses.is_mended |= close(&mut json, body, expected)?;
     }
-    // It may have more wrong with it.
+    // Validates the result: the body may have other faults.
     Some((RawValue::from_string(json).ok()?, losses))
 }
 
-/// Adds what else there is to say of an object that is cut off. Returns whether that had to be mended.
+/// Adds the tail, the mark and the placeholder to an object that is cut off. Returns whether the
+/// tail had to be mended.
 fn close(json: &mut String, body: &DecodedBody, expected: Expected) -> Option<bool> {
     let end = tail::members(&body.tail)
         .filter(|_| body.has_end)
@@ -49,7 +50,7 @@ fn close(json: &mut String, body: &DecodedBody, expected: Expected) -> Option<bo
     }
     let fields = json::parse_object(json.as_bytes())?;
     let has = |name: &str| fields.iter().any(|(known, _)| known == name);
-    // With messages it is a chat, whatever its path says: it lacks no prompt.
+    // A request with messages is a chat, even on the completion path, so it needs no prompt.
     let missing = expected.filter(|(key, _)| !(has(key) || *key == "prompt" && has("messages")));
     let mut mark = String::from("\"truncated\":");
     mark.push_str(&body.truncated().to_json());

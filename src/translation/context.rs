@@ -5,26 +5,26 @@ use crate::budget::Budget;
 use crate::provider::Convert;
 use crate::provider::operation::Operation;
 
-/// How the bodies of an exchange are read.
+/// The settings and limits for reading the bodies of an exchange.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyContext<'a> {
     pub(crate) operation: Operation,
-    /// Says how much of a decoded body is kept, and takes back what bodies were copied into.
+    /// Limits the size of decoded bodies, and recycles the buffers into which bodies were joined.
     pub(crate) budget: &'a Budget,
-    /// Whether bodies are converted into the shape that Reconify documents.
+    /// Whether bodies are converted into the format that Reconify documents.
     pub(crate) converts: bool,
     pub(crate) effort: Effort,
-    /// The bytes of the budget that decoded bodies are charged for.
+    /// The bytes charged to the budget for decoded bodies.
     pub(crate) charged: &'a Cell<usize>,
 }
 
 impl BodyContext<'_> {
-    /// How bodies are converted, if they are.
+    /// The conversion of the operation, if it has one and conversion is enabled.
     pub(crate) fn convert(&self) -> Option<&'static Convert> {
         self.operation.spec().convert.as_ref().filter(|_| self.converts)
     }
 
-    /// Does something with what was read, within the allowance. `None` if that does not suffice for all of it.
+    /// Does some work within the allowance. `None` if the allowance was not enough for all of it.
     pub(crate) fn limited<T>(&self, work: impl FnOnce() -> T) -> Result<Option<T>, TooMuch> {
         let (result, cost) = self.effort.allowance().within(work);
         match cost.is_exhausted || cost.left_out > 0 {
@@ -33,7 +33,7 @@ impl BodyContext<'_> {
         }
     }
 
-    /// Charges the budget for so many more bytes of decoded bodies, if it has room for them.
+    /// Charges the budget for more bytes of decoded bodies, if there is room.
     pub(crate) fn charge(&self, bytes: usize) -> bool {
         let has_room = self.budget.charge_body(bytes, self.charged.get() + bytes);
         if has_room {

@@ -1,4 +1,4 @@
-//! A recorded body without its codings.
+//! A recorded body with its content codings undone.
 
 use std::time::Instant;
 
@@ -14,29 +14,28 @@ use crate::codec::{allowance, json, ndjson};
 use crate::exchange::{Head, Mark, MediaType, Message};
 use crate::stats::Losses;
 
-/// A body that can be read.
 pub(crate) struct DecodedBody<'m> {
     pub(crate) head: &'m Head,
     pub(crate) bytes: Bytes,
-    /// The last bytes that passed of a body of which only the beginning is in `bytes`.
+    /// The last bytes of a body, if `bytes` has only its beginning and the middle was not recorded.
     pub(crate) tail: Vec<u8>,
-    /// Nothing would have followed.
+    /// The body ended by itself.
     pub(crate) has_end: bool,
-    /// How many bytes crossed the wire.
+    /// The number of bytes on the wire.
     pub(crate) passed: u64,
     limit: usize,
     marks: &'m [Mark],
     pub(crate) losses: Losses,
 }
 
-/// What some servers and proxies name as a coding although it is none.
+/// Names that some servers and proxies send as a coding although they are none.
 const NO_CODINGS: [&str; 5] = ["none", "identity", "null", "utf-8", "utf8"];
 
-/// More codings than this are not tried one by one.
+/// The maximum number of codings that are tried one by one.
 const MAX_CODINGS: usize = 4;
 
 impl<'m> DecodedBody<'m> {
-    /// `None` if the allowance does not suffice.
+    /// `None` if the allowance is exhausted.
     pub(crate) fn of(message: &'m mut Message, reading: &BodyContext) -> Option<Self> {
         if !allowance::examine(message.body.len()) {
             return None;
@@ -45,7 +44,7 @@ impl<'m> DecodedBody<'m> {
         let has_end = message.is_complete();
         let kept = message.body.join(reading.budget);
         if reading.effort != Effort::Try {
-            // It is not read again, and need not be in memory beside what it becomes.
+            // The body is not read again, so its pieces need not stay in memory beside the result.
             message.body.pieces.clear();
         }
         let Message { head, body } = &*message;
@@ -59,7 +58,7 @@ impl<'m> DecodedBody<'m> {
         }
         let is_undecodable = decoded.is_none();
         let Decoded { body: bytes, is_cut } = decoded.unwrap_or_default();
-        // Nobody knows which bytes of an encoded body an event came with, nor what its last bytes stand for.
+        // In an encoded body, neither the times nor the tail can be matched to decoded bytes.
         let is_plain = bytes.as_ptr() == kept.as_ptr() && !bytes.is_empty();
         let marks = if is_plain { &*body.marks } else { &[] };
         let tail = body.tail.as_ref().filter(|_| is_plain).map(|tail| tail.to_bytes()).unwrap_or_default();
@@ -73,23 +72,23 @@ impl<'m> DecodedBody<'m> {
         self.marks.get(place).map(|mark| mark.at)
     }
 
-    /// What says in a report that there was more.
+    /// The `truncated` mark for the report.
     pub(crate) fn truncated(&self) -> Fields<'static> {
         let mut truncated = Fields::default();
         truncated.set("bytes", Node::number(self.passed));
-        // A body that broke off had not reached it.
+        // A body that was interrupted did not reach the limit.
         if self.losses.is_truncated {
             truncated.set("limit", Node::number(self.limit as u64));
         }
         truncated
     }
 
-    /// Whether its type says that each line is a JSON value.
+    /// Whether the media type is newline-delimited JSON.
     pub(crate) fn says_lines(&self) -> bool {
         matches!(&self.head.media_type, MediaType::Other(name) if ndjson::is_media_type(name))
     }
 
-    /// Whether the end of a stream, of which the middle is missing, says that it is whole.
+    /// Whether the recorded tail of a stream contains its end marker.
     pub(crate) fn is_done_at_the_end(&self) -> bool {
         let Some(begin) = memchr::memchr2(b'\n', b'\r', &self.tail) else { return false };
         let lines = self.tail.get(begin..).unwrap_or_default();
@@ -97,9 +96,12 @@ impl<'m> DecodedBody<'m> {
     }
 }
 
-/// Undoes codings. A header may be wrong: proxies decode a body and leave its header, or name a coding twice. So a body
-/// that cannot be decoded, or is no JSON and no stream then, is read without the codings that do not fit, or as it stands,
-/// if it is JSON or a stream that way. Bare deflate has no header or checksum: any bytes can be decoded from it.
+/// Undoes content codings, and tolerates a wrong header: some proxies decode a body and keep its
+/// header, or name a coding twice.
+///
+/// If the decoded body is neither JSON nor a stream, the codings that do not fit are skipped. If
+/// that does not help either, the body is used as received, provided it is readable. Bare deflate
+/// has no header and no checksum, so any bytes can be decoded from it.
 fn decode_leniently(
     received: Bytes,
     codings: &str,
@@ -136,7 +138,7 @@ fn decode_leniently(
     decoded
 }
 
-/// Whether bytes are JSON, or at least the beginning of it, or a stream.
+/// Whether bytes are JSON, the beginning of JSON, or a stream.
 fn is_readable(bytes: &[u8]) -> bool {
     let is_json = || {
         json::parse(bytes).is_some() || lenient::read(&lenient::text(bytes)).is_some_and(|read| read.end > 0)
@@ -144,7 +146,7 @@ fn is_readable(bytes: &[u8]) -> bool {
     looks_like_events(bytes) || begins_like_json(bytes) && (is_json() || ndjson::looks_like_lines(bytes))
 }
 
-/// Whether bytes begin as a JSON object or array does.
+/// Whether bytes begin like a JSON object or array.
 pub(crate) fn begins_like_json(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['))

@@ -1,17 +1,18 @@
 use crate::codec::allowance::Allowance;
 
-/// What reading each body of an exchange may cost, and what becomes of one that costs more.
+/// How much work may go into each body of an exchange, and the fallback for a body that exceeds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// Little. A body that costs more is not read yet.
+    /// Little work. A more expensive body is deferred.
     Try,
-    /// Nothing. Bodies are reported by type and length.
+    /// No work. Bodies are reported by media type and length.
     Unread,
-    /// As much as a body with a thread of its own may. One that costs more is reported by type and length.
+    /// The work allowed on a dedicated thread. A more expensive body is reported by media type and
+    /// length.
     Full,
 }
 
-/// Reading a body costs more than it may for now.
+/// A body exceeds the current effort and is deferred.
 #[derive(Debug)]
 pub(crate) struct TooMuch;
 

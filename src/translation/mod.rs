@@ -1,4 +1,4 @@
-//! From raw bytes to an interaction: what was asked, and what was answered.
+//! Translates recorded bytes into an interaction: the request and its response.
 
 pub(crate) mod body;
 mod complete;

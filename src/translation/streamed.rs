@@ -1,4 +1,4 @@
-//! A stream, as the object that the unstreamed call would have returned.
+//! Assembles a stream into the object that the unstreamed call would have returned.
 
 use std::cell::OnceCell;
 use std::time::Instant;
@@ -12,19 +12,19 @@ use crate::stats::Losses;
 
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
-    /// Whether it said by itself that it is whole.
+    /// Whether the stream marked its end.
     pub(crate) is_done: bool,
     /// Whether every choice has a finish reason.
     pub(crate) is_finished: bool,
-    /// Whether it carried an error.
+    /// Whether the stream carried an error.
     pub(crate) has_error: bool,
-    /// Events with data, without the one that ends it.
+    /// The number of events with data, without the end marker.
     pub(crate) chunks: u64,
     /// When the first text, tool call, refusal or reasoning passed.
     pub(crate) first_token: Option<Instant>,
 }
 
-/// The JSON text, what else there is to say, and what is missing.
+/// The JSON text, the properties of the stream, and its losses.
 pub(crate) fn streamed(
     operation: Operation,
     body: &DecodedBody,

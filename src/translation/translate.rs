@@ -16,7 +16,7 @@ use crate::provider::DetachedImage;
 use crate::provider::operation::Operation;
 use crate::stats::{DropReason, Settlement, WithholdReason};
 
-/// The time of day, for moments that were taken from the monotonic clock on the callers' tasks.
+/// Converts monotonic times, taken on the callers' tasks, to the time of day.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     now: Instant,
@@ -34,12 +34,12 @@ impl Clock {
     }
 }
 
-/// Why there is no interaction of an exchange.
+/// Why an exchange yields no interaction.
 #[derive(Debug)]
 pub(crate) enum Untranslated {
-    /// There is nothing to report.
+    /// The exchange is settled without a report.
     Settled(Settlement),
-    /// BodyContext it takes more than [`Effort::Try`] has. The exchange is as it was.
+    /// A body needs more than [`Effort::Try`] allows. The exchange is unchanged.
     TooMuch,
 }
 
@@ -55,8 +55,9 @@ impl From<TooMuch> for Untranslated {
     }
 }
 
-/// Makes an interaction of an exchange. The budget is charged for what is decoded; the caller has to settle that, however this
-/// ends.
+/// Translates an exchange into an interaction.
+///
+/// Decoded bodies are charged to the budget. The caller must settle that charge in every case.
 pub(crate) fn translate(
     exchange: &mut Exchange,
     clock: Clock,
@@ -116,7 +117,7 @@ pub(crate) fn translate(
     let today = clock.at(exchange.started);
     let (answered, images) = match reporting.media {
         Media::Elide => (response.json, Vec::new()),
-        // What was not read has no images.
+        // Unread bodies contain no images.
         Media::Keep if effort == Effort::Unread => (response.json, Vec::new()),
         Media::Keep => {
             let detach = || detach_images(reading.operation, response.json, reporting, today);
@@ -148,7 +149,7 @@ pub(crate) fn translate(
     Ok(interaction)
 }
 
-/// Takes the images out of an answer that are sent by themselves.
+/// Detaches the images from a response, or elides them if images are not tracked.
 fn detach_images(
     operation: Operation,
     answer: Text,
@@ -167,7 +168,7 @@ fn detach_images(
     }
 }
 
-/// What a response says, and how the exchange ended.
+/// Reads a response and determines the outcome of the exchange.
 fn read(
     reading: &BodyContext,
     status: StatusCode,
@@ -199,13 +200,14 @@ fn outcome(is_complete: bool, ended: Ended) -> Outcome {
     }
 }
 
-/// A proxy that times out ends a stream in good order, and clients stop reading at `[DONE]`: the events decide.
+/// The events of a stream decide its outcome: a proxy that times out ends the body normally, and
+/// clients stop reading at `[DONE]`.
 fn outcome_of_stream(stream: &Stream, is_truncated: bool, is_complete: bool, ended: Ended) -> Outcome {
     match outcome(is_complete, ended) {
         _ if stream.has_error => Outcome::Interrupted,
         _ if stream.is_done => Outcome::Answered,
         Outcome::Abandoned if stream.is_finished => Outcome::Answered,
-        // The end of a truncated stream was not kept.
+        // The end of a truncated stream was not recorded.
         Outcome::Answered if !stream.is_finished && !is_truncated => Outcome::Interrupted,
         outcome => outcome,
     }

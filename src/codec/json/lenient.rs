@@ -1,4 +1,4 @@
-//! JSON that a strict parser refuses, because it is cut off or has a bare `NaN` in it.
+//! Reads JSON that a strict parser refuses, because it is cut off or contains a bare `NaN`.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,12 @@ use memchr::memchr2;
 
 use crate::codec::{allowance, json};
 
-/// What could be read of such a text.
+/// The readable part of such a text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Lenient {
-    /// Every value that is complete, in its place.
+    /// Every complete value, at its position.
     pub(crate) json: String,
-    /// Where the last complete value ends in the text; zero if there is none.
+    /// The end of the last complete value in the text; zero if there is none.
     pub(crate) end: usize,
     /// The text ends before its outermost object or array does.
     pub(crate) is_cut: bool,
@@ -19,19 +19,21 @@ pub(crate) struct Lenient {
     pub(crate) is_mended: bool,
 }
 
-/// No request or answer is nested deeper. An attack could open millions of levels.
+/// The maximum nesting. No request or response is deeper; an attacker could open millions of
+/// levels.
 const MAX_DEPTH: usize = 1_000;
 
-/// Room for what is appended to an object that is cut off, so that a long text is not moved for it.
+/// Spare capacity for the members appended to a truncated object, so that a long text is not
+/// reallocated for them.
 const ROOM_FOR_MARK: usize = 256;
 
-/// What Python and others write although JSON has no such numbers.
+/// Numbers that Python and others write although JSON does not allow them.
 const NON_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
-/// How much longer mending may make a text. What would grow by more is no text, and numbers beyond that are cut off.
+/// The maximum growth of a text by mending. Beyond it, bytes are not text, and numbers are cut off.
 pub(crate) const MAX_GROWTH: usize = 1024 * 1024;
 
-/// Bytes as text, with U+FFFD for those that are no UTF-8, up to where it would grow by too much.
+/// Bytes as text, with U+FFFD for invalid UTF-8, up to the maximum growth.
 pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
         return text.into();
@@ -49,7 +51,7 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     text.into()
 }
 
-/// Whether data is a complete JSON value, perhaps after mending, or the end of a stream.
+/// Whether data is a complete JSON value, possibly after mending, or the end marker of a stream.
 pub(crate) fn is_readable(data: &[u8]) -> bool {
     mended(data).is_some()
 }
@@ -65,10 +67,10 @@ pub(crate) fn mended(data: &[u8]) -> Option<Cow<'_, str>> {
     is_whole.then_some(Cow::Owned(read.json))
 }
 
-/// Reads an object or array in one pass. A container inside it without any complete value is left out. `None` if the text
-/// is no JSON even so, or if it is nested too deeply.
+/// Reads an object or array in one pass. Containers without any complete value are left out.
 ///
-/// The result still has to be validated: numbers, escapes and control characters are not checked.
+/// `None` if the text is not JSON even then, or is nested too deeply. The result still has to be
+/// validated: numbers, escapes and control characters are not checked.
 pub(crate) fn read(text: &str) -> Option<Lenient> {
     if !allowance::examine(text.len()) {
         return None;
@@ -99,30 +101,30 @@ enum Outcome {
     Invalid,
 }
 
-/// What may stand at a place.
+/// The token expected next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expected {
     Value,
-    /// Or the end of the array that just began.
+    /// Or the end of the array that was just opened.
     ValueOrEnd,
     Key,
-    /// Or the end of the object that just began.
+    /// Or the end of the object that was just opened.
     KeyOrEnd,
     Colon,
     CommaOrEnd,
-    /// Nothing but white space.
+    /// Only white space.
     Nothing,
 }
 
 struct Scan<'a> {
     text: &'a str,
     at: usize,
-    /// The text up to `copied`, with strings for numbers that are none.
+    /// The text up to `copied`, with strings in place of invalid numbers.
     json: String,
     copied: usize,
-    /// What closes each open object or array.
+    /// The closing bracket of each open object or array.
     levels: Vec<u8>,
-    /// Where the last complete value ended, and how many levels were open there.
+    /// The end of the last complete value, and the number of levels open there.
     end: usize,
     depth: usize,
 }
@@ -169,7 +171,7 @@ impl Scan<'_> {
                     self.levels.push(if is_object { b'}' } else { b']' });
                     if is_object { Expected::KeyOrEnd } else { Expected::ValueOrEnd }
                 }
-                // Alone, it is neither an object nor an array.
+                // A single token is neither an object nor an array.
                 _ if level.is_none() => return Outcome::Invalid,
                 (Expected::Value | Expected::ValueOrEnd, b'"') => match self.string() {
                     true => self.complete(),
@@ -184,13 +186,13 @@ impl Scan<'_> {
         }
     }
 
-    /// A value ends here.
+    /// Marks the end of a value.
     fn complete(&mut self) -> Expected {
         (self.end, self.depth) = (self.at, self.levels.len());
         if self.levels.is_empty() { Expected::Nothing } else { Expected::CommaOrEnd }
     }
 
-    /// Moves behind a string, and returns whether it ends.
+    /// Skips a string, and returns whether it ends.
     fn string(&mut self) -> bool {
         let bytes = self.text.as_bytes();
         self.at += 1;
@@ -205,17 +207,17 @@ impl Scan<'_> {
         false
     }
 
-    /// Moves behind a number, `true`, `false` or `null`, or replaces what stands for a number.
+    /// Skips a number, `true`, `false` or `null`, or replaces an invalid number.
     fn literal(&mut self) -> Outcome {
         let rest = self.text.get(self.at..).unwrap_or_default();
         for word in NON_FINITE {
             if rest.starts_with(word) {
                 let room = MAX_GROWTH.min(self.text.len());
                 if self.json.is_empty() {
-                    // It is not to be moved while it grows.
+                    // Reserves once, so that the text is not reallocated while it grows.
                     self.json.reserve(self.text.len() + room + ROOM_FOR_MARK);
                 }
-                // Two quotes longer.
+                // The replacement is two quotes longer.
                 if self.json.len() + (self.at - self.copied) + 2 > self.at + room {
                     return Outcome::Cut;
                 }
@@ -243,7 +245,7 @@ impl Scan<'_> {
                 self.at += length;
                 Outcome::Whole
             }
-            // Further digits may have followed.
+            // More digits may have followed.
             None => Outcome::Cut,
         }
     }

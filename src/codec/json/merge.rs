@@ -1,4 +1,4 @@
-//! How a value of a further chunk joins what earlier chunks gave.
+//! Merges a value of a chunk with the values of earlier chunks.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{Entries, Fields, Node, Nodes, Values};
 use crate::codec::json;
 
-/// Replaces what is there, unless the new value is null. Objects are joined field by field.
+/// Keeps the last value that is not null. Objects are merged field by field.
 pub(crate) fn last<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     let slot = fields.entry(key, || Node::Raw(raw));
     if json::is_null(raw) {
@@ -26,7 +26,7 @@ pub(crate) fn last<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawV
     }
 }
 
-/// Keeps the first value that says something.
+/// Keeps the first value that is not blank.
 pub(crate) fn first<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     let slot = fields.entry(key, || Node::Raw(raw));
     if let Node::Raw(known) = slot
@@ -37,7 +37,7 @@ pub(crate) fn first<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a Raw
     }
 }
 
-/// Keeps the last value that says something.
+/// Keeps the last value that is not blank.
 pub(crate) fn last_said<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     let slot = fields.entry(key, || Node::Raw(raw));
     if !json::is_blank(raw) {
@@ -50,8 +50,8 @@ pub(crate) fn append<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a Ra
     append_within(fields, key, raw, MAX_PART_DEPTH);
 }
 
-/// Parts hold texts or lists of parts (`thinking` in `thinking`). Deeper ones than any server sends are kept as they
-/// are, which bounds the work and the stack that a hostile stream can cost.
+/// Parts contain texts or lists of parts (`thinking` in `thinking`). Levels deeper than any server
+/// sends are kept as they are, which bounds the work and the stack for a hostile stream.
 const MAX_PART_DEPTH: u8 = 3;
 
 fn append_within<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue, depth: u8) {
@@ -64,7 +64,7 @@ fn append_within<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawVal
     }
 }
 
-/// Appends a piece of text, still escaped.
+/// Appends a piece of text that keeps its JSON escapes.
 pub(crate) fn append_piece<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, piece: &str) {
     match fields.entry(key, || Node::Text(String::new())) {
         Node::Array(parts) => append_text(parts, piece),
@@ -72,8 +72,9 @@ pub(crate) fn append_piece<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, piece
     }
 }
 
-/// Appends a text that may be a piece of a longer one, or a label that every chunk repeats. It stays one text while all
-/// pieces are the same; once they differ, every piece counts.
+/// Appends a text that is either a piece of a longer text or a label repeated in every chunk.
+///
+/// It stays one text while all pieces are equal. Once they differ, every piece counts.
 pub(crate) fn repeat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, piece: &'a str, times: usize) {
     let slot = fields.entry(key, || Node::Repeated { piece, times: 0 });
     if let Node::Raw(raw) = slot
@@ -90,10 +91,11 @@ pub(crate) fn repeat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, piece: &'a 
     }
 }
 
-/// Joins a piece of an element that all chunks give in full or in part: what was said before is not said twice.
+/// Joins a piece of an element that chunks send in full or in part. Text that is already there is
+/// not repeated.
 pub(crate) fn grow<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     match (fields.get(&key), json::text(raw)) {
-        // The whole text once more, after its pieces.
+        // The whole text again, after its pieces.
         (Some(Node::Text(known)), Some(piece)) if known == piece => {}
         (Some(Node::Raw(known)), None) if known.get() == raw.get() => {}
         (Some(Node::Array(_)), _) | (_, None) => append(fields, key, raw),
@@ -101,7 +103,8 @@ pub(crate) fn grow<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawV
     }
 }
 
-/// Appends the elements of lists, as they are; of an object, those of each of its fields.
+/// Appends the elements of a list unchanged. For an object, appends the elements of each of its
+/// fields.
 pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     if let Some(items) = json::items(raw) {
         lengthen(fields, key, items);
@@ -123,7 +126,7 @@ pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a Ra
     }
 }
 
-/// Appends to a list, as text. Anything else but a list gives way to it.
+/// Appends to a list, as text. Any value other than a list is replaced.
 fn lengthen<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, items: &str) {
     let slot = fields.entry(key, || Node::List(String::new()));
     if !matches!(slot, Node::List(_)) {
@@ -140,7 +143,7 @@ fn lengthen<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, items: &str) {
     }
 }
 
-/// Sets a name once: a repetition is ignored, a further piece of it is appended.
+/// Sets a name once: a repetition is ignored, a further piece is appended.
 pub(crate) fn name<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     let known = fields.get(&key).and_then(Node::as_text);
     if known.is_none() || known != json::text(raw) {
@@ -148,7 +151,7 @@ pub(crate) fn name<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawV
     }
 }
 
-/// Replaces what is there, unless the new value is null.
+/// Replaces the value, unless the new one is null.
 fn replace<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     let slot = fields.entry(key, || Node::Raw(raw));
     if !json::is_null(raw) {
@@ -175,10 +178,12 @@ fn extend<'a>(
     }
 }
 
-/// More parts than any message has. Further ones are passed over: an attack could make millions.
+/// The maximum number of parts. No message has more; an attacker could send millions. Further parts
+/// are skipped.
 const MOST_PARTS: usize = 100_000;
 
-/// What a value contributes to a list that follows it: its elements, or the text before the first of them.
+/// The initial elements of a list that follows an earlier value: the elements of that value, or its
+/// text.
 fn elements<'a>(slot: &mut Node<'a>) -> Nodes<'a> {
     match slot {
         Node::Array(items) => std::mem::take(items),
@@ -191,7 +196,7 @@ fn elements<'a>(slot: &mut Node<'a>) -> Nodes<'a> {
     }
 }
 
-/// Appends a content part; a part of the same type as the one before it, if it carries text, is joined to that one.
+/// Appends a content part. A text part is joined to the previous part if both have the same type.
 fn append_part<'a>(parts: &mut Nodes<'a>, part: &'a RawValue, depth: u8) {
     if let Some(shallower) = depth.checked_sub(1)
         && let Some(entries) = json::object(part)
@@ -204,7 +209,7 @@ fn append_part<'a>(parts: &mut Nodes<'a>, part: &'a RawValue, depth: u8) {
     }
 }
 
-/// Joins a part to the one before it, if it continues that one. Returns whether it did.
+/// Joins a part to the previous one if it continues that one. Returns whether it did.
 pub(crate) fn continue_part<'a>(before: Option<&mut Node<'a>>, entries: Entries<'a>) -> bool {
     let Some(known) = before.and_then(as_object) else { return false };
     let is_continued = is_continued(known, &entries);
@@ -219,13 +224,13 @@ fn join_part<'a>(known: &mut Fields<'a>, entries: Entries<'a>, depth: u8) {
         match &*key {
             "text" | "thinking" | "reasoning" | "summary" => append_within(known, key, raw, depth),
             "signature" => last_said(known, key, raw),
-            // What else it says of itself, the first piece has said.
+            // The first piece already has the other fields.
             _ => {}
         }
     }
 }
 
-/// Appends text that comes after a list of parts: to the last part, if that is text.
+/// Appends text that follows a list of parts: to the last part, if that is text.
 fn append_text<'a>(parts: &mut Nodes<'a>, piece: &str) {
     let is_text = |part: &Fields<'_>| part.get("type").and_then(Node::as_text) == Some("text");
     if let Some(part) = parts.last_mut().and_then(as_object)
@@ -240,7 +245,7 @@ fn append_text<'a>(parts: &mut Nodes<'a>, piece: &str) {
     }
 }
 
-/// Appends to a text; anything else but a string gives way to it.
+/// Appends to a text. Any value other than a string is replaced.
 fn join(slot: &mut Node<'_>, piece: &str) {
     match slot {
         Node::Text(text) => text.push_str(piece),
@@ -249,8 +254,10 @@ fn join(slot: &mut Node<'_>, piece: &str) {
     }
 }
 
-/// Whether a part continues the part before it: both are of one type, whose texts come in pieces, and no signature has
-/// closed the earlier one.
+/// Whether a part continues the previous one.
+///
+/// Both must have the same type, its texts must come in pieces, and no signature may have closed
+/// the previous part.
 fn is_continued(known: &Fields<'_>, entries: &[(Cow<'_, str>, &RawValue)]) -> bool {
     let text = |name| entries.iter().find(|(key, _)| key == name).and_then(|(_, raw)| json::text(raw));
     let known = |name| known.get(name).and_then(Node::as_text);
@@ -264,11 +271,11 @@ pub(crate) fn is_reasoning(kind: &str) -> bool {
     REASONING.contains(&kind)
 }
 
-/// The types of the parts of a reasoning whose texts come in pieces.
+/// The types of reasoning parts whose texts come in pieces.
 const REASONING: [&str; 6] =
     ["thinking", "reasoning", "reasoning.text", "reasoning.summary", "reasoning_text", "summary_text"];
 
-/// Makes an object of a value that is one, so that its fields can change.
+/// Expands a raw object so that its fields can change.
 pub(crate) fn as_object<'s, 'a>(slot: &'s mut Node<'a>) -> Option<&'s mut Fields<'a>> {
     if let Node::Raw(raw) = slot {
         *slot = Node::Object(Fields::of(json::object(raw)?));

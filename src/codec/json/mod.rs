@@ -1,6 +1,6 @@
-//! JSON as text: taken apart one level at a time, put together again without ever being a tree.
+//! JSON as text: parsed one level at a time, and written without ever building a tree.
 //!
-//! Numbers, escapes and key order stay as they were sent. Nothing here recurses into what it reads.
+//! Numbers, escapes and key order stay as they were sent. Nothing here recurses into its input.
 
 pub(crate) mod lenient;
 pub(crate) mod merge;

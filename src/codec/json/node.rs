@@ -10,7 +10,8 @@ use super::parts::Entries;
 use super::raw::{is_null, text};
 use crate::codec::allowance::Held;
 
-/// How many nodes a field or element under construction stands for: it takes more than 100 bytes, and lists grow by doubling.
+/// The number of nodes charged for a field or element under construction: it takes more than 100
+/// bytes, and lists grow by doubling.
 const FIELD: usize = 3;
 const NODE: usize = 2;
 
@@ -18,11 +19,11 @@ const NODE: usize = 2;
 #[derive(Debug)]
 pub(crate) enum Node<'a> {
     Raw(&'a RawValue),
-    /// JSON text of our own, or checked before.
+    /// JSON text generated here, or validated before.
     Literal(Cow<'a, str>),
-    /// The inside of a string, escaped.
+    /// The inside of a string, with its escapes.
     Text(String),
-    /// The same for a text that came so many times. It is written once.
+    /// The same for a text that was repeated. It is written once.
     Repeated {
         piece: &'a str,
         times: usize,
@@ -35,34 +36,34 @@ pub(crate) enum Node<'a> {
     Object(Fields<'a>),
 }
 
-/// The fields of an object under construction, in the order in which they came.
+/// The fields of an object under construction, in order of arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a> {
     fields: IndexMap<Cow<'a, str>, Node<'a>, RandomState>,
     held: Held,
 }
 
-/// The elements of an array under construction. Those for which the allowance has no room are left out.
+/// The elements of an array under construction. Elements beyond the allowance are left out.
 #[derive(Debug, Default)]
 pub(crate) struct Nodes<'a> {
     nodes: Vec<Node<'a>>,
     held: Held,
 }
 
-/// The elements of a list that grows with further pieces.
+/// A list whose elements can receive more pieces.
 #[derive(Debug, Default)]
 pub(crate) struct Elements<'a> {
-    /// Elements that further pieces can be joined to. Runs of others stand here as one text.
+    /// Elements that accept further pieces. Each run of other elements is one text.
     pub(crate) items: Vec<Node<'a>>,
     /// The latest element of each index.
     pub(crate) places: IndexMap<u64, Place<'a>, RandomState>,
 }
 
-/// Where the latest element of an index is.
+/// The position of the latest element of an index.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place<'a> {
     pub(crate) item: usize,
-    /// The type of the element, if it names one.
+    /// The type of the element, if it has one.
     pub(crate) kind: &'a str,
 }
 
@@ -79,7 +80,7 @@ impl Node<'_> {
         Self::Literal(literal.into())
     }
 
-    /// The inside of a string, still escaped; `None` for any other value.
+    /// The inside of a string, with its escapes; `None` for any other value.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match self {
             Self::Raw(raw) => text(raw),
@@ -97,7 +98,7 @@ impl Node<'_> {
         }
     }
 
-    /// How long the text will be, or a little more.
+    /// The length of the text, or slightly more.
     fn len(&self) -> usize {
         let list = |items: &[Node<'_>]| 2 + items.iter().map(|item| item.len() + 1).sum::<usize>();
         match self {
@@ -134,7 +135,7 @@ impl Node<'_> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of an object as they are.
+    /// The fields of an object, unchanged.
     pub(crate) fn of(entries: Entries<'a>) -> Self {
         let mut fields = Self::default();
         fields.fields.reserve(entries.len());
@@ -156,7 +157,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The place of a field, made with `initial` if it is new.
+    /// The slot of a field, created with `initial` if it is new.
     pub(crate) fn entry(&mut self, key: Cow<'a, str>, initial: impl FnOnce() -> Node<'a>) -> &mut Node<'a> {
         self.fields.entry(key).or_insert_with(|| {
             self.held.grow(FIELD);
@@ -164,20 +165,21 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Sets all of these fields too.
+    /// Sets all of these fields.
     pub(crate) fn extend(&mut self, fields: Self) {
         fields.fields.into_iter().for_each(|(key, value)| self.set(key, value));
     }
 
     /// The object as JSON text.
     pub(crate) fn to_json(&self) -> String {
-        // Growing would copy a long text, and take twice its memory meanwhile.
+        // A long text must not be reallocated: the copy takes time and, meanwhile, twice the
+        // memory.
         let mut text = String::with_capacity(self.len());
         self.write(&mut text);
         text
     }
 
-    /// How long the text will be, but for what is escaped in keys.
+    /// The length of the text, without the escapes in keys.
     fn len(&self) -> usize {
         2 + self.fields.iter().map(|(key, value)| key.len() + value.len() + 4).sum::<usize>()
     }
@@ -209,7 +211,7 @@ fn write_items(items: &[Node<'_>], out: &mut String) {
 
 /// Appends text as a JSON string.
 pub(crate) fn write_text(text: &str, out: &mut String) {
-    // A string always serialises; the empty one stands where that should ever change.
+    // Serialising a string never fails. The empty string is the fallback if that ever changes.
     out.push_str(serde_json::to_string(text).as_deref().unwrap_or("\"\""));
 }
 

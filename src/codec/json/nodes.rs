@@ -1,14 +1,17 @@
-//! How large the tree of a JSON text would be, before it is built.
+//! Estimates the size of a JSON text's tree before it is built.
 
 use memchr::memchr2;
 
-/// More nodes than any body has that an application would want to change. A tree of so many takes 20 to 30 MB.
+/// The maximum number of nodes. No body that an application would change has more. A tree of this
+/// size takes 20 to 30 MB.
 const MOST_NODES: usize = 250_000;
 
-/// An object's map takes as much as so many values.
+/// The map of an object takes as much memory as this many values.
 const OBJECT: usize = 8;
 
-/// Whether a tree of this JSON text may be built. A few hundred kilobytes of `[{},{},…]` would take a hundred times as much.
+/// Whether a tree of this JSON text may be built.
+///
+/// A few hundred kilobytes of `[{},{},…]` would take a hundred times as much memory.
 pub(crate) fn may_become_a_tree(json: &str) -> bool {
     let bytes = json.as_bytes();
     let (mut at, mut nodes) = (0, 1);
@@ -27,7 +30,7 @@ pub(crate) fn may_become_a_tree(json: &str) -> bool {
     true
 }
 
-/// Behind the quote that ends the JSON string whose inside begins at `at`.
+/// The position after the closing quote of the JSON string whose inside begins at `at`.
 pub(crate) fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(next) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
         at += next;

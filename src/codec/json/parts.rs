@@ -1,4 +1,4 @@
-//! A level of a JSON text, taken apart.
+//! One parsed level of a JSON text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::raw;
 use crate::codec::allowance::{self, Held};
 
-/// A list of parts of a JSON text, held within the [allowance](crate::codec::allowance).
+/// The parts of one level, held within the [allowance](crate::codec::allowance).
 #[derive(Debug)]
 pub(crate) struct Parts<T> {
     parts: Vec<T>,
@@ -23,15 +23,16 @@ pub(crate) type Entries<'a> = Parts<(Cow<'a, str>, &'a RawValue)>;
 /// The elements of one JSON array.
 pub(crate) type Values<'a> = Parts<&'a RawValue>;
 
-/// How many nodes the parts of a list stand for: an element takes 16 bytes, a field 40, and lists grow by doubling.
+/// The number of nodes charged per part: an element takes 16 bytes, a field 40, and lists grow by
+/// doubling.
 const ELEMENT: usize = 1;
 const ENTRY: usize = 2;
 
-/// What there is place for at once: a chunk of OpenAI's has nine fields.
+/// The initial capacity. A chunk of OpenAI's has nine fields.
 const MANY_FIELDS: usize = 12;
 
 impl<T> Parts<T> {
-    /// `None` for more parts than there is room for.
+    /// `None` if there is no room for all parts.
     fn read<E: Error>(weight: usize, mut next: impl FnMut() -> Result<Option<T>, E>) -> Result<Self, E> {
         let most = allowance::nodes_left() / weight;
         let mut parts = Vec::new();
@@ -73,7 +74,7 @@ impl<T> IntoIterator for Parts<T> {
     }
 }
 
-/// The parts of a list, which is held until its last part is taken.
+/// An iterator over the parts. It holds their nodes until the last part is taken.
 pub(crate) struct IntoParts<T> {
     parts: std::vec::IntoIter<T>,
     _held: Held,
@@ -131,7 +132,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
     }
 }
 
-/// A key without its escapes. One that is no text, for half a surrogate pair in it, is known by its escapes.
+/// A key without its escapes. A key with half a surrogate pair is not valid text and keeps its
+/// escapes.
 fn key(raw: &RawValue) -> Cow<'_, str> {
     let escaped = raw::text(raw).unwrap_or_default();
     if !escaped.as_bytes().contains(&b'\\') {

@@ -1,4 +1,4 @@
-//! What a JSON text that was checked before is.
+//! Views of a validated JSON text.
 
 use serde_json::value::RawValue;
 
@@ -6,12 +6,14 @@ pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
-/// The inside of a string, still escaped; `None` for any other value. Two such texts can be joined as they are.
+/// The inside of a string, with its escapes; `None` for any other value. Two such texts can be
+/// concatenated.
 pub(crate) fn text(raw: &RawValue) -> Option<&str> {
     raw.get().strip_prefix('"')?.strip_suffix('"')
 }
 
-/// The inside of an array, as text; `None` for any other value. Two such texts can be joined by a comma.
+/// The inside of an array, as text; `None` for any other value. Two such texts can be joined by a
+/// comma.
 pub(crate) fn items(raw: &RawValue) -> Option<&str> {
     Some(raw.get().strip_prefix('[')?.strip_suffix(']')?.trim_ascii())
 }
@@ -20,7 +22,7 @@ pub(crate) fn is_null(raw: &RawValue) -> bool {
     raw.get() == "null"
 }
 
-/// Whether a value says nothing: null, or the empty string.
+/// Whether a value is null or the empty string.
 pub(crate) fn is_blank(raw: &RawValue) -> bool {
     matches!(raw.get(), "null" | "\"\"")
 }

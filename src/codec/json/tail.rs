@@ -1,13 +1,14 @@
-//! The end of a JSON object whose middle is missing.
+//! Reads the end of a JSON object whose middle is missing.
 
 use memchr::memrchr;
 
-/// The members that are complete in the last bytes of an object, as text without its closing brace. `None` if there are
-/// none.
+/// The complete members in the last bytes of an object, as text without its closing brace. `None`
+/// if there are none.
 ///
-/// Going backwards from the last byte, JSON can be read without doubt: the closing brace stands outside of all strings,
-/// so the quote before it ends one; that string begins at the next quote with an even number of backslashes before it;
-/// and each comma at the object's own level begins a member. What is read still has to be validated.
+/// Read backwards from the last byte, JSON is unambiguous. The closing brace stands outside of all
+/// strings, so the quote before it ends a string. That string begins at the next quote with an even
+/// number of backslashes before it. Each comma at the object's own level begins a member. The
+/// result still has to be validated.
 pub(crate) fn members(bytes: &[u8]) -> Option<&str> {
     let object = bytes.trim_ascii_end().strip_suffix(b"}")?;
     let mut start = None;
@@ -23,7 +24,7 @@ pub(crate) fn members(bytes: &[u8]) -> Option<&str> {
             b'}' | b']' => depth += 1,
             b'{' | b'[' => match depth.checked_sub(1) {
                 Some(less) => depth = less,
-                // The object itself: nothing of it is missing, so this is not its end.
+                // The object's own opening brace: nothing is missing, so this is not its end.
                 None => return None,
             },
             b',' if depth == 0 => start = Some(at + 1),
@@ -33,13 +34,13 @@ pub(crate) fn members(bytes: &[u8]) -> Option<&str> {
     str::from_utf8(object.get(start?..)?).ok()
 }
 
-/// Where the string begins that ends with the quote at `end`. `None` if that is not to be seen.
+/// The start of the string whose closing quote is at `end`. `None` if it cannot be determined.
 fn begin_of_string(bytes: &[u8], end: usize) -> Option<usize> {
     let mut before = bytes.get(..end)?;
     loop {
         let quote = memrchr(b'"', before)?;
         before = before.get(..quote)?;
-        // Whether the quote is escaped depends on all the backslashes before it.
+        // All the backslashes before the quote decide whether it is escaped.
         let other = before.iter().rposition(|byte| *byte != b'\\')?;
         if (before.len() - other) % 2 == 1 {
             return Some(quote);

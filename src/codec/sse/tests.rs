@@ -1,4 +1,4 @@
-//! The splitting of streams, beside that of a crate which reads the same standard.
+//! Compares the splitting of streams with a crate that implements the same standard.
 
 use std::convert::Infallible;
 
@@ -8,7 +8,7 @@ use sse_stream::SseByteStream;
 
 use super::*;
 
-/// Names and data of events.
+/// The names and data of events.
 type Split = Vec<(String, String)>;
 
 fn ours(stream: &str) -> Split {
@@ -17,18 +17,18 @@ fn ours(stream: &str) -> Split {
 }
 
 fn theirs(stream: &str) -> Split {
-    // The crate, as the standard has it, gives up an event that the end of the stream cuts off. Here it is reported: a
-    // blank line ends it.
+    // The crate follows the standard and discards an event that is cut off. Here it is reported, so
+    // a blank line ends it.
     let ended = format!("{stream}\n\n");
     let pieces = stream::iter([Ok::<_, Infallible>(ended.as_bytes())]);
     let blocks = futures_executor::block_on(SseByteStream::new(pieces).collect::<Vec<_>>());
     let blocks = blocks.into_iter().map(|block| block.expect("the stream is UTF-8"));
-    // The crate gives blocks without data too, for their ids. They are no events.
+    // The crate also yields blocks without data, for their ids. They are not events.
     blocks.filter_map(|block| Some((block.event.unwrap_or_default(), block.data?))).collect()
 }
 
-/// A line, most often of a field that means something. All kinds of white space, but for the two that end a line, are
-/// no more than letters.
+/// A line, most often of a known field. White space other than line ends must count as ordinary
+/// characters.
 fn line() -> impl Strategy<Value = String> {
     let names =
         vec!["data", "data", "data", "event", "id", "retry", "", "datum", "Data", " data", "\u{feff}data"];
@@ -43,7 +43,7 @@ fn line() -> impl Strategy<Value = String> {
         .prop_map(|(name, between, value)| [name, between, &value].concat())
 }
 
-/// Streams of lines with any endings, which may begin with a byte order mark and end anywhere.
+/// Streams of lines with any line ends. They may begin with a byte order mark and end anywhere.
 fn streams() -> impl Strategy<Value = String> {
     let line = prop_oneof![2 => line(), 1 => Just(String::new())];
     let end = prop::sample::select(&["\n", "\r\n", "\r"][..]);

@@ -1,4 +1,4 @@
-//! Extractors: what middleware found out, for handlers and further middleware.
+//! Extractors that pass the identity found by middleware to handlers and further middleware.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,10 +11,11 @@ use http::request::Parts;
 
 use crate::identity::{Identity, IdentitySlot, Session, User};
 
-/// The rejection of the extractors [`User`] and [`Session`]: nothing in front of the handler has attached one.
+/// The rejection of the extractors [`User`] and [`Session`] if no middleware has attached one.
 ///
-/// It answers with `500 Internal Server Error`, since that is a mistake in the application, as axum's `Extension` does. Where
-/// it may be missing, take an `Option` of it.
+/// It responds with `500 Internal Server Error`, because a missing middleware is a mistake in the
+/// application; axum's `Extension` does the same. If the value may be missing, extract an `Option`
+/// of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MissingIdentity(&'static str);
 
@@ -32,7 +33,7 @@ impl IntoResponse for MissingIdentity {
     }
 }
 
-/// The user that was attached to the request.
+/// The user attached to the request.
 impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = MissingIdentity;
 
@@ -49,7 +50,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for User {
     }
 }
 
-/// The session that was attached to the request.
+/// The session attached to the request.
 impl<S: Sync> FromRequestParts<S> for Session {
     type Rejection = MissingIdentity;
 
@@ -66,7 +67,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Session {
     }
 }
 
-/// All that was attached to the request; empty if nothing was.
+/// The complete identity attached to the request; empty if there is none.
 impl<S: Sync> FromRequestParts<S> for Identity {
     type Rejection = Infallible;
 
@@ -75,7 +76,7 @@ impl<S: Sync> FromRequestParts<S> for Identity {
     }
 }
 
-/// The slot of a captured request; on other requests one that does nothing.
+/// The slot of a captured request. On other requests it does nothing.
 impl<S: Sync> FromRequestParts<S> for IdentitySlot {
     type Rejection = Infallible;
 

@@ -20,20 +20,23 @@ pub use self::extract::MissingIdentity;
 use crate::identity::scope::{Scope, ScopeId};
 use crate::identity::{Identity, IdentitySlot};
 
-/// A layer that runs an extractor of the application, and attaches the identity that it yields to the request.
+/// A layer that runs an extractor of the application and attaches the resulting identity to the
+/// request.
 ///
-/// `E` is any extractor that does not take the body and can become an [`Identity`]: a `From<E> for Identity` says how, or
-/// [`map`](IdentifyLayer::map).
+/// `E` is any extractor that does not take the body and converts into an [`Identity`], either by
+/// `From<E> for Identity` or by [`map`](IdentifyLayer::map).
 ///
-/// If the extractor rejects the request, the rejection is the response, as in a handler. An optional login is either
-/// `identify::<Option<E>>()`, for extractors that implement axum's `OptionalFromRequestParts` and so tell a missing login from
-/// an invalid one, or [`anonymous_if`](IdentifyLayer::anonymous_if), which names the rejections that mean "not logged in".
-/// An expired token or a session store that fails is answered with its rejection either way, and never reported as anonymous.
+/// If the extractor rejects the request, the rejection is the response, as in a handler. There are
+/// two ways to make the login optional. `identify::<Option<E>>()` is for extractors that implement
+/// axum's `OptionalFromRequestParts` and can therefore tell a missing login from an invalid one.
+/// [`anonymous_if`](IdentifyLayer::anonymous_if) selects the rejections that mean "not logged in".
+/// In both cases an expired token or a failing session store is answered with its rejection, and
+/// never reported as anonymous.
 ///
-/// The identity is attached to the extensions of the request, and said to a [`ReconifyLayer`](crate::ReconifyLayer)
-/// through which the request has passed already: it does not matter which of the two layers stands outside. Calls to OpenAI
-/// that the handler makes, and those that the body of its response makes while it is streamed, have it too
-/// ([`Identity::scope`]).
+/// The identity is attached to the extensions of the request. A
+/// [`ReconifyLayer`](crate::ReconifyLayer) that the request has already passed receives it too, so
+/// the order of the two layers does not matter. Calls to OpenAI made by the handler, or by the body
+/// of its response while it is streamed, also get the identity ([`Identity::scope`]).
 ///
 /// ```
 /// use axum::extract::FromRequestParts;
@@ -41,7 +44,7 @@ use crate::identity::{Identity, IdentitySlot};
 /// use axum::{Router, routing::post};
 /// use tower_reconify::{Config, Identity, ReconifyLayer, User, identify};
 ///
-/// /// What the application knows of who is logged in.
+/// /// The verified claims of a login.
 /// struct Claims { subject: String }
 ///
 /// impl<S: Sync> FromRequestParts<S> for Claims {
@@ -87,14 +90,14 @@ pub struct Identify<T, E, S, F, P> {
 }
 
 impl<E, S, F, P> IdentifyLayer<E, S, F, P> {
-    /// Sets the state that the extractor takes, as `Router::with_state` does for handlers.
+    /// Sets the state for the extractor, as `Router::with_state` does for handlers.
     #[must_use]
     pub fn with_state<S2>(self, state: S2) -> IdentifyLayer<E, S2, F, P> {
         let Self { to_identity, is_anonymous, extractor, .. } = self;
         IdentifyLayer { state, to_identity, is_anonymous, extractor }
     }
 
-    /// Says how what is extracted becomes an identity, in place of a `From`.
+    /// Sets the conversion of the extracted value into an identity, instead of `From`.
     ///
     /// ```
     /// use axum::extract::Path;
@@ -112,11 +115,11 @@ impl<E, S, F, P> IdentifyLayer<E, S, F, P> {
         IdentifyLayer { state, to_identity, is_anonymous, extractor }
     }
 
-    /// Lets requests pass without an identity if the extractor rejects them with one of these rejections. All other
-    /// rejections are answered. Default: every rejection is answered.
+    /// Lets requests pass without an identity if this function accepts the extractor's rejection.
+    /// All other rejections are answered. Default: every rejection is answered.
     ///
-    /// Accept only the rejection that means "no credentials were sent", not those of an invalid or expired login. If the
-    /// extractor needs a state, call [`with_state`](Self::with_state) first.
+    /// Accept only the rejection that means "no credentials were sent", not those of an invalid or
+    /// expired login. If the extractor needs a state, call [`with_state`](Self::with_state) first.
     ///
     /// ```
     /// # use axum::{extract::FromRequestParts, http::{StatusCode, request::Parts}};
@@ -196,7 +199,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The one that is ready is called, and not the clone.
+        // The clone may not be ready, so the original is called.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let IdentifyLayer { state, to_identity, is_anonymous, .. } = self.layer.clone();
@@ -211,7 +214,7 @@ where
             if let Some(slot) = parts.extensions.get::<IdentitySlot>() {
                 slot.set(identity.clone());
             }
-            // Scopes may be nested: what an outer one knows holds where this one knows nothing.
+            // Scopes may be nested: the outer scope fills the parts that are missing here.
             let (mut identity, id) =
                 (Identity::of(&parts.extensions).or(Identity::current()), ScopeId::new());
             let called = identity.enter(id, || inner.call(Request::from_parts(parts, body)));
@@ -253,7 +256,7 @@ impl<T: fmt::Debug, E, S, F, P> fmt::Debug for Identify<T, E, S, F, P> {
 }
 
 pin_project! {
-    /// A body that is polled in the scope of an identity.
+    /// A body polled in the scope of an identity.
     struct ScopedBody {
         #[pin]
         inner: Body,

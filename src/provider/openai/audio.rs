@@ -9,20 +9,21 @@ use crate::provider::openai::event;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
 
-/// A stream of a transcription or of speech: the text and the segments of a transcription are kept, and what its final
-/// event says; of the sound of speech its length.
+/// Assembles a stream of a transcription or of speech.
+///
+/// Of a transcription it keeps the text, the segments and the fields of the final event. Of speech
+/// it keeps only the length of the audio.
 #[derive(Debug, Default)]
 pub(crate) struct AudioAssembler<'a> {
     top: Fields<'a>,
-    /// The text so far, escaped.
+    /// The text so far, with its JSON escapes.
     text: String,
     segments: Nodes<'a>,
-    /// Bytes of sound.
+    /// Bytes of audio.
     sound: u64,
 }
 
 impl<'a> AudioAssembler<'a> {
-    /// Takes in one event.
     fn add(&mut self, event: Chunk<'a>, progress: &mut Progress) {
         let kind = event.kind();
         if let Some(error) = event.error() {
@@ -46,7 +47,7 @@ impl<'a> AudioAssembler<'a> {
             progress.is_finished |= has_finish_reason(&event);
             self.text.push_str(delta);
         } else if event.get("type").is_none() && event.get("choices").is_none() {
-            // Some servers send the whole answer as one event.
+            // Some servers send the whole response as one event.
             progress.is_done = true;
             progress.has_token = true;
             self.top.extend(Fields::of(event.fields));
@@ -78,15 +79,15 @@ impl<'a> StreamAssembler<'a> for AudioAssembler<'a> {
     }
 }
 
-/// The text that an event adds: as OpenAI sends it, as Mistral does (`text` in an event of a delta), or as vLLM does (the
-/// chunk of a chat).
+/// The text that an event adds, in the format of OpenAI, Mistral (`text` in a delta event) or vLLM
+/// (a chat chunk).
 fn text_of<'a>(event: &Chunk<'a>) -> Option<&'a str> {
     let text = event.get("delta").or_else(|| event.get("text").filter(|_| event.kind().ends_with(b".delta")));
     let chat = || field(&json::object(field(&choice(event)?, "delta")?)?, "content");
     text.or_else(chat).and_then(json::text)
 }
 
-/// Whether the chunk of a chat says why the text ended.
+/// Whether a chat chunk has a finish reason.
 fn has_finish_reason(event: &Chunk<'_>) -> bool {
     let reason = choice(event).and_then(|choice| field(&choice, "finish_reason"));
     reason.is_some_and(|reason| !json::is_blank(reason))

@@ -1,4 +1,4 @@
-//! Answers that are an error although their status is that of a success.
+//! Error responses that have a success status.
 
 use memchr::memmem;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::codec::json;
 
-/// Whether an answer is an error and nothing else. Some servers send those with the status of a success.
+/// Whether a response is only an error. Some servers send those with a success status.
 pub(crate) fn is_error(answer: &str) -> bool {
     #[derive(Deserialize)]
     struct Answered<'a> {
@@ -30,7 +30,7 @@ pub(crate) fn is_error(answer: &str) -> bool {
         })
 }
 
-/// A quick look for an error that is not null: most answers have none.
+/// A quick check for an error that is not null: most responses have none.
 fn has_error(json: &[u8]) -> bool {
     const NAME: &[u8] = b"\"error\"";
     memmem::find_iter(json, NAME).any(|at| {

@@ -1,9 +1,9 @@
-//! Events as OpenAI's streams have them.
+//! Events of OpenAI's streams.
 
 use super::chat::chunk::Chunk;
 use crate::provider::stream::Progress;
 
-/// Whether an event carries nothing: it keeps a connection alive, or ends the stream.
+/// Whether an event is a keep-alive or the end of the stream.
 #[inline]
 pub(crate) fn is_blank_or_done(data: &[u8], progress: &mut Progress) -> bool {
     let is_done = data.trim_ascii() == b"[DONE]";
@@ -11,7 +11,7 @@ pub(crate) fn is_blank_or_done(data: &[u8], progress: &mut Progress) -> bool {
     is_done || data.is_empty()
 }
 
-/// Reads an event and counts it; `None` for one that is no JSON object.
+/// Parses an event and counts it; `None` if it is not a JSON object.
 #[inline]
 pub(crate) fn read<'a>(name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> Option<Chunk<'a>> {
     let chunk = Chunk::of(name, data)?;

@@ -1,4 +1,4 @@
-//! Images: data is taken out of an answer, and a stream is its final event.
+//! Images: detaches their data from responses, and assembles their streams.
 
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,13 +16,15 @@ use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
 use crate::provider::{DetachedImage, Images};
 
-/// OpenAI makes ten images at the most. What has more stays in the report: each upload is a post to the collector.
+/// The maximum number of detached images per response. OpenAI makes at most ten. Further images
+/// stay in the report, because each upload is one POST to the collector.
 const MOST_IMAGES: usize = 128;
 
-/// Elements of the response of an image operation. Those operations are not captured where images are not tracked.
+/// The elements in the response of an image operation. These operations are not captured if images
+/// are not tracked.
 pub(crate) const ELEMENTS: Images = Images { may_hold: |_| true, detach, elide: |json| json };
 
-/// Images that a tool of the Responses API generated.
+/// Images from a tool of the Responses API.
 pub(crate) const GENERATED: Images =
     Images { may_hold: |_| true, detach: detach_generated, elide: media::elide_generated };
 
@@ -30,8 +32,8 @@ pub(crate) const GENERATED: Images =
 pub(crate) const IN_CHATS: Images =
     Images { may_hold: may_be_in_chat, detach: detach_from_chat, elide: elide_from_chat };
 
-/// Puts a file name in the place of each element of `data` that holds an image itself, as the vendor's modules do:
-/// `{uuid}-{created}-{index}.png`, or what else the format is.
+/// Replaces each element of `data` that contains an image with a file name, as the vendor's modules
+/// do: `{uuid}-{created}-{index}.png`, or the extension of another format.
 fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
     let mut images = Vec::new();
     let text = without_images(&json, today, &mut images);
@@ -41,10 +43,10 @@ fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Detache
     }
 }
 
-/// The answer with file names; `None` if there is nothing to replace.
+/// The response with file names; `None` if no image is replaced.
 fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<DetachedImage>) -> Option<String> {
     let fields = json::object(json)?;
-    // Of a field that is there twice the last one counts, as for most parsers.
+    // The last of duplicate keys counts, as for most parsers.
     let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
     let elements = get("data").and_then(json::array)?;
     let (uuid, created) = (new_id(), created(get("created"), today));
@@ -68,7 +70,7 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<DetachedI
     Some(answer.to_json())
 }
 
-/// Does the same with the images of an answer of the Responses API: their names stand in the place of their `result`.
+/// Detaches the images of a Responses API response: file names replace their `result`.
 fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
     match media::may_have_generated(&json) {
         true => detach_those(json, today, |medium| medium.is_generated),
@@ -76,17 +78,17 @@ fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, V
     }
 }
 
-/// Does the same with the images of a chat's answer: their names stand in the place of their URLs.
+/// Detaches the images of a chat response: file names replace their URLs.
 fn detach_from_chat(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
     detach_those(json, today, is_image)
 }
 
-/// Puts type and length in the place of the images of a chat's answer.
+/// Replaces the images of a chat response with their type and length.
 fn elide_from_chat(json: Box<RawValue>) -> Box<RawValue> {
     media::elide_those(json, is_image)
 }
 
-/// A quick look: most chats are answered without images.
+/// A quick check: most chat responses have no images.
 fn may_be_in_chat(json: &[u8]) -> bool {
     ["base64", "b64_json"].iter().any(|mark| memmem::find(json, mark.as_bytes()).is_some())
 }
@@ -131,14 +133,14 @@ fn filename(uuid: Uuid, created: u64, index: usize, extension: &str) -> String {
     format!("{uuid}-{created}-{index}.{extension}")
 }
 
-/// The extension of an image: of the format that the answer names, else of the one that the first bytes show.
+/// The extension of an image: from the format named in the response, else from the magic number.
 fn extension(format: Option<&str>, base64: &str) -> &'static str {
     match format {
         Some("png") => "png",
         Some("jpeg" | "jpg") => "jpeg",
         Some("webp") => "webp",
         Some("gif") => "gif",
-        // The magic numbers in base64: FF D8 FF, GIF8, and RIFF with WEBP behind the length.
+        // The magic numbers in base64: FF D8 FF, GIF8, and RIFF with WEBP after the length.
         _ if base64.starts_with("/9j/") || base64.starts_with("_9j_") => "jpeg",
         _ if base64.starts_with("R0lGOD") => "gif",
         _ if base64.starts_with("UklGR") && base64.get(11..16) == Some("XRUJQ") => "webp",
@@ -146,32 +148,31 @@ fn extension(format: Option<&str>, base64: &str) -> &'static str {
     }
 }
 
-/// The second in which the images were made: as the answer says, or by the clock.
+/// The creation time in Unix seconds: from the response, else from the clock.
 fn created(said: Option<&RawValue>, today: SystemTime) -> u64 {
     let said = said.and_then(|raw| raw.get().parse().ok());
     said.unwrap_or_else(|| today.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }
 
-/// The base64 of an element, if it holds any.
+/// The base64 data of an element, if it has any.
 fn data_of(element: &RawValue) -> Option<&str> {
     let fields = json::object(element)?;
     let (_, data) = fields.into_iter().find(|(key, raw)| key == "b64_json" && !json::is_blank(raw))?;
     let text = json::text(data).unwrap_or_default();
-    // Behind the head of a `data:` URL.
+    // Skips the head of a `data:` URL.
     Some(text.rsplit_once(',').map_or(text, |(_, base64)| base64))
 }
 
-/// A stream of images, put together as the object that the unstreamed call would have returned.
+/// Assembles a stream of images into the object that the unstreamed call would have returned.
 #[derive(Debug, Default)]
 pub(crate) struct ImageAssembler<'a> {
     top: Fields<'a>,
     images: Nodes<'a>,
-    /// The latest preview, if nothing final came.
+    /// The latest preview, which is used if no final image arrives.
     partial: Option<Node<'a>>,
 }
 
 impl<'a> ImageAssembler<'a> {
-    /// Takes in one event.
     fn add(&mut self, event: Chunk<'a>, progress: &mut Progress) {
         let kind = event.kind();
         if let Some(error) = event.error() {
@@ -191,7 +192,7 @@ impl<'a> ImageAssembler<'a> {
             progress.has_token = true;
             self.partial = image(&event.fields);
         } else if let Some(elements) = event.get("data").and_then(json::array) {
-            // Some servers send the whole answer as one event.
+            // Some servers send the whole response as one event.
             progress.is_done = true;
             progress.has_token = true;
             self.images.extend(elements.into_iter().map(Node::Raw));
@@ -223,7 +224,7 @@ impl<'a> StreamAssembler<'a> for ImageAssembler<'a> {
     }
 }
 
-/// The element of `data` that an event stands for.
+/// The element of `data` for an event.
 fn image<'a>(event: &[(Cow<'a, str>, &'a RawValue)]) -> Option<Node<'a>> {
     let mut element = Fields::default();
     for (key, raw) in event {

@@ -17,10 +17,10 @@ const PROMPT: Placeholder = Some(("prompt", "\"\""));
 const CHOICES: Placeholder = Some(("choices", "[]"));
 const DATA: Placeholder = Some(("data", "[]"));
 
-/// OpenAI's header, then Azure's, then that of other servers.
+/// The headers of OpenAI, Azure and other servers, in this order.
 const REQUEST_IDS: &[&str] = &["x-request-id", "apim-request-id", "request-id"];
 
-/// What most operations have in common.
+/// The defaults of a row.
 const COMMON: OperationSpec = OperationSpec {
     operation: Operation::Chat,
     provider: Provider::OpenAi,
@@ -39,7 +39,7 @@ const COMMON: OperationSpec = OperationSpec {
     reclassify: None,
 };
 
-/// One row an operation, in the order of the enum.
+/// One row per operation, in the order of the enum.
 pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
     OperationSpec {
         operation: Operation::Chat,

@@ -1,4 +1,4 @@
-//! JSON that is cut off, or has numbers that are none.
+//! JSON that is cut off, or contains invalid numbers.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Whether a value is the other one, up to a place in it.
+/// Whether a value equals the beginning of another one.
 fn is_beginning(part: &Value, whole: &Value) -> bool {
     match (part, whole) {
         (Value::Object(part), Value::Object(whole)) => {

@@ -1,13 +1,14 @@
-//! Where the arguments of a tool call end.
+//! Finds the end of a tool call's arguments.
 
-/// How far arguments, which arrive in pieces, have been read. Every byte is read once, however often it is asked.
+/// How far the arguments of a call have been scanned. They arrive in pieces, and each byte is
+/// scanned once.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Extent {
     read: usize,
-    /// Objects and arrays that are open.
+    /// The number of open objects and arrays.
     depth: usize,
     is_in_string: bool,
-    /// The byte before was a backslash in a string.
+    /// The previous byte was a backslash in a string.
     is_escaped: bool,
     stage: Stage,
 }
@@ -18,13 +19,15 @@ enum Stage {
     Before,
     Inside,
     Behind,
-    /// It is no object, or there is more than one value.
+    /// The text is not an object, or there is more than one value.
     Other,
 }
 
 impl Extent {
-    /// Whether a JSON object begins and ends with this text, which is the one from before or has grown since. It stands
-    /// in a JSON string, with its escapes.
+    /// Whether this text is exactly one complete JSON object.
+    ///
+    /// The text must be that of the previous call, or a continuation of it. It has the escapes of
+    /// the JSON string around it.
     pub(crate) fn reaches_end(&mut self, text: &str) -> bool {
         let mut rest = text.as_bytes().get(self.read..).unwrap_or_default();
         while let [first, tail @ ..] = rest {
@@ -85,7 +88,8 @@ mod tests {
 
     use super::Extent;
 
-    /// Arguments in these pieces, as they stand in JSON strings; and after each, whether they are whole.
+    /// Adds the pieces, escaped as in JSON strings. Returns for each piece whether the arguments
+    /// are complete after it.
     fn whole(pieces: &[String]) -> Vec<bool> {
         let (mut text, mut extent) = (String::new(), Extent::default());
         let mut add = |piece: &String| {

@@ -1,7 +1,8 @@
-//! A streamed chat or completion, put together as the object that the unstreamed call would have returned.
+//! Assembles a streamed chat or completion into the object that the unstreamed call would have
+//! returned.
 //!
-//! What a chunk holds decides how it is read, more than the operation: compatible servers stream chat chunks from
-//! completion routes, and texts and deltas side by side.
+//! The fields of a chunk decide how it is read, more than the operation does: compatible servers
+//! stream chat chunks from completion routes, and send texts and deltas side by side.
 
 use std::borrow::Cow;
 
@@ -16,37 +17,39 @@ use crate::provider::openai::event;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
 
-/// The chunks seen so far.
 #[derive(Debug, Default)]
 pub(crate) struct ChatAssembler<'a> {
     top: Fields<'a>,
     choices: IndexMap<Cow<'a, str>, Choice<'a>, foldhash::fast::RandomState>,
-    /// The chunk before, if further ones may be like it.
+    /// The template of the previous chunk, if later chunks may match it.
     pattern: Option<Pattern<'a>>,
-    /// What chunks that are like it have added since, and how many there were.
+    /// The text of the chunks that matched since, and their number.
     pending: String,
     pending_chunks: usize,
-    /// The chunk that is being added was like the one before.
+    /// The current chunk matched the previous one.
     is_alike: bool,
-    /// How many chunks in a row were not like the one before.
+    /// The number of chunks in a row that did not match.
     misses: u32,
-    /// The usage that choices gave, for servers that give none beside them.
+    /// The usage inside choices, for servers that send none at the top level.
     usage_of_choices: Fields<'a>,
-    /// How many elements of lists can be joined to.
+    /// The number of list elements that accept further pieces.
     joined: usize,
 }
 
-/// OpenAI gives 128 choices at the most. Further ones are passed over: an attack could make millions.
+/// The maximum number of choices. OpenAI allows 128; an attacker could send millions. Further
+/// choices are skipped.
 const MOST_CHOICES: usize = 1_024;
 
-/// After so many chunks in a row that were not like the one before, few are compared: each costs a second look.
+/// After this many mismatches in a row, few chunks are compared, because each mismatch costs a
+/// second scan.
 const MOST_MISSES: u32 = 64;
 
-/// One of so many chunks is compared then: what streams of tool calls or thoughts end with is often text.
+/// One in this many chunks is still compared then: streams of tool calls or reasoning often end
+/// with text.
 const SELDOM: u32 = 16;
 
 impl<'a> ChatAssembler<'a> {
-    /// Takes in one event, if it is like the one before. Returns whether it was.
+    /// Adds an event if it matches the previous one. Returns whether it did.
     pub(crate) fn add_alike(&mut self, data: &[u8]) -> bool {
         self.is_alike = false;
         let Some(pattern) = &self.pattern else { return false };
@@ -61,7 +64,7 @@ impl<'a> ChatAssembler<'a> {
         true
     }
 
-    /// Adds what chunks that are alike have added.
+    /// Adds the pending text of the chunks that matched.
     fn settle(&mut self) {
         if let Some(Pattern { said, .. }) = &self.pattern
             && self.pending_chunks > 0
@@ -74,11 +77,10 @@ impl<'a> ChatAssembler<'a> {
         self.pending_chunks = 0;
     }
 
-    /// Takes in one event.
     fn add(&mut self, data: &'a [u8], chunk: Chunk<'a>, progress: &mut Progress) {
         if let Some(error) = chunk.error() {
             self.top.set("error", Node::Raw(error));
-            // An event that is nothing but an error has no fields of an answer.
+            // An event that is only an error has no fields of a response.
             if chunk.is_error() {
                 return;
             }
@@ -99,23 +101,25 @@ impl<'a> ChatAssembler<'a> {
                 },
                 "error" => {}
                 "id" | "model" | "created" | "object" => merge::first(&mut self.top, key, raw),
-                // Padding against guessing texts from packet lengths; no unstreamed answer has it.
+                // Padding that keeps packet lengths from revealing the text. Unstreamed responses
+                // do not have it.
                 "obfuscation" | "p" => {}
-                // What keeps a connection alive, or tells of something else, names itself.
+                // An event with a `type` and no choices is a keep-alive or about something else.
+                // Its `type` does not belong to the response.
                 "type" if !is_chunk => {}
                 _ => merge::last(&mut self.top, key, raw),
             }
         }
     }
 
-    /// Compares the next chunk with this one; seldom, if that has been in vain for long.
+    /// Makes this chunk the template for the next one. After many mismatches it does so rarely.
     fn set_pattern(&mut self, data: &'a [u8], chunk: &Chunk<'a>, choices: Option<&Choices<'a>>) {
         self.settle();
         self.pattern = None;
         self.misses = self.misses.saturating_add(1);
         if self.misses <= MOST_MISSES || self.misses.is_multiple_of(SELDOM) {
             let pattern = Pattern::of(data, chunk, choices, self.is_alike);
-            // Of a choice too many nothing is added.
+            // Nothing is added to a choice beyond the limit.
             self.pattern = pattern.filter(|new| !new.is_settled || self.choices.contains_key(new.said.index));
         }
     }
@@ -140,10 +144,10 @@ impl<'a> ChatAssembler<'a> {
         !self.choices.is_empty() && self.choices.values().all(Choice::is_finished)
     }
 
-    /// Takes in every event by itself.
+    /// An assembler that never compares chunks.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn without_patterns() -> Self {
-        // More is not counted, and this is no multiple.
+        // The counter saturates here, and this value is not a multiple of `SELDOM`.
         Self { misses: u32::MAX, ..Self::default() }
     }
 }

@@ -9,17 +9,17 @@ use crate::codec::json::merge;
 use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::operation::Operation;
 
-/// One of the `n` answers of a stream.
+/// One of the `n` choices of a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Choice<'a> {
     fields: Fields<'a>,
     message: Option<Message<'a>>,
     has_deltas: bool,
-    /// Whether there was a text, tool call, refusal or reasoning yet.
+    /// Whether a text, tool call, refusal or reasoning has arrived.
     pub(crate) has_token: bool,
 }
 
-/// What the deltas of a chat add up to.
+/// The sum of a chat's deltas.
 #[derive(Debug, Default)]
 struct Message<'a> {
     fields: Fields<'a>,
@@ -27,7 +27,7 @@ struct Message<'a> {
 }
 
 impl<'a> Choice<'a> {
-    /// Adds what a chunk says. `joined` counts the elements of lists that more can be joined to.
+    /// Adds a piece of this choice. `joined` counts the list elements that accept further pieces.
     pub(crate) fn add(&mut self, piece: Piece<'a>, joined: &mut usize) {
         let Piece { fields, mut delta } = piece;
         let mut whole = None;
@@ -55,12 +55,12 @@ impl<'a> Choice<'a> {
         if let Some(whole) = whole
             && !self.has_deltas
         {
-            // Nothing is joined to the elements of its lists.
+            // Later pieces never join the elements of its lists.
             self.message.insert(Message::default()).add(whole, &mut { elements::MOST_JOINED });
         }
     }
 
-    /// Adds a piece of text to one that is there already.
+    /// Appends a piece of text to a text that already exists.
     pub(crate) fn append(&mut self, is_delta: bool, key: Cow<'a, str>, piece: &str) {
         let fields = match &mut self.message {
             Some(message) if is_delta => &mut message.fields,
@@ -69,7 +69,7 @@ impl<'a> Choice<'a> {
         merge::append_piece(fields, key, piece);
     }
 
-    /// Adds texts that so many chunks have said beside another.
+    /// Repeats the other texts of matched chunks this many times.
     pub(crate) fn repeat(&mut self, said: &[(Cow<'a, str>, &'a str)], times: usize) {
         if let Some(message) = &mut self.message {
             for (key, piece) in said {
@@ -78,7 +78,7 @@ impl<'a> Choice<'a> {
         }
     }
 
-    /// Whether it is a chat's. Some servers send the text of a completion as a delta too.
+    /// Whether this is a chat choice. Some servers send the text of a completion as a delta too.
     pub(crate) fn is_chat(&self, operation: Operation) -> bool {
         self.message.is_some() && !(operation == Operation::Completion && self.fields.contains("text"))
     }
@@ -114,7 +114,7 @@ impl<'a> Message<'a> {
                 "content" | "refusal" | "reasoning" | "reasoning_content" | "reasoning_text" | "thinking" => {
                     merge::append(&mut self.fields, key, raw);
                 }
-                // Labels, which are no texts that grow.
+                // Labels are replaced, not appended to.
                 label if is_label(label) => {
                     merge::last(&mut self.fields, key, raw);
                 }
@@ -142,12 +142,12 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Whether a field of a delta names or classifies it. Of such texts the last one counts; they do not grow.
+/// Whether a field of a delta is a name or a label. The last value of such a field counts.
 pub(crate) fn is_label(key: &str) -> bool {
     matches!(key, "id" | "type" | "channel" | "name" | "status" | "phase" | "recipient" | "model" | "object")
 }
 
-/// Whether a field of a delta is something that the model says.
+/// Whether a field of a delta is output of the model.
 fn is_token(key: &str, raw: &RawValue) -> bool {
     let is_said = matches!(
         key,

@@ -5,39 +5,39 @@ use crate::codec::json::{self, Entries, Values};
 /// The data of one event of a stream.
 #[derive(Debug)]
 pub(crate) struct Chunk<'a> {
-    /// What the event calls itself; often nothing.
+    /// The name of the event. It is often empty.
     name: &'a [u8],
     data: &'a [u8],
     pub(crate) fields: Entries<'a>,
 }
 
-/// What a chunk says of its choices.
+/// The choices of a chunk.
 #[derive(Debug)]
 pub(crate) enum Choices<'a> {
     One(Piece<'a>),
-    /// Anything else: each is taken apart when it is its turn, as there may be many.
+    /// Any other list. There may be many choices, so each is parsed only when it is added.
     Others(Values<'a>),
-    /// More than can be meant.
+    /// Malformed, or too many.
     Unreadable,
-    /// No list, or one of one thing that is no choice.
+    /// Not a list, or a list whose only element is not a choice.
     None,
 }
 
-/// What a chunk says of one choice.
+/// The part of a chunk that belongs to one choice.
 #[derive(Debug)]
 pub(crate) struct Piece<'a> {
     pub(crate) fields: Entries<'a>,
-    /// Its first delta, if that is an object.
+    /// The first delta, if it is an object.
     pub(crate) delta: Option<Entries<'a>>,
 }
 
 impl<'a> Chunk<'a> {
-    /// `None` for what is no object.
+    /// `None` if the data is not an object.
     pub(crate) fn of(name: &'a [u8], data: &'a [u8]) -> Option<Self> {
         Some(Self { name, data, fields: json::parse_object(data)? })
     }
 
-    /// All of it, as one value.
+    /// The data as one value.
     pub(crate) fn whole(&self) -> Option<&'a RawValue> {
         json::parse(self.data)
     }
@@ -46,27 +46,27 @@ impl<'a> Chunk<'a> {
         self.fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
     }
 
-    /// What the data calls itself, or else the event.
+    /// The `type` of the data, or else the name of the event.
     pub(crate) fn kind(&self) -> &'a [u8] {
         self.get("type").and_then(json::text).map_or(self.name, str::as_bytes)
     }
 
-    /// What its first list of choices says.
+    /// The first field named `choices`.
     pub(crate) fn choices(&self) -> Option<Choices<'a>> {
         self.get("choices").map(Choices::of)
     }
 
-    /// The error that it carries, in a field of that name.
+    /// The error in a field of that name.
     fn inner_error(&self) -> Option<&'a RawValue> {
         self.get("error").filter(|error| !json::is_null(error))
     }
 
-    /// Whether it is an error as a whole.
+    /// Whether the whole chunk is an error.
     pub(crate) fn is_error(&self) -> bool {
         self.inner_error().is_none() && self.kind() == b"error" && self.get("choices").is_none()
     }
 
-    /// The error that it carries: in a field of that name, or as a whole.
+    /// The error: a field of that name, or the whole chunk.
     pub(crate) fn error(&self) -> Option<&'a RawValue> {
         if self.is_error() { json::parse(self.data) } else { self.inner_error() }
     }
@@ -86,14 +86,13 @@ impl<'a> Choices<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// `None` for what is no object.
+    /// `None` if the choice is not an object.
     pub(crate) fn of(choice: &'a RawValue) -> Option<Self> {
         let fields = json::object(choice)?;
         let delta = fields.iter().find(|(key, _)| key == "delta").and_then(|(_, raw)| json::object(raw));
         Some(Self { fields, delta })
     }
 
-    /// The index of its choice.
     pub(crate) fn index(&self) -> &'a str {
         let index = self.fields.iter().find(|(key, _)| key == "index").map_or("0", |(_, raw)| raw.get());
         if index == "null" { "0" } else { index }

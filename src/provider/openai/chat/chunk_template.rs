@@ -1,5 +1,6 @@
-//! Chunks that differ from the one before in nothing but the text that they add. Nearly all chunks of a stream do, and
-//! comparing one costs far less than taking it apart.
+//! A fast path for a chunk that differs from the previous one only in its text.
+//!
+//! Nearly all chunks are of this kind, and comparing one costs far less than parsing it.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,40 +12,40 @@ use super::choice::is_label;
 use super::chunk::{Choices, Chunk, Piece};
 use crate::codec::json;
 
-/// A chunk by which those that follow it are measured.
+/// The chunk that later chunks are compared with.
 ///
-/// What it says beside its text changes nothing when it is said again: values are kept, or replaced by themselves. Only the
-/// first repetition may: it makes fields of an object that until then stands there as text.
+/// Its other fields change nothing when they are repeated: values are kept, or replaced by equal
+/// ones. Only the first repetition may change the result, because it parses an object that was kept
+/// as text until then.
 #[derive(Debug)]
 pub(crate) struct Pattern<'a> {
     data: &'a [u8],
-    /// Where the text stands, and where padding does; both inside of their quotes.
+    /// The ranges of the text and of the padding, both without their quotes.
     text: Range<usize>,
     padding: Option<Range<usize>>,
     pub(crate) said: Said<'a>,
-    /// What it says beside its text has been said twice.
+    /// The other fields have been added twice.
     pub(crate) is_settled: bool,
 }
 
-/// A text that a chunk adds, and where.
+/// The text that a chunk adds, and its position.
 #[derive(Debug)]
 pub(crate) struct Said<'a> {
-    /// The index of its choice.
     pub(crate) index: &'a str,
     pub(crate) is_delta: bool,
     pub(crate) key: Cow<'a, str>,
     text: &'a str,
-    /// Other texts of its delta. They may be pieces of longer ones, so that it matters how often they are said.
+    /// Other texts of the delta. They may be pieces of longer texts, so their number matters.
     pub(crate) repeated: Repeated<'a>,
 }
 
 type Repeated<'a> = Vec<(Cow<'a, str>, &'a str)>;
 
-/// More of them than servers send beside a text.
+/// The maximum number of such texts. Servers send fewer beside a text.
 const MOST_REPEATED: usize = 4;
 
 impl<'a> Pattern<'a> {
-    /// `None` for a chunk that adds no text, or several, or anything else.
+    /// `None` if the chunk adds anything other than exactly one text.
     pub(crate) fn of(
         data: &'a [u8],
         chunk: &Chunk<'a>,
@@ -70,7 +71,7 @@ impl<'a> Pattern<'a> {
         Some(Self { data, text: place(said.text, data)?, padding, said, is_settled })
     }
 
-    /// The text that a chunk adds, if it is like this one.
+    /// The text of a chunk that matches this template.
     pub(crate) fn text_of<'b>(&self, data: &'b [u8]) -> Option<&'b str> {
         let (mut rest, mut at, mut text) = (data, 0, None);
         let padding = self.padding.as_ref();
@@ -93,7 +94,7 @@ impl<'a> Pattern<'a> {
 }
 
 impl<'a> Said<'a> {
-    /// What is said of a choice, if it is one text.
+    /// The addition to a choice, if it is exactly one text.
     fn of(piece: &Piece<'a>) -> Option<Self> {
         let (mut said, mut has_delta, mut repeated) = (None, false, Repeated::new());
         for (key, raw) in &piece.fields {
@@ -117,7 +118,7 @@ impl<'a> Said<'a> {
 
 type Addition<'a> = (bool, Cow<'a, str>, &'a str);
 
-/// One of two additions; `None` if there are two.
+/// The only one of two additions; `None` if both exist.
 fn merged<'a>(one: Option<Addition<'a>>, other: Option<Addition<'a>>) -> Option<Option<Addition<'a>>> {
     match (one, other) {
         (Some(_), Some(_)) => None,
@@ -125,7 +126,7 @@ fn merged<'a>(one: Option<Addition<'a>>, other: Option<Addition<'a>>) -> Option<
     }
 }
 
-/// The text that a delta adds; `None` if it adds anything else. Texts that nobody knows may stand beside it.
+/// The text that a delta adds; `None` if it adds anything else. Unknown texts may stand beside it.
 fn in_delta<'a>(
     delta: &[(Cow<'a, str>, &'a RawValue)],
     repeated: &mut Repeated<'a>,
@@ -153,7 +154,7 @@ fn in_delta<'a>(
     Some(said)
 }
 
-/// What is appended to a text: nothing, if it is blank. `None` for what is no text.
+/// The text to append, if it is not blank. `None` if the value is not a text.
 fn addition<'a>(key: &Cow<'a, str>, raw: &'a RawValue) -> Option<Option<(Cow<'a, str>, &'a str)>> {
     if json::is_blank(raw) {
         return Some(None);
@@ -161,15 +162,16 @@ fn addition<'a>(key: &Cow<'a, str>, raw: &'a RawValue) -> Option<Option<(Cow<'a,
     json::text(raw).map(|text| Some((key.clone(), text)))
 }
 
-/// Where a part of the data stands in it.
+/// The range of a slice of the data.
 fn place(part: &str, data: &[u8]) -> Option<Range<usize>> {
     let start = (part.as_ptr() as usize).checked_sub(data.as_ptr() as usize)?;
     let place = start..start.checked_add(part.len())?;
     (data.get(place.clone())? == part.as_bytes()).then_some(place)
 }
 
-/// Where a JSON string ends whose beginning is before this: at its closing quote. `None` if that is no string, or one that is
-/// better read elsewhere.
+/// The index of the closing quote of a JSON string that began before these bytes.
+///
+/// `None` if it is malformed, or if the full parser should read it.
 fn end_of_text(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {

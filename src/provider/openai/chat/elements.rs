@@ -1,4 +1,4 @@
-//! Lists in a delta, of which every chunk may give further elements, or further pieces of elements.
+//! Lists in a delta. Each chunk may add elements, or pieces of elements.
 
 use std::borrow::Cow;
 
@@ -6,13 +6,15 @@ use serde_json::value::RawValue;
 
 use crate::codec::json::{self, Elements, Entries, Fields, Node, Place, merge};
 
-/// How many elements of one stream can be joined to; real streams have a few. Further ones are kept as they are.
+/// The maximum number of elements per stream that accept further pieces. Real streams have a few.
+/// Further elements are kept as they are.
 pub(crate) const MOST_JOINED: usize = 16_384;
 
-/// Adds the elements of a list. `joined` counts those of the stream that more can be joined to.
+/// Adds the elements of a list. `joined` counts the elements of the stream that accept further
+/// pieces.
 pub(crate) fn add<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue, joined: &mut usize) {
     let is_open = matches!(fields.get(&key), Some(Node::Elements(_)));
-    // Only objects can be joined. Most lists hold none.
+    // Only objects accept further pieces. Most lists hold none.
     let may_join = raw.get().contains('{') && (is_open || *joined < MOST_JOINED);
     let elements = if may_join { json::array(raw) } else { None };
     if !is_open && elements.is_none() {
@@ -32,7 +34,7 @@ pub(crate) fn add<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawVa
 }
 
 impl<'a> Elements<'a> {
-    /// What a value contributes to a list that follows it: its elements.
+    /// The state of a list after an earlier value: it starts with the elements of that value.
     fn after(before: &Node<'a>) -> Self {
         let mut elements = Self::default();
         match before {
@@ -66,7 +68,7 @@ impl<'a> Elements<'a> {
         }
     }
 
-    /// The element that a piece with this index belongs to. One of another type is an element of its own.
+    /// The element with this index. A piece of another type starts a new element.
     fn at(&mut self, index: u64, kind: &'a str) -> Option<&mut Fields<'a>> {
         let place = self.places.get_mut(&index)?;
         if place.kind.is_empty() {
@@ -78,7 +80,8 @@ impl<'a> Elements<'a> {
         self.items.get_mut(place.item).and_then(merge::as_object)
     }
 
-    /// Adds an element that more can be joined to, unless there are too many. Returns whether it did.
+    /// Adds an element that accepts further pieces, unless there are too many. Returns whether it
+    /// was added.
     fn push(&mut self, raw: &'a RawValue, joined: &mut usize) -> bool {
         if *joined >= MOST_JOINED {
             self.push_text(raw.get());
@@ -89,7 +92,7 @@ impl<'a> Elements<'a> {
         true
     }
 
-    /// Adds elements that nothing is joined to.
+    /// Adds elements that accept no further pieces.
     fn push_text(&mut self, items: &str) {
         if items.is_empty() {
             return;
@@ -103,7 +106,8 @@ impl<'a> Elements<'a> {
     }
 }
 
-/// Joins a piece of an element: its texts grow; of everything else, the last value that says something stands.
+/// Joins a piece to an element: texts grow; of any other field, the last value that is not blank
+/// counts.
 fn join<'a>(known: &mut Fields<'a>, entries: Entries<'a>) {
     for (key, raw) in entries {
         match &*key {
@@ -122,7 +126,7 @@ mod tests {
     use crate::provider::operation::Operation;
     use crate::provider::stream::{Progress, StreamAssembler};
 
-    /// What the elements that these deltas hold add up to, list by list.
+    /// The assembled lists of these deltas.
     fn lists(deltas: &[String]) -> Value {
         let chunk = |delta: &String| format!(r#"{{"choices":[{{"index":0,"delta":{delta}}}]}}"#);
         let chunks: Vec<String> = deltas.iter().map(chunk).collect();
@@ -139,7 +143,7 @@ mod tests {
         let count = most + 500;
         let mut deltas: Vec<_> =
             (0..count).map(|index| format!(r#"{{"x":[{{"index":{index},"text":"a"}}]}}"#)).collect();
-        // One can be joined still, one cannot.
+        // One more element accepts pieces, the next does not.
         deltas.push(r#"{"x":[{"index":7,"text":"b"}]}"#.to_owned());
         deltas.push(format!(
             r#"{{"x":[{{"index":{},"text":"b"}}],"y":[{{"index":0}},{{"index":0}}]}}"#,

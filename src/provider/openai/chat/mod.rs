@@ -13,7 +13,8 @@ use serde::de::IgnoredAny;
 
 use crate::provider::operation::Operation;
 
-/// Whether the request of a completion is a chat's: below a nested router, `/chat/completions` may be `/completions`.
+/// Tells a chat from a completion by its request: below a nested router, `/chat/completions` may
+/// appear as `/completions`.
 pub(crate) fn operation_of_completion(request: &str) -> Operation {
     #[derive(Deserialize)]
     struct Asked {

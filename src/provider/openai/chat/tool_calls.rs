@@ -8,31 +8,32 @@ use crate::codec::allowance::Held;
 use crate::codec::json::merge;
 use crate::codec::json::{self, Entries, Fields, Node};
 
-/// The tool calls of one message, which arrive in pieces and may arrive side by side.
+/// The tool calls of one message. They arrive in pieces, which may alternate between calls.
 #[derive(Debug, Default)]
 pub(crate) struct ToolCalls<'a> {
     calls: Vec<Call<'a>>,
     held: Held,
-    /// How many lists of pieces there were.
+    /// The number of lists of pieces so far.
     lists: u64,
-    /// The call that a further piece with this index, or this id, belongs to.
+    /// The call for each known index and id.
     places: IndexMap<Place<'a>, usize, foldhash::fast::RandomState>,
 }
 
-/// More calls than any message has. Further ones are passed over: an attack could make millions.
+/// The maximum number of calls per message. Real messages have fewer; an attacker could send
+/// millions. Further calls are skipped.
 const MOST_CALLS: usize = 4_096;
 
-/// How many nodes a call stands for, with its id and index.
+/// The number of nodes charged for a call, with its id and index.
 const CALL: usize = 6;
 
-/// Ids and indices that are remembered.
+/// The maximum number of ids and indices in the look-up table.
 const MOST_PLACES: usize = 4 * MOST_CALLS;
 
 #[derive(Debug, Default)]
 struct Call<'a> {
     fields: Fields<'a>,
     index: Option<u64>,
-    /// The list in which a piece of it was named, if that list had other pieces too.
+    /// The list that named the call, if the list had other pieces too.
     named_in: Option<u64>,
     arguments: Extent,
 }
@@ -44,7 +45,7 @@ enum Place<'a> {
 }
 
 impl<'a> ToolCalls<'a> {
-    /// Adds the pieces of a list, or the one that stands in its place.
+    /// Adds the pieces of a list, or a single piece.
     pub(crate) fn add(&mut self, raw: &'a RawValue) {
         self.lists += 1;
         let pieces = match raw.get() {
@@ -72,15 +73,17 @@ impl<'a> ToolCalls<'a> {
         }
     }
 
-    /// The call that a piece belongs to: that of its index, else that of its id, else the latest. Some servers give
-    /// every call the index 0, or neither index nor id: then a name can begin a new call.
+    /// Finds the call of a piece: by its index, else by its id, else the latest.
+    ///
+    /// Some servers give every call the index 0, or neither index nor id. For those, a name can
+    /// begin a new call.
     fn call_of(&mut self, piece: &[(Cow<'a, str>, &'a RawValue)]) -> Option<&mut Call<'a>> {
         let value = |name| piece.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
         let index = value("index").map(RawValue::get).filter(|index| *index != "null");
         let id = value("id").and_then(json::text).filter(|id| !id.is_empty());
         let place = |place| self.places.get(&place).copied();
         let known = match (index, id) {
-            // Where every call has the index 0, further pieces are told by their ids.
+            // If every call has the index 0, the ids tell the pieces apart.
             (Some(index), Some(id)) if self.has(id, index) => place(Place::Id(id)),
             (Some(index), id) => {
                 place(Place::Index(index)).filter(|place| !self.begins_another(*place, id, piece))
@@ -100,7 +103,7 @@ impl<'a> ToolCalls<'a> {
         });
         let names = [index.map(Place::Index), id.map(Place::Id)];
         for name in names.into_iter().flatten() {
-            // An attack could give a call another id with each piece.
+            // An attacker could give a call a new id with each piece.
             if self.places.len() < MOST_PLACES || self.places.contains_key(&name) {
                 self.places.insert(name, place);
             }
@@ -108,10 +111,11 @@ impl<'a> ToolCalls<'a> {
         self.calls.get_mut(place)
     }
 
-    /// Whether a piece begins a call of its own, although its index, or its lack of one, stands for this call.
+    /// Whether a piece begins a new call, although its index, or its lack of one, points to this
+    /// call.
     ///
-    /// Both have a name then. Their ids differ, or the piece has none and both stand in one list, or the arguments of the
-    /// call are whole.
+    /// Both must have a name. In addition, their ids differ, or the piece has no id and both are in
+    /// one list, or the call's arguments are complete.
     fn begins_another(
         &mut self,
         place: usize,
@@ -122,14 +126,14 @@ impl<'a> ToolCalls<'a> {
         if !call.is_named() || (id.is_some() && call.id() == id) {
             return false;
         }
-        // Looking for a name takes longest.
+        // The search for a name is the slowest check, so it is the last.
         (id.is_some()
             || call.named_in == Some(self.lists)
             || call.id().is_none_or(str::is_empty) && call.is_whole())
             && has_name(piece)
     }
 
-    /// Whether there is a call that had this id and this index.
+    /// Whether a call has this id and this index.
     fn has(&self, id: &'a str, index: &str) -> bool {
         let place = self.places.get(&Place::Id(id));
         let call = place.and_then(|place| self.calls.get(*place));
@@ -161,7 +165,7 @@ impl<'a> Call<'a> {
         self.function().is_some_and(|function| function.contains("name"))
     }
 
-    /// Whether its arguments, as far as they are here, are a whole JSON object.
+    /// Whether the arguments so far are a complete JSON object.
     fn is_whole(&mut self) -> bool {
         let mut extent = self.arguments;
         let arguments =
@@ -184,7 +188,8 @@ fn has_name(piece: &[(Cow<'_, str>, &RawValue)]) -> bool {
     fields.iter().any(|(key, raw)| key == "name" && !json::is_blank(raw))
 }
 
-/// Adds a piece of a call of a function or tool, or of spoken audio: identifiers are set once, texts grow.
+/// Adds a piece of a function call, a tool call or spoken audio: identifiers are set once, texts
+/// grow.
 pub(crate) fn add_call<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     let Some(entries) = json::object(raw) else {
         merge::last(fields, key, raw);

@@ -1,4 +1,4 @@
-/// How an event names an item. Ids are JSON texts.
+/// The ids and the index by which an event refers to an item. Ids are JSON text.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Address<'a> {
     pub(crate) id: Option<&'a str>,

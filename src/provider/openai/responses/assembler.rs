@@ -9,17 +9,17 @@ use crate::provider::openai::event;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
 
-/// A streamed response, put together as the object that the unstreamed call would have returned.
+/// Assembles a streamed response into the object that the unstreamed call would have returned.
 #[derive(Debug)]
 pub(crate) struct ResponseAssembler<'a> {
-    /// The stream has announced a response.
+    /// The stream has sent `response.created`.
     is_created: bool,
-    /// The latest object that the stream gave for the whole.
+    /// The latest snapshot of the whole response.
     response: Option<&'a RawValue>,
-    /// That object came with the event that ends the response.
+    /// The snapshot came with the event that ends the response.
     is_final: bool,
     items: Items<'a>,
-    /// How many more parts the items may have.
+    /// The number of parts that the items may still add.
     room: usize,
     error: Option<Node<'a>>,
     truncated: Option<Node<'a>>,
@@ -40,7 +40,6 @@ impl Default for ResponseAssembler<'_> {
 }
 
 impl<'a> ResponseAssembler<'a> {
-    /// Takes in one event.
     fn add(&mut self, event: &Chunk<'a>, progress: &mut Progress) {
         let kind = str::from_utf8(event.kind()).unwrap_or_default();
         if kind == "response.created" {
@@ -65,7 +64,7 @@ impl<'a> ResponseAssembler<'a> {
                 progress.is_done = true;
                 progress.has_error = true;
             }
-            // Some servers send the whole answer as one event.
+            // Some servers send the whole response as one event.
             _ if event.get("type").is_none() && event.get("output").is_some() => {
                 (self.response, self.is_final) = (event.whole(), true);
                 progress.is_done = true;
@@ -79,7 +78,7 @@ impl<'a> ResponseAssembler<'a> {
         }
     }
 
-    /// A second response starts over: a proxy tried again, or sends a stream again from its beginning.
+    /// A second response starts over: a proxy has retried, or resends a stream from its beginning.
     fn start(&mut self, event: &Chunk<'a>, progress: &mut Progress) {
         if self.is_created {
             *self = Self::default();
@@ -89,7 +88,8 @@ impl<'a> ResponseAssembler<'a> {
         self.is_created = true;
     }
 
-    /// Adds a piece to its item; `None` if the piece cannot be read, or if there are too many items or parts.
+    /// Adds a piece to its item; `None` if the piece is malformed, or if there are too many items
+    /// or parts.
     fn add_piece(&mut self, kind: &str, event: &Chunk<'a>, progress: &mut Progress) -> Option<()> {
         let kind = kind.strip_prefix("response.").and_then(|kind| kind.rsplit_once('.'));
         match kind.unwrap_or_default() {
@@ -158,7 +158,7 @@ impl<'a> ResponseAssembler<'a> {
                 part.text.push_str(text);
                 lengthen(&mut part.logprobs, logprobs);
             }
-            // It is all that was said in pieces. Some servers send no pieces.
+            // This is the text of all pieces. Some servers send no pieces.
             (Target::Part(part), "added" | "done") => {
                 let index = number(event, part.index());
                 let item = self.items.of_event(event, part.item())?;
@@ -212,7 +212,8 @@ impl<'a> StreamAssembler<'a> for ResponseAssembler<'a> {
         if !is_given && !self.items.is_empty() {
             response.set("output", Node::List(self.items.into_output(output)));
         }
-        // The event says it in more words, but the unstreamed call would have said it as the response does.
+        // The event has more detail, but the unstreamed call would have returned the response's
+        // error.
         let has_error = matches!(response.get("error"), Some(Node::Raw(error)) if !json::is_null(error));
         if let Some(error) = self.error.filter(|_| !has_error) {
             response.set("error", error);
@@ -224,7 +225,7 @@ impl<'a> StreamAssembler<'a> for ResponseAssembler<'a> {
     }
 }
 
-/// The part that an event gives as a whole, and its text, escaped.
+/// The complete part in an event, and its text with JSON escapes.
 fn whole_part<'a>(event: &Chunk<'a>) -> Option<(Part, &'a RawValue, &'a str)> {
     let raw = event.get("part")?;
     let fields = json::object(raw)?;
@@ -233,7 +234,7 @@ fn whole_part<'a>(event: &Chunk<'a>) -> Option<(Part, &'a RawValue, &'a str)> {
     Some((Part::of(get("type").unwrap_or_default()), raw, text.unwrap_or_default()))
 }
 
-/// Where a text belongs.
+/// The part or field that a text belongs to.
 #[derive(Clone, Copy)]
 enum Target {
     Part(Part),
@@ -245,7 +246,7 @@ enum Target {
 }
 
 impl Target {
-    /// The target of events of this name.
+    /// The target of an event name.
     fn of(name: &str) -> Option<Self> {
         Some(match name {
             "output_text" => Self::Part(Part::Text),
@@ -268,7 +269,7 @@ impl Target {
         })
     }
 
-    /// The field in which an event gives the whole text.
+    /// The field of an event that contains the whole text.
     fn key(self) -> &'static str {
         match self {
             Self::Part(part) => part.key(),

@@ -1,10 +1,10 @@
-//! Items of inputs and outputs, as parts of a chat.
+//! Converts items of inputs and outputs into parts of a chat.
 
 use serde_json::value::RawValue;
 
 use crate::codec::json::{self, Entries, Fields, Node};
 
-/// The fields of an item that decide how it is translated.
+/// An item, parsed one level deep.
 pub(crate) struct Item<'a> {
     pub(crate) raw: &'a RawValue,
     fields: Entries<'a>,
@@ -23,12 +23,13 @@ impl<'a> Item<'a> {
         self.get(name).and_then(json::text)
     }
 
-    /// The type. A message may leave it out.
+    /// The type. Messages may omit it.
     pub(crate) fn kind(&self) -> &'a str {
         self.text("type").unwrap_or("message")
     }
 
-    /// The item as a tool call of a chat, if it is a call of any tool. A hosted tool's stands under the name of its type.
+    /// Converts a call of any tool into a tool call of a chat. A hosted tool's call is stored under
+    /// its type.
     pub(crate) fn tool_call(&self) -> Option<Node<'a>> {
         let mut call = Fields::default();
         let id = self.get("call_id").or_else(|| self.get("id"));
@@ -45,14 +46,14 @@ impl<'a> Item<'a> {
         Some(Node::Object(call))
     }
 
-    /// Sets a field that a chat does not have, if the item has it.
+    /// Copies a field that chats do not have, if the item has it.
     pub(crate) fn keep(&self, name: &'static str, fields: &mut Fields<'a>) {
         if let Some(raw) = self.get(name).filter(|raw| !json::is_null(raw)) {
             fields.set(name, Node::Raw(raw));
         }
     }
 
-    /// Fields under other names; null where there is none.
+    /// Copies fields under other names; null for missing ones.
     fn pick(&self, names: &[(&'static str, &'static str)]) -> Node<'a> {
         let mut fields = Fields::default();
         for (from, to) in names {
@@ -62,8 +63,10 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Content as a chat has it: a text as it is, parts as a list, with the chat's names for their types. Without room for the
-/// parts it stays as it is.
+/// Converts content for a chat: a text stays as it is, parts become a list with the chat's type
+/// names.
+///
+/// If there is no room for the parts, the content stays as it is.
 pub(crate) fn content<'a>(raw: &'a RawValue, room: &mut usize) -> Node<'a> {
     if raw.get().starts_with('{') {
         return Node::Array([part(raw)].into_iter().collect());

@@ -1,6 +1,6 @@
 //! The items of a streamed output, found by id, by index, or as the most recently opened one.
 //!
-//! Servers differ in what they send: no indices, no ids, ids that change, indices that disagree with the ids.
+//! Servers differ: some send no indices, no ids, changing ids, or indices that contradict the ids.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use super::streamed_item::StreamedItem;
 use crate::codec::json;
 use crate::provider::openai::chat::chunk::Chunk;
 
-/// The items, in the order in which they were opened.
+/// The items in the order in which they were opened.
 #[derive(Debug, Default)]
 pub(crate) struct Items<'a> {
     list: Vec<StreamedItem<'a>>,
@@ -24,25 +24,25 @@ pub(crate) struct Items<'a> {
     latest: [Option<usize>; 5],
 }
 
-/// Types of items of which a piece of one cannot belong to another.
+/// Classes of item types. A piece of one class never belongs to an item of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Message,
     Reasoning,
     Call,
     CallOutput,
-    /// Unknown types: they may have any parts.
+    /// Unknown types, which may have any parts.
     Other,
 }
 
 impl StreamedItem<'_> {
-    /// Whether an item of this type can be this one.
+    /// Whether an item of this type can be in this class.
     fn is_of(&self, kind: &str) -> bool {
         self.kind == kind || self.added.is_none() && Class::of(kind).fits(Class::of(self.kind))
     }
 }
 
-/// Ids that are remembered. Servers that change them give several to an item.
+/// The maximum number of ids in the look-up table. Servers that change ids give several to an item.
 const MOST_IDS: usize = 4 * MOST_ITEMS;
 
 impl<'a> Items<'a> {
@@ -50,7 +50,7 @@ impl<'a> Items<'a> {
         self.list.is_empty()
     }
 
-    /// The item that a piece belongs to. An item of this type is opened if there is none; `None` if there are too many.
+    /// Finds the item of a piece, or opens one of this type; `None` if there are too many.
     pub(crate) fn of_event(
         &mut self,
         event: &Chunk<'a>,
@@ -80,7 +80,8 @@ impl<'a> Items<'a> {
         self.list.get_mut(at)
     }
 
-    /// Takes in an item as it is announced. One with an unknown id is a new one, unless pieces of it came before.
+    /// Adds an announced item. An unknown id means a new item, unless pieces of the item came
+    /// before.
     pub(crate) fn announce(&mut self, event: &Chunk<'a>) -> Option<()> {
         let (raw, kind, address) = given(event)?;
         let class = Class::of(kind);
@@ -112,7 +113,7 @@ impl<'a> Items<'a> {
         Some(())
     }
 
-    /// Takes in an item that is done: it stands for all pieces of it.
+    /// Adds a completed item, which replaces all its pieces.
     pub(crate) fn complete(&mut self, event: &Chunk<'a>) -> Option<()> {
         let (raw, kind, address) = given(event)?;
         let found = self.known(address, kind).or_else(|| {
@@ -141,11 +142,12 @@ impl<'a> Items<'a> {
         Some(())
     }
 
-    /// The inside of the output, as JSON text. Of an interim snapshot it has the items that were not streamed.
+    /// The elements of the output, as JSON text. An interim snapshot only adds items that were not
+    /// streamed.
     pub(crate) fn into_output(mut self, snapshot: Option<&'a RawValue>) -> String {
         let given = snapshot.and_then(json::array).unwrap_or_default();
         let has_indices = self.list.iter().all(|item| item.address.index.is_some());
-        // Without indices, the first message of the snapshot is the first message that was streamed.
+        // Without indices, the first message of the snapshot is the first streamed message.
         let mut streamed = HashMap::<&str, usize, RandomState>::default();
         for item in self.list.iter().filter(|_| !has_indices && !given.is_empty()) {
             *streamed.entry(item.kind).or_default() += 1;
@@ -171,7 +173,8 @@ impl<'a> Items<'a> {
                 item.added = Some(raw);
             }
         }
-        // An item's index is its place in the output. Without indices, items stand as they were opened.
+        // The index of an item is its position in the output. Without indices, items keep the order
+        // in which they were opened.
         if self.list.iter().all(|item| item.address.index.is_some()) {
             self.list.sort_by_key(|item| item.address.index);
         }
@@ -182,13 +185,13 @@ impl<'a> Items<'a> {
         output
     }
 
-    /// The item with this id, if a piece of this class can belong to it.
+    /// The item with this id, if it can have a piece of this class.
     fn named(&self, address: Address<'a>, class: Class) -> Option<usize> {
         let at = *self.by_id.get(address.id?)?;
         self.list.get(at).is_some_and(|item| class.fits(Class::of(item.kind))).then_some(at)
     }
 
-    /// The item with this id, or with this id of a call. The output of a call has the same one.
+    /// The item with this id, or with this call id. The output of a call has the same call id.
     fn known(&self, address: Address<'a>, kind: &str) -> Option<usize> {
         self.named(address, Class::of(kind)).or_else(|| {
             let at = *self.by_id.get(address.call_id?)?;
@@ -213,7 +216,7 @@ impl<'a> Items<'a> {
         if let Some(latest) = self.latest.get_mut(Class::of(kind) as usize) {
             *latest = Some(at);
         }
-        // The latest item with an id, or an index, is the one that is meant from now on.
+        // From now on, an id or index refers to its latest item.
         if let Some(id) = address.id {
             self.by_id.insert(id, at);
         }
@@ -224,7 +227,7 @@ impl<'a> Items<'a> {
         Some(at)
     }
 
-    /// Remembers how an item is named.
+    /// Registers the ids and the index of an item.
     fn name(&mut self, at: usize, address: Address<'a>) {
         let Some(StreamedItem { address: known, .. }) = self.list.get_mut(at) else { return };
         if known.index.is_none()
@@ -245,8 +248,9 @@ impl<'a> Items<'a> {
 }
 
 impl Address<'_> {
-    /// Whether another address, whose ids are unknown, must be that of another item. The ids of some servers change, but not
-    /// those of calls, and not once an item is done.
+    /// Whether an address with unknown ids must belong to another item.
+    ///
+    /// Some servers change ids, but never those of calls, and never after an item is done.
     fn conflicts(self, other: Self, is_done: bool) -> bool {
         self.call_id.is_some() && other.call_id.is_some()
             || is_done && self.id.is_some() && other.id.is_some()
@@ -269,7 +273,7 @@ impl Class {
     }
 }
 
-/// The item that an event gives, with its type and names.
+/// The item in an event, with its type and address.
 fn given<'a>(event: &Chunk<'a>) -> Option<(&'a RawValue, &'a str, Address<'a>)> {
     let raw = event.get("item")?;
     let (kind, mut address) = address_of(raw, number(event, "output_index"))?;
@@ -282,12 +286,12 @@ fn address_of(raw: &RawValue, index: Option<u64>) -> Option<(&str, Address<'_>)>
     Some((item.kind(), Address { id: id(item.get("id")), call_id: id(item.get("call_id")), index }))
 }
 
-/// An id as JSON text. Some servers send empty ones.
+/// An id as JSON text. Some servers send empty ids.
 fn id(raw: Option<&RawValue>) -> Option<&str> {
     raw.filter(|raw| !json::is_blank(raw)).map(RawValue::get)
 }
 
-/// The index that an event gives, if it is one.
+/// The index in an event, if it is a number.
 pub(crate) fn number(event: &Chunk<'_>, name: &str) -> Option<u64> {
     event.get(name)?.get().parse().ok()
 }

@@ -1,4 +1,5 @@
-//! The Responses API: its streams, and its translation into the shape of a chat, which Reconify documents.
+//! The Responses API: its streams, and its conversion into a chat, the format that Reconify
+//! documents.
 
 mod address;
 mod assembler;
@@ -21,11 +22,11 @@ use crate::codec::json::{self, Fields, Node};
 use crate::provider::kind::InteractionKind;
 use crate::provider::spec::{Convert, Converted};
 
-/// More items than any conversation has: what has more is reported by its length, since a chat of it could be ten times
-/// as long as it.
+/// The maximum number of items; no conversation has more. A larger body is reported by its length
+/// only, because its chat could be ten times as long.
 const MOST_ITEMS: usize = 10_000;
 
-/// More parts than the items of any response have. Each takes many times its length in memory.
+/// The maximum number of parts; no response has more. Each takes many times its length in memory.
 const MOST_PARTS: usize = 10_000;
 
 fn has_too_many(list: &RawValue) -> bool {
@@ -40,14 +41,14 @@ fn lengthen(list: &mut String, elements: &str) {
     list.push_str(elements);
 }
 
-/// Sets a field where it is first asked for.
+/// Sets a field at the position of the first key that maps to it.
 fn set_once<'a>(fields: &mut Fields<'a>, key: &'static str, value: &mut Option<Node<'a>>) {
     if let Some(value) = value.take() {
         fields.set(key, value);
     }
 }
 
-/// Conversion into a chat, which Reconify documents.
+/// Conversion into a chat, the format that Reconify documents.
 pub(crate) const TO_CHAT: Convert = Convert {
     kind: InteractionKind::Chat,
     request: chat_request,
@@ -59,7 +60,7 @@ fn whole(json: String) -> Converted {
     Converted { json, is_truncated: false }
 }
 
-/// What stands for a body with too many items.
+/// The replacement for a body with too many items.
 fn of_too_many(body: &RawValue, expected: &str) -> Converted {
     let bytes = body.get().len();
     let json = format!(r#"{{"truncated":{{"bytes":{bytes},"itemLimit":{MOST_ITEMS}}},"{expected}":[]}}"#);

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::codec::json::{Fields, Node};
 
-/// What a part holds, and with that where it stands in an item.
+/// The kinds of part. Each kind has one place in an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
     Text,
@@ -18,26 +18,27 @@ pub(crate) enum Part {
     Stderr,
 }
 
-/// A part as far as it came.
+/// The content of a part so far.
 #[derive(Debug, Default)]
 pub(crate) struct Content<'a> {
-    /// Escaped.
+    /// With JSON escapes.
     pub(crate) text: String,
-    /// The insides of lists, as JSON text: an attack could send millions of elements.
+    /// The insides of lists, as JSON text rather than nodes: an attacker could send millions of
+    /// elements.
     pub(crate) annotations: String,
     pub(crate) logprobs: String,
-    /// The text is whole.
+    /// The text is complete.
     pub(crate) is_finished: bool,
-    /// The part as it was when it was done.
+    /// The part from its `done` event.
     pub(crate) done: Option<&'a RawValue>,
 }
 
 impl Part {
-    /// Parts that share a list, and with it their indices.
+    /// Parts that share a list, and therefore share indices.
     pub(crate) const CONTENT: [Self; 5] =
         [Self::Text, Self::Refusal, Self::Reasoning, Self::Audio, Self::Transcript];
 
-    /// The part of this type. Text stands for unknown ones.
+    /// The part of this type. Unknown types are treated as text.
     pub(crate) fn of(kind: &str) -> Self {
         match kind {
             "refusal" => Self::Refusal,
@@ -58,7 +59,7 @@ impl Part {
         }
     }
 
-    /// The field of an event that has the index of the part.
+    /// The field of an event that contains the index of the part.
     pub(crate) fn index(self) -> &'static str {
         match self {
             Self::Summary => "summary_index",
@@ -67,7 +68,7 @@ impl Part {
         }
     }
 
-    /// The field that has the text: of the part, and of the event that gives the whole text.
+    /// The field that contains the text, both in the part and in the event with the whole text.
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Refusal => "refusal",
@@ -92,7 +93,7 @@ impl Part {
         }
     }
 
-    /// A part with nothing in it but its type.
+    /// A part with only its type.
     pub(crate) fn empty<'a>(self) -> Fields<'a> {
         let mut fields = Fields::default();
         if let Some(kind) = self.kind() {
@@ -101,7 +102,7 @@ impl Part {
         fields
     }
 
-    /// The list of an item that has the part.
+    /// The list of an item that contains the part.
     pub(crate) fn list(self) -> &'static str {
         match self {
             Self::Summary => "summary",
@@ -117,7 +118,7 @@ impl<'a> Content<'a> {
         self.text.is_empty() && self.annotations.is_empty() && self.logprobs.is_empty() && self.done.is_none()
     }
 
-    /// Adds the part to the node that stands for it.
+    /// Adds the part to its node.
     pub(crate) fn write(self, part: Part, node: &mut Node<'a>) {
         if let Some(done) = self.done {
             *node = Node::Raw(done);

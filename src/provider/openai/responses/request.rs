@@ -5,12 +5,13 @@ use super::{MOST_PARTS, has_too_many, of_too_many, set_once, whole};
 use crate::codec::json::{self, Fields, Node};
 use crate::provider::spec::Converted;
 
-/// A request to the Responses API as that of a chat: instructions and input become messages, everything else stays.
+/// Converts a request into that of a chat: instructions and input become messages, all other fields
+/// stay.
 pub(crate) fn chat_request(raw: &RawValue) -> Option<Converted> {
     let mut chat = Fields::default();
     let mut messages = Vec::new();
     let fields = json::object(raw)?;
-    // Of a field that is there twice the last one counts, as for most parsers.
+    // The last of duplicate keys counts, as for most parsers.
     let get = |name| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
     if ["instructions", "input", "messages"].into_iter().filter_map(get).any(has_too_many) {
         return Some(of_too_many(raw, "messages"));
@@ -29,7 +30,8 @@ pub(crate) fn chat_request(raw: &RawValue) -> Option<Converted> {
     for (key, raw) in &fields {
         match &**key {
             "instructions" => {}
-            // `messages` is no field of the Responses API: what it holds goes where the input goes.
+            // `messages` is not a field of the Responses API. Its content goes where the input
+            // goes.
             "input" | "messages" => set_once(&mut chat, "messages", &mut messages),
             _ => chat.set(key.clone(), Node::Raw(raw)),
         }
@@ -38,7 +40,7 @@ pub(crate) fn chat_request(raw: &RawValue) -> Option<Converted> {
     Some(whole(chat.to_json()))
 }
 
-/// Adds what is a text, or a list of items. A text is said by `role`.
+/// Adds a text or a list of items. `role` is the role of a text.
 fn add<'a>(messages: &mut Vec<Fields<'a>>, raw: &'a RawValue, role: &str, room: &mut usize) {
     let Some(items) = json::array(raw) else {
         messages.push(message(Node::string(role), Node::Raw(raw)));
@@ -78,7 +80,7 @@ fn add<'a>(messages: &mut Vec<Fields<'a>>, raw: &'a RawValue, role: &str, room: 
                 thought.set("reasoning", Node::Raw(raw));
                 thought
             }
-            // Nothing that a chat knows: it is kept as it is, where it does no harm.
+            // Chats have no such item. It is kept as it is, where it does no harm.
             _ => {
                 let mut other = message(Node::string("assistant"), Node::NULL);
                 other.set("item", Node::Raw(raw));
@@ -89,7 +91,7 @@ fn add<'a>(messages: &mut Vec<Fields<'a>>, raw: &'a RawValue, role: &str, room: 
     flush(messages, &mut calls);
 }
 
-/// Calls that follow each other are one message.
+/// Consecutive calls become one message.
 fn flush<'a>(messages: &mut Vec<Fields<'a>>, calls: &mut Vec<Node<'a>>) {
     if !calls.is_empty() {
         let mut asking = message(Node::string("assistant"), Node::NULL);

@@ -5,29 +5,30 @@ use super::{has_too_many, lengthen, of_too_many, set_once, whole};
 use crate::codec::json::{self, Fields, Node, Nodes};
 use crate::provider::spec::Converted;
 
-/// What an output adds up to, in the shape of a chat's message.
+/// The message of a chat, assembled from an output.
 #[derive(Default)]
 struct Message<'a> {
     content: Option<String>,
     refusal: Option<String>,
     reasoning: Option<String>,
     phase: Option<&'a RawValue>,
-    /// The insides of lists, as JSON text: an attack could send millions of elements.
+    /// The insides of lists, as JSON text rather than nodes: an attacker could send millions of
+    /// elements.
     annotations: String,
     logprobs: String,
     others: String,
     tool_calls: Nodes<'a>,
-    /// Calls that wait for a result of the client's.
+    /// The number of calls that wait for a result from the client.
     open_calls: usize,
 }
 
-/// An answer of the Responses API as that of a chat: the output becomes the message of one choice, usage gets the chat's
-/// names, everything else stays.
+/// Converts a response into that of a chat: the output becomes the message of one choice, usage
+/// gets the chat's names, all other fields stay.
 pub(crate) fn chat_response(raw: &RawValue) -> Option<Converted> {
     let fields = json::object(raw)?;
-    // Of a field that is there twice the last one counts, as for most parsers.
+    // The last of duplicate keys counts, as for most parsers.
     let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
-    // An error that stands for the whole answer has nothing to translate.
+    // If the whole response is an error, there is nothing to convert.
     if get("output").is_none() && get("object").and_then(json::text) != Some("response") {
         return None;
     }
@@ -35,7 +36,7 @@ pub(crate) fn chat_response(raw: &RawValue) -> Option<Converted> {
     if get("output").is_some_and(has_too_many) {
         return Some(of_too_many(raw, "choices"));
     }
-    // Instructions of a prompt that is stored at OpenAI are in no request.
+    // The instructions of a prompt stored at OpenAI appear in no request.
     let has_stored_prompt = get("prompt").is_some_and(|prompt| !json::is_null(prompt));
     let output = get("output").and_then(json::array).unwrap_or_default();
     output.into_iter().filter_map(Item::of).for_each(|item| message.add(&item));
@@ -47,10 +48,11 @@ pub(crate) fn chat_response(raw: &RawValue) -> Option<Converted> {
             "object" => chat.set("object", Node::string("chat.completion")),
             "created_at" => chat.set("created", Node::Raw(raw)),
             "output" => set_once(&mut chat, "choices", &mut choices),
-            // No field of the Responses API: it may not stand where the translated ones stand.
+            // `choices` is not a field of the Responses API. It must not replace the converted
+            // choices.
             "choices" => {}
             "usage" => chat.set("usage", usage(raw)),
-            // The request has them.
+            // The request already contains them.
             "instructions" if !has_stored_prompt => {}
             _ => chat.set(key.clone(), Node::Raw(raw)),
         }
@@ -66,7 +68,7 @@ impl<'a> Message<'a> {
                 let parts = item.get("content").and_then(json::array).unwrap_or_default();
                 parts.into_iter().filter_map(Item::of).for_each(|part| self.add_part(&part));
                 push(&mut self.content, item.text("content"), "");
-                // The last message says what the turn ended with.
+                // The phase of the last message is the phase of the turn.
                 self.phase = item.get("phase").filter(|phase| !json::is_null(phase)).or(self.phase);
             }
             "reasoning" => {
@@ -85,7 +87,7 @@ impl<'a> Message<'a> {
                 None => {
                     match kind {
                         "mcp_approval_request" => self.open_calls += 1,
-                        // A shell in OpenAI's container has its result at hand.
+                        // A shell in OpenAI's container already has its result.
                         result if result.ends_with("_call_output") => {
                             self.open_calls = self.open_calls.saturating_sub(1);
                         }
@@ -143,7 +145,8 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Whether a call of this kind waits for the client. A hosted tool has been run already: it does not end the turn.
+/// Whether a call of this kind waits for the client. A hosted tool has already run, so it does not
+/// end the turn.
 fn is_run_by_client(kind: &str) -> bool {
     matches!(
         kind,
@@ -156,7 +159,7 @@ fn is_run_by_client(kind: &str) -> bool {
     )
 }
 
-/// Appends to a text, still escaped.
+/// Appends to a text that keeps its JSON escapes.
 fn push(text: &mut Option<String>, piece: Option<&str>, between: &str) {
     let Some(piece) = piece else { return };
     match text {
@@ -168,7 +171,7 @@ fn push(text: &mut Option<String>, piece: Option<&str>, between: &str) {
     }
 }
 
-/// Why the model stopped, in the chat's words; null if it did not.
+/// The chat's finish reason; null if the model did not stop.
 fn finish_reason<'a>(
     status: Option<&RawValue>,
     details: Option<&'a RawValue>,

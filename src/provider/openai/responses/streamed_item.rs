@@ -8,17 +8,17 @@ use super::lengthen;
 use super::part::{Content, Part};
 use crate::codec::json::{self, Fields, Node};
 
-/// An item of a streamed output, as far as it came.
+/// An item of a streamed output so far.
 #[derive(Debug, Default)]
 pub(crate) struct StreamedItem<'a> {
     pub(crate) kind: &'a str,
     pub(crate) address: Address<'a>,
-    /// The item as it was announced.
+    /// The item from its `added` event.
     pub(crate) added: Option<&'a RawValue>,
-    /// The item as it was when it was done.
+    /// The item from its `done` event.
     pub(crate) done: Option<&'a RawValue>,
     parts: BTreeMap<(Part, u64), Content<'a>>,
-    /// Fields that are texts, escaped.
+    /// Text fields, with JSON escapes.
     texts: BTreeMap<&'static str, String>,
     /// The name of a function.
     pub(crate) name: Option<&'a RawValue>,
@@ -31,13 +31,13 @@ impl<'a> StreamedItem<'a> {
         Self { kind, ..Self::default() }
     }
 
-    /// A field that grows.
+    /// A text field that grows.
     pub(crate) fn text(&mut self, key: &'static str) -> &mut String {
         self.texts.entry(key).or_default()
     }
 
-    /// The part that a piece belongs to: the one with its index, else the last one of this kind; `None` without room for
-    /// another one.
+    /// Finds the part of a piece: by its index, else the last one of this kind; `None` if there is
+    /// no room for a new part.
     pub(crate) fn part(
         &mut self,
         part: Part,
@@ -52,8 +52,10 @@ impl<'a> StreamedItem<'a> {
         self.open(part, index, room)
     }
 
-    /// The part of which this is the whole text. Some servers count on while a part is streamed: an unknown index stands for the
-    /// last part of this kind, if that part has the beginning of the text.
+    /// Finds the part of a whole text.
+    ///
+    /// Some servers advance the index while a part is streamed. An unknown index therefore means
+    /// the last part of this kind, if that part has the beginning of the text.
     pub(crate) fn whole_part(
         &mut self,
         part: Part,
@@ -83,7 +85,7 @@ impl<'a> StreamedItem<'a> {
         }
     }
 
-    /// Begins a part. Without an index, it comes after the last one.
+    /// Begins a part. Without an index, it follows the last one.
     pub(crate) fn announce_part(
         &mut self,
         part: Part,
@@ -106,7 +108,7 @@ impl<'a> StreamedItem<'a> {
         Some(())
     }
 
-    /// Ends a part: what is given stands for all pieces with its index.
+    /// Completes a part: the given part replaces all pieces with its index.
     pub(crate) fn complete_part(
         &mut self,
         part: Part,
@@ -129,7 +131,6 @@ impl<'a> StreamedItem<'a> {
         Some(())
     }
 
-    /// The last part of this kind.
     fn last(&self, part: Part) -> Option<(u64, &Content<'a>)> {
         let mut parts = self.parts.range((part, 0)..=(part, u64::MAX));
         parts.next_back().map(|((_, index), content)| (*index, content))
@@ -146,7 +147,7 @@ impl<'a> StreamedItem<'a> {
         }
     }
 
-    /// Appends the item, as far as it came, to the inside of a list.
+    /// Appends the item so far to the inside of a list.
     pub(crate) fn write(mut self, output: &mut String) {
         if let Some(done) = self.done {
             lengthen(output, done.get());
@@ -187,9 +188,10 @@ impl<'a> StreamedItem<'a> {
         lengthen(output, &item.to_json());
     }
 
-    /// The parts as lists, in the order of their indices, and whether nothing is in them.
+    /// The parts as lists in index order, and whether each list is empty.
     fn lists(&mut self) -> BTreeMap<&'static str, (Vec<Node<'a>>, bool)> {
-        // What has the same index and type is one part: sound and its transcript, the two outputs of a command.
+        // Entries with the same index and type form one part: audio and its transcript, the two
+        // outputs of a command.
         let mut nodes = BTreeMap::new();
         let mut lists = BTreeMap::<_, (Vec<_>, bool)>::new();
         for ((part, index), content) in mem::take(&mut self.parts) {
@@ -211,7 +213,7 @@ fn has_elements(list: Option<&Node<'_>>) -> bool {
     matches!(list, Some(Node::Raw(list)) if json::items(list).is_some_and(|items| !items.is_empty()))
 }
 
-/// Sets a field of an object that is a field itself.
+/// Sets a field of a nested object.
 fn set_within<'a>(item: &mut Fields<'a>, outer: &'static str, key: &'static str, value: Node<'a>) {
     let fields = match item.get(outer) {
         Some(Node::Raw(raw)) => json::object(raw).unwrap_or_default(),
@@ -222,7 +224,7 @@ fn set_within<'a>(item: &mut Fields<'a>, outer: &'static str, key: &'static str,
     item.set(outer, Node::Object(fields));
 }
 
-/// The inside of a list of these parts, as text. A part that is a list gives its elements.
+/// The inside of a list of these parts, as text. A part that is a list contributes its elements.
 fn flattened(parts: &[Node<'_>]) -> String {
     let mut list = String::new();
     for part in parts {

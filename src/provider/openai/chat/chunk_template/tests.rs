@@ -4,7 +4,7 @@ use crate::provider::openai::chat::assembler::ChatAssembler;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
 
-/// What both ways make of a stream.
+/// The results of a stream with and without comparison.
 fn both(chunks: &[String]) -> [String; 2] {
     [ChatAssembler::default(), ChatAssembler::without_patterns()].map(|mut assembler| {
         let mut progress = Progress::default();
@@ -46,13 +46,13 @@ fn value() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-/// A text, as it stands between quotes, well-formed or not.
+/// A text as it stands between quotes, well-formed or not.
 fn text() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "a", " word", "", "é", "🎉", "\\n", "\\\"", "\\\\", "\\u00e9", "\\ud83c", "\\udf89", "\\u12", "\\x",
         "\t", "\"", "{", "}", "\\/", "\u{7f}",
     ]);
-    // Mostly what is said in streams.
+    // Mostly the words of a normal stream.
     prop_oneof![4 => Just(" word".to_owned()), 3 => prop::collection::vec(piece, 0..4).prop_map(|all| all.concat())]
 }
 
@@ -60,7 +60,7 @@ fn field(keys: Vec<&'static str>) -> impl Strategy<Value = (&'static str, &'stat
     (prop::sample::select(keys), value())
 }
 
-/// Makes chunks that have all but the text and the padding in common.
+/// Makes chunks that differ only in the text and the padding.
 fn shape() -> impl Strategy<Value = String> {
     let top = || {
         field(vec![
@@ -140,7 +140,7 @@ fn shape() -> impl Strategy<Value = String> {
     })
 }
 
-/// Some chunks of some shapes, one after another.
+/// Chunks of several shapes in a row.
 fn stream() -> impl Strategy<Value = Vec<String>> {
     let said = || prop::collection::vec((text(), text()), 1..6);
     let fill = |(shape, said): (String, Vec<(String, String)>)| {
@@ -160,7 +160,7 @@ proptest! {
     }
 }
 
-/// Which of some chunks are compared, and what they add up to.
+/// Whether each chunk was compared, and the assembled result.
 fn compared(chunks: &[String]) -> (Vec<bool>, String) {
     let (mut assembler, mut progress) = (ChatAssembler::default(), Progress::default());
     let mut compared = Vec::new();

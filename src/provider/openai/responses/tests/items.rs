@@ -1,4 +1,4 @@
-//! Which item an event belongs to, and which items are reported.
+//! How events are matched to items, and which items are reported.
 
 use super::*;
 
@@ -75,7 +75,7 @@ fn ids_that_change_within_an_item_do_no_harm_while_its_index_stays() {
     let mut events =
         vec![with(added(message_item("a")), "output_index", 0), text("b", "Hel"), text("c", "lo")];
     assert_eq!(said(&events)[0], "Hello");
-    // An item that is done twice is one item.
+    // An item that is done twice counts once.
     for _ in 0..2 {
         events.push(with(done(item("d", "Hello.")), "output_index", 0));
         let (response, _) = response(&events);
@@ -110,7 +110,7 @@ fn pieces_of_items_that_are_never_announced_are_kept() {
         event("function_call_arguments.done", json!({"item_id": "fc_1", "name": "f", "arguments": "{}"})),
     ];
     assert_eq!(said(&events), json!(["Hello", "Hm", [["fc_1", "f", "{}"]]]));
-    // What is done already takes no more pieces: the next ones are of another item.
+    // A completed item takes no more pieces: later pieces belong to another item.
     let whole = json!({"type": "message", "content": [text_part("Hello, ")]});
     assert_eq!(said(&[done(whole), delta("output_text", "world")])[0], "Hello, world");
 }
@@ -163,7 +163,7 @@ fn the_output_of_the_last_event_wins_however_many_items_were_streamed() {
     for kind in ["completed", "incomplete", "failed", "done"] {
         let mut events = streamed.to_vec();
         events.push(event(kind, json!({"response": whole(&output)})));
-        // What comes later is not the last word.
+        // A later snapshot does not replace the final one.
         events.push(event("in_progress", json!({"response": whole(&json!([]))})));
         let (response, progress) = response(&events);
         assert_eq!(response["output"], output, "{kind}");
@@ -185,7 +185,7 @@ fn a_snapshot_on_the_way_adds_items_but_never_overrides_what_was_streamed() {
     assert_eq!(said(&[streamed(), snapshot(both.clone())])[0], "Oh. Hello");
     assert_eq!(said(&[snapshot(both.clone()), streamed()])[0], "Oh. Hello");
     assert_eq!(said(&[snapshot(both)])[0], "Oh. He", "it is all there is");
-    // Without indices and ids, the items of the snapshot are those that were streamed.
+    // Without indices and ids, the items of the snapshot are the streamed ones.
     let unnamed = json!([{"type": "reasoning"}, {"type": "message", "content": [text_part("He")]}]);
     assert_eq!(said(&[delta("output_text", "Hello"), snapshot(unnamed)])[0], "Hello");
 }

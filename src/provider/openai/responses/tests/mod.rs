@@ -17,7 +17,7 @@ use crate::provider::openai::responses::ResponseAssembler;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
 
-/// The response that these events add up to.
+/// The assembled response of these events, and the progress.
 fn response(events: &[Value]) -> (Value, Progress) {
     let events: Vec<String> = events.iter().map(Value::to_string).collect();
     let (mut assembler, mut progress) = (ResponseAssembler::default(), Progress::default());
@@ -31,12 +31,12 @@ fn translated(response: &Value) -> Value {
     serde_json::from_str(&chat_response(&raw).unwrap().json).unwrap()
 }
 
-/// The message of the chat that these events add up to.
+/// The chat message of these events.
 fn message(events: &[Value]) -> Value {
     translated(&response(events).0)["choices"][0]["message"].take()
 }
 
-/// What a message says: its content, its reasoning, and its calls as id, name and arguments.
+/// The content, the reasoning and the calls (id, name, arguments) of the message of these events.
 fn said(events: &[Value]) -> Value {
     let message = message(events);
     let calls = message["tool_calls"].as_array().cloned().unwrap_or_default();
@@ -47,7 +47,7 @@ fn said(events: &[Value]) -> Value {
     json!([message["content"], message["reasoning_content"], calls])
 }
 
-/// An event with these fields besides its type.
+/// An event with its type and these fields.
 fn event(kind: &str, mut fields: Value) -> Value {
     fields["type"] = json!(format!("response.{kind}"));
     fields

@@ -1,4 +1,4 @@
-//! What becomes of the pieces of an item.
+//! How the pieces of an item are joined.
 
 use super::*;
 use crate::provider::openai::responses::{MOST_ITEMS, MOST_PARTS};

@@ -1,4 +1,4 @@
-//! What a chat has of the Responses API.
+//! Fields of the Responses API that a chat keeps.
 
 use super::*;
 use crate::provider::openai::responses::{MOST_PARTS, chat_request};
