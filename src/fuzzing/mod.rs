@@ -89,7 +89,7 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     // The fast path for similar chunks does not change the result.
     if matches!(operation, Operation::Chat | Operation::Completion) {
         let events: Vec<_> = Events::new(stream).collect();
-        let whole = [ChatAssembler::default(), ChatAssembler::without_patterns()].map(|mut assembler| {
+        let whole = [ChatAssembler::default(), ChatAssembler::without_templates()].map(|mut assembler| {
             let mut progress = Progress::default();
             for event in &events {
                 if !assembler.push(event.name, &event.data, &mut progress) {

@@ -173,7 +173,7 @@ impl Others {
 
 /// Refuses a folder that another user could have put there or could replace. The error names it.
 fn check(path: &Path, entry: &Entry, owner: Option<u32>) -> io::Result<()> {
-    let problem = if entry.kind != Kind::ProcessDir {
+    let problem = if entry.kind != Kind::Dir {
         "is not used: it is a symbolic link, or no folder"
     } else if owner.is_some() && entry.owner != owner {
         "is not used: it belongs to another user"

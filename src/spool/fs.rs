@@ -54,7 +54,7 @@ pub(crate) struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     File,
-    ProcessDir,
+    Dir,
     /// A symbolic link, a socket and the like.
     Other,
 }
@@ -159,7 +159,7 @@ fn read_entry(entry: &fs::DirEntry) -> io::Result<Option<Entry>> {
 fn entry(name: String, metadata: &fs::Metadata) -> Entry {
     let kind = match metadata.file_type() {
         kind if kind.is_file() => Kind::File,
-        kind if kind.is_dir() => Kind::ProcessDir,
+        kind if kind.is_dir() => Kind::Dir,
         _ => Kind::Other,
     };
     let modified = metadata.modified().unwrap_or(UNIX_EPOCH);

@@ -93,7 +93,7 @@ async fn a_worker_that_nobody_can_ask_stays_while_an_exchange_is_under_way_and_f
 /// Another thread may settle a withheld interaction before the worker knows of it. The worker must
 /// not take that for the end of the exchange in flight.
 #[tokio::test(start_paused = true)]
-async fn so_does_one_whose_hooks_leave_out_all_else() {
+async fn an_abandoned_worker_waits_for_an_open_exchange_although_hooks_leave_out_everything() {
     let (simulated, seen) = answering(builder().before_send(|_| None), || 0.5, |_| Ok(()));
     let under_way = simulated.sender.budget().admit();
     (0..100).for_each(|_| simulated.report());

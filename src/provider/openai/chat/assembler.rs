@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 
 use super::choice::Choice;
 use super::chunk::{Choices, Chunk, Piece};
-use super::chunk_template::Pattern;
+use super::chunk_template::ChunkTemplate;
 use crate::codec::json::merge;
 use crate::codec::json::{self, Fields, Node};
 use crate::provider::openai::event;
@@ -22,12 +22,12 @@ pub(crate) struct ChatAssembler<'a> {
     top: Fields<'a>,
     choices: IndexMap<Cow<'a, str>, Choice<'a>, foldhash::fast::RandomState>,
     /// The template of the previous chunk, if later chunks may match it.
-    pattern: Option<Pattern<'a>>,
+    template: Option<ChunkTemplate<'a>>,
     /// The text of the chunks that matched since, and their number.
     pending: String,
     pending_chunks: usize,
     /// The current chunk matched the previous one.
-    is_alike: bool,
+    is_match: bool,
     /// The number of chunks in a row that did not match.
     misses: u32,
     /// The usage inside choices, for servers that send none at the top level.
@@ -50,13 +50,13 @@ const SELDOM: u32 = 16;
 
 impl<'a> ChatAssembler<'a> {
     /// Adds an event if it matches the previous one. Returns whether it did.
-    pub(crate) fn add_alike(&mut self, data: &[u8]) -> bool {
-        self.is_alike = false;
-        let Some(pattern) = &self.pattern else { return false };
-        let Some(text) = pattern.text_of(data) else { return false };
-        self.is_alike = true;
+    pub(crate) fn add_matching(&mut self, data: &[u8]) -> bool {
+        self.is_match = false;
+        let Some(template) = &self.template else { return false };
+        let Some(text) = template.text_of(data) else { return false };
+        self.is_match = true;
         self.misses = 0;
-        if !pattern.is_settled {
+        if !template.is_settled {
             return false;
         }
         self.pending.push_str(text);
@@ -66,12 +66,12 @@ impl<'a> ChatAssembler<'a> {
 
     /// Adds the pending text of the chunks that matched.
     fn settle(&mut self) {
-        if let Some(Pattern { said, .. }) = &self.pattern
+        if let Some(ChunkTemplate { text_delta, .. }) = &self.template
             && self.pending_chunks > 0
-            && let Some(choice) = self.choices.get_mut(said.index)
+            && let Some(choice) = self.choices.get_mut(text_delta.index)
         {
-            choice.append(said.is_delta, said.key.clone(), &self.pending);
-            choice.repeat(&said.repeated, self.pending_chunks);
+            choice.append(text_delta.is_delta, text_delta.key.clone(), &self.pending);
+            choice.repeat(&text_delta.repeated, self.pending_chunks);
         }
         self.pending.clear();
         self.pending_chunks = 0;
@@ -87,7 +87,7 @@ impl<'a> ChatAssembler<'a> {
         }
         let mut choices = chunk.choices();
         let is_chunk = choices.is_some();
-        self.set_pattern(data, &chunk, choices.as_ref());
+        self.set_template(data, &chunk, choices.as_ref());
         for (key, raw) in chunk.fields {
             match &*key {
                 "choices" => match choices.take().unwrap_or_else(|| Choices::of(raw)) {
@@ -113,14 +113,15 @@ impl<'a> ChatAssembler<'a> {
     }
 
     /// Makes this chunk the template for the next one. After many mismatches it does so rarely.
-    fn set_pattern(&mut self, data: &'a [u8], chunk: &Chunk<'a>, choices: Option<&Choices<'a>>) {
+    fn set_template(&mut self, data: &'a [u8], chunk: &Chunk<'a>, choices: Option<&Choices<'a>>) {
         self.settle();
-        self.pattern = None;
+        self.template = None;
         self.misses = self.misses.saturating_add(1);
         if self.misses <= MOST_MISSES || self.misses.is_multiple_of(SELDOM) {
-            let pattern = Pattern::of(data, chunk, choices, self.is_alike);
+            let template = ChunkTemplate::of(data, chunk, choices, self.is_match);
             // Nothing is added to a choice beyond the limit.
-            self.pattern = pattern.filter(|new| !new.is_settled || self.choices.contains_key(new.said.index));
+            self.template =
+                template.filter(|new| !new.is_settled || self.choices.contains_key(new.text_delta.index));
         }
     }
 
@@ -146,7 +147,7 @@ impl<'a> ChatAssembler<'a> {
 
     /// An assembler that never compares chunks.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn without_patterns() -> Self {
+    pub(crate) fn without_templates() -> Self {
         // The counter saturates here, and this value is not a multiple of `SELDOM`.
         Self { misses: u32::MAX, ..Self::default() }
     }
@@ -157,7 +158,7 @@ impl<'a> StreamAssembler<'a> for ChatAssembler<'a> {
         if event::is_blank_or_done(data, progress) {
             return true;
         }
-        if self.add_alike(data) {
+        if self.add_matching(data) {
             progress.chunks += 1;
             return true;
         }

@@ -18,19 +18,19 @@ use crate::codec::json;
 /// ones. Only the first repetition may change the result, because it parses an object that was kept
 /// as text until then.
 #[derive(Debug)]
-pub(crate) struct Pattern<'a> {
+pub(crate) struct ChunkTemplate<'a> {
     data: &'a [u8],
     /// The ranges of the text and of the padding, both without their quotes.
     text: Range<usize>,
     padding: Option<Range<usize>>,
-    pub(crate) said: Said<'a>,
+    pub(crate) text_delta: TextDelta<'a>,
     /// The other fields have been added twice.
     pub(crate) is_settled: bool,
 }
 
 /// The text that a chunk adds, and its position.
 #[derive(Debug)]
-pub(crate) struct Said<'a> {
+pub(crate) struct TextDelta<'a> {
     pub(crate) index: &'a str,
     pub(crate) is_delta: bool,
     pub(crate) key: Cow<'a, str>,
@@ -44,7 +44,7 @@ type Repeated<'a> = Vec<(Cow<'a, str>, &'a str)>;
 /// The maximum number of such texts. Servers send fewer beside a text.
 const MOST_REPEATED: usize = 4;
 
-impl<'a> Pattern<'a> {
+impl<'a> ChunkTemplate<'a> {
     /// `None` if the chunk adds anything other than exactly one text.
     pub(crate) fn of(
         data: &'a [u8],
@@ -53,7 +53,7 @@ impl<'a> Pattern<'a> {
         is_settled: bool,
     ) -> Option<Self> {
         let Some(Choices::One(piece)) = choices else { return None };
-        let said = Said::of(piece)?;
+        let text_delta = TextDelta::of(piece)?;
         let (mut has_choices, mut padding) = (false, None);
         for (key, raw) in &chunk.fields {
             match &**key {
@@ -68,7 +68,7 @@ impl<'a> Pattern<'a> {
             Some(padding) => Some(place(padding, data)?),
             None => None,
         };
-        Some(Self { data, text: place(said.text, data)?, padding, said, is_settled })
+        Some(Self { data, text: place(text_delta.text, data)?, padding, text_delta, is_settled })
     }
 
     /// The text of a chunk that matches this template.
@@ -93,25 +93,28 @@ impl<'a> Pattern<'a> {
     }
 }
 
-impl<'a> Said<'a> {
+impl<'a> TextDelta<'a> {
     /// The addition to a choice, if it is exactly one text.
     fn of(piece: &Piece<'a>) -> Option<Self> {
-        let (mut said, mut has_delta, mut repeated) = (None, false, Repeated::new());
+        let (mut text_delta, mut has_delta, mut repeated) = (None, false, Repeated::new());
         for (key, raw) in &piece.fields {
             match &**key {
                 "delta" if has_delta => return None,
                 "delta" => {
                     has_delta = true;
-                    said = merged(said, in_delta(piece.delta.as_deref()?, &mut repeated)?)?;
+                    text_delta = merged(text_delta, in_delta(piece.delta.as_deref()?, &mut repeated)?)?;
                 }
-                "text" => said = merged(said, addition(key, raw)?.map(|(key, text)| (false, key, text)))?,
+                "text" => {
+                    text_delta =
+                        merged(text_delta, addition(key, raw)?.map(|(key, text)| (false, key, text)))?
+                }
                 "message" => return None,
                 "logprobs" if !json::is_null(raw) => return None,
                 _ if json::items(raw).is_some_and(|items| !items.is_empty()) => return None,
                 _ => {}
             }
         }
-        let (is_delta, key, text) = said?;
+        let (is_delta, key, text) = text_delta?;
         Some(Self { index: piece.index(), is_delta, key, text, repeated })
     }
 }
@@ -131,11 +134,11 @@ fn in_delta<'a>(
     delta: &[(Cow<'a, str>, &'a RawValue)],
     repeated: &mut Repeated<'a>,
 ) -> Option<Option<Addition<'a>>> {
-    let mut said = None;
+    let mut text_delta = None;
     for (key, raw) in delta {
         match &**key {
             "content" | "refusal" | "reasoning" | "reasoning_content" | "reasoning_text" | "thinking" => {
-                said = merged(said, addition(key, raw)?.map(|(key, text)| (true, key, text)))?;
+                text_delta = merged(text_delta, addition(key, raw)?.map(|(key, text)| (true, key, text)))?;
             }
             "tool_calls" if json::is_null(raw) || json::items(raw) == Some("") => {}
             "tool_calls" => return None,
@@ -151,7 +154,7 @@ fn in_delta<'a>(
             }
         }
     }
-    Some(said)
+    Some(text_delta)
 }
 
 /// The text to append, if it is not blank. `None` if the value is not a text.

@@ -6,7 +6,7 @@ use crate::provider::stream::{Progress, StreamAssembler};
 
 /// The results of a stream with and without comparison.
 fn both(chunks: &[String]) -> [String; 2] {
-    [ChatAssembler::default(), ChatAssembler::without_patterns()].map(|mut assembler| {
+    [ChatAssembler::default(), ChatAssembler::without_templates()].map(|mut assembler| {
         let mut progress = Progress::default();
         for chunk in chunks {
             if !assembler.push(b"", chunk.as_bytes(), &mut progress) {
@@ -165,7 +165,7 @@ fn compared(chunks: &[String]) -> (Vec<bool>, String) {
     let (mut assembler, mut progress) = (ChatAssembler::default(), Progress::default());
     let mut compared = Vec::new();
     for data in chunks {
-        compared.push(assembler.add_alike(data.as_bytes()));
+        compared.push(assembler.add_matching(data.as_bytes()));
         if compared.last() == Some(&false) {
             assembler.push(b"", data.as_bytes(), &mut progress);
         }
