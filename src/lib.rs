@@ -6,19 +6,26 @@
 //!
 //! use axum::serve::ListenerExt;
 //! use axum::{Router, routing::post};
+//! use tokio::net::TcpListener;
 //! use tower_reconify::{Config, ReconifyLayer};
 //!
-//! # async fn proxy_to_openai() {}
-//! # async fn run(listener: tokio::net::TcpListener) -> Result<(), Box<dyn std::error::Error>> {
-//! let reconify = ReconifyLayer::new(Config::from_env()?); // RECONIFY_APP_KEY, RECONIFY_API_KEY, …
-//! let app = Router::new()
-//!     .route("/v1/chat/completions", post(proxy_to_openai))
-//!     .layer(reconify.clone());
-//! // Without TCP_NODELAY the events of a stream arrive up to 43 ms late.
-//! axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), app).await?;
-//! reconify.reporter().shutdown(Duration::from_secs(5)).await; // delivers what is queued
-//! # Ok(())
-//! # }
+//! async fn proxy_to_openai() {
+//!     // Your handler.
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let reconify = ReconifyLayer::new(Config::from_env()?); // RECONIFY_APP_KEY, RECONIFY_API_KEY, …
+//!     let app = Router::new()
+//!         .route("/v1/chat/completions", post(proxy_to_openai))
+//!         .layer(reconify.clone());
+//!     // Without TCP_NODELAY the events of a stream arrive up to 43 ms late.
+//!     let listener = TcpListener::bind("127.0.0.1:3000").await?.tap_io(|stream| drop(stream.set_nodelay(true)));
+//!     // Without a signal to end on, `serve` never returns, and the reports still queued would be lost.
+//!     axum::serve(listener, app).with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) }).await?;
+//!     reconify.reporter().shutdown(Duration::from_secs(5)).await; // delivers what is queued
+//!     Ok(())
+//! }
 //! ```
 //!
 //! # What it does to traffic
