@@ -30,7 +30,7 @@ pub(crate) struct OperationSpec {
     /// Conversion into the format that Reconify documents, if the operation has another one.
     pub(crate) convert: Option<Convert>,
     /// Whether the JSON text of a response is only an error, although its status is a success.
-    pub(crate) is_error: fn(&str) -> bool,
+    pub(crate) is_error: fn(&[u8]) -> bool,
     /// Images in responses, which are uploaded apart from the report.
     pub(crate) images: Option<Images>,
     /// Determines the actual operation from the JSON text of the request.

@@ -159,7 +159,7 @@ impl BodyContext<'_> {
         // Checked before the conversion, because a converted body always has a choice.
         let is_error = content.stream.is_none()
             && content.is_sent
-            && (self.operation.spec().is_error)(content.json.get());
+            && (self.operation.spec().is_error)(content.json.bytes());
         ReportedBody { is_error, ..self.converted(content, self.expected(), |convert| convert.response) }
     }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::codec::json;
 
 /// Whether a response is only an error. Some servers send those with a success status.
-pub(crate) fn is_error(answer: &str) -> bool {
+pub(crate) fn is_error(answer: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Answered<'a> {
         error: Option<IgnoredAny>,
@@ -20,12 +20,12 @@ pub(crate) fn is_error(answer: &str) -> bool {
         data: Option<&'a RawValue>,
     }
 
-    if !has_error(answer.as_bytes()) {
+    if !has_error(answer) {
         return false;
     }
     let is_nothing = |raw: Option<&RawValue>| raw.and_then(json::items).map_or(raw.is_none(), str::is_empty);
-    answer.starts_with('{')
-        && serde_json::from_str(answer).is_ok_and(|Answered { error, choices, output, data }| {
+    answer.starts_with(b"{")
+        && serde_json::from_slice(answer).is_ok_and(|Answered { error, choices, output, data }| {
             error.is_some() && [choices, output, data].into_iter().all(is_nothing)
         })
 }

@@ -90,7 +90,11 @@ fn elide_from_chat(json: Box<RawValue>) -> Box<RawValue> {
 
 /// A quick check: most chat responses have no images.
 fn may_be_in_chat(json: &[u8]) -> bool {
-    ["base64", "b64_json"].iter().any(|mark| memmem::find(json, mark.as_bytes()).is_some())
+    // One search for the letters that both marks share: this looks at every answer.
+    memmem::find_iter(json, b"64").any(|at| {
+        let (before, after) = (json.get(..at).unwrap_or_default(), json.get(at + 2..).unwrap_or_default());
+        before.ends_with(b"base") || before.ends_with(b"b") && after.starts_with(b"_json")
+    })
 }
 
 fn is_image(medium: &Medium<'_>) -> bool {
