@@ -39,6 +39,17 @@ const COMMON: OperationSpec = OperationSpec {
     reclassify: None,
 };
 
+/// What the operations that answer with images have in common.
+const IMAGE: OperationSpec = OperationSpec {
+    kind: InteractionKind::Image,
+    images: Some(images::ELEMENTS),
+    on_by_default: true,
+    request: PROMPT,
+    response: DATA,
+    assemble: image,
+    ..COMMON
+};
+
 /// One row per operation, in the order of the enum.
 pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
     OperationSpec {
@@ -78,39 +89,9 @@ pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
         convert: Some(responses::TO_CHAT),
         ..COMMON
     },
-    OperationSpec {
-        operation: Operation::ImageGeneration,
-        name: "image-generation",
-        kind: InteractionKind::Image,
-        images: Some(images::ELEMENTS),
-        on_by_default: true,
-        request: PROMPT,
-        response: DATA,
-        assemble: image,
-        ..COMMON
-    },
-    OperationSpec {
-        operation: Operation::ImageEdit,
-        name: "image-edit",
-        kind: InteractionKind::Image,
-        images: Some(images::ELEMENTS),
-        on_by_default: true,
-        request: PROMPT,
-        response: DATA,
-        assemble: image,
-        ..COMMON
-    },
-    OperationSpec {
-        operation: Operation::ImageVariation,
-        name: "image-variation",
-        kind: InteractionKind::Image,
-        images: Some(images::ELEMENTS),
-        on_by_default: true,
-        request: PROMPT,
-        response: DATA,
-        assemble: image,
-        ..COMMON
-    },
+    OperationSpec { operation: Operation::ImageGeneration, name: "image-generation", ..IMAGE },
+    OperationSpec { operation: Operation::ImageEdit, name: "image-edit", ..IMAGE },
+    OperationSpec { operation: Operation::ImageVariation, name: "image-variation", ..IMAGE },
     OperationSpec {
         operation: Operation::Embedding,
         name: "embedding",
