@@ -166,7 +166,7 @@ impl Budget {
         self.items().saturating_sub(ended)
     }
 
-    /// Closes the budget: whatever asks for room is dropped from now on.
+    /// Closes the budget: interactions that ask for a permit from now on are dropped.
     pub(crate) fn close(&self) {
         self.closed.store(true, SeqCst);
         self.blocks.clear();

@@ -1,4 +1,4 @@
-//! Limits the cost of reading one body, whatever its sender put into it.
+//! Limits the work and memory that reading one body may cost.
 //!
 //! *Work* is the number of bytes examined, plus a few per node. *Nodes* are the parts of JSON held
 //! in memory at once. Both are counted and never timed, so that the same body always gives the same
