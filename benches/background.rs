@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use futures_executor::block_on;
 use tower::service_fn;
-use tower_reconify::{Config, ReconifyLayer, Report};
+use tower_reconify::{Limits, Config, ReconifyLayer, Report};
 
 use self::worker::exchanges::{Exchange, exchange};
 use self::worker::{passing, plain};
@@ -46,7 +46,7 @@ impl Held {
             black_box(report);
             std::future::ready(Ok::<_, Infallible>(()))
         });
-        let config = Config::builder("app", "key").max_bytes(1 << 30).build().unwrap();
+        let config = Config::builder("app", "key").limits(Limits { bytes: 1 << 30, ..Limits::default() }).build().unwrap();
         Self { layer: ReconifyLayer::with_transport(config, sink), gate, arrived }
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures_executor::block_on;
 use serde_json::Value;
 use tower::service_fn;
-use tower_reconify::{Config, ReconifyLayer, Report};
+use tower_reconify::{Config, Limits, ReconifyLayer, Report};
 
 use self::worker::exchanges::{Exchange, exchange};
 use self::worker::{passing, plain};
@@ -42,7 +42,7 @@ fn through_values(exchange: &Exchange, exchanges: u64) {
 }
 
 fn through_the_worker(exchange: &Exchange, exchanges: u64) {
-    let config = Config::builder("app", "key").max_bytes(1 << 30).build();
+    let config = Config::builder("app", "key").limits(Limits { bytes: 1 << 30, ..Limits::default() }).build();
     let (sender, reports) = std::sync::mpsc::channel();
     let sink = service_fn(move |report: Report| {
         let _ = sender.send(report);

@@ -69,7 +69,7 @@ async fn chat(
     Json(question): Json<Value>,
 ) -> Result<Json<Value>, StatusCode> {
     if let Some(conversation) = question["metadata"]["conversation"].as_str() {
-        slot.set_session(Session::new(conversation).timeout(30));
+        slot.set_session(Session::new(conversation).with_timeout(Duration::from_secs(30 * 60)));
     }
     let sent = state.http.post(state.openai).bearer_auth("sk-demo").json(&question).send().await;
     let answer = sent.map_err(|_| StatusCode::BAD_GATEWAY)?.json().await;

@@ -1,11 +1,13 @@
-//! The one error type of the crate.
+//! The error of a wrong configuration.
 
 use std::borrow::Cow;
+use std::fmt;
 
-/// What is wrong with a configuration, or with JSON that was handed in.
+/// A problem with a configuration, or with JSON that was passed in.
 ///
-/// Its text says which setting or variable was wrong, what it held and what to do about it. It holds no key, and
-/// of a URL neither user-info nor query.
+/// Its text names the setting or variable, its value, and what to do. It contains no key, and no
+/// user info or query of a URL. `Debug` shows the same text, so that it can be read when `main`
+/// returns the error.
 ///
 /// ```
 /// use tower_reconify::Config;
@@ -14,7 +16,7 @@ use std::borrow::Cow;
 /// assert!(error.is_config());
 /// assert!(error.to_string().contains("app_key"));
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error(transparent)]
 pub struct Error(#[from] Kind);
 
@@ -30,13 +32,19 @@ pub(crate) enum Kind {
     Json { part: &'static str, source: serde_json::Error },
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error {
-    /// Whether a setting of [`Config`](crate::Config) is missing, empty or not usable.
+    /// Whether a setting of [`Config`](crate::Config) is missing, empty or invalid.
     pub fn is_config(&self) -> bool {
         !self.is_json()
     }
 
-    /// Whether text that should have been JSON was not.
+    /// Whether a text is not valid JSON.
     pub fn is_json(&self) -> bool {
         matches!(self.0, Kind::Json { .. })
     }

@@ -1,5 +1,6 @@
-//! A Tower layer that watches any service speaking the OpenAI HTTP API, and reports every interaction (who asked, in
-//! which session, what was asked, what the model answered) to [Reconify](https://www.reconify.com), in the background.
+//! A Tower layer that reports every interaction with an OpenAI-compatible service (who asked, in
+//! which session, what was asked, what the model answered) to
+//! [Reconify](https://www.reconify.com), in the background.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -15,33 +16,49 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let reconify = ReconifyLayer::new(Config::from_env()?); // RECONIFY_APP_KEY, RECONIFY_API_KEY, …
+//!     // Reads RECONIFY_APP_KEY, RECONIFY_API_KEY and more.
+//!     let reconify = ReconifyLayer::new(Config::from_env()?);
 //!     let app = Router::new()
 //!         .route("/v1/chat/completions", post(proxy_to_openai))
 //!         .layer(reconify.clone());
 //!     // Without TCP_NODELAY the events of a stream arrive up to 43 ms late.
-//!     let listener = TcpListener::bind("127.0.0.1:3000").await?.tap_io(|stream| drop(stream.set_nodelay(true)));
-//!     // Without a signal to end on, `serve` never returns, and the reports still queued would be lost.
-//!     axum::serve(listener, app).with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) }).await?;
-//!     reconify.reporter().shutdown(Duration::from_secs(5)).await; // delivers what is queued
+//!     let listener = TcpListener::bind("127.0.0.1:3000").await?;
+//!     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+//!     // Without this, `serve` never returns, and queued reports are lost.
+//!     let ctrl_c = async { drop(tokio::signal::ctrl_c().await) };
+//!     axum::serve(listener, app).with_graceful_shutdown(ctrl_c).await?;
+//!     // Delivers the queued reports.
+//!     reconify.reporter().shutdown(Duration::from_secs(5)).await;
 //!     Ok(())
 //! }
 //! ```
 //!
-//! # What it does to traffic
+//! # Transparency
 //!
-//! Nothing that can be seen. Requests and responses pass frame by frame, with the same bytes, headers, trailers, size
-//! hints, errors and back-pressure; a copy is kept as they pass. `POST`s whose path ends in `/chat/completions`,
-//! or in `/images/generations`, `edits` or `variations`, and those to `/v1/completions` and `/v1/responses` are captured, whatever the
-//! prefix ([`Operation`] has the rules). So are those of further endpoints if [asked for](ConfigBuilder::capture), and those of [declared routes](ConfigBuilder::route); everything else is only looked at
-//! once. The caller's task does no parsing, no I/O and no waiting: when both bodies have ended, one push hands them to a
-//! worker on a thread of its own. A Reconify that hangs, refuses or fails adds nothing to any request.
+//! Requests and responses pass frame by frame, with the same bytes, headers, trailers, size hints,
+//! errors and back-pressure. The layer copies the bodies as they pass. The caller's task does no
+//! parsing, no I/O and no waiting: when both bodies have ended, one push hands them to a worker on a
+//! thread of its own. A collector that hangs, refuses or fails adds nothing to any request.
+//!
+//! The layer captures `POST`s whose path ends in `/chat/completions` or in `/images/generations`,
+//! `/images/edits` or `/images/variations`, and those to `/v1/completions` and `/v1/responses`, under
+//! any prefix. [`Operation`] has the exact rules. [`ConfigBuilder::capture`] selects other
+//! operations, and [`ConfigBuilder::route`] declares routes with other names. All other requests
+//! pass untouched.
 //!
 //! # Who is asking
 //!
-//! A [`User`], a [`Session`] and [`Tags`] belong to a request. They are looked for in its extensions, where any middleware can
-//! put them; [`identify`] puts them there with an extractor of the application; an [`IdentitySlot`] takes them from inside a
-//! handler, until the response has ended. What is said last wins.
+//! A [`User`], a [`Session`] and [`Tags`] belong to a request. There are several ways to set them;
+//! the first that applies wins, separately for user and session:
+//!
+//! | precedence | way | where |
+//! | --- | --- | --- |
+//! | 1 | [`IdentitySlot`] | inside the handler, until the response has ended; the last value wins |
+//! | 2 | the request's extensions: [`User`], [`Session`], [`Tags`] ([`Identity::insert_into`] sets all of them) | any middleware; [`identify`] with an extractor of the application |
+//! | 3 | `x-reconify-` headers, if [allowed](ConfigBuilder::identity_headers) | trusted callers; every client could set them |
+//! | 4 | [`Identity::scope`], a task-local | calls made while a request is handled; [`identify`] opens one |
+//!
+//! The session and tags of one user are never combined with another user.
 //!
 //! ```
 //! use axum::extract::FromRequestParts;
@@ -50,12 +67,14 @@
 //! use tower_reconify::{Config, Identity, ReconifyLayer, User, identify};
 //!
 //! struct Claims { subject: String } // the application's own extractor
-//! # impl<S: Sync> FromRequestParts<S> for Claims {
-//! #     type Rejection = StatusCode;
-//! #     async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, StatusCode> {
-//! #         Ok(Self { subject: "user-42".into() })
-//! #     }
-//! # }
+//!
+//! impl<S: Sync> FromRequestParts<S> for Claims {
+//!     type Rejection = StatusCode;
+//!
+//!     async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+//!         Ok(Self { subject: "user-42".into() })
+//!     }
+//! }
 //!
 //! impl From<Claims> for Identity {
 //!     fn from(claims: Claims) -> Self {
@@ -71,27 +90,32 @@
 //! # Ok::<_, tower_reconify::Error>(())
 //! ```
 //!
-//! If the extractor rejects a request, the rejection is the response. For an optional login use `identify::<Option<Claims>>()`
-//! (axum's `OptionalFromRequestParts`), or name the rejections that mean "not logged in" with
-//! [`anonymous_if`](IdentifyLayer::anonymous_if).
+//! If the extractor rejects a request, the rejection is the response. For an optional login use
+//! `identify::<Option<Claims>>()` (axum's `OptionalFromRequestParts`), or name the rejections that
+//! mean "not logged in" with [`anonymous_if`](IdentifyLayer::anonymous_if).
 //!
-//! A call to OpenAI that a handler makes through a layer on the way out has the identity of the request that is handled:
-//! `identify` opens a [scope](Identity::scope) for it, which also holds while the body of the response is streamed.
-//! [`Identity::current`] carries it into a spawned task. A user or session that the outgoing request carries itself comes
-//! first; neither session nor tags of one user go with another. With `reqwest` requests only scope and headers count:
-//! nobody sees their extensions. Headers mean nothing unless a
-//! [setting](ConfigBuilder::identity_headers) says otherwise: whoever sends a request could forge them.
+//! A scope also applies while the body of the response is streamed. Task-locals do not cross
+//! `tokio::spawn`: pass [`Identity::current`] along. A [`reqwest::Request`] has no extensions, so
+//! only scope and headers apply to it.
 //!
-//! What is not to be reported: a request with [`DoNotReport`] in its extensions, the content of one with [`OmitContent`],
-//! sessions that are not in the [sample](ConfigBuilder::sample), and what a [hook](ConfigBuilder::before_send) redacts or
-//! leaves out. What is not reported at all is counted as withheld. An [`Identity`] can ask for the same for all calls in its
-//! [scope](Identity::do_not_report).
+//! # What is left out
 //!
-//! # On the way out
+//! | to leave out | use |
+//! | --- | --- |
+//! | a request | [`DoNotReport`] in its extensions |
+//! | the content of a request | [`OmitContent`] in its extensions |
+//! | all calls in a scope, or their content | [`Identity::do_not_report`], [`Identity::omit_content`] |
+//! | a part of all sessions | [`ConfigBuilder::sample`] |
+//! | texts, fields or interactions that a hook selects | [`ConfigBuilder::before_send`] |
+//! | base64 images, audio and files | [`ConfigBuilder::media`] |
 //!
-//! A [`Reconify`] service takes `http::Request`s (hyper's clients, Axum, anything of tower's) and [`reqwest::Request`]s
-//! (reqwest, and whatever takes a service around it). With the feature `reqwest-middleware` a [`ReconifyLayer`] is a
-//! `reqwest_middleware::Middleware`.
+//! Interactions that are not reported are counted as [withheld](Stats::withheld).
+//!
+//! # Around an HTTP client
+//!
+//! A [`Reconify`] service accepts `http::Request`s (hyper's clients, Axum, any service of Tower) and,
+//! with the feature `reqwest`, [`reqwest::Request`]s. With the feature `reqwest-middleware`,
+//! [`ReconifyLayer`] is a `reqwest_middleware::Middleware`.
 //!
 //! ```no_run
 //! use tower::{Service, ServiceBuilder};
@@ -105,70 +129,76 @@
 //! # }
 //! ```
 //!
-//! Where calls are retried, a layer outside of the retries reports one interaction, with the last answer; inside of them it
-//! reports one an attempt, the refused ones as [failures](ConfigBuilder::report_failures). Outside is what most want.
+//! Put the layer outside a retry layer to report one interaction per call, with the last response.
+//! Inside a retry layer it reports one interaction per attempt; failed attempts are reported only
+//! with [`report_failures`](ConfigBuilder::report_failures).
 //!
-//! A request that is passed on with its extensions from one layer to another is reported once, by the outer one. Calls
-//! that are made while a request is handled are exchanges of their own, unless only the
-//! [outermost](ConfigBuilder::outermost_only) are wanted.
+//! If a request passes through two layers with its extensions, the outer one reports it. Calls made
+//! while a request is handled are exchanges of their own, unless
+//! [`outermost_only`](ConfigBuilder::outermost_only) is set.
 //!
 //! # What is reported
 //!
-//! One interaction an exchange, however it ended:
+//! One interaction per exchange, however it ended:
 //!
 //! | [`Outcome`] | the exchange | reported |
 //! | --- | --- | --- |
-//! | `Answered` | was answered with a success, which was read to its end, or of a stream to its terminal event, `[DONE]` or the last finish reason | yes |
-//! | `Interrupted` | had an answer that broke off, or a stream that ended without one of these, or carried an error | yes, with all that had arrived |
-//! | `Abandoned` | was left by its caller, before or during the answer | yes, with all that had arrived |
-//! | `Refused` | was answered with another status than a success, or with an error and nothing else | with a success status yes; else only with [`report_failures`](ConfigBuilder::report_failures), or counted as withheld |
-//! | `Failed` | had no answer: the inner service returned an error | likewise |
+//! | `Answered` | had a successful response that was read to its end, or a stream that was read to its terminal event (`[DONE]` or the last finish reason) | yes |
+//! | `Interrupted` | had a response that broke off, or a stream that contained an error or lacked its terminal event | yes, with everything that had arrived |
+//! | `Abandoned` | was cancelled by its caller before or during the response | yes, with everything that had arrived |
+//! | `Refused` | had a response with another status, or with nothing but an error | with a success status yes; otherwise only with [`report_failures`](ConfigBuilder::report_failures), or counted as withheld |
+//! | `Failed` | had no response: the inner service returned an error | as `Refused` |
 //!
-//! With [`metadata`](ConfigBuilder::metadata) a report says which of them it was, and more.
+//! With [`metadata`](ConfigBuilder::metadata) a report contains the outcome, the status, times and
+//! more.
 //!
-//! Request and response are the JSON that crossed the wire, letter by letter. A stream is reported as the object that the
-//! unstreamed call would have returned. The Responses API is reported as a chat, since Reconify documents no type for it
-//! ([`Responses`] has the other ways). Images that are answered as data, by the Responses API and in chats too, are taken out of the
-//! answer and posted by themselves, unless [`Media`] leaves them out; forms are reported by their fields, files by name,
-//! type and size. Encoded bodies (gzip, deflate, br, zstd) are decoded for the report. A body that
-//! is no JSON is reported by its type and length. Of one that breaks off, or is longer than
-//! [`max_body_bytes`](ConfigBuilder::max_body_bytes), what is complete is reported, marked `truncated`. An empty `messages`,
-//! `prompt` or `choices` stands where it is missing, since consoles reach for those. Bytes that are no UTF-8 become U+FFFD,
-//! and a bare `NaN` or `Infinity` becomes a string. The answer to a
-//! request whose body the service never read is reported with what had been read of it. Events of a stream that cannot be
-//! read are passed over. A body that takes too much work to read is reported by its type and length. [`Stats`] counts reports
-//! that were cut short or mended, bodies that took too much work or had codings that could not be undone, and events that
-//! were passed over.
+//! - Request and response are the JSON that crossed the wire, unchanged. A stream is reported as the
+//!   object that the call would have returned without streaming.
+//! - The Responses API is reported as a chat, because Reconify documents no type for it
+//!   ([`Responses`]).
+//! - Images in responses are removed from the report and uploaded separately, unless [`Media`] leaves
+//!   them out. Forms are reported by their fields, and files by name, type and size.
+//! - Encoded bodies (gzip, deflate, br, zstd) are decoded for the report.
+//! - A body that is not JSON is reported by type and length. So is one that takes too much work to
+//!   read.
+//! - If a body breaks off or is longer than [`Limits::body_bytes`], its complete parts are reported,
+//!   with `truncated`. Missing `messages`, `prompt` and `choices` are added as empty values, because
+//!   consoles expect them.
+//! - Invalid UTF-8 becomes U+FFFD, and bare `NaN` and `Infinity` become strings. Stream events that
+//!   cannot be read are skipped. [`Stats`] counts all of this.
 //!
 //! # When the collector does not answer
 //!
-//! Reports wait in a queue that is bounded in items and in bytes; beyond that the newest is dropped, never the exchange.
-//! Up to 32 are posted at once, each attempt with 3 s to connect and 10 s in all.
+//! Reports wait in a queue with limits on items and bytes. Beyond the limits the newest report is
+//! dropped; the exchange itself is never affected. Up to 32 reports are posted at once. Each attempt
+//! has 3 s to connect and 10 s in total.
 //!
-//! | what happens | what is done |
+//! | event | reaction |
 //! | --- | --- |
-//! | connection error, timeout, 408, 425, 429, and 5xx but for 501 and 505 (those of proxies and CDNs, like 507 and 520 to 530, too) | the report is tried again after a pause of 0.5 s doubling to 60 s (drawn evenly from zero to that), with the same bytes and `idempotency-key`, up to [`max_attempts`](ConfigBuilder::max_attempts) |
-//! | the answer has a `Retry-After` (seconds or a date) | nothing at all is sent for so long, up to 300 s; it costs no attempt |
-//! | five different reports in a row fail | one probe at a time, with the same pauses, by another report each time; it costs no attempt. The first success ends it, and lets one more through with each further one |
-//! | 401, 403 | one probe after 5 s, doubling to 60 s; every report is kept. Once keys have been accepted it takes three reports in a row: a single one may be refused for what is in it, and is given up after its attempts |
-//! | any other status, redirects too, and a success whose JSON says otherwise in its first 64 KiB | the report is rejected |
-//! | the endpoint is `https` and the build has no TLS, or no HTTP client can be made | one error in the log; the reports are dropped without an attempt ([`DropReason::Unsendable`]), those on disk too |
-//! | a report fails that is older than [`max_age`](ConfigBuilder::max_age) | it is given up |
+//! | connection error, timeout, 408, 425, 429, or 5xx except 501 and 505 (including those of proxies and CDNs: 507, 520 to 530) | the report is retried with the same bytes and `idempotency-key`, after a random pause of up to 0.5 s, doubling to 60 s, for up to [`RetryLimits::attempts`] |
+//! | a response with `Retry-After` (seconds or a date) | nothing is sent for that time, up to 300 s; it costs no attempt |
+//! | five different reports fail in a row | one probe at a time, with the same pauses and a different report each time; it costs no attempt. The first success ends this, and each further success allows one more concurrent attempt |
+//! | 401, 403 | one probe after 5 s, doubling to 60 s; every report is kept. Once keys have been accepted, three reports in a row must fail: a single one may be refused for its content, and is given up after its attempts |
+//! | any other status, including redirects, or a success whose JSON reports an error in its first 64 KiB | the report is rejected |
+//! | an `https` endpoint in a build without TLS, or no HTTP client can be created | one error in the log; reports are dropped without an attempt ([`DropReason::Unsendable`]), including those on disk |
+//! | a failed report is older than [`RetryLimits::age`] | it is given up |
 //!
-//! Redirects are not followed, unless by a [client of yours](ReconifyLayer::with_client), and neither keys nor reports ever go
-//! where they lead. Loopback addresses are reached without a proxy, others through that of the system
-//! (`HTTPS_PROXY`, `NO_PROXY`); for another one, a private certificate authority or mutual TLS there is
+//! Redirects are not followed, unless by a [client of the
+//! application](ReconifyLayer::with_client); keys and reports are never sent to their target.
+//! Loopback addresses are reached directly, others through the system's proxy (`HTTPS_PROXY`,
+//! `NO_PROXY`). For other proxies, a private certificate authority or mutual TLS use
 //! [`ReconifyLayer::with_client`].
 //!
-//! [`Reporter::stats`] accounts for every interaction; the log (`tracing`) has a warning when an episode begins, one when it
-//! ends, and one a minute at the most while reports are lost, with counts and never with content. What is queued lives in
-//! memory: what is not delivered when the process ends is lost, so call [`Reporter::shutdown`], and turn on the spool if
-//! that is not enough.
+//! [`Reporter::stats`] accounts for every interaction. The log (`tracing`) has a warning when an
+//! outage begins and one when it ends, and at most one per minute while reports are lost, with
+//! counts and never with content. Reports in memory are lost when the process ends, so call
+//! [`Reporter::shutdown`] first, and use a spool if that is not enough.
 //!
-//! With a spool folder ([`ConfigBuilder::spool`], `RECONIFY_SPOOL`) reports go to disk while the collector takes
-//! none, beyond half of the budget, and in the second half of a shutdown; or all of them before they are first sent
-//! ([`Spooling::Always`]). They are then delivered by this process, or by the next one that uses the folder and the same app key, with
-//! the same ids. After a crash the reports of one segment, 1 MiB, may be sent a second time.
+//! With a [`Spool`] (`RECONIFY_SPOOL`) reports go to disk while the collector accepts none, if they
+//! fill more than half of the budget, and in the second half of a shutdown; or, with
+//! [`Spooling::Always`], before they are first sent. They are delivered by this process or by the
+//! next one that uses the folder and the same app key, with the same ids. After a crash the reports
+//! of one segment, 1 MiB, may be sent twice.
 //!
 //! # Features
 //!
@@ -176,18 +206,21 @@
 //! | --- | --- | --- |
 //! | `axum` | yes | the layer [`identify`], and extractors of [`User`], [`Session`], [`Identity`] and [`IdentitySlot`] |
 //! | `decompression` | yes | decoding of encoded bodies; without it they are reported by type and length |
-//! | `rustls` | yes | `https` for the default transport; without it, and unless another crate enables TLS in `reqwest`, only an `http` collector, or [a transport of your own](ReconifyLayer::with_transport), can be reached |
-//! | `reqwest-middleware` | no | `reqwest_middleware::Middleware` for [`ReconifyLayer`] |
+//! | `reqwest` | yes | the HTTP transport ([`ReconifyLayer::new`], [`with_client`](ReconifyLayer::with_client)) and the layer around reqwest clients; without it reports go through a [transport of the application](ReconifyLayer::with_transport) |
+//! | `rustls` | yes | `https` for the HTTP transport (implies `reqwest`); without it, and unless another crate enables TLS in reqwest, only an `http` collector can be reached |
+//! | `reqwest-middleware` | no | `reqwest_middleware::Middleware` for [`ReconifyLayer`] (implies `reqwest`) |
 //!
 //! # Limits
 //!
-//! Bodies have [`Bytes`](bytes::Bytes) as their data, as with Axum, hyper, reqwest and `http-body-util`. WebSockets are
-//! not captured. The answer to a background response is fetched with `GET /responses/{id}`, which is not captured either.
+//! Bodies must have [`Bytes`](bytes::Bytes) as their data, as in Axum, hyper, reqwest and
+//! `http-body-util`. WebSockets are not captured. The result of a background response is fetched
+//! with `GET /responses/{id}`, which is not captured either.
 //!
-//! Inside of an axum `nest` the layer sees the path without the prefix. Below `nest("/v1/chat", …)` a chat is `/completions`: it
-//! is reported as a chat because it has messages and no prompt, or declare it with `route("/completions", Operation::Chat)`. A
-//! route `/` cannot be recognised, and `/responses` of a nested application of your own can be mistaken. Put the layer around
-//! the outermost router.
+//! Inside an axum `nest` the layer sees the path without the prefix. Below `nest("/v1/chat", …)` a
+//! chat is `/completions`: it is reported as a chat because it has messages and no prompt, or declare
+//! it with `route("/completions", Operation::Chat)`. A route `/` cannot be recognised, and
+//! `/responses` of a nested application of your own can be mistaken. Put the layer around the
+//! outermost router.
 
 mod budget;
 mod capture;
@@ -206,6 +239,7 @@ mod interaction;
 #[cfg(all(test, reconify_loom))]
 mod loom_tests;
 mod middleware;
+mod names;
 mod policy;
 mod provider;
 mod report;
@@ -217,13 +251,17 @@ mod translation;
 mod transport;
 
 pub use self::capture::{RequestBody, ResponseBody};
-pub use self::config::{Config, ConfigBuilder, IdentityHeaders, Media, Responses, Spooling};
+pub use self::config::{
+    Config, ConfigBuilder, IdentityHeaders, Limits, Media, Responses, RetryLimits, Spool, Spooling,
+};
 pub use self::error::Error;
 pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope, Session, Tags, User};
 pub use self::interaction::{Interaction, InteractionKind, Outcome, Provider};
+#[cfg(feature = "reqwest")]
+pub use self::middleware::ReqwestFuture;
 #[cfg(feature = "axum")]
 pub use self::middleware::{Identify, IdentifyLayer, MissingIdentity, identify};
-pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFuture};
+pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
 pub use self::provider::operation::Operation;
 pub use self::report::Report;
 pub use self::reporter::{FlushSummary, Reporter, ShutdownSummary};

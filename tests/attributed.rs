@@ -11,6 +11,7 @@
 mod support;
 
 use serde_json::json;
+use std::time::Duration;
 use support::{ANSWER, chat, exchange, observed, observed_with};
 use tower_reconify::{Config, Operation, Session, User};
 
@@ -19,7 +20,7 @@ async fn user_and_session_come_from_the_requests_extensions() {
     let mut observed = observed();
     let mut request = chat();
     request.extensions_mut().insert(User::new("u1").email("u1@example.com").authenticated(true));
-    request.extensions_mut().insert(Session::new("s1").timeout(30));
+    request.extensions_mut().insert(Session::new("s1").with_timeout(Duration::from_secs(30 * 60)));
     exchange(&observed, request, support::json(ANSWER)).await;
     let report = observed.report().await;
     assert_eq!(report["user"], json!({"userId": "u1", "isAuthenticated": 1, "email": "u1@example.com"}));
@@ -39,7 +40,9 @@ async fn without_user_and_session_the_report_is_as_the_vendors_module_sends_it()
 
 #[tokio::test]
 async fn a_session_without_a_timeout_has_the_configured_one() {
-    let mut observed = observed_with(Config::builder("a", "b").session_timeout(15).build().unwrap());
+    let mut observed = observed_with(
+        Config::builder("a", "b").session_timeout(Duration::from_secs(15 * 60)).build().unwrap(),
+    );
     let mut request = chat();
     request.extensions_mut().insert(Session::new("s1"));
     exchange(&observed, request, support::json(ANSWER)).await;

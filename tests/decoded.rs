@@ -24,7 +24,7 @@ use serde_json::json;
 use support::{ANSWER, CHAT, PATIENCE, begin, chat, config, exchange, field, observed, observed_with};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tower::service_fn;
-use tower_reconify::{Config, DeliveryError, DropReason, ReconifyLayer, Report};
+use tower_reconify::{Config, DeliveryError, DropReason, Limits, ReconifyLayer, Report};
 
 const SHORT: Duration = Duration::from_millis(100);
 
@@ -205,7 +205,9 @@ async fn what_is_complete_of_json_is_reported_though_the_rest_cannot_be_decoded(
 
 #[tokio::test]
 async fn the_end_of_an_encoded_body_is_not_taken_for_its_text() {
-    let mut observed = observed_with(Config::builder("a", "b").max_body_bytes(1_000).build().unwrap());
+    let mut observed = observed_with(
+        Config::builder("a", "b").limits(Limits { body_bytes: 1_000, ..Limits::default() }).build().unwrap(),
+    );
     let words: String =
         (0..2_000_u64).map(|i| format!("{:x} ", i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     let mut body = gzip(json!({"a": 1, "b": words}).to_string().as_bytes()).await.to_vec();
@@ -238,7 +240,12 @@ async fn a_body_that_was_cut_is_no_undecodable_one_wherever_it_was_cut() {
 #[tokio::test]
 async fn a_bomb_is_cut_at_the_limit() {
     let bomb = gzip(&vec![b' '; 50 * 1024 * 1024]).await;
-    let mut observed = observed_with(Config::builder("a", "b").max_body_bytes(1024 * 1024).build().unwrap());
+    let mut observed = observed_with(
+        Config::builder("a", "b")
+            .limits(Limits { body_bytes: 1024 * 1024, ..Limits::default() })
+            .build()
+            .unwrap(),
+    );
     exchange(&observed, chat(), encoded("gzip", bomb.clone())).await;
     let report = observed.report().await;
     assert_eq!(
@@ -251,10 +258,13 @@ async fn a_bomb_is_cut_at_the_limit() {
 #[tokio::test]
 async fn what_bodies_grow_by_when_they_are_decoded_is_in_the_budget() {
     const LIMIT: usize = 1024 * 1024;
-    let config = Config::builder("a", "b").max_bytes(LIMIT).max_body_bytes(LIMIT).build().unwrap();
+    let config = Config::builder("a", "b")
+        .limits(Limits { bytes: LIMIT, body_bytes: LIMIT, ..Limits::default() })
+        .build()
+        .unwrap();
     let layer = ReconifyLayer::with_transport(
         config,
-        service_fn(async |_: Report| Err::<(), _>(DeliveryError::unavailable().retry_after(PATIENCE))),
+        service_fn(async |_: Report| Err::<(), _>(DeliveryError::unavailable().with_retry_after(PATIENCE))),
     );
     let plain = format!(r#"{{"x":"{}"}}"#, "x".repeat(LIMIT / 2));
     let encoded = gzip(plain.as_bytes()).await;
@@ -282,7 +292,8 @@ async fn what_bodies_grow_by_when_they_are_decoded_is_in_the_budget() {
 /// leave none for the shutdown.
 #[tokio::test]
 async fn a_queue_of_bombs_does_not_keep_the_worker_from_hearing_a_shutdown() {
-    let config = Config::builder("a", "b").max_bytes(512 * 1024).build().unwrap();
+    let config =
+        Config::builder("a", "b").limits(Limits { bytes: 512 * 1024, ..Limits::default() }).build().unwrap();
     let layer = ReconifyLayer::with_transport(
         config,
         service_fn(|_: Report| std::future::pending::<Result<(), Infallible>>()),
@@ -293,7 +304,7 @@ async fn a_queue_of_bombs_does_not_keep_the_worker_from_hearing_a_shutdown() {
         response.into_body().collect().await.unwrap();
     }
     let report = layer.reporter().shutdown(SHORT).await;
-    assert!(report.dropped > 0 && report.in_flight == 0, "{report:?}");
+    assert!(report.dropped > 0 && report.exchanges_open == 0, "{report:?}");
     assert!(layer.reporter().stats().dropped(DropReason::Shutdown) > 0, "it did not wait for all of them");
 }
 

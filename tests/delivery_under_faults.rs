@@ -50,7 +50,7 @@ async fn settled(layer: &ReconifyLayer) -> Stats {
     assert_eq!(layer.reporter().flush(PATIENCE).await.pending, 0);
     let stats = layer.reporter().stats();
     assert_accounted(&stats);
-    assert_eq!((stats.pending, stats.in_flight, stats.bytes_held), (0, 0, 0));
+    assert_eq!((stats.pending, stats.sending, stats.bytes_held), (0, 0, 0));
     stats
 }
 

@@ -438,7 +438,7 @@ fn a_flush_and_a_shutdown_return_while_a_log_writer_blocks_the_thread() {
         (block_on(reporter.flush(SHORT)), block_on(reporter.shutdown(SHORT)))
     });
     assert_eq!((flushed.pending, flushed.is_complete()), (5, false));
-    assert_eq!((ended.dropped, ended.in_flight, ended.is_complete()), (5, 0, false));
+    assert_eq!((ended.dropped, ended.exchanges_open, ended.is_complete()), (5, 0, false));
     drop(gate);
     assert_ended(&end, "the worker");
     wait_for_workers(0);

@@ -46,7 +46,7 @@ async fn a_running_delivery_is_counted_once_when_shutdown_cuts_it_off() {
     exchange(&layer).await;
     called.acquire().await.unwrap().forget();
     let report = layer.reporter().shutdown(SHORT).await;
-    assert_eq!((report.dropped, report.in_flight), (1, 0));
+    assert_eq!((report.dropped, report.exchanges_open), (1, 0));
     let stats = layer.reporter().stats();
     assert_eq!((stats.pending, stats.dropped(DropReason::Shutdown)), (0, 1));
 }
@@ -74,7 +74,7 @@ async fn shutdown_waits_for_what_is_handed_over_while_it_waits_and_says_if_it_is
             let (gate, call) = (Arc::clone(&gate), counted.fetch_add(1, SeqCst));
             async move {
                 if call > 0 {
-                    return Err(DeliveryError::unavailable().retry_after(PATIENCE));
+                    return Err(DeliveryError::unavailable().with_retry_after(PATIENCE));
                 }
                 gate.notified().await;
                 Ok(())
@@ -98,7 +98,7 @@ async fn shutdown_waits_for_what_is_handed_over_while_it_waits_and_says_if_it_is
     .expect("both are tried");
     release.notify_one();
     let report = shutdown.await.unwrap();
-    assert_eq!((report.delivered, report.dropped, report.in_flight), (1, 1, 0));
+    assert_eq!((report.delivered, report.dropped, report.exchanges_open), (1, 1, 0));
     assert_accounted(&layer.reporter().stats());
 }
 
@@ -121,7 +121,7 @@ async fn what_is_handed_over_during_a_shutdown_and_lost_is_in_its_answer() {
     drop(responses);
     let report = shutdown.await.unwrap();
     // One more was dropped as it came: that was how the shutdown's begin was noticed.
-    assert_eq!((report.dropped, report.in_flight), (35, 0));
+    assert_eq!((report.dropped, report.exchanges_open), (35, 0));
 }
 
 /// Whether the layer still captures: one more exchange is not dropped at once.

@@ -178,7 +178,7 @@ async fn an_exchange_that_ends_after_shutdown_is_counted_once() {
     let inner = service_fn(async |_: Request<RequestBody<Body>>| Ok::<_, Infallible>(json(ANSWER)));
     let response = layer.layer(inner).oneshot(chat()).await.unwrap();
     let report = layer.reporter().shutdown(PATIENCE).await;
-    assert_eq!((report.in_flight, report.is_complete()), (1, false));
+    assert_eq!((report.exchanges_open, report.is_complete()), (1, false));
     drop(response);
     let stats = layer.reporter().stats();
     assert_eq!((stats.dropped(DropReason::Shutdown), stats.pending, stats.bytes_held), (1, 0, 0));
@@ -313,7 +313,7 @@ fn a_flush_and_a_shutdown_return_while_a_transport_blocks_the_workers_thread() {
     assert_eq!((flushed.delivered, flushed.pending, flushed.is_complete()), (0, 3, false));
     let reporter = blocked.layer.reporter();
     let ended = in_time(move || block_on(reporter.shutdown(SHORT)));
-    assert_eq!((ended.dropped, ended.in_flight, ended.is_complete()), (3, 1, false));
+    assert_eq!((ended.dropped, ended.exchanges_open, ended.is_complete()), (3, 1, false));
     let stats = blocked.layer.reporter().stats();
     assert_eq!((stats.captured, stats.settled(), stats.pending), (4, 0, 4), "they are held still");
     assert_accounted(&stats);
@@ -388,7 +388,7 @@ fn nothing_that_is_lost_before_the_worker_notices_the_call_makes_an_answer_that_
     assert!(block_on(futures_util::future::poll_immediate(shutdown.as_mut())).is_none());
     drop(gate);
     let ended = block_on(shutdown);
-    assert_eq!((ended.dropped, ended.in_flight, ended.is_complete()), (1, 0, false));
+    assert_eq!((ended.dropped, ended.exchanges_open, ended.is_complete()), (1, 0, false));
     assert_eq!(layer.reporter().stats().dropped(DropReason::Panicked), 1);
 }
 

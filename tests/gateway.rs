@@ -336,7 +336,7 @@ async fn a_hanging_collector_does_not_keep_the_gateway_from_ending() {
     assert!(status.success());
     assert!(
         counts.ends_with(
-            "3 captured = 0 delivered + 0 rejected + 3 dropped (Shutdown 3) + 0 withheld + 0 pending"
+            "3 captured = 0 delivered + 0 rejected + 3 dropped (shutdown 3) + 0 withheld + 0 pending + 0 spooled"
         ),
         "{counts}"
     );

@@ -14,6 +14,7 @@ mod support;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Extensions, Request};
@@ -227,7 +228,7 @@ async fn a_session_can_be_derived_where_there_is_none() {
     for (user, session, expected) in [
         (Some("u"), None, json!(["of u", null])),
         (Some("u"), Some(Session::new("s")), json!(["s", null])),
-        (Some("u"), Some(Session::new("").timeout(7)), json!(["of u", 7])),
+        (Some("u"), Some(Session::new("").with_timeout(Duration::from_secs(7 * 60))), json!(["of u", 7])),
         (None, None, json!([null, null])),
         (Some("panic"), None, json!([null, null])),
     ] {

@@ -72,7 +72,10 @@ async fn bytes_that_are_no_text_cost_a_stream_no_more_than_themselves() {
 
 #[tokio::test]
 async fn a_stream_beyond_the_limit_is_reported_up_to_it_and_marked() {
-    let config = tower_reconify::Config::builder("a", "b").max_body_bytes(200).build().unwrap();
+    let config = tower_reconify::Config::builder("a", "b")
+        .limits(tower_reconify::Limits { body_bytes: 200, ..tower_reconify::Limits::default() })
+        .build()
+        .unwrap();
     let mut observed = support::observed_with(config);
     let chunk = delta(r#"{"content":"x"}"#);
     exchange(&observed, chat(), events(&[&chunk, &chunk, &chunk, "[DONE]"])).await;

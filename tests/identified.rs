@@ -361,7 +361,7 @@ async fn what_a_request_carries_itself_comes_first_and_sessions_stay_with_their_
         (Identity::from(User::new("u1")), json!(["u1", "s1"])),
     ] {
         let mut request = chat();
-        own.attach(request.extensions_mut());
+        own.insert_into(request.extensions_mut());
         current.clone().scope(exchange(&observed, request, support::json(ANSWER))).await;
         assert_eq!(user_of(&mut observed).await, expected);
     }

@@ -18,7 +18,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use support::{ANSWER, CHAT, Observed, delta, events, exchange, observed_with, post};
 use tower::ServiceExt;
-use tower_reconify::{Config, Operation};
+use tower_reconify::{Config, Limits, Operation};
 
 fn observed() -> Observed {
     observed_with(Config::builder("a", "b").metadata(true).build().unwrap())
@@ -134,7 +134,8 @@ async fn a_chat_that_came_as_a_completion_keeps_the_placeholders_of_a_chat() {
 
 #[tokio::test]
 async fn a_chat_in_a_nested_router_that_is_cut_keeps_its_complete_messages_and_gets_no_prompt() {
-    let config = Config::builder("a", "b").metadata(true).max_body_bytes(10_000);
+    let config =
+        Config::builder("a", "b").metadata(true).limits(Limits { body_bytes: 10_000, ..Limits::default() });
     let mut observed = observed_with(config.build().unwrap());
     let whole = r#"{"model":"m","messages":[{"role":"user","content":"a"},{"role":"user","content":"b"}"#;
     let body = format!(r#"{whole},{{"role":"user","content":"{}"}}]}}"#, "x".repeat(30_000));

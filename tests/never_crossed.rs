@@ -13,6 +13,7 @@
 mod support;
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -26,8 +27,8 @@ use serde_json::{Value, json};
 use support::{ANSWER, Observed, assert_accounted, chat, exchange, observed, observed_with};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_reconify::{
-    Config, DoNotReport, DropReason, Identity, IdentityHeaders, IdentitySlot, OmitContent, ReconifyLayer,
-    RequestBody, Session, Tags, User, WithholdReason, identify,
+    Config, DoNotReport, DropReason, Identity, IdentityHeaders, IdentitySlot, Limits, OmitContent,
+    ReconifyLayer, RequestBody, Session, Tags, User, WithholdReason, identify,
 };
 
 /// Extracts whatever a request carries.
@@ -135,7 +136,7 @@ async fn a_slot_of_one_request_says_nothing_of_the_calls_of_another() {
 async fn neither_session_nor_tags_of_one_user_go_with_another() {
     let mut observed = observed_with(Config::builder("a", "b").metadata(true).build().unwrap());
     let around = of("A").with_tags(Tags::new().with("tenant", "of A"));
-    let request = asked_with(|extensions| Identity::from(User::new("B")).attach(extensions));
+    let request = asked_with(|extensions| Identity::from(User::new("B")).insert_into(extensions));
     around.clone().scope(exchange(&observed, request, support::json(ANSWER))).await;
     let report = observed.report().await;
     assert_eq!(
@@ -144,7 +145,7 @@ async fn neither_session_nor_tags_of_one_user_go_with_another() {
     );
     // Of the same user, tags of both are there, and the request's win.
     let own = of("A").with_tags(Tags::new().with("turn", "1"));
-    let request = asked_with(|extensions| own.attach(extensions));
+    let request = asked_with(|extensions| own.insert_into(extensions));
     around.scope(exchange(&observed, request, support::json(ANSWER))).await;
     assert_eq!(observed.report().await["metadata"]["tags"], json!({"tenant": "of A", "turn": "1"}));
 }
@@ -186,7 +187,9 @@ async fn a_session_without_a_user_is_that_of_whoever_is_known() {
     exchange(&observed, request, support::json(ANSWER)).await;
     assert_eq!(who(&mut observed).await, json!(["u1", "s1"]));
     // One without an id says nothing but its timeout.
-    let request = asked_with(|extensions| drop(extensions.insert(Session::new("").timeout(30))));
+    let request = asked_with(|extensions| {
+        drop(extensions.insert(Session::new("").with_timeout(Duration::from_secs(30 * 60))))
+    });
     of("u2").scope(exchange(&observed, request, support::json(ANSWER))).await;
     assert_eq!(who(&mut observed).await, json!(["u2", "of u2"]));
 }
@@ -265,8 +268,11 @@ async fn what_a_gateway_asks_for_on_the_way_is_heard_by_the_layer_that_records()
 #[tokio::test]
 async fn an_exchange_without_room_is_counted_once_by_two_layers() {
     for is_outermost_only in [false, true] {
-        let config =
-            Config::builder("a", "b").max_bytes(1).outermost_only(is_outermost_only).build().unwrap();
+        let config = Config::builder("a", "b")
+            .limits(Limits { bytes: 1, ..Limits::default() })
+            .outermost_only(is_outermost_only)
+            .build()
+            .unwrap();
         let observed = observed_with(config);
         pass_on(&observed.layer, &observed.layer, |_| {}).await;
         let stats = observed.layer.reporter().stats();

@@ -277,7 +277,7 @@ async fn hyper_clients_need_no_box() {
     let mut request = Request::post(format!("http://{address}/v1/chat/completions"))
         .body(Full::new(Bytes::from(CHAT)))
         .unwrap();
-    Identity::from((User::new("u"), Session::new("s"))).attach(request.extensions_mut());
+    Identity::from((User::new("u"), Session::new("s"))).insert_into(request.extensions_mut());
     let response = service.ready().await.unwrap().call(request).await.unwrap();
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), ANSWER);
     let report = report(&mut observed).await;

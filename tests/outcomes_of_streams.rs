@@ -18,7 +18,7 @@ use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
 use serde_json::json;
 use support::{Observed, begin_with, chat, delta, events, exchange, observed_with, post};
-use tower_reconify::{Config, Operation, Responses};
+use tower_reconify::{Config, Limits, Operation, Responses};
 
 fn observed() -> Observed {
     let config = Config::builder("a", "b").capture(Operation::ALL).metadata(true);
@@ -139,8 +139,13 @@ async fn streams_of_images_and_sound_without_their_terminal_event_are_interrupte
 /// Nobody knows how it ended: what was not kept may have a terminal event.
 #[tokio::test]
 async fn a_stream_that_is_longer_than_what_is_kept_counts_as_answered() {
-    let mut observed =
-        observed_with(Config::builder("a", "b").metadata(true).max_body_bytes(500).build().unwrap());
+    let mut observed = observed_with(
+        Config::builder("a", "b")
+            .metadata(true)
+            .limits(Limits { body_bytes: 500, ..Limits::default() })
+            .build()
+            .unwrap(),
+    );
     let piece = delta(r#"{"content":"Hello"}"#);
     exchange(&observed, chat(), events(&[&*piece; 20])).await;
     assert_eq!(observed.report().await["metadata"]["outcome"], "answered");

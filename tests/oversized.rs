@@ -16,12 +16,14 @@ use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
 use serde_json::{Value, json};
 use support::{Observed, chat, delta, exchange, observed, observed_with, post};
-use tower_reconify::{Config, Media, Responses};
+use tower_reconify::{Config, Limits, Media, Responses};
 
 const LIMIT: usize = 10_000;
 
 fn limited() -> Observed {
-    observed_with(Config::builder("a", "b").max_body_bytes(LIMIT).build().unwrap())
+    observed_with(
+        Config::builder("a", "b").limits(Limits { body_bytes: LIMIT, ..Limits::default() }).build().unwrap(),
+    )
 }
 
 /// Text that is longer than the limit by more than is kept of a body's end.
@@ -164,7 +166,11 @@ async fn texts_of_a_long_form_are_reported_from_before_and_behind_its_file() {
 
 #[tokio::test]
 async fn media_are_left_out_of_what_is_reported_of_a_long_body() {
-    let config = Config::builder("a", "b").max_body_bytes(LIMIT).media(Media::Elide).build().unwrap();
+    let config = Config::builder("a", "b")
+        .limits(Limits { body_bytes: LIMIT, ..Limits::default() })
+        .media(Media::Elide)
+        .build()
+        .unwrap();
     let mut observed = observed_with(config);
     let part = |data: &str| format!(r#"{{"image_url":{{"url":"data:image/png;base64,{data}"}}}}"#);
     let body = format!(
@@ -203,7 +209,9 @@ async fn items_of_a_long_body_of_the_responses_api_are_translated_and_marked() {
     let (_, response) = reported(&mut observed, "/v1/responses", &body).await;
     assert_eq!(response["choices"][0]["message"]["content"], "a");
     assert_eq!((&response["truncated"], &response["model"]), (&mark(&body), &json!("m")));
-    let config = Config::builder("a", "b").max_body_bytes(LIMIT).responses(Responses::Verbatim);
+    let config = Config::builder("a", "b")
+        .limits(Limits { body_bytes: LIMIT, ..Limits::default() })
+        .responses(Responses::Verbatim);
     let (_, response) = reported(&mut observed_with(config.build().unwrap()), "/v1/responses", &body).await;
     assert_eq!((&response["output"][0], &response["status"]), (&item("a"), &json!("completed")));
 }
@@ -239,7 +247,11 @@ async fn what_is_mended_in_a_long_body_is_counted_only_if_it_is_reported() {
 
 #[tokio::test]
 async fn a_long_stream_whose_end_says_that_it_is_whole_is_answered_though_its_caller_leaves_there() {
-    let config = Config::builder("a", "b").max_body_bytes(LIMIT).metadata(true).build().unwrap();
+    let config = Config::builder("a", "b")
+        .limits(Limits { body_bytes: LIMIT, ..Limits::default() })
+        .metadata(true)
+        .build()
+        .unwrap();
     let mut observed = observed_with(config);
     let chunk = format!("data: {}\n\n", delta(r#"{"content":"x"}"#));
     for (end, outcome) in [("data: [DONE]\n\n", "answered"), ("data: \"data: [DONE]\n\n", "abandoned")] {

@@ -15,7 +15,7 @@ use axum::http::{Request, Response};
 use serde_json::{Value, json};
 use support::responses::{answer, translated};
 use support::{Observed, exchange, observed, observed_with, post};
-use tower_reconify::{Config, Responses};
+use tower_reconify::{Config, Operation, Responses};
 
 fn request(body: &Value) -> Request<Body> {
     post("/v1/responses", body.to_string())
@@ -80,7 +80,8 @@ async fn it_can_be_reported_verbatim_or_not_at_all() {
     assert_eq!(report["reconify"]["type"], "response");
     assert_eq!((&report["request"], &report["response"]), (&json!({"input": "hi"}), &answer()));
 
-    let mut off = observed_with(config(Responses::Off));
+    let others = [Operation::Chat, Operation::Completion];
+    let mut off = observed_with(Config::builder("a", "b").capture(others).build().unwrap());
     exchange(&off, request(&json!({"input": "hi"})), support::json(answer().to_string())).await;
     assert_eq!(off.settle().await.1.captured, 0);
 }

@@ -22,7 +22,7 @@ use serde_json::Value;
 use support::PATIENCE;
 use tower::service_fn;
 use tower_reconify::{
-    Config, DeliveryError, Interaction, InteractionKind, ReconifyLayer, Report, Spooling, Stats,
+    Config, DeliveryError, Interaction, InteractionKind, ReconifyLayer, Report, Spool, Spooling, Stats,
 };
 
 /// How often a process is killed, if `RECONIFY_KILLS` does not say otherwise.
@@ -34,7 +34,7 @@ const SEGMENT: usize = 1024 * 1024 / LENGTH;
 
 fn config(folder: &Path) -> Config {
     let config = Config::builder("app", "key").endpoint("http://127.0.0.1:9/track");
-    config.spool(folder).spooling(Spooling::Always).build().unwrap()
+    config.spool(Spool::at(folder).with_spooling(Spooling::Always)).build().unwrap()
 }
 
 /// The number that a report was made with, and its id.
@@ -74,13 +74,14 @@ fn child() {
     for number in 0_u64.. {
         let request = serde_json::json!({"number": number, "filler": filler});
         reporter.report(Interaction::new(InteractionKind::Chat, &request, &"answer").unwrap());
-        let is_ahead = |stats: Stats| stats.pending - stats.spooled > 100;
+        let is_ahead = |stats: Stats| stats.pending - stats.pending_on_disk > 100;
         while is_ahead(reporter.stats()) {
             assert!(began.elapsed() < PATIENCE, "nobody killed it");
             std::thread::yield_now();
         }
         if takes == 0 {
-            safe(format!("{}\n", reporter.stats().spooled));
+            let stats = reporter.stats();
+            safe(format!("{}\n", stats.spooled + stats.pending_on_disk));
         }
     }
 }

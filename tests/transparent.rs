@@ -23,7 +23,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use proptest::prelude::*;
 use support::{chat, observed, observed_with};
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_reconify::{Config, Reconify, RequestBody, ResponseBody};
+use tower_reconify::{Config, Limits, Reconify, RequestBody, ResponseBody};
 
 /// What a body does when it is polled.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,7 +123,7 @@ proptest! {
 
     #[test]
     fn bodies_are_the_same_poll_by_poll(request in bodies(), response in bodies(), path in "/v1/(chat/)?completions|/other", limit in 1..60usize) {
-        let config = Config::builder("a", "b").max_body_bytes(limit).max_bytes(30_000).build().unwrap();
+        let config = Config::builder("a", "b").limits(Limits { body_bytes: limit, bytes: 30_000, ..Limits::default() }).build().unwrap();
         let observed = observed_with(config);
         let layer = &observed.layer;
         let answer = response.clone();

@@ -40,7 +40,9 @@ fn user(recorded: &Value) -> Option<User> {
 fn session(recorded: &Value) -> Option<Session> {
     let session = Session::new(recorded["session"].as_str()?);
     let minutes = recorded["sessionTimeout"].as_u64().map(|minutes| u32::try_from(minutes).unwrap());
-    Some(minutes.map_or(session.clone(), |minutes| session.timeout(minutes)))
+    Some(minutes.map_or(session.clone(), |minutes| {
+        session.with_timeout(std::time::Duration::from_secs(u64::from(minutes) * 60))
+    }))
 }
 
 /// The report of the same interaction through the layer, or by hand where it is none of the layer's.

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use tower::{Service, service_fn};
-use tower_reconify::{Config, ReconifyLayer, Report};
+use tower_reconify::{Config, Limits, ReconifyLayer, Report};
 
 use super::frames::drain;
 use super::scenario::Scenario;
@@ -79,7 +79,9 @@ impl Asked {
         S: Service<Request<B>, Response = Response<R>, Error: Debug> + Clone,
         R: Body<Data = Bytes>,
     {
-        let config = Config::builder("app", "key").max_bytes(1 << 30).max_items(1_000_000).build();
+        let config = Config::builder("app", "key")
+            .limits(Limits { bytes: 1 << 30, items: 1_000_000, ..Limits::default() })
+            .build();
         let sink = service_fn(|report: Report| {
             black_box(report);
             std::future::ready(Ok::<_, Infallible>(()))

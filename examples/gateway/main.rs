@@ -55,7 +55,7 @@ fn start() -> Result<(), Box<dyn Error>> {
     gateway.shutdown_timeout(Duration::from_millis(500));
     let report = simulation.block_on(reporter.shutdown(DELIVERY));
     if !report.is_complete() {
-        println!("not delivered: {} dropped, {} unfinished", report.dropped, report.in_flight);
+        println!("not delivered: {} dropped, {} unfinished", report.dropped, report.exchanges_open);
     }
     println!("final counts: {}", reporter.stats());
     Ok(())

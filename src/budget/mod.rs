@@ -161,7 +161,7 @@ impl Budget {
     }
 
     /// Exchanges that are open.
-    pub(crate) fn in_flight(&self) -> usize {
+    pub(crate) fn exchanges_open(&self) -> usize {
         let ended = self.ended.load(Relaxed);
         self.items().saturating_sub(ended)
     }

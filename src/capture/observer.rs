@@ -5,7 +5,7 @@ use super::tap::{OnPanic, Tap};
 use crate::config::{CaptureOptions, IdentityHeaders};
 use crate::handoff::Sender;
 use crate::handoff::UNDER_WAY;
-use crate::identity::{Identity, IdentitySlot, Omission, read_headers};
+use crate::identity::{Identity, IdentitySlot, OptOut, read_headers};
 use crate::provider::operation::Operation;
 use crate::stats::WithholdReason;
 
@@ -26,20 +26,20 @@ impl Observer {
         let capturing = sender.capturing();
         if let Some(slot) = extensions.get::<IdentitySlot>().filter(|slot| slot.is_taken()) {
             // The outer layer has not seen an opt-out added since.
-            let omission = Identity::of(extensions).omission;
-            slot.set(Identity { omission, ..Identity::default() });
+            let opt_out = Identity::of(extensions).opt_out;
+            slot.set(Identity { opt_out, ..Identity::default() });
             return Default::default();
         }
         if capturing.outermost_only && is_within() {
             return Default::default();
         }
         let identity = identity_of(extensions, headers, capturing);
-        let permit = match identity.omission {
-            Omission::Everything => {
+        let permit = match identity.opt_out {
+            OptOut::Everything => {
                 sender.budget().withhold(WithholdReason::OptedOut);
                 None
             }
-            Omission::Content | Omission::Nothing => sender.budget().acquire(UNDER_WAY + identity.bytes()),
+            OptOut::Content | OptOut::Nothing => sender.budget().acquire(UNDER_WAY + identity.bytes()),
         };
         let Some(permit) = permit else {
             extensions.insert(IdentitySlot::settled());
@@ -94,10 +94,10 @@ impl Observer {
 fn identity_of(extensions: &Extensions, headers: &HeaderMap, capturing: CaptureOptions) -> Identity {
     let mut identity = Identity::of(extensions);
     if capturing.identity_headers != IdentityHeaders::Ignore {
-        identity = identity.or(read_headers(headers));
+        identity = identity.fill_from(read_headers(headers));
     }
-    if let Some(around) = Identity::around() {
-        identity = identity.or(around);
+    if let Some(scope) = Identity::from_scope() {
+        identity = identity.fill_from(scope);
     }
     identity
 }
@@ -211,7 +211,7 @@ mod tests {
     fn nothing_of_an_exchange_is_in_the_next_that_uses_its_record() {
         let ends = ends();
         let mut extensions = Extensions::new();
-        Identity::from((User::new("u"), Session::new("s"))).omit_content().attach(&mut extensions);
+        Identity::from((User::new("u"), Session::new("s"))).omit_content().insert_into(&mut extensions);
         let first = exchange(&ends, extensions, b"a secret", |slot| slot.tag("plan", "free"));
         assert!(first.identity.tags().is_some());
         drop(first);

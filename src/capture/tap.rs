@@ -73,16 +73,12 @@ impl Tap {
     }
 
     /// Records a body that is available as a whole.
+    #[cfg(feature = "reqwest")]
     pub(crate) fn record_whole(mut self, body: &Bytes) {
-        self.record(body);
-        self.end_as(Ended::Complete);
-    }
-
-    #[inline(always)]
-    fn record(&mut self, frame: &Bytes) {
         if let Some(half) = &mut self.0 {
-            half.record(frame);
+            half.record(body);
         }
+        self.end_as(Ended::Complete);
     }
 
     #[inline(always)]
@@ -116,7 +112,7 @@ impl Tap {
     pub(super) fn wake_worker(&mut self) {
         let Some(half) = &mut self.0 else { return };
         // `scope(service.call(request))` makes the call before it opens the scope.
-        half.wake_worker(Identity::around);
+        half.wake_worker(Identity::from_scope);
     }
 
     pub(super) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {

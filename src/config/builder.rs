@@ -5,31 +5,29 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
 use secrecy::SecretString;
-use url::Url;
 
 use super::collector_url;
-use super::defaults::{
-    DEFAULT_ENDPOINT, DEFAULT_MAX_AGE, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES,
-    DEFAULT_MAX_ITEMS, DEFAULT_SPOOL_MAX_BYTES,
-};
+use super::defaults::{DEFAULT_ENDPOINT, DEFAULT_SPOOL_MAX_BYTES};
 use super::hooks::Hooks;
-use super::options::{Config, IdentityHeaders, Media, Responses};
+use super::options::{Config, IdentityHeaders, Limits, Media, Responses, RetryLimits};
 use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
 use super::setting::Setting;
-use super::spool::Spooling;
+use super::spool::{Spool, Spooling};
 use crate::interaction::Interaction;
 use crate::provider::operation::{Operation, Route};
 
 impl Config {
-    /// Settings in code; the two keys are those of the Reconify console.
+    /// Starts a configuration in code, with the two keys of the Reconify console.
     ///
     /// ```
+    /// use std::time::Duration;
     /// use tower_reconify::Config;
     ///
     /// let config = Config::builder("app-key", "api-key")
     ///     .endpoint("http://127.0.0.1:9000/track")
-    ///     .session_timeout(30)
+    ///     .session_timeout(Duration::from_secs(30 * 60))
     ///     .build()?;
     /// # Ok::<_, tower_reconify::Error>(())
     /// ```
@@ -38,13 +36,13 @@ impl Config {
     }
 }
 
-/// Collects settings for a [`Config`]. [`build`](Self::build) reports the first problem with them.
+/// Builds a [`Config`]. [`build`](Self::build) reports the first problem with the settings.
 #[derive(Clone)]
 pub struct ConfigBuilder {
     pub(super) app_key: Setting<SecretString>,
     pub(super) api_key: Setting<SecretString>,
-    pub(super) endpoint: Setting<Url>,
-    pub(super) upload_endpoint: Setting<Option<Url>>,
+    pub(super) endpoint: Setting<Uri>,
+    pub(super) upload_endpoint: Setting<Option<Uri>>,
     pub(super) session_timeout: Setting<Option<u32>>,
     pub(super) report_failures: Setting<bool>,
     pub(super) metadata: Setting<bool>,
@@ -59,11 +57,8 @@ pub struct ConfigBuilder {
     pub(super) allow_http: Setting<bool>,
     pub(super) disabled: Setting<bool>,
     pub(super) routes: Vec<Route>,
-    pub(super) max_items: usize,
-    pub(super) max_bytes: usize,
-    pub(super) max_body_bytes: usize,
-    pub(super) max_attempts: u32,
-    pub(super) max_age: Duration,
+    pub(super) limits: Limits,
+    pub(super) retry: RetryLimits,
     pub(super) spool: Setting<Option<PathBuf>>,
     pub(super) spooling: Setting<Spooling>,
     pub(super) spool_max_bytes: u64,
@@ -90,18 +85,16 @@ impl ConfigBuilder {
             allow_http: Setting::new("allow_http", false),
             disabled: Setting::new("disabled", false),
             routes: Vec::new(),
-            max_items: DEFAULT_MAX_ITEMS,
-            max_bytes: DEFAULT_MAX_BYTES,
-            max_body_bytes: DEFAULT_MAX_BODY_BYTES,
-            max_attempts: DEFAULT_MAX_ATTEMPTS,
-            max_age: DEFAULT_MAX_AGE,
+            limits: Limits::default(),
+            retry: RetryLimits::default(),
             spool: Setting::new("spool", None),
             spooling: Setting::new("spooling", Spooling::default()),
             spool_max_bytes: DEFAULT_SPOOL_MAX_BYTES,
         }
     }
 
-    /// The two keys of the Reconify console; for keys that come from elsewhere than the other settings.
+    /// Sets the two keys of the Reconify console, for keys that do not come from where the other
+    /// settings come from.
     #[must_use]
     pub fn keys(mut self, app_key: impl Into<String>, api_key: impl Into<String>) -> Self {
         self.app_key = Setting::parsed("app_key", parse::key(Some(&app_key.into()), APP_KEY_HINT));
@@ -109,16 +102,16 @@ impl ConfigBuilder {
         self
     }
 
-    /// The URL to which interactions are posted. Default: `https://track.reconify.com/track`, which both of the
-    /// vendor's modules use.
+    /// Sets the URL to which interactions are posted. Default: `https://track.reconify.com/track`,
+    /// the address in both of the vendor's modules.
     #[must_use]
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Setting::parsed("endpoint", collector_url::parse(&url.into()));
         self
     }
 
-    /// The URL to which image data is posted. Default: the endpoint with its last path segment `track` replaced by
-    /// `upload`; the endpoint itself where that segment has another name.
+    /// Sets the URL to which image data is posted. Default: the endpoint with its last path segment
+    /// `track` replaced by `upload`, or the endpoint itself if that segment has another name.
     #[must_use]
     pub fn upload_endpoint(mut self, url: impl Into<String>) -> Self {
         self.upload_endpoint =
@@ -126,35 +119,38 @@ impl ConfigBuilder {
         self
     }
 
-    /// The timeout of sessions that have none of their own, in minutes, from 1. Default: unset (the collector's own).
+    /// Sets the timeout of sessions that have none of their own. Reconify takes whole minutes, so
+    /// the time is rounded up; zero is an error. Default: unset, the collector's own timeout.
     #[must_use]
-    pub fn session_timeout(mut self, minutes: u32) -> Self {
-        self.session_timeout = Setting::parsed("session_timeout", parse::checked_minutes(minutes));
+    pub fn session_timeout(mut self, timeout: Duration) -> Self {
+        self.session_timeout = Setting::parsed("session_timeout", parse::checked_timeout(timeout));
         self
     }
 
-    /// Reports refused and failed exchanges too ([`Outcome`](crate::Outcome)): the error that was answered is the
-    /// response, or one of our own in its shape where there is none. Default: off, because Reconify documents no shape
-    /// for them; they are counted as withheld.
+    /// Also reports refused and failed exchanges ([`Outcome`](crate::Outcome)). The response is the
+    /// error that was received, or if there was no response, an error of the same shape. Default:
+    /// off, because Reconify documents no format for them; they are counted as withheld.
     #[must_use]
     pub fn report_failures(mut self, report: bool) -> Self {
         self.report_failures = Setting::new("report_failures", report);
         self
     }
 
-    /// Gives every report a top-level `metadata` object. Default: off, because Reconify documents no such field.
+    /// Adds a `metadata` object to every report. Default: off, because Reconify documents no such
+    /// field.
     ///
     /// | field | meaning |
     /// | --- | --- |
-    /// | `id` | the report's id: unique, and the same on every attempt to deliver it |
+    /// | `id` | the report's id: unique, and the same on every delivery attempt |
     /// | `outcome` | `answered`, `refused`, `failed`, `interrupted` or `abandoned` |
-    /// | `endpoint` | the [name](Operation::as_str) of the endpoint; null for what was reported by hand |
-    /// | `status` | the HTTP status of the answer, null without one |
-    /// | `requestId` | the answer's `x-request-id`, null without one |
-    /// | `streamed`, `chunks` | whether the answer was an event stream, and how many events with data it had |
-    /// | `timeToFirstTokenMs` | from the request to the first text, tool call, refusal or reasoning of a stream that is not encoded, if it is among the first 1,000 frames; else null |
-    /// | `durationMs` | from the request to the end of the answer |
-    /// | `truncated` | whether request or response was longer than is reported |
+    /// | `endpoint` | the [name](Operation::as_str) of the operation; null for interactions reported by hand |
+    /// | `status` | the HTTP status of the response, or null without a response |
+    /// | `requestId` | the response's `x-request-id`, or null |
+    /// | `streamed`, `chunks` | whether the response was an event stream, and its number of events with data |
+    /// | `skipped` | the number of events that could not be read |
+    /// | `timeToFirstTokenMs` | from the request to the first text, tool call, refusal or reasoning of an unencoded stream, if it is in the first 1,000 frames; else null |
+    /// | `durationMs` | from the request to the end of the response |
+    /// | `truncated` | whether the request or response was longer than what is reported |
     /// | `tags` | the [`Tags`](crate::Tags) in the request's extensions |
     #[must_use]
     pub fn metadata(mut self, metadata: bool) -> Self {
@@ -162,17 +158,17 @@ impl ConfigBuilder {
         self
     }
 
-    /// What becomes of the Responses API. Default: it is reported as a chat.
+    /// Sets how interactions of the Responses API are reported. Default: as chats.
     #[must_use]
     pub fn responses(mut self, responses: Responses) -> Self {
         self.responses = Setting::new("responses", responses);
         self
     }
 
-    /// Which endpoints are captured, instead of the default: chat, completions, responses and images. Reconify documents
-    /// no type for the others ([`Operation`] has the types that they are reported with). [Declared routes](Self::route)
-    /// are captured in any case, but for those that [`responses`](Self::responses) and
-    /// [`track_images`](Self::track_images) switch off.
+    /// Sets which operations are captured. Default: chat, completions, responses and images.
+    /// Reconify documents no type for the others; [`Operation`] lists the types that they are
+    /// reported with. [Declared routes](Self::route) are captured in any case, unless
+    /// [`track_images`](Self::track_images) turns them off.
     #[must_use]
     pub fn capture(mut self, operations: impl IntoIterator<Item: Borrow<Operation>>) -> Self {
         let operations = operations.into_iter().map(|operation| *operation.borrow()).collect();
@@ -180,26 +176,27 @@ impl ConfigBuilder {
         self
     }
 
-    /// What becomes of base64 images, sound and files in requests and answers. Default: they are reported; those of
-    /// forms are reported by name, type and size in any case.
+    /// Sets whether base64 images, audio and files in requests and responses are reported. Default:
+    /// they are. Files in forms are always reported by name, type and size.
     #[must_use]
     pub fn media(mut self, media: Media) -> Self {
         self.media = Setting::new("media", media);
         self
     }
 
-    /// Whether generated images are reported. Default: on, as in the vendor's modules. Images that are answered as data
-    /// are taken out of the report, and posted one by one to [`upload_endpoint`](Self::upload_endpoint).
-    /// Without, interactions with images only are not captured, and type and length stand for the images of the
-    /// Responses API's answers.
+    /// Sets whether generated images are reported. Default: on, as in the vendor's modules. Images
+    /// that a response contains as data are removed from the report, and posted one by one to
+    /// [`upload_endpoint`](Self::upload_endpoint). If off, image operations are not captured, and
+    /// images in other responses are replaced by type and length.
     #[must_use]
     pub fn track_images(mut self, track: bool) -> Self {
         self.track_images = Setting::new("track_images", track);
         self
     }
 
-    /// Whether headers say who is asking. Default: they are ignored, because whoever sends a request can set them. Turn it on
-    /// where all callers are trusted services, or where a client can set nothing but headers.
+    /// Sets whether headers identify the caller. Default: they are ignored, because every client
+    /// can set them. Use this if all callers are trusted services, or if a client can set only
+    /// headers.
     ///
     /// | header | meaning |
     /// | --- | --- |
@@ -207,165 +204,95 @@ impl ConfigBuilder {
     /// | `x-reconify-session`, `x-reconify-session-timeout` | the [`Session`](crate::Session), and its timeout in minutes |
     /// | `x-reconify-tag-NAME` | one of the [`Tags`](crate::Tags), up to 32 |
     ///
-    /// An id or address is UTF-8 of up to 256 bytes, a tag's value of up to 1,024; others are ignored, since a shortened id could be
-    /// another user's. A header that occurs more than once is ignored too, whatever
-    /// its values, and the other headers are read: if a proxy appends a header that a client has sent already, nothing tells
-    /// which one to trust. Let the proxy remove all `x-reconify-` headers of clients before it sets its own, since a client can
-    /// still set those that the proxy does not. What the request's extensions say comes first.
+    /// Ids and addresses are UTF-8 of up to 256 bytes, tag values of up to 1,024 bytes. Longer ones
+    /// are ignored, since a shortened id could be another user's. A header that occurs more than
+    /// once is ignored too: if a proxy appends its value to the client's, the two cannot be told
+    /// apart. Have the proxy remove all `x-reconify-` headers before it sets its own; otherwise
+    /// clients can still set those that the proxy does not. An identity in the request's extensions
+    /// takes precedence.
     #[must_use]
     pub fn identity_headers(mut self, headers: IdentityHeaders) -> Self {
         self.identity_headers = Setting::new("identity_headers", headers);
         self
     }
 
-    /// Leaves out the calls that are made while a captured request is handled, on the same task. Default: off, because the
-    /// calls that an agent makes are exchanges of their own. Turn it on for a gateway that has a layer on both sides and a
-    /// reqwest client behind it. A request that is itself passed on to an inner layer, as an `http::Request` with its
-    /// extensions, is captured once in any case.
+    /// Does not capture calls that are made while a captured request is handled, on the same task.
+    /// Default: off, because the calls of an agent are exchanges of their own. Turn it on for a
+    /// gateway with a layer on both sides and a reqwest client behind it. An `http::Request` that is
+    /// passed to an inner layer with its extensions is captured only once in any case.
     #[must_use]
     pub fn outermost_only(mut self, outermost_only: bool) -> Self {
         self.outermost_only = Setting::new("outermost_only", outermost_only);
         self
     }
 
-    /// Allows plain `http://` to a host that is not this machine. Default: not allowed, because the keys and the
-    /// conversations would cross the network in the clear.
+    /// Allows plain `http://` to another machine. Default: not allowed, because keys and
+    /// conversations would cross the network unencrypted.
     #[must_use]
     pub fn allow_http(mut self, allow: bool) -> Self {
         self.allow_http = Setting::new("allow_http", allow);
         self
     }
 
-    /// Passes everything through and captures nothing. Default: off. All other settings are ignored, except
-    /// [`identity_headers`](Self::identity_headers): a disabled layer passes or removes these headers exactly as it does when
-    /// it is enabled. If `RECONIFY_IDENTITY_HEADERS` holds none of the known words, a disabled layer removes them, as with
-    /// `take`; an enabled layer does not start.
+    /// Passes everything through and captures nothing. Default: off. All other settings are ignored
+    /// except [`identity_headers`](Self::identity_headers): a disabled layer passes or removes these
+    /// headers exactly as an enabled one does. If `RECONIFY_IDENTITY_HEADERS` has an unknown value,
+    /// a disabled layer removes them, as with `take`, and an enabled one is an error.
     #[must_use]
     pub fn disabled(mut self, disabled: bool) -> Self {
         self.disabled = Setting::new("disabled", disabled);
         self
     }
 
-    /// Declares that `POST`s whose path ends in `path` speak the format of `operation`. It comes before the known
-    /// names, so that `/agents/completions`, say, can be declared a chat. Trailing and doubled slashes do not count.
+    /// Declares that `POST`s whose path ends in `path` are `operation`s. Declared routes take
+    /// precedence over known paths, so that `/agents/completions`, for example, can be declared a
+    /// chat. Trailing and repeated slashes are ignored.
     #[must_use]
     pub fn route(mut self, path: impl Into<String>, operation: Operation) -> Self {
         self.routes.push(Route { path: path.into(), operation });
         self
     }
 
-    /// Maximum number of ended exchanges that wait or are being delivered. Beyond it the newest is dropped and counted.
-    /// Open exchanges do not count; [`max_bytes`](Self::max_bytes) limits them. Default: 10,000, ten seconds of
-    /// 1,000 exchanges a second.
+    /// Sets the limits on what is held in memory. A limit of zero is an error.
     #[must_use]
-    pub fn max_items(mut self, items: usize) -> Self {
-        self.max_items = items;
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
-    /// Maximum bytes of recorded bodies and reports in memory. Beyond it the newest is dropped and counted.
-    /// Default: 64 MiB, about 10,900 exchanges of 4 KiB, since each is charged 2 KiB from its start, beside its bodies. Below
-    /// 2 KiB nothing is captured.
-    ///
-    /// A body of more than 64 KiB may fill three quarters of it, and one of more than 1 MiB half, so that large bodies leave
-    /// room for small ones. A body of more than 1 MiB must therefore fit into half of it, or its exchange is dropped.
-    ///
-    /// A report's envelope, up to 4 KiB, may exceed the budget, and so may the one segment that is being read back from the
-    /// spool: 1 MiB, or a single report that is longer. Memory that is kept for the next exchanges, 6.5 MB at most, comes on
-    /// top.
+    /// Sets how often and for how long the delivery of a report is tried. Zero attempts are an
+    /// error.
     #[must_use]
-    pub fn max_bytes(mut self, bytes: usize) -> Self {
-        self.max_bytes = bytes;
+    pub fn retry(mut self, retry: RetryLimits) -> Self {
+        self.retry = retry;
         self
     }
 
-    /// Maximum bytes of one body that are kept. Default: 16 MiB, so that responses with several base64 images fit. If a
-    /// body is longer, every complete event, field, message or text of a form up to this point is reported. Its last 4 KiB
-    /// are kept too, for the fields that come last, like `model` and `stream`. They are not read if the body is encoded.
+    /// Keeps reports that cannot be delivered now on disk, and delivers those that an earlier
+    /// process left there. Default: none; reports are in memory only.
     #[must_use]
-    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
-        self.max_body_bytes = bytes;
-        self
-    }
-
-    /// Maximum attempts per report. Attempts made while the collector is down do not count; it is known to be down once
-    /// several reports have failed, so the attempts of a few lone reports do count. Default: 20. The pauses between them
-    /// (random, up to half a second that doubles to a minute) add up to six and a half minutes on average, more than a
-    /// deployment of the collector takes.
-    ///
-    /// An attempt counts only if the report itself may be the cause of its failure. It does not count while the collector
-    /// rejects the keys, if the collector asks to wait (`Retry-After`), or if it probes whether the collector is up again.
-    /// Then [`max_age`](Self::max_age) is the limit.
-    #[must_use]
-    pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = attempts;
-        self
-    }
-
-    /// How long the delivery of a report is retried after its first attempt. The next failure after that is final. Default:
-    /// 72 hours, a weekend. Waiting reports count against [`max_items`](Self::max_items) and
-    /// [`max_bytes`](Self::max_bytes).
-    #[must_use]
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
-        self
-    }
-
-    /// Keeps reports that cannot be delivered now in this folder, and delivers those that a former process left there.
-    /// Default: none; reports are in memory only.
-    ///
-    /// The folder is made if it is not there, for this user only (0700, files 0600); any number of processes can share it. It
-    /// has to be on a disk of this machine. There are no keys in it, but conversations: it is as confidential as they are.
-    /// Reports of another app key are left alone. The folder can be a symbolic link, or belong to another user, but it is not
-    /// used if everybody can change what is in it: `/tmp` with its sticky bit is fine, a folder with the mode 0777 is not. What is in
-    /// it is not used if it is a link or another user's. A folder that cannot be used is a warning in the log, and
-    /// [`Stats::spool_failures`](crate::Stats::spool_failures): the reports stay in memory, and it is tried again.
-    ///
-    /// Every report is delivered at least once, with the same id on every attempt. The format is in
-    /// [`docs/SPOOL.md`](https://docs.rs/crate/tower-reconify/latest/source/docs/SPOOL.md).
-    ///
-    /// ```
-    /// use tower_reconify::{Config, Spooling};
-    ///
-    /// let config = Config::builder("app-key", "api-key")
-    ///     .spool("/var/lib/gateway/reconify")
-    ///     .spooling(Spooling::Always)
-    ///     .build()?;
-    /// # Ok::<_, tower_reconify::Error>(())
-    /// ```
-    #[must_use]
-    pub fn spool(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.spool = Setting::parsed("spool", parse::folder(folder.into().into_os_string()).map(Some));
-        self
-    }
-
-    /// When reports go to the [spool](Self::spool). Default: when needed.
-    #[must_use]
-    pub fn spooling(mut self, spooling: Spooling) -> Self {
+    pub fn spool(mut self, spool: Spool) -> Self {
+        let Spool { folder, spooling, max_bytes } = spool;
+        self.spool = Setting::parsed("spool", parse::folder(folder.into_os_string()).map(Some));
         self.spooling = Setting::new("spooling", spooling);
+        self.spool_max_bytes = max_bytes;
         self
     }
 
-    /// How many bytes this process puts into the [spool](Self::spool). Beyond it reports stay in memory. Default: 256 MiB,
-    /// an hour of 20 exchanges a second of 4 KiB. What former processes left counts, and is taken over even beyond it.
-    #[must_use]
-    pub fn spool_max_bytes(mut self, bytes: u64) -> Self {
-        self.spool_max_bytes = bytes;
-        self
-    }
-
-    /// Sampling rate per session, 0.0 (none) to 1.0 (all, the default). A session is reported as a whole or not at all: its
-    /// id decides, in every process and version alike. Without a session the user's id decides, or else chance. Interactions
-    /// that are left out are counted as withheld.
+    /// Sets the sampling rate per session, 0.0 to 1.0 (the default: all). A session is reported as
+    /// a whole or not at all: its id decides, in every process and version alike. Without a session
+    /// the user's id decides, and without either, chance. Other interactions are counted as
+    /// withheld.
     #[must_use]
     pub fn sample(mut self, rate: f64) -> Self {
         self.sample = Setting::parsed("sample", parse::checked_rate(rate));
         self
     }
 
-    /// Derives the id of the session from an interaction that has none: from its user, say, or the beginning of its
-    /// conversation. It runs on a thread of the reporter, never on the caller's task. If it panics, there is no session,
-    /// and [`Stats::hook_panics`](crate::Stats::hook_panics) counts it.
+    /// Sets a hook that derives the session's id for interactions without one, for example from the
+    /// user or from the beginning of the conversation. It runs on a thread of the reporter, never
+    /// on the caller's task. If it panics, the interaction has no session, and
+    /// [`Stats::hook_panics`](crate::Stats::hook_panics) counts it.
     ///
     /// ```
     /// use tower_reconify::{Config, Interaction, User};
@@ -386,14 +313,15 @@ impl ConfigBuilder {
         self
     }
 
-    /// Shows every interaction to a hook before it is reported: to redact, to tag, or to leave it out (`None`, counted as
-    /// withheld).
+    /// Sets a hook that sees every interaction before it is reported. It can redact or tag it, or
+    /// return `None` to leave it out (counted as withheld).
     ///
-    /// It runs on threads of the reporter, up to two at once, never on the caller's task. It must not wait for the reporter
-    /// (`flush`), which waits for it. JSON is parsed only for a hook
-    /// that asks for a tree. If it panics, the report goes without content ([`Interaction::omit_content`]), and
-    /// [`Stats::hook_panics`](crate::Stats::hook_panics) counts it. An answer with image data has lost that already: the
-    /// images follow as uploads, unless [`media`](Self::media) leaves them out or the hook omits the content.
+    /// It runs on threads of the reporter, up to two at once, never on the caller's task. It must
+    /// not wait for a `flush` of the reporter, which waits for the hook. JSON is parsed only for a
+    /// hook that asks for a tree. If the hook panics, the report has no content
+    /// ([`Interaction::omit_content`]), and [`Stats::hook_panics`](crate::Stats::hook_panics)
+    /// counts it. Image data has been removed from the response at this point: the images follow as
+    /// uploads, unless [`media`](Self::media) leaves them out or the hook omits the content.
     ///
     /// ```
     /// use tower_reconify::Config;
@@ -421,7 +349,7 @@ impl ConfigBuilder {
     }
 }
 
-/// Shows the routes, and neither keys nor URLs.
+/// Contains the routes, and neither keys nor URLs.
 impl std::fmt::Debug for ConfigBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ConfigBuilder").field("routes", &self.routes).finish_non_exhaustive()

@@ -22,13 +22,6 @@ pub(super) const DEFAULT_MAX_ATTEMPTS: u32 = 20;
 /// The collector may be down for a weekend.
 pub(super) const DEFAULT_MAX_AGE: Duration = Duration::from_secs(72 * 60 * 60);
 
-/// A host that does not accept a connection within three seconds is down or unreachable.
-pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// Limits one attempt, from connecting to the end of the response. A healthy collector answers in milliseconds, and
-/// a hanging one must not block all deliveries for long.
-pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Enough for tens of thousands of reports a second on loopback and for hundreds over a slow link, without flooding
 /// the collector.
 pub(crate) const MAX_DELIVERIES: usize = 32;

@@ -8,11 +8,10 @@ use secrecy::SecretString;
 use super::builder::ConfigBuilder;
 use super::collector_url;
 use super::misspelled::misspelled;
-use super::options::Config;
-#[cfg(doc)]
-use super::options::{IdentityHeaders, Media, Responses};
+use super::options::{Config, IdentityHeaders, Media, Responses};
 use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
 use super::setting::{Problem, Setting};
+use super::spool::Spooling;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::provider::operation::Operation;
@@ -28,14 +27,14 @@ impl Config {
     /// | `RECONIFY_UPLOAD_ENDPOINT` | the URL for image data | the endpoint with `track` replaced by `upload` |
     /// | `RECONIFY_SESSION_TIMEOUT` | minutes, a whole number from 1 | unset: the collector's own |
     /// | `RECONIFY_REPORT_FAILURES` | `1`: refused and failed exchanges are reported too | `0` |
-    /// | `RECONIFY_RESPONSES` | the Responses API: `chat`, `verbatim` or `off` ([`Responses`]) | `chat` |
+    /// | `RECONIFY_RESPONSES` | the Responses API is reported as a `chat` or `verbatim` ([`Responses`]) | `chat` |
     /// | `RECONIFY_TRACK_IMAGES` | `0`: generated images are not reported | `1` |
     /// | `RECONIFY_MEDIA` | base64 images, sound and files: `keep` or `elide` ([`Media`]) | `keep` |
     /// | `RECONIFY_CAPTURE` | the [names](Operation::as_str) of the endpoints that are captured, with commas between them, or `all` | chat, completions, responses, images |
     /// | `RECONIFY_METADATA` | `1`: reports have a `metadata` object | `0` |
     /// | `RECONIFY_IDENTITY_HEADERS` | `x-reconify-user-id` and its like: `ignore`, `read` or `take` ([`IdentityHeaders`]) | `ignore` |
     /// | `RECONIFY_OUTERMOST_ONLY` | `1`: calls made while a captured request is handled are not reported | `0` |
-    /// | `RECONIFY_SAMPLE` | the part of the sessions that is reported, from 0 to 1 | `1` |
+    /// | `RECONIFY_SAMPLE` | the sampling rate per session, 0.0 to 1.0 | `1` |
     /// | `RECONIFY_SPOOL` | the folder for reports that cannot be delivered now | none |
     /// | `RECONIFY_SPOOLING` | when they go there: `when-needed` or `always` | `when-needed` |
     /// | `RECONIFY_ALLOW_HTTP` | `1`: plain `http://` to another machine is wanted | `0` |
@@ -83,18 +82,18 @@ const VARIABLES: [(&str, Put); 18] = [
         variable.set(&mut builder.session_timeout, parse::minutes)
     }),
     ("RECONIFY_REPORT_FAILURES", |builder, variable| variable.set(&mut builder.report_failures, parse::flag)),
-    ("RECONIFY_RESPONSES", |builder, variable| variable.set(&mut builder.responses, parse::choice)),
+    ("RECONIFY_RESPONSES", |builder, variable| variable.set(&mut builder.responses, Responses::parse)),
     ("RECONIFY_TRACK_IMAGES", |builder, variable| variable.set(&mut builder.track_images, parse::flag)),
-    ("RECONIFY_MEDIA", |builder, variable| variable.set(&mut builder.media, parse::choice)),
+    ("RECONIFY_MEDIA", |builder, variable| variable.set(&mut builder.media, Media::parse)),
     ("RECONIFY_CAPTURE", |builder, variable| variable.set(&mut builder.capture, parse::operations)),
     ("RECONIFY_METADATA", |builder, variable| variable.set(&mut builder.metadata, parse::flag)),
     ("RECONIFY_IDENTITY_HEADERS", |builder, variable| {
-        variable.set(&mut builder.identity_headers, parse::choice)
+        variable.set(&mut builder.identity_headers, IdentityHeaders::parse)
     }),
     ("RECONIFY_OUTERMOST_ONLY", |builder, variable| variable.set(&mut builder.outermost_only, parse::flag)),
     ("RECONIFY_SAMPLE", |builder, variable| variable.set(&mut builder.sample, parse::rate)),
     ("RECONIFY_SPOOL", |builder, variable| builder.spool = variable.folder()),
-    ("RECONIFY_SPOOLING", |builder, variable| variable.set(&mut builder.spooling, parse::choice)),
+    ("RECONIFY_SPOOLING", |builder, variable| variable.set(&mut builder.spooling, Spooling::parse)),
     ("RECONIFY_ALLOW_HTTP", |builder, variable| variable.set(&mut builder.allow_http, parse::flag)),
     ("RECONIFY_DISABLED", |builder, variable| variable.set(&mut builder.disabled, parse::flag)),
 ];

@@ -13,9 +13,9 @@ mod spool;
 mod validate;
 
 pub use self::builder::ConfigBuilder;
+#[cfg(feature = "reqwest")]
 pub(crate) use self::collector_url::is_this_machine;
-pub(crate) use self::defaults::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, MAX_DELIVERIES};
-pub(crate) use self::options::{CaptureOptions, Destination, Limits, ReportOptions, RetryLimits};
-pub use self::options::{Config, IdentityHeaders, Media, Responses};
-pub(crate) use self::spool::Spool;
-pub use self::spool::Spooling;
+pub(crate) use self::defaults::MAX_DELIVERIES;
+pub(crate) use self::options::{CaptureOptions, Destination, ReportOptions};
+pub use self::options::{Config, IdentityHeaders, Limits, Media, Responses, RetryLimits};
+pub use self::spool::{Spool, Spooling};

@@ -1,13 +1,18 @@
 //! What each setting may hold, in code and as text in an environment variable.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::options::{IdentityHeaders, Media, Responses};
 use super::setting::Problem;
 use super::spool::Spooling;
+use crate::error::Error;
+use crate::identity::whole_minutes;
 use crate::provider::operation::Operation;
 
 pub(super) const APP_KEY_HINT: &str = "the application's key from the Reconify console";
@@ -41,21 +46,21 @@ pub(super) fn flag(text: &str) -> Result<bool, Problem> {
 }
 
 pub(super) fn minutes(text: &str) -> Result<Option<u32>, Problem> {
-    check_minutes(text.trim().parse().ok(), || format!("{text:?}"))
-}
-
-pub(super) fn checked_minutes(minutes: u32) -> Result<Option<u32>, Problem> {
-    check_minutes(Some(minutes), || minutes.to_string())
-}
-
-fn check_minutes(minutes: Option<u32>, shown: impl Fn() -> String) -> Result<Option<u32>, Problem> {
-    if matches!(minutes, Some(1..)) {
-        return Ok(minutes);
+    match text.trim().parse() {
+        Ok(minutes @ 1..) => Ok(Some(minutes)),
+        _ => Err(Problem::Invalid {
+            value: format!("{text:?}"),
+            problem: "which is not a number of minutes".into(),
+            hint: "use a whole number from 1, such as 10",
+        }),
     }
-    Err(Problem::Invalid {
-        value: shown(),
-        problem: "which is not a number of minutes".into(),
-        hint: "use a whole number from 1, such as 10",
+}
+
+pub(super) fn checked_timeout(timeout: Duration) -> Result<Option<u32>, Problem> {
+    whole_minutes(timeout).map(Some).ok_or_else(|| Problem::Invalid {
+        value: format!("{timeout:?}"),
+        problem: "after which every session has ended".into(),
+        hint: "use a minute or more",
     })
 }
 
@@ -70,71 +75,59 @@ pub(super) fn checked_rate(rate: f64) -> Result<f64, Problem> {
 fn check_rate(rate: Option<f64>, shown: impl Fn() -> String) -> Result<f64, Problem> {
     rate.filter(|rate| (0.0..=1.0).contains(rate)).ok_or_else(|| Problem::Invalid {
         value: shown(),
-        problem: "which is no part of a whole".into(),
+        problem: "which is not a rate".into(),
         hint: "use a number from 0 to 1, such as 0.1 for a tenth",
     })
 }
 
-/// An enum whose variants have words in the environment variables.
-pub(super) trait Choice: Copy + 'static {
-    const WORDS: &'static [(&'static str, Self)];
-    const HINT: &'static str;
-}
-
-impl Choice for Responses {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("chat", Self::Chat), ("verbatim", Self::Verbatim), ("off", Self::Off)];
-    const HINT: &'static str = "use chat, verbatim or off";
-}
-
-impl Choice for IdentityHeaders {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("ignore", Self::Ignore), ("read", Self::Read), ("take", Self::Take)];
-    const HINT: &'static str = "use ignore, read or take";
-}
-
-impl Choice for Media {
-    const WORDS: &'static [(&'static str, Self)] = &[("keep", Self::Keep), ("elide", Self::Elide)];
-    const HINT: &'static str = "use keep or elide";
-}
-
-impl Choice for Spooling {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("when-needed", Self::WhenNeeded), ("always", Self::Always)];
-    const HINT: &'static str = "use when-needed or always";
-}
-
-pub(super) fn choice<T: Choice>(text: &str) -> Result<T, Problem> {
-    let found = T::WORDS.iter().find(|(word, _)| text.trim().eq_ignore_ascii_case(word));
-    found.map(|(_, choice)| *choice).ok_or_else(|| Problem::Invalid {
+/// Parses the name of an enum's variant, in any case.
+fn named<T: Copy + fmt::Display>(text: &str, all: &[T]) -> Result<T, Problem> {
+    let names: Vec<_> = all.iter().map(T::to_string).collect();
+    let found = all.iter().zip(&names).find(|(_, name)| text.trim().eq_ignore_ascii_case(name));
+    found.map(|(value, _)| *value).ok_or_else(|| Problem::Invalid {
         value: format!("{text:?}"),
-        problem: "which is none of the ways".into(),
-        hint: T::HINT,
+        problem: format!("which is none of {}", names.join(", ")).into(),
+        hint: "use one of these names",
     })
 }
 
-/// Parses the names of the endpoints to capture.
+/// Lets the settings with names be parsed from text.
+macro_rules! parsed {
+    ($($type:ident $setting:literal),+) => {
+        $(
+            impl $type {
+                pub(super) fn parse(text: &str) -> Result<Self, Problem> {
+                    named(text, Self::ALL)
+                }
+            }
+
+            /// Parses the name, in any case. The error lists the known names.
+            impl FromStr for $type {
+                type Err = Error;
+
+                fn from_str(text: &str) -> Result<Self, Error> {
+                    Self::parse(text).map_err(|problem| problem.with($setting))
+                }
+            }
+        )+
+    };
+}
+
+parsed!(Responses "responses", IdentityHeaders "identity_headers", Media "media", Spooling "spooling");
+
+/// Parses the names of the operations to capture.
 pub(super) fn operations(list: &str) -> Result<Vec<Operation>, Problem> {
     if list.trim().eq_ignore_ascii_case("all") {
         return Ok(Operation::ALL.to_vec());
     }
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let operations: Vec<_> = names.map(parse_endpoint).collect::<Result<_, _>>()?;
+    let operations: Vec<_> = names.map(|name| named(name, Operation::ALL)).collect::<Result<_, _>>()?;
     // An empty list is a mistake: to capture nothing, an application disables the layer.
-    if operations.is_empty() { parse_endpoint("").map(|endpoint| vec![endpoint]) } else { Ok(operations) }
-}
-
-fn parse_endpoint(name: &str) -> Result<Operation, Problem> {
-    let known =
-        Operation::ALL.iter().copied().find(|operation| operation.as_str().eq_ignore_ascii_case(name));
-    known.ok_or_else(|| {
-        let names: Vec<_> = Operation::ALL.iter().map(|operation| operation.as_str()).collect();
-        Problem::Invalid {
-            value: format!("a list with {name:?}"),
-            problem: format!("which is none of {}", names.join(", ")).into(),
-            hint: "name operations that are known, with commas between them, or use all",
-        }
-    })
+    if operations.is_empty() {
+        named("", Operation::ALL).map(|operation| vec![operation])
+    } else {
+        Ok(operations)
+    }
 }
 
 pub(super) fn folder(path: OsString) -> Result<PathBuf, Problem> {
@@ -144,7 +137,7 @@ pub(super) fn folder(path: OsString) -> Result<PathBuf, Problem> {
     if path.as_encoded_bytes().contains(&0) {
         return Err(Problem::Invalid {
             value: format!("{path:?}"),
-            problem: "which is no path".into(),
+            problem: "which is not a path".into(),
             hint: "name a folder on a disk of this machine",
         });
     }

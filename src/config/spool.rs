@@ -2,24 +2,77 @@
 
 use std::path::PathBuf;
 
-/// When reports are written to the [spool](crate::ConfigBuilder::spool).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Spooling {
-    /// When they cannot stay in memory: while the collector is down, if they fill more than half of [the
-    /// budget](crate::ConfigBuilder::max_bytes), and in the second half of a [`shutdown`](crate::Reporter::shutdown).
-    /// If the process is killed, the reports in memory are lost.
-    #[default]
-    WhenNeeded,
-    /// Before they are first sent. If the process is killed, only the reports of the last milliseconds are lost. The
-    /// worker pays a write and a sync for every few hundred reports; the callers pay nothing.
-    Always,
-}
+use super::defaults::DEFAULT_SPOOL_MAX_BYTES;
+use crate::names::named;
 
-/// The checked settings of the spool.
-#[derive(Clone, Debug)]
-pub(crate) struct Spool {
+/// A folder for reports that cannot be delivered now. The next process delivers what is left there.
+///
+/// The folder is created if it does not exist, for this user only (mode 0700, files 0600). Any
+/// number of processes can share it. It must be on a disk of this machine. It contains no keys, but
+/// conversations: it is as confidential as they are. Reports of another app key are left alone.
+///
+/// The folder may be a symbolic link or belong to another user. It is not used if everybody can
+/// change its contents: `/tmp` with its sticky bit is fine, a folder with mode 0777 is not. Entries
+/// that are links or belong to another user are not used. If the folder cannot be used, the log has
+/// a warning and [`Stats::spool_failures`](crate::Stats::spool_failures) counts it; reports stay in
+/// memory, and the folder is tried again.
+///
+/// Every report is delivered at least once, with the same id on every attempt. The format is
+/// described in
+/// [`docs/SPOOL.md`](https://docs.rs/crate/tower-reconify/latest/source/docs/SPOOL.md).
+///
+/// ```
+/// use tower_reconify::{Config, Spool, Spooling};
+///
+/// let config = Config::builder("app-key", "api-key")
+///     .spool(Spool::at("/var/lib/gateway/reconify").with_spooling(Spooling::Always))
+///     .build()?;
+/// # Ok::<_, tower_reconify::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spool {
     pub(crate) folder: PathBuf,
     pub(crate) spooling: Spooling,
     pub(crate) max_bytes: u64,
 }
+
+impl Spool {
+    /// A spool in this folder.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), spooling: Spooling::default(), max_bytes: DEFAULT_SPOOL_MAX_BYTES }
+    }
+
+    /// Sets when reports are written. Default: [`Spooling::WhenNeeded`].
+    #[must_use]
+    pub fn with_spooling(mut self, spooling: Spooling) -> Self {
+        self.spooling = spooling;
+        self
+    }
+
+    /// Sets how many bytes this process writes at most; further reports stay in memory. Default:
+    /// 256 MiB, one hour of 20 exchanges of 4 KiB per second. Reports left by earlier processes
+    /// count, and are taken over even beyond this limit.
+    #[must_use]
+    pub fn with_max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+}
+
+/// When reports are written to the [`Spool`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Spooling {
+    /// When they cannot stay in memory: while the collector is down, if they fill more than half of
+    /// [the budget](crate::Limits::bytes), and in the second half of a
+    /// [`shutdown`](crate::Reporter::shutdown). If the process is killed, the reports in memory are
+    /// lost.
+    #[default]
+    WhenNeeded,
+    /// Before they are first sent. If the process is killed, only the reports of the last
+    /// milliseconds are lost. The worker pays for a write and a sync per few hundred reports; the
+    /// callers pay nothing.
+    Always,
+}
+
+named!(Spooling { WhenNeeded => "when-needed", Always => "always" });

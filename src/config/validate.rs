@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use super::builder::ConfigBuilder;
 use super::collector_url;
-use super::options::{
-    CaptureOptions, Config, Destination, IdentityHeaders, Limits, ReportOptions, Responses, RetryLimits,
-};
+use super::options::{CaptureOptions, Config, Destination, IdentityHeaders, Limits, ReportOptions};
 use super::setting::{Problem, Setting};
 use super::spool::{Spool, Spooling};
 use crate::error::Error;
@@ -41,23 +39,15 @@ impl ConfigBuilder {
             check_route(route)?;
         }
         let spool = checked_spool(self.spooling, self.spool, self.spool_max_bytes)?;
-        let responses = self.responses.get()?;
-        let track_images = self.track_images.get()?;
-        let mut known = self.capture.get()?;
-        let is_wanted = |operation: &Operation| match operation {
-            operation if operation.spec().convert.is_some() => responses != Responses::Off,
-            operation if operation.is_image() => track_images,
-            _ => true,
-        };
-        known.retain(is_wanted);
+        let images = self.track_images.get()?;
+        let is_wanted = |operation: &Operation| images || !operation.is_image();
+        let known = self.capture.get()?.into_iter().filter(is_wanted).collect();
         let routes = self.routes.into_iter().filter(|route| is_wanted(&route.operation)).collect();
-        let limits = Limits {
-            items: at_least_one("max_items", self.max_items)?,
-            bytes: at_least_one("max_bytes", self.max_bytes)?,
-            body_bytes: at_least_one("max_body_bytes", self.max_body_bytes)?,
-        };
-        let attempts = at_least_one("max_attempts", self.max_attempts)?;
-        let retry_limits = RetryLimits { attempts, age: self.max_age };
+        let Limits { items, bytes, body_bytes } = self.limits;
+        at_least_one("limits.items", items)?;
+        at_least_one("limits.bytes", bytes)?;
+        at_least_one("limits.body_bytes", body_bytes)?;
+        at_least_one("retry.attempts", self.retry.attempts)?;
         let metadata = self.metadata.get()?;
         Ok(Config {
             destination: Some(Destination { app_key, api_key, endpoint, upload_endpoint }),
@@ -65,9 +55,9 @@ impl ConfigBuilder {
                 session_timeout: self.session_timeout.get()?,
                 failures: self.report_failures.get()?,
                 metadata,
-                responses,
+                responses: self.responses.get()?,
                 media: self.media.get()?,
-                images: track_images,
+                images,
                 sample: self.sample.get()?,
                 hooks: self.hooks,
             }),
@@ -76,9 +66,9 @@ impl ConfigBuilder {
                 identity_headers: self.identity_headers.get()?,
                 outermost_only: self.outermost_only.get()?,
             },
-            operations: Operations { routes, known: known.into_iter().collect() },
-            limits,
-            retry_limits,
+            operations: Operations { routes, known },
+            limits: self.limits,
+            retry_limits: self.retry,
             spool,
         })
     }
@@ -92,7 +82,7 @@ fn checked_spool(
     let spooling = spooling.get()?;
     let Some(folder) = folder.get()? else { return Ok(None) };
     if max_bytes == 0 {
-        return Err(no_room("spool_max_bytes", "use a larger number, or no spool"));
+        return Err(no_room("spool.max_bytes", "use a larger number, or no spool"));
     }
     Ok(Some(Spool { folder, spooling, max_bytes }))
 }
@@ -103,15 +93,15 @@ fn check_route(route: &Route) -> Result<(), Error> {
     }
     let problem = Problem::Invalid {
         value: format!("{:?}", route.path),
-        problem: "which is not a path that a request can be told by".into(),
+        problem: "which does not distinguish any request".into(),
         hint: "start it with a slash and name at least one segment, as in \"/ask\"",
     };
     Err(problem.with("route"))
 }
 
-fn at_least_one<N: Default + PartialEq>(setting: &'static str, value: N) -> Result<N, Error> {
+fn at_least_one<N: Default + PartialEq>(setting: &'static str, value: N) -> Result<(), Error> {
     if value != N::default() {
-        return Ok(value);
+        return Ok(());
     }
     Err(no_room(setting, "use a larger number, or disable the layer"))
 }

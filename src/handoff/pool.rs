@@ -75,7 +75,7 @@ impl Finished {
         let mut reservation = permit.admit(out.budget());
         let (identity, has_room) = match exchange.take_late_identity() {
             Some(late) => late.complete(identity, &mut reservation),
-            None => (identity.or(Identity::new()), true),
+            None => (identity.fill_from(Identity::new()), true),
         };
         reservation.adopt(request.take_charged() + response.take_charged());
         let message = request.take();

@@ -93,8 +93,8 @@ impl LateIdentity {
             self.budget.release(self.charged.saturating_sub(bytes));
             self.charged = bytes;
         } else {
-            let omission = self.from_slot.omission.max(self.from_scope.omission);
-            (self.from_scope, self.from_slot) = (Identity::new(), Identity { omission, ..Identity::new() });
+            let opt_out = self.from_slot.opt_out.max(self.from_scope.opt_out);
+            (self.from_scope, self.from_slot) = (Identity::new(), Identity { opt_out, ..Identity::new() });
             self.budget.release(mem::take(&mut self.charged));
         }
     }
@@ -103,8 +103,8 @@ impl LateIdentity {
     /// The reservation takes over the charge.
     pub(crate) fn complete(mut self, identity: Identity, reservation: &mut Reservation) -> (Identity, bool) {
         reservation.adopt(mem::take(&mut self.charged));
-        let mut identity = identity.or(mem::take(&mut self.from_scope));
-        identity.change(mem::take(&mut self.from_slot));
+        let mut identity = identity.fill_from(mem::take(&mut self.from_scope));
+        identity.overlay(mem::take(&mut self.from_slot));
         (identity, self.has_room)
     }
 }
@@ -117,9 +117,9 @@ impl Drop for LateIdentity {
 }
 
 impl<H: Send> Attributed for Rendezvous<H> {
-    fn change(&self, late: Identity) {
+    fn overlay(&self, late: Identity) {
         if self.is_open() {
-            self.update(|all| all.from_slot.change(late));
+            self.update(|all| all.from_slot.overlay(late));
         }
     }
 
@@ -167,9 +167,9 @@ mod tests {
         let budget = budget(100);
         let exchange = Rendezvous::<()>::new(&budget);
         exchange.set_scope_identity(User::new("u".repeat(50)).into());
-        exchange.change(Session::new("s".repeat(30)).into());
+        exchange.overlay(Session::new("s".repeat(30)).into());
         assert_eq!(budget.stats().bytes_held, 80);
-        exchange.change(Session::new("s").into());
+        exchange.overlay(Session::new("s").into());
         assert_eq!(budget.stats().bytes_held, 51);
         let mut reservation = budget.admit().unwrap();
         let (identity, has_room) =
@@ -184,9 +184,9 @@ mod tests {
     fn an_identity_that_finds_no_room_is_not_kept_in_part() {
         let budget = budget(100);
         let exchange = Rendezvous::<()>::new(&budget);
-        exchange.change(Identity::from(User::new("u")).omit_content());
-        exchange.change(Session::new("s".repeat(200)).into());
-        exchange.change(Session::new("t").into());
+        exchange.overlay(Identity::from(User::new("u")).omit_content());
+        exchange.overlay(Session::new("s".repeat(200)).into());
+        exchange.overlay(Session::new("t").into());
         assert_eq!(budget.stats().bytes_held, 0);
         let mut reservation = budget.admit().unwrap();
         let (identity, has_room) =

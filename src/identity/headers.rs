@@ -1,5 +1,7 @@
 //! Reads an identity from headers, for trusted callers that have no other way to set one.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 
 use super::{Identity, Session, Tags, User};
@@ -31,10 +33,11 @@ pub(crate) fn read(headers: &HeaderMap) -> Identity {
         (Some(id), None) => Some(User::new(id)),
         (None, email) => email.map(User::with_email),
     };
-    let timeout = text(headers, SESSION_TIMEOUT).and_then(|minutes| minutes.trim().parse().ok());
+    let minutes = text(headers, SESSION_TIMEOUT).and_then(|minutes| minutes.trim().parse::<u32>().ok());
+    let timeout = minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
     let session = match (id(headers, SESSION), timeout) {
         (None, None) => None,
-        (id, minutes) => Some(Session::new(id.unwrap_or_default()).timeout(minutes.unwrap_or_default())),
+        (id, timeout) => Some(Session::new(id.unwrap_or_default()).with_timeout(timeout.unwrap_or_default())),
     };
     let named = headers.keys().filter_map(|name| Some((name, name.as_str().strip_prefix(TAG)?)));
     let named = named.filter(|(_, tag)| (1..=MOST_NAME_BYTES).contains(&tag.len()));
@@ -85,8 +88,10 @@ mod tests {
             ("x-reconify-tag-plan", "free"),
             ("x-reconify-other", "x"),
         ]);
-        let expected =
-            Identity::from((User::new("user-42").email("jürgen@example.com"), Session::new("s").timeout(30)));
+        let expected = Identity::from((
+            User::new("user-42").email("jürgen@example.com"),
+            Session::new("s").with_timeout(Duration::from_secs(1_800)),
+        ));
         assert_eq!(read(&headers), expected.with_tags(Tags::new().with("plan", "free")));
     }
 
@@ -107,7 +112,13 @@ mod tests {
         other.insert(USER_ID, HeaderValue::from_bytes(b"\xff").unwrap());
         assert!(read(&other).is_empty());
         let by_address = headers(&[(USER_EMAIL, "a@b"), (SESSION_TIMEOUT, "5")]);
-        assert_eq!(read(&by_address), Identity::from((User::with_email("a@b"), Session::new("").timeout(5))));
+        assert_eq!(
+            read(&by_address),
+            Identity::from((
+                User::with_email("a@b"),
+                Session::new("").with_timeout(Duration::from_secs(300))
+            ))
+        );
     }
 
     const ONCE: [(&str, &str); 6] = [

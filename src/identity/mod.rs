@@ -11,10 +11,11 @@ mod user;
 use http::Extensions;
 
 pub(crate) use self::headers::{read as read_headers, remove as remove_headers};
-pub(crate) use self::opt_out::Omission;
+pub(crate) use self::opt_out::OptOut;
 pub use self::opt_out::{DoNotReport, OmitContent};
 pub use self::scope::Scope;
 pub use self::session::Session;
+pub(crate) use self::session::whole_minutes;
 pub(crate) use self::slot::Attributed;
 pub use self::slot::IdentitySlot;
 pub use self::tags::Tags;
@@ -53,7 +54,7 @@ pub struct Identity {
     pub(crate) user: Option<User>,
     pub(crate) session: Option<Session>,
     pub(crate) tags: Option<Tags>,
-    pub(crate) omission: Omission,
+    pub(crate) opt_out: OptOut,
 }
 
 impl Identity {
@@ -86,14 +87,14 @@ impl Identity {
     /// Opts this identity out of all reports, as [`DoNotReport`] does for a request.
     #[must_use]
     pub fn do_not_report(mut self) -> Self {
-        self.omission = Omission::Everything;
+        self.opt_out = OptOut::Everything;
         self
     }
 
     /// Removes the content from reports with this identity, as [`OmitContent`] does for a request.
     #[must_use]
     pub fn omit_content(mut self) -> Self {
-        self.omission = self.omission.max(Omission::Content);
+        self.opt_out = self.opt_out.max(OptOut::Content);
         self
     }
 
@@ -114,14 +115,14 @@ impl Identity {
 
     /// Whether nothing is known and no opt-out is set.
     pub fn is_empty(&self) -> bool {
-        let Self { user, session, tags, omission } = self;
-        user.is_none() && session.is_none() && tags.is_none() && *omission == Omission::Nothing
+        let Self { user, session, tags, opt_out } = self;
+        user.is_none() && session.is_none() && tags.is_none() && *opt_out == OptOut::Nothing
     }
 
     /// The memory size of its texts.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        let Self { user, session, tags, omission: _ } = self;
+        let Self { user, session, tags, opt_out: _ } = self;
         user.as_ref().map_or(0, User::bytes)
             + session.as_ref().map_or(0, Session::bytes)
             + tags.as_ref().map_or(0, Tags::bytes)
@@ -131,20 +132,20 @@ impl Identity {
     ///
     /// Missing parts keep the value that the extensions already have. The exception is the session
     /// of another user, which is removed.
-    pub fn attach(self, extensions: &mut Extensions) {
+    pub fn insert_into(self, extensions: &mut Extensions) {
         let mut all = Self::of(extensions);
-        all.change(self);
-        let Self { user, session, tags, omission } = all;
+        all.overlay(self);
+        let Self { user, session, tags, opt_out } = all;
         user.map(|user| extensions.insert(user));
         tags.map(|tags| extensions.insert(tags));
         match session {
             Some(session) => _ = extensions.insert(session),
             None => _ = extensions.remove::<Session>(),
         }
-        match omission {
-            Omission::Nothing => {}
-            Omission::Content => _ = extensions.insert(OmitContent),
-            Omission::Everything => _ = extensions.insert(DoNotReport),
+        match opt_out {
+            OptOut::Nothing => {}
+            OptOut::Content => _ = extensions.insert(OmitContent),
+            OptOut::Everything => _ = extensions.insert(DoNotReport),
         }
     }
 
@@ -155,13 +156,13 @@ impl Identity {
             user: look_up(extensions, &mut left),
             session: look_up(extensions, &mut left),
             tags: look_up(extensions, &mut left),
-            omission: if left > 0 { Omission::of(extensions) } else { Omission::Nothing },
+            opt_out: if left > 0 { OptOut::of(extensions) } else { OptOut::Nothing },
         }
     }
 
     /// Fills missing parts from a source with lower precedence. The session and the tags of one
     /// user never go with another user.
-    pub(crate) fn or(self, other: Self) -> Self {
+    pub(crate) fn fill_from(self, other: Self) -> Self {
         let user = self.user.filter(User::is_known);
         let is_same_user = user.is_none() || other.user.is_none() || user == other.user;
         let (session, tags) = if is_same_user { (other.session, other.tags) } else { (None, None) };
@@ -173,14 +174,14 @@ impl Identity {
                 (Some(other), Some(own)) => Some(other.and(own)),
                 (other, own) => own.or(other),
             },
-            omission: self.omission.max(other.omission),
+            opt_out: self.opt_out.max(other.opt_out),
         }
     }
 
     /// Applies a later identity. A tag replaces one of the same name; another user ends the session
     /// of the previous one.
-    pub(crate) fn change(&mut self, later: Self) {
-        let Self { user, session, tags, omission } = later;
+    pub(crate) fn overlay(&mut self, later: Self) {
+        let Self { user, session, tags, opt_out } = later;
         let is_other_user = user.is_some() && self.user.is_some() && user != self.user;
         if is_other_user {
             self.session = None;
@@ -191,7 +192,7 @@ impl Identity {
             (Some(tags), Some(later)) => Some(tags.and(later)),
             (tags, later) => later.or(tags),
         };
-        self.omission = self.omission.max(omission);
+        self.opt_out = self.opt_out.max(opt_out);
     }
 }
 

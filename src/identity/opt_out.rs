@@ -32,14 +32,14 @@ pub struct OmitContent;
 
 /// How much of an exchange is left out of reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Omission {
+pub(crate) enum OptOut {
     #[default]
     Nothing,
     Content,
     Everything,
 }
 
-impl Omission {
+impl OptOut {
     pub(crate) fn of(extensions: &Extensions) -> Self {
         if extensions.get::<DoNotReport>().is_some() {
             Self::Everything

@@ -77,7 +77,7 @@ impl Identity {
 
     /// The identity of the current scope, if there is one and it is not empty.
     #[inline]
-    pub(crate) fn around() -> Option<Self> {
+    pub(crate) fn from_scope() -> Option<Self> {
         // Applications without scopes skip the look-up.
         if LAST.load(Relaxed) == 0 { None } else { Self::said_around() }
     }
@@ -134,10 +134,10 @@ pub(crate) fn id() -> Option<ScopeId> {
 }
 
 /// Updates the identity of the current scope, if that is the intended one.
-pub(crate) fn change(meant: ScopeId, identity: &Identity) {
+pub(crate) fn overlay(meant: ScopeId, identity: &Identity) {
     let _ = CURRENT.try_with(|(id, current)| {
         if *id == meant {
-            current.borrow_mut().change(identity.clone());
+            current.borrow_mut().overlay(identity.clone());
         }
     });
 }

@@ -46,7 +46,7 @@ struct Settled;
 static SETTLED: LazyLock<Arc<Settled>> = LazyLock::new(|| Arc::new(Settled));
 
 impl Attributed for Settled {
-    fn change(&self, _: Identity) {}
+    fn overlay(&self, _: Identity) {}
 
     fn is_open(&self) -> bool {
         true
@@ -55,7 +55,7 @@ impl Attributed for Settled {
 
 /// An exchange whose identity can still change.
 pub(crate) trait Attributed: Send + Sync {
-    fn change(&self, later: Identity);
+    fn overlay(&self, later: Identity);
 
     /// Whether it is still in flight.
     fn is_open(&self) -> bool;
@@ -101,10 +101,10 @@ impl IdentitySlot {
     pub fn set(&self, identity: impl Into<Identity>) {
         let identity = identity.into();
         if let Some(scope) = self.scope {
-            scope::change(scope, &identity);
+            scope::overlay(scope, &identity);
         }
         if let Some(exchange) = self.exchange.as_ref().and_then(Weak::upgrade) {
-            exchange.change(identity);
+            exchange.overlay(identity);
         }
     }
 

@@ -100,7 +100,7 @@ impl Interaction {
     /// Adds a tag, which is reported in the metadata. It replaces a tag of the same name.
     #[must_use]
     pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.identity.change(Tags::new().with(name, value).into());
+        self.identity.overlay(Tags::new().with(name, value).into());
         self
     }
 

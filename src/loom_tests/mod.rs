@@ -74,5 +74,5 @@ fn take(receiver: &Receiver) -> Item {
 fn at_rest(budget: &Budget) -> bool {
     let stats = budget.stats();
     let is_settled = stats.captured == stats.settled() && stats.pending == 0;
-    is_settled && stats.bytes_held == 0 && budget.items() == 0 && budget.in_flight() == 0
+    is_settled && stats.bytes_held == 0 && budget.items() == 0 && budget.exchanges_open() == 0
 }

@@ -4,10 +4,10 @@ use tower::{BoxError, Layer, Service};
 
 use super::service::Reconify;
 use super::tracker::Tracker;
-use crate::config::{CaptureOptions, Config};
-use crate::provider::operation::Operations;
+use crate::config::{Config, Destination};
 use crate::report::Report;
 use crate::reporter::Reporter;
+#[cfg(feature = "reqwest")]
 use crate::transport::HttpTransport;
 
 /// A Tower layer that reports the interactions passing through a service to Reconify.
@@ -37,14 +37,9 @@ pub struct ReconifyLayer {
 
 impl ReconifyLayer {
     /// A layer that sends its reports over HTTP to the endpoint of the configuration.
+    #[cfg(feature = "reqwest")]
     pub fn new(config: Config) -> Self {
-        match &config.destination {
-            Some(destination) => {
-                let destination = destination.clone();
-                Self::start(config, || HttpTransport::new(destination))
-            }
-            None => Self::with(Reporter::disabled(), Operations::default(), config.capturing),
-        }
+        Self::start(config, HttpTransport::new)
     }
 
     /// A layer that sends its reports through the application's HTTP client, with its proxies,
@@ -81,11 +76,9 @@ impl ReconifyLayer {
     /// # }
     /// # build().unwrap();
     /// ```
+    #[cfg(feature = "reqwest")]
     pub fn with_client(config: Config, client: reqwest::Client) -> Self {
-        match config.destination.clone() {
-            Some(destination) => Self::start(config, || HttpTransport::with_client(destination, client)),
-            None => Self::new(config),
-        }
+        Self::start(config, |destination| HttpTransport::with_client(destination, client))
     }
 
     /// A layer that sends its reports through a service of the application, such as a broker, a
@@ -118,23 +111,20 @@ impl ReconifyLayer {
         S::Future: Send,
         S::Error: Into<BoxError>,
     {
-        if config.is_disabled() {
-            return Self::new(config);
-        }
-        Self::start(config, || transport)
+        Self::start(config, |_| transport)
     }
 
-    fn start<S>(config: Config, transport: impl FnOnce() -> S + Send + 'static) -> Self
+    fn start<S>(config: Config, transport: impl FnOnce(Destination) -> S + Send + 'static) -> Self
     where
         S: Service<Report> + 'static,
         S::Future: Send,
         S::Error: Into<BoxError>,
     {
         let (operations, capturing) = (config.operations.clone(), config.capturing);
-        Self::with(Reporter::start(config, transport), operations, capturing)
-    }
-
-    fn with(reporter: Reporter, operations: Operations, capturing: CaptureOptions) -> Self {
+        let reporter = match config.destination.clone() {
+            Some(destination) => Reporter::start(config, || transport(destination)),
+            None => Reporter::disabled(),
+        };
         let tracker = Tracker::new(reporter.sender().cloned(), operations, capturing);
         Self { reporter, tracker }
     }

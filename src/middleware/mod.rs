@@ -4,6 +4,7 @@ mod future;
 #[cfg(feature = "axum")]
 mod identify;
 mod layer;
+#[cfg(feature = "reqwest")]
 mod reqwest;
 #[cfg(feature = "reqwest-middleware")]
 mod reqwest_middleware;
@@ -14,5 +15,6 @@ pub use self::future::ResponseFuture;
 #[cfg(feature = "axum")]
 pub use self::identify::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::layer::ReconifyLayer;
+#[cfg(feature = "reqwest")]
 pub use self::reqwest::ReqwestFuture;
 pub use self::service::Reconify;

@@ -49,8 +49,8 @@ fn with_session(mut interaction: Interaction, reporting: &ReportOptions) -> Inte
     if let Some(hook) = reporting.hooks.session.as_ref().filter(|_| !has_session) {
         match catch_unwind(AssertUnwindSafe(|| hook(&interaction))) {
             Ok(id) => {
-                let timeout = interaction.identity.session().and_then(Session::timeout_minutes);
-                let session = id.map(|id| Session::new(id).timeout(timeout.unwrap_or_default()));
+                let timeout = interaction.identity.session().and_then(Session::timeout);
+                let session = id.map(|id| Session::new(id).with_timeout(timeout.unwrap_or_default()));
                 interaction.identity.session = session.or(interaction.identity.session.take());
             }
             Err(_) => interaction.details.losses.hook_panics += 1,

@@ -79,7 +79,7 @@ impl Report {
         let id = new_id();
         let Interaction { identity, request, response, .. } = interaction;
         let session = identity.session();
-        let timeout = session.and_then(|session| session.timeout_minutes()).or(reporting.session_timeout);
+        let timeout = session.and_then(|session| session.minutes()).or(reporting.session_timeout);
         let user = identity.user().filter(|user| user.is_known());
         let timestamps = Timestamps {
             request: milliseconds(interaction.requested),
@@ -149,6 +149,7 @@ impl Report {
     }
 
     /// The payload in two parts: further fields of `reconify` can be inserted between them.
+    #[cfg(any(feature = "reqwest", test))]
     pub(crate) fn around_keys(&self) -> (Bytes, Bytes) {
         let at = self.keys_at.min(self.json.len());
         (self.json.slice(..at), self.json.slice(at..))

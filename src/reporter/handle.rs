@@ -222,20 +222,17 @@ impl Link {
     /// The outcome of a flush, estimated from the counters.
     fn flushed(&self) -> Outcome {
         let stats = self.sender.budget().stats();
-        let spooled = self.sender.budget().counters().on_disk();
-        self.outcome(stats, spooled)
+        let exchanges_open = self.sender.budget().exchanges_open() as u64;
+        let pending = stats.pending.saturating_sub(exchanges_open);
+        Outcome { stats, pending, spooled: stats.spooled, exchanges_open }
     }
 
-    /// The outcome of a shutdown, estimated from the counters.
+    /// The outcome of a shutdown, estimated from the counters. Reports that are on disk too are not
+    /// lost.
     fn shut_down(&self) -> Outcome {
-        let stats = self.sender.budget().stats();
-        self.outcome(stats, stats.spooled)
-    }
-
-    fn outcome(&self, stats: Stats, spooled: u64) -> Outcome {
-        let in_flight = self.sender.budget().in_flight() as u64;
-        let pending = stats.pending.saturating_sub(spooled + in_flight);
-        Outcome { stats, pending, spooled, in_flight }
+        let outcome = self.flushed();
+        let saved = outcome.stats.pending_on_disk.min(outcome.pending);
+        Outcome { pending: outcome.pending - saved, spooled: outcome.spooled + saved, ..outcome }
     }
 }
 
@@ -270,7 +267,7 @@ mod tests {
         let flushed = futures_executor::block_on(reporter.flush(hour));
         assert_eq!(flushed, FlushSummary { pending: 3, ..FlushSummary::default() });
         let ended = futures_executor::block_on(reporter.shutdown(hour));
-        assert_eq!(ended, ShutdownSummary { dropped: 3, in_flight: 1, ..ShutdownSummary::default() });
+        assert_eq!(ended, ShutdownSummary { dropped: 3, exchanges_open: 1, ..ShutdownSummary::default() });
         assert!(!flushed.is_complete() && !ended.is_complete());
         assert!(inbox.try_recv().is_err(), "nobody is asked");
         assert!(!sender.budget().is_closed());

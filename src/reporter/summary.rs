@@ -45,7 +45,7 @@ pub struct ShutdownSummary {
     /// Reports on disk, including reports from before the call. The next process delivers them.
     pub spooled: u64,
     /// Exchanges that were still open. They are never reported.
-    pub in_flight: u64,
+    pub exchanges_open: u64,
 }
 
 /// The counts when a flush or a shutdown returns.
@@ -57,7 +57,7 @@ pub(crate) struct Outcome {
     /// Reports on disk.
     pub(crate) spooled: u64,
     /// Exchanges that are still open.
-    pub(crate) in_flight: u64,
+    pub(crate) exchanges_open: u64,
 }
 
 impl FlushSummary {
@@ -84,7 +84,7 @@ impl FlushSummary {
 impl ShutdownSummary {
     /// Whether no interactions were lost.
     pub fn is_complete(&self) -> bool {
-        self.dropped == 0 && self.in_flight == 0
+        self.dropped == 0 && self.exchanges_open == 0
     }
 
     /// The difference between the counts before and after a shutdown. Interactions still pending
@@ -98,7 +98,7 @@ impl ShutdownSummary {
             dropped: dropped + pending,
             withheld,
             spooled,
-            in_flight: outcome.in_flight,
+            exchanges_open: outcome.exchanges_open,
         }
     }
 }
@@ -181,7 +181,7 @@ impl Flush {
     pub(crate) fn answer(self, stats: Stats) {
         let pending = (self.queued + self.jobs.len()) as u64;
         let spooled = self.spooled;
-        self.reply.send(Outcome { stats, pending, spooled, in_flight: 0 });
+        self.reply.send(Outcome { stats, pending, spooled, exchanges_open: 0 });
     }
 }
 

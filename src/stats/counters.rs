@@ -18,7 +18,7 @@ pub(crate) struct Counters {
     mended: AtomicU64,
     skipped_events: AtomicU64,
     hook_panics: AtomicU64,
-    in_flight: AtomicU64,
+    sending: AtomicU64,
     /// Reports that left memory for the disk, and those that returned. These are two increasing
     /// counters, because a single one could miss a report that moves during a snapshot.
     spooled_total: AtomicU64,
@@ -53,9 +53,9 @@ impl Counters {
         self.spooled_total.load(SeqCst).saturating_sub(unspooled_total)
     }
 
-    /// Sets the number of attempts in flight.
-    pub(crate) fn set_in_flight(&self, attempts: usize) {
-        self.in_flight.store(attempts as u64, Relaxed);
+    /// Sets the number of delivery attempts under way.
+    pub(crate) fn set_sending(&self, attempts: usize) {
+        self.sending.store(attempts as u64, Relaxed);
     }
 
     /// Counts a report loaded from disk. A foreign one is new to these counters.
@@ -121,7 +121,7 @@ impl Counters {
             mended: self.mended.load(Relaxed),
             skipped_events: self.skipped_events.load(Relaxed),
             hook_panics: self.hook_panics.load(Relaxed),
-            in_flight: self.in_flight.load(Relaxed),
+            sending: self.sending.load(Relaxed),
             last_failure: class_of(self.last_failure.load(Relaxed)),
             dropped: self.dropped.each_ref().map(|counter| counter.load(SeqCst)),
             withheld: self.withheld.each_ref().map(|counter| counter.load(SeqCst)),
@@ -129,22 +129,19 @@ impl Counters {
             spool_failures: self.spool_failures.load(Relaxed),
             ..Stats::default()
         };
-        let resting = self.on_disk_since(unspooled_total);
-        let safe = self.spooled_and_held.load(Relaxed);
-        // The worker updates this value once per turn; some of these reports may be settled since.
-        let spooled = resting + safe.min(pending);
+        let on_disk = self.on_disk_since(unspooled_total);
         stats.captured = self.captured.load(SeqCst);
-        stats.pending = (pending + resting).min(stats.captured.saturating_sub(stats.settled()));
-        stats.spooled = spooled.min(stats.pending);
+        let unsettled = stats.captured.saturating_sub(stats.settled());
+        stats.spooled = on_disk.min(unsettled);
+        stats.pending = pending.min(unsettled - stats.spooled);
+        // The worker updates this value once per turn; some of these reports may be settled since.
+        stats.pending_on_disk = self.spooled_and_held.load(Relaxed).min(stats.pending);
         stats
     }
 }
 
-const CLASSES: [FailureClass; 4] =
-    [FailureClass::Unavailable, FailureClass::Rejected, FailureClass::Unauthorized, FailureClass::Unsendable];
-
 fn class_of(stored: u8) -> Option<FailureClass> {
-    CLASSES.into_iter().find(|class| *class as u8 + 1 == stored)
+    FailureClass::ALL.iter().copied().find(|class| *class as u8 + 1 == stored)
 }
 
 #[cfg(test)]
@@ -154,10 +151,10 @@ mod tests {
     #[test]
     fn every_reason_has_a_counter_of_its_own() {
         let counters = Counters::default();
-        for reason in DropReason::ALL {
+        for reason in DropReason::ALL.iter().copied() {
             counters.settle(Settlement::Dropped(reason));
         }
-        for reason in WithholdReason::ALL {
+        for reason in WithholdReason::ALL.iter().copied() {
             counters.settle(Settlement::Withheld(reason));
         }
         let stats = counters.snapshot(|| 0);
@@ -188,14 +185,14 @@ mod tests {
             counters.settle(Settlement::Spooled);
             1
         });
-        assert_eq!((stats.captured, stats.pending, stats.spooled), (1, 1, 1), "{stats}");
+        assert_eq!((stats.captured, stats.pending, stats.spooled), (1, 0, 1), "{stats}");
     }
 
     #[test]
     fn the_last_failure_is_kept() {
         let counters = Counters::default();
         assert_eq!(counters.snapshot(|| 0).last_failure, None);
-        for class in CLASSES {
+        for class in FailureClass::ALL.iter().copied() {
             counters.fail(class);
             assert_eq!(counters.snapshot(|| 0).last_failure, Some(class));
         }
@@ -208,7 +205,7 @@ mod tests {
         counters.settle(Settlement::Dropped(DropReason::Shutdown));
         assert_eq!(
             counters.snapshot(|| 0).to_string(),
-            "1 captured = 0 delivered + 0 rejected + 1 dropped (Shutdown 1) + 0 withheld + 0 pending"
+            "1 captured = 0 delivered + 0 rejected + 1 dropped (shutdown 1) + 0 withheld + 0 pending + 0 spooled"
         );
     }
 }

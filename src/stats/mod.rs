@@ -11,9 +11,9 @@ pub(crate) use self::reasons::{Losses, Settlement};
 
 /// The state of every interaction since the layer was created.
 ///
-/// At rest, `captured == delivered + rejected + dropped + withheld + pending`. Otherwise the right
-/// side may be smaller, by the number of interactions captured during the snapshot. It is never
-/// larger, and includes all interactions captured before the snapshot.
+/// At rest, `captured == delivered + rejected + dropped + withheld + pending + spooled`. Otherwise
+/// the right side may be smaller, by the number of interactions captured during the snapshot. It is
+/// never larger, and includes all interactions captured before the snapshot.
 ///
 /// ```
 /// # use tower_reconify::{Config, DropReason, ReconifyLayer};
@@ -34,13 +34,19 @@ pub struct Stats {
     pub delivered: u64,
     /// Reports that the collector rejected permanently.
     pub rejected: u64,
-    /// Interactions in progress: being captured, queued, being delivered, or on disk.
+    /// Interactions in memory that are not settled: being captured, queued or being delivered.
     pub pending: u64,
+    /// Reports on disk only, to be delivered by this process or the next one. Reports left by an
+    /// earlier process are counted once they have been read.
+    pub spooled: u64,
+    /// Reports that are [pending](Self::pending) and on disk too
+    /// ([`Spooling::Always`](crate::Spooling::Always)). They survive the process.
+    pub pending_on_disk: u64,
     /// Retries of reports, beyond the first attempt.
     pub retried: u64,
     /// Reports with only the complete parts of a request or response, or only its length. Either
     /// the request was not read to its end, or the body was longer than
-    /// [`max_body_bytes`](crate::ConfigBuilder::max_body_bytes), or it ended in the middle of its
+    /// [`Limits::body_bytes`](crate::Limits::body_bytes), or it ended in the middle of its
     /// JSON or form. Reports of the Responses API with more than 10,000 items count too.
     pub truncated: u64,
     /// Reports whose request or response had a `content-encoding` that could not be decoded, and
@@ -62,16 +68,13 @@ pub struct Stats {
     pub hook_panics: u64,
     /// Bytes of recorded bodies and reports held in memory now.
     pub bytes_held: u64,
-    /// Reports on disk now, including those that are also in memory. Reports left by an earlier
-    /// process are counted once they have been read.
-    pub spooled: u64,
     /// Reports left on disk by an earlier process, and read by this one.
     pub recovered: u64,
     /// How many times the disk failed or was full. Reports then stayed in memory, or could not be
     /// read yet.
     pub spool_failures: u64,
-    /// Delivery attempts in flight now, one per report.
-    pub in_flight: u64,
+    /// Delivery attempts under way now, one per report.
+    pub sending: u64,
     /// The class of the last failed attempt; `None` before the first.
     pub last_failure: Option<FailureClass>,
     dropped: [u64; DropReason::ALL.len()],
@@ -103,29 +106,37 @@ impl Stats {
     pub fn settled(&self) -> u64 {
         self.delivered + self.rejected + self.dropped_total() + self.withheld_total()
     }
+
+    /// Interactions that have not ended: pending or spooled.
+    pub fn unsettled(&self) -> u64 {
+        self.pending + self.spooled
+    }
 }
 
 /// One line for a log: the counts, and the reasons that occurred.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { captured, delivered, rejected, pending, .. } = self;
+        let Self { captured, delivered, rejected, pending, spooled, .. } = self;
         write!(f, "{captured} captured = {delivered} delivered + {rejected} rejected")?;
         write!(f, " + {} dropped", self.dropped_total())?;
-        reasons(f, DropReason::ALL.iter().map(|reason| (reason as &dyn fmt::Debug, self.dropped(*reason))))?;
+        reasons(
+            f,
+            DropReason::ALL.iter().map(|reason| (reason as &dyn fmt::Display, self.dropped(*reason))),
+        )?;
         write!(f, " + {} withheld", self.withheld_total())?;
         reasons(
             f,
-            WithholdReason::ALL.iter().map(|reason| (reason as &dyn fmt::Debug, self.withheld(*reason))),
+            WithholdReason::ALL.iter().map(|reason| (reason as &dyn fmt::Display, self.withheld(*reason))),
         )?;
-        write!(f, " + {pending} pending")
+        write!(f, " + {pending} pending + {spooled} spooled")
     }
 }
 
 fn reasons<'a>(
     f: &mut fmt::Formatter<'_>,
-    counts: impl Iterator<Item = (&'a dyn fmt::Debug, u64)>,
+    counts: impl Iterator<Item = (&'a dyn fmt::Display, u64)>,
 ) -> fmt::Result {
     let occurred: Vec<_> =
-        counts.filter(|(_, count)| *count > 0).map(|(reason, count)| format!("{reason:?} {count}")).collect();
+        counts.filter(|(_, count)| *count > 0).map(|(reason, count)| format!("{reason} {count}")).collect();
     if occurred.is_empty() { Ok(()) } else { write!(f, " ({})", occurred.join(", ")) }
 }

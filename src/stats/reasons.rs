@@ -1,14 +1,16 @@
+use crate::names::named;
+
 /// Why an interaction was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
-    /// [`max_items`](crate::ConfigBuilder::max_items) interactions were already in progress.
+    /// [`Limits::items`](crate::Limits::items) interactions were already in progress.
     TooManyItems,
-    /// Recording it would have exceeded [`max_bytes`](crate::ConfigBuilder::max_bytes).
+    /// Recording it would have exceeded [`Limits::bytes`](crate::Limits::bytes).
     TooManyBytes,
-    /// All its attempts failed ([`max_attempts`](crate::ConfigBuilder::max_attempts)).
+    /// All its attempts failed ([`RetryLimits::attempts`](crate::RetryLimits::attempts)).
     Undelivered,
-    /// It was retried for longer than [`max_age`](crate::ConfigBuilder::max_age).
+    /// It was retried for longer than [`RetryLimits::age`](crate::RetryLimits::age).
     Expired,
     /// This process cannot send it: the endpoint is `https` in a build without TLS, or no HTTP
     /// client can be created. The log has an error with the cause.
@@ -95,21 +97,28 @@ impl Losses {
     }
 }
 
-impl DropReason {
-    /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 8] = [
-        Self::TooManyItems,
-        Self::TooManyBytes,
-        Self::Undelivered,
-        Self::Expired,
-        Self::Unsendable,
-        Self::Unreadable,
-        Self::Shutdown,
-        Self::Panicked,
-    ];
-}
+named!(DropReason {
+    TooManyItems => "too_many_items",
+    TooManyBytes => "too_many_bytes",
+    Undelivered => "undelivered",
+    Expired => "expired",
+    Unsendable => "unsendable",
+    Unreadable => "unreadable",
+    Shutdown => "shutdown",
+    Panicked => "panicked",
+});
 
-impl WithholdReason {
-    /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 5] = [Self::Refused, Self::Failed, Self::OptedOut, Self::SampledOut, Self::Hook];
-}
+named!(WithholdReason {
+    Refused => "refused",
+    Failed => "failed",
+    OptedOut => "opted_out",
+    SampledOut => "sampled_out",
+    Hook => "hook",
+});
+
+named!(FailureClass {
+    Unavailable => "unavailable",
+    Rejected => "rejected",
+    Unauthorized => "unauthorized",
+    Unsendable => "unsendable",
+});

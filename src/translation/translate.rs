@@ -9,7 +9,7 @@ use super::context::BodyContext;
 use super::effort::{Effort, TooMuch};
 use crate::config::{Media, ReportOptions, Responses};
 use crate::exchange::{Answer, Ended, Exchange, Message, Response};
-use crate::identity::Omission;
+use crate::identity::OptOut;
 use crate::interaction::Outcome;
 use crate::interaction::{Details, Interaction, Text};
 use crate::provider::DetachedImage;
@@ -72,7 +72,7 @@ pub(crate) fn translate(
         effort,
         charged,
     };
-    if exchange.identity.omission == Omission::Everything {
+    if exchange.identity.opt_out == OptOut::Everything {
         return Err(Settlement::Withheld(WithholdReason::OptedOut).into());
     }
     if !exchange.has_room {
@@ -143,7 +143,7 @@ pub(crate) fn translate(
         details,
         images,
     };
-    if interaction.identity.omission == Omission::Content {
+    if interaction.identity.opt_out == OptOut::Content {
         interaction.omit_content();
     }
     Ok(interaction)

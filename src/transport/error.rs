@@ -1,4 +1,6 @@
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tower::BoxError;
@@ -15,14 +17,16 @@ use crate::stats::FailureClass;
 /// use std::time::Duration;
 /// use tower_reconify::DeliveryError;
 ///
-/// assert!(DeliveryError::unavailable().retry_after(Duration::from_secs(2)).is_retryable());
-/// assert!(!DeliveryError::rejected().is_retryable());
+/// let error = DeliveryError::unavailable().with_status(503).with_retry_after(Duration::from_secs(2));
+/// assert!(error.is_retryable());
+/// assert_eq!(error.to_string(), "the collector cannot accept the report now (status 503)");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct DeliveryError {
     class: FailureClass,
     status: Option<u16>,
     retry_after: Option<Duration>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl DeliveryError {
@@ -45,6 +49,7 @@ impl DeliveryError {
     }
 
     /// This process cannot send the report at all. It is not retried.
+    #[cfg(feature = "reqwest")]
     pub(crate) fn unsendable() -> Self {
         Self::new(FailureClass::Unsendable)
     }
@@ -52,15 +57,22 @@ impl DeliveryError {
     /// Sets the pause that the receiver asked for before the next attempt, for all reports. Up to
     /// 300 s are honoured. Such a failure does not count as an attempt.
     #[must_use]
-    pub fn retry_after(mut self, delay: Duration) -> Self {
+    pub fn with_retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
     }
 
     /// Sets the HTTP status of the response.
     #[must_use]
-    pub fn status(mut self, status: u16) -> Self {
+    pub fn with_status(mut self, status: u16) -> Self {
         self.status = Some(status);
+        self
+    }
+
+    /// Sets the error that caused the failure, as its [`source`](Error::source).
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into().into());
         self
     }
 
@@ -79,24 +91,33 @@ impl DeliveryError {
         self.class
     }
 
-    pub(crate) fn delay(&self) -> Option<Duration> {
+    /// The HTTP status of the response, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// The pause that the receiver asked for, if any.
+    pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
     /// Converts the error of any transport.
     pub(crate) fn of(error: BoxError) -> Self {
-        error.downcast().map_or_else(|_| Self::unavailable(), |error| *error)
+        match error.downcast() {
+            Ok(error) => *error,
+            Err(error) => Self::unavailable().with_source(error),
+        }
     }
 
     fn new(class: FailureClass) -> Self {
-        Self { class, status: None, retry_after: None }
+        Self { class, status: None, retry_after: None, source: None }
     }
 }
 
 impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.class {
-            FailureClass::Unavailable => "the collector could not take the report",
+            FailureClass::Unavailable => "the collector cannot accept the report now",
             FailureClass::Rejected => "the collector rejected the report",
             FailureClass::Unauthorized => "the collector did not accept the keys",
             FailureClass::Unsendable => "the report cannot be sent",
@@ -108,4 +129,36 @@ impl fmt::Display for DeliveryError {
     }
 }
 
-impl std::error::Error for DeliveryError {}
+impl Error for DeliveryError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// For assertions: two failures of the same kind, whatever caused them.
+    impl PartialEq for DeliveryError {
+        fn eq(&self, other: &Self) -> bool {
+            let shown = |error: &Self| (error.class, error.status, error.retry_after);
+            shown(self) == shown(other)
+        }
+    }
+
+    #[test]
+    fn the_error_of_a_users_transport_is_the_source_of_a_failure_that_is_retried() {
+        let error = DeliveryError::of("the disk is full".into());
+        assert!(error.is_retryable());
+        assert_eq!(error.source().unwrap().to_string(), "the disk is full");
+    }
+
+    #[test]
+    fn a_boxed_delivery_error_is_kept_as_it_is() {
+        let error = DeliveryError::rejected().with_status(422).with_source("no such user");
+        let kept = DeliveryError::of(Box::new(error.clone()));
+        assert_eq!(kept, error);
+        assert_eq!(kept.source().unwrap().to_string(), "no such user");
+    }
+}

@@ -9,20 +9,26 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body::{Body, Frame, SizeHint};
-use reqwest::{Client, Request, Response, redirect};
+use reqwest::{Client, Request, Response, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tower::Service;
-use url::Url;
 use uuid::Uuid;
 
 use super::error::DeliveryError;
 use super::response;
 use super::tls::Tls;
-use crate::config::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Destination, MAX_DELIVERIES, is_this_machine};
+use crate::config::{Destination, MAX_DELIVERIES, is_this_machine};
 use crate::report::Report;
+
+/// A host that does not accept a connection within three seconds is down or unreachable.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Limits one attempt, from connecting to the end of the response. A healthy collector answers in milliseconds, and
+/// a hanging one must not block all deliveries for long.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const AGENT: &str = concat!("tower-reconify/", env!("CARGO_PKG_VERSION"));
 
@@ -61,8 +67,8 @@ struct Parts {
 impl HttpTransport {
     /// Creates a transport with its own clients.
     pub(crate) fn new(destination: Destination) -> Self {
-        Self::to(destination, |url| {
-            let client = client(&url)
+        Self::to(destination, |url, is_local| {
+            let client = client(is_local)
                 .inspect_err(
                     |error| tracing::error!(%error, "no HTTP client can be made: no report will be delivered"),
                 )
@@ -76,15 +82,16 @@ impl HttpTransport {
 
     /// Creates a transport with the application's client.
     pub(crate) fn with_client(destination: Destination, client: Client) -> Self {
-        Self::to(destination, |url| {
+        Self::to(destination, |url, _| {
             Some(Target { timeout: Some(ATTEMPT_TIMEOUT), ..Target::new(client.clone(), url)? })
         })
     }
 
-    fn to(destination: Destination, target: impl Fn(Url) -> Option<Target>) -> Self {
+    fn to(destination: Destination, target: impl Fn(Url, bool) -> Option<Target>) -> Self {
         let Destination { app_key, api_key, endpoint, upload_endpoint } = destination;
         let text = |key: &SecretString| Value::from(key.expose_secret()).to_string();
         let keys = format!(r#","appKey":{},"apiKey":{}"#, text(&app_key), text(&api_key)).into();
+        let target = |uri: Uri| target(uri.to_string().parse().ok()?, is_this_machine(&uri));
         let (interactions, uploads) = (target(endpoint), target(upload_endpoint));
         Self { interactions, uploads, keys, tls: Tls::of_this_build().into() }
     }
@@ -131,7 +138,7 @@ impl Target {
     }
 }
 
-fn client(endpoint: &Url) -> reqwest::Result<Client> {
+fn client(is_local: bool) -> reqwest::Result<Client> {
     let builder = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(ATTEMPT_TIMEOUT)
@@ -145,7 +152,7 @@ fn client(endpoint: &Url) -> reqwest::Result<Client> {
         .retry(reqwest::retry::never())
         .pool_max_idle_per_host(MAX_DELIVERIES);
     // A proxy would see reports meant for this machine, and could not reach the endpoint.
-    if is_this_machine(endpoint) { builder.no_proxy() } else { builder }.build()
+    if is_local { builder.no_proxy() } else { builder }.build()
 }
 
 impl Service<Report> for HttpTransport {

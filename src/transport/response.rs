@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
-use url::Url;
 
 use super::error::DeliveryError;
 
@@ -31,13 +31,13 @@ pub(crate) async fn classify(response: reqwest::Response, asked: &Url) -> Result
         return if is_taken(response).await { Ok(()) } else { Err(rejected(status)) };
     }
     match status.as_u16() {
-        401 | 403 => Err(DeliveryError::unauthorized().status(status.as_u16())),
+        401 | 403 => Err(DeliveryError::unauthorized().with_status(status.as_u16())),
         // A server that does not support the request will not support a retry either.
         501 | 505 => Err(rejected(status)),
         408 | 425 | 429 | 500..=599 => {
-            let error = DeliveryError::unavailable().status(status.as_u16());
+            let error = DeliveryError::unavailable().with_status(status.as_u16());
             Err(match retry_after(response.headers(), SystemTime::now()) {
-                Some(delay) => error.retry_after(delay),
+                Some(delay) => error.with_retry_after(delay),
                 None => error,
             })
         }
@@ -46,7 +46,7 @@ pub(crate) async fn classify(response: reqwest::Response, asked: &Url) -> Result
 }
 
 fn rejected(status: StatusCode) -> DeliveryError {
-    DeliveryError::rejected().status(status.as_u16())
+    DeliveryError::rejected().with_status(status.as_u16())
 }
 
 /// A success status counts as a failure if its JSON contains an error or a status other than `ok`.

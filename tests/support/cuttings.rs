@@ -10,14 +10,18 @@ use axum::http::{Request, Response};
 use fastrand::Rng;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
-use tower_reconify::{Config, Session};
+use tower_reconify::{Config, Limits, Session};
 
 use super::{Observed, exchange, field};
 
 /// Room for every cutting of a body at once.
 pub fn config() -> Config {
     let config = Config::builder("test-app-key", "test-api-key").endpoint("http://127.0.0.1:9/track");
-    config.capture(tower_reconify::Operation::ALL).max_bytes(4 << 30).build().unwrap()
+    config
+        .capture(tower_reconify::Operation::ALL)
+        .limits(Limits { bytes: 4 << 30, ..Limits::default() })
+        .build()
+        .unwrap()
 }
 
 /// Random numbers that can be had again: `RECONIFY_SEED` is the seed that an earlier run printed.

@@ -104,7 +104,7 @@ pub async fn at_rest(layer: &ReconifyLayer) -> Stats {
 /// Asserts promise 4, for a reporter at rest.
 #[track_caller]
 pub fn assert_accounted(stats: &Stats) {
-    assert_eq!(stats.captured, stats.settled() + stats.pending, "{stats}");
+    assert_eq!(stats.captured, stats.settled() + stats.unsettled(), "{stats}");
 }
 
 /// The text of a field of a report, as it stands there.

@@ -19,7 +19,7 @@ use hyper_util::rt::TokioExecutor;
 use outlet::{RequestLoggerConfig, RequestLoggerLayer};
 use tokio::net::TcpListener;
 use tower::util::MapRequestLayer;
-use tower_reconify::{Config, ReconifyLayer, User};
+use tower_reconify::{Limits, Config, ReconifyLayer, User};
 
 use crate::spawning::{self, Poster};
 use crate::{Error, child, posting};
@@ -87,7 +87,7 @@ pub(crate) async fn run(
         Variant::Reconify => {
             let mut config = Config::builder("app", "key").endpoint(format!("http://{collector}/track"));
             if is_roomy {
-                config = config.max_items(4_000_000).max_bytes(1 << 31);
+                config = config.limits(Limits { items: 4_000_000, bytes: 1 << 31, ..Limits::default() });
             }
             let layer = ReconifyLayer::new(config.build()?);
             let reporter = layer.reporter();

@@ -11,16 +11,26 @@ fn with_keys() -> ConfigBuilder {
 #[test]
 fn a_value_from_code_that_cannot_be_used_is_an_error_that_names_its_setter() {
     for (builder, expected) in [
-        (with_keys().session_timeout(0), "session_timeout is 0, which is not a number of minutes: "),
-        (with_keys().sample(1.5), "sample is 1.5, which is no part of a whole: "),
-        (with_keys().sample(f64::NAN), "sample is NaN, which is no part of a whole: "),
-        (with_keys().spool(""), "spool is empty: name a folder"),
-        (with_keys().spool("a\0b"), "spool is \"a\\0b\", which is no path: "),
         (
-            with_keys().spool("a").spool_max_bytes(0),
-            "spool_max_bytes is 0, which leaves no room for any report: ",
+            with_keys().session_timeout(Duration::ZERO),
+            "session_timeout is 0ns, after which every session has ended: ",
         ),
-        (with_keys().max_items(0), "max_items is 0, which leaves no room for any report: "),
+        (with_keys().sample(1.5), "sample is 1.5, which is not a rate: "),
+        (with_keys().sample(f64::NAN), "sample is NaN, which is not a rate: "),
+        (with_keys().spool(Spool::at("")), "spool is empty: name a folder"),
+        (with_keys().spool(Spool::at("a\0b")), "spool is \"a\\0b\", which is not a path: "),
+        (
+            with_keys().spool(Spool::at("a").with_max_bytes(0)),
+            "spool.max_bytes is 0, which leaves no room for any report: ",
+        ),
+        (
+            with_keys().limits(Limits { items: 0, ..Limits::default() }),
+            "limits.items is 0, which leaves no room for any report: ",
+        ),
+        (
+            with_keys().retry(RetryLimits { attempts: 0, ..RetryLimits::default() }),
+            "retry.attempts is 0, which leaves no room for any report: ",
+        ),
         (with_keys().keys("app", " "), "api_key is empty: the API key from the Reconify console"),
         (
             with_keys().upload_endpoint("host"),
@@ -49,6 +59,17 @@ fn build_reports_a_key_before_any_other_setting_whatever_the_order_of_the_setter
 }
 
 #[test]
-fn the_size_of_the_spool_is_only_checked_if_there_is_a_spool() {
-    assert!(with_keys().spool_max_bytes(0).build().is_ok());
+fn the_names_of_settings_are_parsed_in_any_case_and_an_unknown_one_lists_them() {
+    assert_eq!("Elide".parse::<Media>().unwrap(), Media::Elide);
+    assert_eq!(Media::ALL.iter().map(Media::to_string).collect::<Vec<_>>(), ["keep", "elide"]);
+    let error = "off".parse::<Responses>().unwrap_err().to_string();
+    assert_eq!(error, "responses is \"off\", which is none of chat, verbatim: use one of these names");
+}
+
+#[test]
+fn a_session_timeout_is_rounded_up_to_whole_minutes() {
+    for (seconds, minutes) in [(1, 1), (60, 1), (61, 2), (u64::MAX, u32::MAX)] {
+        let config = with_keys().session_timeout(Duration::from_secs(seconds)).build().unwrap();
+        assert_eq!(config.reporting.session_timeout, Some(minutes));
+    }
 }

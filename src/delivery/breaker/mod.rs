@@ -129,7 +129,7 @@ impl Breaker {
     pub(crate) fn failed(&mut self, now: Instant, report: Uuid, error: &DeliveryError, random: f64) -> bool {
         let class = error.class();
         let is_probe = self.is_probe(report);
-        if let Some(delay) = error.delay() {
+        if let Some(delay) = error.retry_after() {
             let until = now + delay.min(LONGEST_RETRY_AFTER);
             self.hold = Some(self.hold.map_or(until, |hold| hold.max(until)));
             self.concurrency_limit = 1;
@@ -153,7 +153,7 @@ impl Breaker {
             self.are_keys_proven &= cause != FailureClass::Unauthorized;
             self.open = Some(Open { cause, failures: 1, next: now + pause(cause, 1, random), probe: None });
         }
-        error.delay().is_none() && !(class == FailureClass::Unauthorized && self.doubts_keys())
+        error.retry_after().is_none() && !(class == FailureClass::Unauthorized && self.doubts_keys())
     }
 
     /// Handles an attempt that ended without a result, because the transport panicked.

@@ -62,7 +62,7 @@ fn the_first_success_closes_it_and_each_further_one_lets_one_more_through() {
 fn what_the_collector_asks_for_holds_everything_for_up_to_five_minutes_and_costs_no_attempt() {
     for (asked, held) in [(0, 0), (7, 7), (300, 300), (1_000_000_000, 300), (u64::MAX, 300)] {
         let (mut breaker, now) = (Breaker::new(), Instant::now());
-        let error = DeliveryError::unavailable().retry_after(Duration::from_secs(asked));
+        let error = DeliveryError::unavailable().with_retry_after(Duration::from_secs(asked));
         assert!(!breaker.failed(now, id(1), &error, 0.5), "it counts_as_attempt no attempt");
         let until = now + Duration::from_secs(held);
         let silent = if held > 0 { Decision::RetryAt(until) } else { Decision::AllowUntried };
@@ -70,7 +70,7 @@ fn what_the_collector_asks_for_holds_everything_for_up_to_five_minutes_and_costs
         assert_eq!(breaker.decision(until, 0), Decision::AllowUntried);
         assert_eq!(breaker.decision(until, 1), Decision::Saturated, "one at first");
         // A shorter pause from an attempt in flight does not shorten it, nor does a success.
-        let shorter = DeliveryError::unavailable().retry_after(Duration::ZERO);
+        let shorter = DeliveryError::unavailable().with_retry_after(Duration::ZERO);
         breaker.failed(now, id(2), &shorter, 0.5);
         breaker.succeeded();
         assert_eq!(breaker.decision(now, 0), silent);

@@ -210,13 +210,13 @@ where
                 Err(rejection) if is_anonymous(&rejection) => Identity::new(),
                 Err(rejection) => return Ok(rejection.into_response()),
             };
-            identity.clone().attach(&mut parts.extensions);
+            identity.clone().insert_into(&mut parts.extensions);
             if let Some(slot) = parts.extensions.get::<IdentitySlot>() {
                 slot.set(identity.clone());
             }
             // Scopes may be nested: the outer scope fills the parts that are missing here.
             let (mut identity, id) =
-                (Identity::of(&parts.extensions).or(Identity::current()), ScopeId::new());
+                (Identity::of(&parts.extensions).fill_from(Identity::current()), ScopeId::new());
             let called = identity.enter(id, || inner.call(Request::from_parts(parts, body)));
             let mut scope = pin!(Scope::with(identity, id, called));
             let response = scope.as_mut().await?.into_response();

@@ -54,7 +54,7 @@ async fn an_outage_is_told_once_when_it_begins_and_once_when_it_ends_with_counts
         || 0.5,
         move |_| match up.load(SeqCst) {
             true => Ok(()),
-            false => Err(DeliveryError::unavailable().status(503)),
+            false => Err(DeliveryError::unavailable().with_status(503)),
         },
     );
     for _ in 0..1_000 {
@@ -77,7 +77,8 @@ async fn an_outage_is_told_once_when_it_begins_and_once_when_it_ends_with_counts
 #[tokio::test(start_paused = true)]
 async fn keys_that_are_not_accepted_are_told_once() {
     let (log, _guard) = Log::here();
-    let (simulated, _) = answering(builder(), || 0.5, |_| Err(DeliveryError::unauthorized().status(401)));
+    let (simulated, _) =
+        answering(builder(), || 0.5, |_| Err(DeliveryError::unauthorized().with_status(401)));
     for _ in 0..100 {
         simulated.report();
     }
@@ -106,7 +107,7 @@ async fn reports_that_cannot_be_sent_are_tried_once_dropped_for_that_reason_and_
 #[tokio::test(start_paused = true)]
 async fn what_is_lost_is_told_once_a_minute_with_counts_and_without_content_or_keys() {
     let (log, _guard) = Log::here();
-    let (simulated, seen) = answering(builder(), || 0.5, |_| Err(DeliveryError::rejected().status(400)));
+    let (simulated, seen) = answering(builder(), || 0.5, |_| Err(DeliveryError::rejected().with_status(400)));
     for _ in 0..600 {
         simulated.report();
         sleep(SECOND).await;
@@ -144,5 +145,5 @@ async fn one_report_that_fails_among_others_is_no_outage_and_told_when_it_is_los
     }
     let lines = log.lines();
     assert_eq!(lines.len(), 1, "{lines:#?}");
-    assert!(lines[0].contains("lost=1") && lines[0].contains("Undelivered 1"), "{lines:#?}");
+    assert!(lines[0].contains("lost=1") && lines[0].contains("undelivered 1"), "{lines:#?}");
 }

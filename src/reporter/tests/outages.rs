@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::harness::{Simulated, answering, builder, start};
+use crate::config::RetryLimits;
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Stats};
 use crate::transport::DeliveryError;
@@ -17,7 +18,7 @@ const FOREVER: Duration = Duration::from_secs(1_000_000);
 
 #[track_caller]
 fn assert_accounted(stats: &Stats) {
-    assert_eq!(stats.captured, stats.settled() + stats.pending, "{stats}");
+    assert_eq!(stats.captured, stats.settled() + stats.unsettled(), "{stats}");
 }
 
 /// Hands over 1,000 reports a second, evenly.
@@ -107,7 +108,7 @@ async fn a_report_that_the_collector_chokes_on_holds_up_none_of_a_thousand_other
         builder(),
         || 0.5,
         |attempt| match attempt.number {
-            500 => Err(DeliveryError::unavailable().status(500)),
+            500 => Err(DeliveryError::unavailable().with_status(500)),
             _ => Ok(()),
         },
     );
@@ -132,7 +133,11 @@ async fn a_report_that_the_collector_chokes_on_holds_up_none_of_a_thousand_other
 /// The collector always answers with `error`. Returns the times of the attempts in milliseconds
 /// since the first.
 async fn schedule(error: DeliveryError, attempts: usize) -> (Vec<u128>, Stats) {
-    let (simulated, seen) = answering(builder().max_attempts(10), || 1.0, move |_| Err(error.clone()));
+    let (simulated, seen) = answering(
+        builder().retry(RetryLimits { attempts: 10, ..RetryLimits::default() }),
+        || 1.0,
+        move |_| Err(error.clone()),
+    );
     simulated.report();
     for _ in 0..10_000 {
         if seen.all().len() >= attempts || simulated.stats().pending == 0 {
@@ -145,14 +150,14 @@ async fn schedule(error: DeliveryError, attempts: usize) -> (Vec<u128>, Stats) {
 
 #[tokio::test(start_paused = true)]
 async fn one_report_is_tried_on_the_schedule_of_each_answer_to_the_millisecond() {
-    let asked = |seconds| DeliveryError::unavailable().retry_after(Duration::from_secs(seconds));
+    let asked = |seconds| DeliveryError::unavailable().with_retry_after(Duration::from_secs(seconds));
     let doubling = [0, 500, 1_500, 3_500, 7_500, 15_500, 31_500, 63_500, 123_500, 183_500];
 
     let (moments, stats) = schedule(DeliveryError::unavailable(), 20).await;
     assert_eq!((moments, stats.dropped(DropReason::Undelivered)), (doubling.to_vec(), 1));
-    let (moments, stats) = schedule(DeliveryError::rejected().status(400), 20).await;
+    let (moments, stats) = schedule(DeliveryError::rejected().with_status(400), 20).await;
     assert_eq!((moments, stats.rejected), (vec![0], 1));
-    let (moments, stats) = schedule(DeliveryError::unauthorized().status(401), 8).await;
+    let (moments, stats) = schedule(DeliveryError::unauthorized().with_status(401), 8).await;
     assert_eq!(moments, [0, 5_000, 15_000, 35_000, 75_000, 135_000, 195_000, 255_000]);
     assert_eq!((stats.pending, stats.last_failure), (1, Some(FailureClass::Unauthorized)));
 
@@ -173,7 +178,7 @@ async fn what_the_collector_asks_for_holds_up_every_report() {
         builder(),
         || 0.5,
         move |_| match std::mem::take(&mut is_first) {
-            true => Err(DeliveryError::unavailable().status(429).retry_after(30 * SECOND)),
+            true => Err(DeliveryError::unavailable().with_status(429).with_retry_after(30 * SECOND)),
             false => Ok(()),
         },
     );
@@ -197,7 +202,7 @@ async fn keys_that_are_not_accepted_leave_one_probe_and_every_report_is_kept() {
         || 0.5,
         move |_| match mended.load(SeqCst) {
             true => Ok(()),
-            false => Err(DeliveryError::unauthorized().status(401)),
+            false => Err(DeliveryError::unauthorized().with_status(401)),
         },
     );
     simulated.report();
@@ -217,8 +222,11 @@ async fn keys_that_are_not_accepted_leave_one_probe_and_every_report_is_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn probes_go_round_the_reports_and_cost_them_nothing() {
-    let (simulated, seen) =
-        answering(builder().max_attempts(2), || 1.0, |_| Err(DeliveryError::unavailable()));
+    let (simulated, seen) = answering(
+        builder().retry(RetryLimits { attempts: 2, ..RetryLimits::default() }),
+        || 1.0,
+        |_| Err(DeliveryError::unavailable()),
+    );
     for _ in 0..50 {
         simulated.report();
     }
@@ -238,7 +246,7 @@ async fn probes_go_round_the_reports_and_cost_them_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_older_than_its_age_is_given_up() {
-    let config = builder().max_age(10 * SECOND).max_attempts(1_000);
+    let config = builder().retry(RetryLimits { age: 10 * SECOND, attempts: 1_000 });
     let (simulated, _) = answering(config, || 0.5, |_| Err(DeliveryError::unavailable()));
     simulated.report();
     let flushed = simulated.flush(FOREVER).await;

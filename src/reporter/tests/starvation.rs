@@ -15,6 +15,7 @@ use super::harness::{answering, builder, number, start};
 use crate::budget::Budget;
 use crate::capture::Observer;
 use crate::config::Config;
+use crate::config::Limits;
 use crate::delivery::dispatcher::Dispatcher;
 use crate::delivery::job::Job;
 use crate::handoff::Item;
@@ -36,7 +37,7 @@ async fn a_report_that_asks_to_wait_for_ever_does_not_starve_the_others() {
         builder(),
         || 0.5,
         |attempt| match attempt.number {
-            0 => Err(DeliveryError::unavailable().status(503).retry_after(120 * SECOND)),
+            0 => Err(DeliveryError::unavailable().with_status(503).with_retry_after(120 * SECOND)),
             _ => Ok(()),
         },
     );
@@ -160,7 +161,8 @@ async fn a_transport_that_answers_at_once_leaves_other_tasks_their_turn() {
 async fn bodies_that_wait_to_be_read_leave_the_others_their_turn_and_none_is_lost() {
     let large = 1_500_000;
     let transport = service_fn(|_: Report| std::future::ready(Ok::<_, DeliveryError>(())));
-    let simulated = start(builder().max_bytes(64_000_000), transport, || 0.5);
+    let simulated =
+        start(builder().limits(Limits { bytes: 64_000_000, ..Limits::default() }), transport, || 0.5);
     for _ in 0..20 {
         let (_, tap) =
             Observer::begin(&simulated.sender, Operation::Chat, &HeaderMap::new(), &mut Extensions::new());

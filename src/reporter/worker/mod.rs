@@ -188,7 +188,7 @@ where
 
     /// Publishes the values that other threads read.
     fn publish_gauges(&mut self) {
-        self.receiver.budget.counters().set_in_flight(self.dispatcher.in_flight());
+        self.receiver.budget.counters().set_sending(self.dispatcher.in_flight());
         self.losses.look(|| self.receiver.budget.stats());
     }
 

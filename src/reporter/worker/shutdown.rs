@@ -59,12 +59,12 @@ where
         self.aside.clear();
         self.receiver.stop();
         let counters = self.receiver.budget.counters();
-        counters.set_in_flight(0);
+        counters.set_sending(0);
         let stats = self.receiver.budget.stats();
         self.losses.tell(&stats);
         let (pending, spooled) = (self.aside.len() as u64, stats.spooled);
-        let in_flight = stats.pending.saturating_sub(spooled + pending);
-        let outcome = Outcome { stats, pending, spooled, in_flight };
+        let exchanges_open = stats.pending.saturating_sub(pending);
+        let outcome = Outcome { stats, pending, spooled, exchanges_open };
         self.flushes.into_iter().for_each(|flush| flush.reply.send(outcome));
     }
 

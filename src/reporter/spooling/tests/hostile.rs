@@ -20,7 +20,7 @@ async fn two_reports_that_the_collector_chokes_on_are_tried_with_pauses() {
     hand_over(&simulated, 20_000).await;
     for _ in 0..3_600 {
         sleep(SECOND).await;
-        if simulated.stats().pending == 0 {
+        if simulated.stats().unsettled() == 0 {
             break;
         }
     }
@@ -52,7 +52,7 @@ async fn a_segment_that_could_not_be_read_once_is_read_later() {
     fs::rename(&aside, segment).unwrap();
     sleep(24 * HOUR).await;
     let stats = simulated.stats();
-    assert_eq!((stats.pending, stats.delivered), (0, 20_000), "a day later: {stats}; {stats:?}");
+    assert_eq!((stats.unsettled(), stats.delivered), (0, 20_000), "a day later: {stats}; {stats:?}");
 }
 
 /// A segment truncated to zero bytes.
@@ -84,7 +84,7 @@ async fn a_report_that_the_collector_chokes_on_does_not_hold_up_a_spool_that_is_
     let ended = first.shutdown(5 * SECOND).await;
     assert_eq!(ended.spooled, 20_000);
     first.worker.await.unwrap();
-    let config = spooling(folder.path(), Spooling::WhenNeeded).spool_max_bytes(100_000);
+    let config = small_spool(folder.path());
     let (second, _) = answering(
         config,
         || 0.5,
@@ -124,9 +124,13 @@ async fn a_second_shutdown_knows_what_is_on_disk() {
         simulated.report();
     }
     let ended = simulated.reporter.shutdown(5 * SECOND).await;
-    assert_eq!((ended.spooled, ended.in_flight), (10, 0));
+    assert_eq!((ended.spooled, ended.exchanges_open), (10, 0));
     let again = simulated.reporter.shutdown(SECOND).await;
-    assert_eq!((again.spooled, again.in_flight), (10, 0), "in flight: 'nobody will report them': {again:?}");
+    assert_eq!(
+        (again.spooled, again.exchanges_open),
+        (10, 0),
+        "in flight: 'nobody will report them': {again:?}"
+    );
 }
 
 /// A flush waits until all interactions handed over before the call are settled, up to the
@@ -141,7 +145,7 @@ async fn a_flush_that_is_complete_has_delivered_what_was_handed_over() {
     is_up.store(true, SeqCst);
     let flushed = simulated.flush(HOUR).await;
     let stats = simulated.stats();
-    assert!(!flushed.is_complete() || stats.pending == 0, "{flushed:?}, and {stats}");
+    assert!(!flushed.is_complete() || stats.unsettled() == 0, "{flushed:?}, and {stats}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 use tower::service_fn;
 
 use super::*;
+use crate::config::Limits;
 use crate::report::Report;
 use crate::reporter::tests::harness::start;
 
@@ -77,7 +78,8 @@ async fn a_segment_that_cannot_be_removed_leaves_the_rest_of_the_spool_at_work()
 async fn a_segment_in_memory_does_not_take_the_whole_budget() {
     let folder = tempfile::tempdir().unwrap();
     let is_up = Arc::new(AtomicBool::new(false));
-    let config = spooling(folder.path(), Spooling::WhenNeeded).max_items(1_000);
+    let config =
+        spooling(folder.path(), Spooling::WhenNeeded).limits(Limits { items: 1_000, ..Limits::default() });
     let (simulated, _) = switched(config, &is_up);
     for _ in 0..3_600 {
         for _ in 0..20 {
@@ -94,7 +96,8 @@ async fn a_segment_in_memory_does_not_take_the_whole_budget() {
 async fn a_budget_half_full_of_captures_does_not_stop_deliveries() {
     let folder = tempfile::tempdir().unwrap();
     let is_up = Arc::new(AtomicBool::new(false));
-    let config = spooling(folder.path(), Spooling::WhenNeeded).max_items(20_000);
+    let config =
+        spooling(folder.path(), Spooling::WhenNeeded).limits(Limits { items: 20_000, ..Limits::default() });
     let (simulated, _) = switched(config, &is_up);
     hand_over(&simulated, 20_000).await;
     is_up.store(true, SeqCst);
