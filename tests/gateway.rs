@@ -187,7 +187,7 @@ async fn bad_bodies_reach_openai_as_they_are_and_its_answer_the_client() {
     let (_, counts) = gateway.stop().await;
     assert!(
         counts.contains(
-            "4 captured = 0 delivered + 0 rejected + 0 dropped + 4 withheld (Refused 4) + 0 pending"
+            "4 captured = 0 delivered + 0 rejected + 0 dropped + 4 withheld (refused 4) + 0 pending"
         ),
         "{counts}"
     );
