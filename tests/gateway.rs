@@ -187,7 +187,7 @@ async fn bad_bodies_reach_openai_as_they_are_and_its_answer_the_client() {
     let (_, counts) = gateway.stop().await;
     assert!(
         counts.contains(
-            "4 captured = 0 delivered + 0 rejected + 0 dropped + 4 withheld (refused 4) + 0 pending"
+            "4 captured = 0 delivered + 0 rejected + 0 dropped + 4 withheld (refused 4) + 0 pending + 0 spooled"
         ),
         "{counts}"
     );
@@ -227,7 +227,7 @@ async fn without_an_upstream_the_gateway_answers_502() {
     assert!(response.text().await.unwrap().contains("OpenAI cannot be reached"));
     let (status, counts) = gateway.stop().await;
     assert!(
-        status.success() && counts.contains("1 captured = 0 delivered") && counts.contains("Refused 1"),
+        status.success() && counts.contains("1 captured = 0 delivered") && counts.contains("refused 1"),
         "{counts}"
     );
 }
@@ -284,7 +284,7 @@ async fn an_answer_that_comes_before_the_request_is_sent_reaches_the_client() {
     drop(stream);
     let (status, counts) = gateway.stop().await;
     assert!(
-        status.success() && counts.contains("1 captured = 0 delivered") && counts.contains("Refused 1"),
+        status.success() && counts.contains("1 captured = 0 delivered") && counts.contains("refused 1"),
         "{counts}"
     );
 }

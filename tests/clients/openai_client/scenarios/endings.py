@@ -25,10 +25,10 @@ def after_a_signal_a_gateway_ends_well_and_has_reported_each_call_once(stage):
 
 def final_counts(gateway):
     delivered, refused = len(gateway.expected_sessions), gateway.expected_refusals
-    withheld = f"{refused} withheld (Refused {refused})" if refused else "0 withheld"
+    withheld = f"{refused} withheld (refused {refused})" if refused else "0 withheld"
     return (
         f"final counts: {delivered + refused} captured = {delivered} delivered + 0 rejected"
-        f" + 0 dropped + {withheld} + 0 pending"
+        f" + 0 dropped + {withheld} + 0 pending + 0 spooled"
     )
 
 
