@@ -265,7 +265,7 @@ pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
 pub use self::provider::operation::Operation;
 pub use self::report::Report;
 pub use self::reporter::{FlushSummary, Reporter, ShutdownSummary};
-pub use self::stats::{DropReason, FailureClass, Stats, WithholdReason};
+pub use self::stats::{DropReason, FailureClass, Metric, Stats, WithholdReason};
 pub use self::transport::DeliveryError;
 
 #[cfg(doctest)]

@@ -1,11 +1,13 @@
 //! The counters: how every interaction ended.
 
 mod counters;
+mod metrics;
 mod reasons;
 
 use std::fmt;
 
 pub(crate) use self::counters::Counters;
+pub use self::metrics::Metric;
 pub use self::reasons::{DropReason, FailureClass, WithholdReason};
 pub(crate) use self::reasons::{Losses, Settlement};
 
@@ -113,7 +115,7 @@ impl Stats {
     }
 }
 
-/// One line for a log: the counts, and the reasons that occurred.
+/// One line with all values by name, and the reasons that occurred.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { captured, delivered, rejected, pending, spooled, .. } = self;
@@ -128,7 +130,14 @@ impl fmt::Display for Stats {
             f,
             WithholdReason::ALL.iter().map(|reason| (reason as &dyn fmt::Display, self.withheld(*reason))),
         )?;
-        write!(f, " + {pending} pending + {spooled} spooled")
+        write!(f, " + {pending} pending + {spooled} spooled; ")?;
+        let Self { pending_on_disk, sending, bytes_held, retried, truncated, undecodable, .. } = self;
+        let Self { unread, mended, skipped_events, hook_panics, recovered, spool_failures, .. } = self;
+        write!(f, "{pending_on_disk} pending_on_disk, {sending} sending, {bytes_held} bytes_held, ")?;
+        write!(f, "{retried} retried, {truncated} truncated, {undecodable} undecodable, {unread} unread, ")?;
+        write!(f, "{mended} mended, {skipped_events} skipped_events, {hook_panics} hook_panics, ")?;
+        write!(f, "{recovered} recovered, {spool_failures} spool_failures, last_failure ")?;
+        f.write_str(self.last_failure.map_or("none", FailureClass::as_str))
     }
 }
 
