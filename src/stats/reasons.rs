@@ -44,15 +44,29 @@ pub enum WithholdReason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureClass {
-    /// The collector could not be reached, did not answer in time, or answered that it cannot
-    /// accept reports now.
+    /// There was no connection: the host has no address, refused it or closed it.
+    Unreachable,
+    /// The TLS handshake failed, for example because of the certificate.
+    Tls,
+    /// The collector did not answer in time.
+    Timeout,
+    /// The collector answered with a status that means "not now": 408, 425, 429 or 5xx.
     Unavailable,
+    /// A transport of the application failed with an error of its own.
+    Transport,
     /// The collector rejected a report permanently.
     Rejected,
     /// The collector did not accept the keys.
     Unauthorized,
     /// This process cannot send reports ([`DropReason::Unsendable`]).
     Unsendable,
+}
+
+impl FailureClass {
+    /// Whether the report is retried.
+    pub(crate) fn is_retryable(self) -> bool {
+        !matches!(self, Self::Rejected | Self::Unsendable)
+    }
 }
 
 /// How one interaction ended.
@@ -117,7 +131,11 @@ named!(WithholdReason {
 });
 
 named!(FailureClass {
+    Unreachable => "unreachable",
+    Tls => "tls",
+    Timeout => "timeout",
     Unavailable => "unavailable",
+    Transport => "transport",
     Rejected => "rejected",
     Unauthorized => "unauthorized",
     Unsendable => "unsendable",

@@ -7,11 +7,15 @@ use tower::BoxError;
 
 use crate::stats::FailureClass;
 
+/// How many causes an error shows: a source may refer to itself.
+pub(super) const MOST_CAUSES: usize = 8;
+
 /// Why a delivery attempt failed, and whether it is retried.
 ///
 /// A transport given to [`ReconifyLayer::with_transport`](crate::ReconifyLayer::with_transport)
-/// returns it as its error. Any other error counts as [`unavailable`](Self::unavailable). It
-/// contains no content of the report or the response.
+/// returns it as its error. Any other error becomes its [`source`](Error::source), with the class
+/// [`Transport`](FailureClass::Transport), and the report is retried. It contains no content of the
+/// report or the response.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,8 +34,17 @@ pub struct DeliveryError {
 }
 
 impl DeliveryError {
-    /// The receiver could not be reached, did not answer in time, or answered that it cannot accept
-    /// reports now. The report is retried.
+    /// There was no connection to the receiver. The report is retried.
+    pub fn unreachable() -> Self {
+        Self::new(FailureClass::Unreachable)
+    }
+
+    /// The receiver did not answer in time. The report is retried.
+    pub fn timeout() -> Self {
+        Self::new(FailureClass::Timeout)
+    }
+
+    /// The receiver answered that it cannot accept reports now. The report is retried.
     pub fn unavailable() -> Self {
         Self::new(FailureClass::Unavailable)
     }
@@ -46,6 +59,12 @@ impl DeliveryError {
     /// accepted, it is given up after its attempts.
     pub fn unauthorized() -> Self {
         Self::new(FailureClass::Unauthorized)
+    }
+
+    /// The TLS handshake failed. The report is retried.
+    #[cfg(feature = "reqwest")]
+    pub(super) fn tls() -> Self {
+        Self::new(FailureClass::Tls)
     }
 
     /// This process cannot send the report at all. It is not retried.
@@ -78,7 +97,7 @@ impl DeliveryError {
 
     /// Whether the report is retried.
     pub fn is_retryable(&self) -> bool {
-        !matches!(self.class, FailureClass::Rejected | FailureClass::Unsendable)
+        self.class.is_retryable()
     }
 
     /// Whether the keys were not accepted.
@@ -105,7 +124,7 @@ impl DeliveryError {
     pub(crate) fn of(error: BoxError) -> Self {
         match error.downcast() {
             Ok(error) => *error,
-            Err(error) => Self::unavailable().with_source(error),
+            Err(error) => Self::new(FailureClass::Transport).with_source(error),
         }
     }
 
@@ -117,15 +136,20 @@ impl DeliveryError {
 impl fmt::Display for DeliveryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.class {
+            FailureClass::Unreachable => "the collector cannot be reached",
+            FailureClass::Tls => "the TLS handshake with the collector failed",
+            FailureClass::Timeout => "the collector did not answer in time",
+            FailureClass::Transport => "the transport failed",
             FailureClass::Unavailable => "the collector cannot accept the report now",
             FailureClass::Rejected => "the collector rejected the report",
             FailureClass::Unauthorized => "the collector did not accept the keys",
             FailureClass::Unsendable => "the report cannot be sent",
         })?;
-        match self.status {
-            Some(status) => write!(f, " (status {status})"),
-            None => Ok(()),
+        if let Some(status) = self.status {
+            write!(f, " (status {status})")?;
         }
+        let causes = std::iter::successors(self.source(), |error| error.source());
+        causes.take(MOST_CAUSES).try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 

@@ -1,7 +1,9 @@
 //! The HTTP transport: posts reports to Reconify.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,7 +19,7 @@ use serde_json::Value;
 use tower::Service;
 use uuid::Uuid;
 
-use super::error::DeliveryError;
+use super::error::{DeliveryError, MOST_CAUSES};
 use super::response;
 use super::tls::Tls;
 use crate::config::{Destination, MAX_DELIVERIES, is_this_machine};
@@ -212,11 +214,24 @@ async fn answered(
     posted: impl Future<Output = reqwest::Result<Response>>,
     asked: Arc<Url>,
 ) -> Result<(), DeliveryError> {
-    let response = posted.await.map_err(|error| match error.is_redirect() {
-        true => DeliveryError::rejected(),
-        false => DeliveryError::unavailable(),
+    let response = posted.await.map_err(|error| {
+        let failure = match error.is_redirect() {
+            true => DeliveryError::rejected(),
+            false if error.is_timeout() => DeliveryError::timeout(),
+            false if is_tls(&error) => DeliveryError::tls(),
+            false => DeliveryError::unreachable(),
+        };
+        // Its URL may contain secrets.
+        failure.with_source(error.without_url())
     })?;
     response::classify(response, &asked).await
+}
+
+/// Whether the TLS handshake failed. TLS libraries report that as invalid data of the connection.
+fn is_tls(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(Some(error as &dyn Error), |error| error.source()).take(MOST_CAUSES);
+    let mut errors = causes.filter_map(|error| error.downcast_ref::<io::Error>());
+    error.is_connect() && errors.any(|error| error.kind() == io::ErrorKind::InvalidData)
 }
 
 #[cfg(test)]
