@@ -217,7 +217,7 @@ where
             FailureClass::Unsendable => {
                 return self.give_up(id, Settlement::Dropped(DropReason::Unsendable));
             }
-            FailureClass::Unavailable | FailureClass::Unauthorized => {}
+            _ => {}
         }
         match job.retry.fail(now, class, counts_as_attempt, (self.random)(), self.retry_limits) {
             Ok(pause) => self.schedule.again_at(now + pause.max(SHORTEST_PAUSE), id),

@@ -86,9 +86,7 @@ pub(crate) fn pause(class: FailureClass, failures: u32, random: f64) -> Duration
     let longest = |base: Duration| base.saturating_mul(1 << doublings).min(CAP);
     match class {
         FailureClass::Unauthorized => longest(KEYS_BASE),
-        FailureClass::Unavailable | FailureClass::Rejected | FailureClass::Unsendable => {
-            longest(BASE).mul_f64(part)
-        }
+        _ => longest(BASE).mul_f64(part),
     }
 }
 

@@ -44,7 +44,7 @@ impl Session {
     }
 
     /// The memory size of its id.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.id.len()
     }
 

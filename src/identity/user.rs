@@ -111,7 +111,7 @@ impl User {
 
     /// The memory size of its texts.
     #[inline]
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let Fields { user_id, is_authenticated: _, first_name, last_name, email, phone, gender } = &*self.0;
         user_id.len() + first_name.len() + last_name.len() + email.len() + phone.len() + gender.len()
     }

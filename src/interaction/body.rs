@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::io;
 use std::sync::Arc;
 
@@ -50,13 +51,11 @@ impl Body {
     }
 
     /// Appends the JSON text.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    pub(crate) fn write(&self, out: &mut String) {
         match &self.tree {
-            Some(tree) => serde_json::to_writer(out, tree),
-            None => {
-                out.extend_from_slice(self.text.bytes());
-                Ok(())
-            }
+            // `Value` prints as JSON.
+            Some(tree) => drop(write!(out, "{tree}")),
+            None => out.push_str(self.text.get()),
         }
     }
 

@@ -1,3 +1,5 @@
+use crate::names::named;
+
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -14,3 +16,11 @@ pub enum Outcome {
     /// The caller stopped reading before the response was complete.
     Abandoned,
 }
+
+named!(Outcome {
+    Answered => "answered",
+    Refused => "refused",
+    Failed => "failed",
+    Interrupted => "interrupted",
+    Abandoned => "abandoned",
+});

@@ -1,7 +1,9 @@
 //! The wire format: an interaction as the JSON that Reconify accepts, without the keys.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -11,9 +13,8 @@ use uuid::Uuid;
 
 use crate::config::ReportOptions;
 use crate::id::new_id;
-use crate::identity::{Tags, User};
-use crate::interaction::Interaction;
-use crate::interaction::Outcome;
+use crate::identity::{Session, Tags, User};
+use crate::interaction::{Interaction, InteractionKind, Outcome};
 use crate::provider::operation::Operation;
 use crate::provider::{DetachedImage, Provider};
 
@@ -30,9 +31,21 @@ use crate::provider::{DetachedImage, Provider};
 #[derive(Clone)]
 pub struct Report {
     id: Uuid,
-    json: Bytes,
+    json: Arc<String>,
     keys_at: usize,
     is_upload: bool,
+    /// `None` for a report read back from disk.
+    origin: Option<Arc<Origin>>,
+}
+
+/// The properties of the interaction that a report was made of.
+struct Origin {
+    operation: Option<Operation>,
+    provider: Provider,
+    kind: InteractionKind,
+    outcome: Outcome,
+    user: Option<User>,
+    session: Option<Session>,
 }
 
 #[derive(Serialize)]
@@ -85,7 +98,7 @@ impl Report {
             request: milliseconds(interaction.requested),
             response: milliseconds(interaction.responded),
         };
-        let mut json = Vec::with_capacity(512 + request.len() + response.len());
+        let mut json = String::with_capacity(512 + request.len() + response.len());
         let keys_at = open(&mut json, interaction.provider, interaction.kind.as_str());
         field(&mut json, "timestamps", &timestamps)?;
         field(&mut json, "session", &session.and_then(|session| session.id()))?;
@@ -93,18 +106,20 @@ impl Report {
         field(&mut json, "user", &user.map_or(UserObject::Unknown {}, UserObject::Known))?;
         // Request and response are JSON text already: they are copied once and not parsed again.
         key(&mut json, "request");
-        request.write(&mut json)?;
+        request.write(&mut json);
         key(&mut json, "response");
-        response.write(&mut json)?;
+        response.write(&mut json);
         if reporting.metadata {
             field(&mut json, "metadata", &Metadata::of(id, interaction))?;
         }
-        json.push(b'}');
-        Ok(Self { id, json: json.into(), keys_at, is_upload: false })
+        json.push('}');
+        let origin = Some(Arc::new(Origin::of(interaction)));
+        Ok(Self { id, json: json.into(), keys_at, is_upload: false, origin })
     }
 
     /// Serialises the images of an interaction, each as its own report.
     pub(crate) fn uploads(interaction: &Interaction) -> serde_json::Result<Vec<Self>> {
+        let origin = (!interaction.images.is_empty()).then(|| Arc::new(Origin::of(interaction)));
         let upload = |image: &DetachedImage| {
             let upload = Upload {
                 filename: &image.filename,
@@ -112,11 +127,11 @@ impl Report {
                 data: &image.element,
                 format: "b64_json",
             };
-            let mut json = Vec::with_capacity(512 + image.element.get().len());
+            let mut json = String::with_capacity(512 + image.element.get().len());
             let keys_at = open(&mut json, interaction.provider, "image-upload");
             field(&mut json, "upload", &upload)?;
-            json.push(b'}');
-            Ok(Self { id: new_id(), json: json.into(), keys_at, is_upload: true })
+            json.push('}');
+            Ok(Self { id: new_id(), json: json.into(), keys_at, is_upload: true, origin: origin.clone() })
         };
         interaction.images.iter().map(upload).collect()
     }
@@ -133,14 +148,57 @@ impl Report {
         self.id
     }
 
-    /// The payload, without keys.
-    pub fn json(&self) -> &str {
-        str::from_utf8(&self.json).unwrap_or_default()
+    /// The called operation. `None` for an interaction made by hand, and for a report read back from
+    /// disk.
+    pub fn operation(&self) -> Option<Operation> {
+        self.origin.as_ref()?.operation
     }
 
-    /// The payload, without keys, as bytes.
+    /// The provider whose format the interaction has (`reconify.format`). `None` for a report read
+    /// back from disk.
+    pub fn provider(&self) -> Option<Provider> {
+        Some(self.origin.as_ref()?.provider)
+    }
+
+    /// The type of the interaction (`reconify.type`). `None` for a report read back from disk.
+    pub fn kind(&self) -> Option<InteractionKind> {
+        Some(self.origin.as_ref()?.kind)
+    }
+
+    /// How the exchange ended. `None` for a report read back from disk.
+    pub fn outcome(&self) -> Option<Outcome> {
+        Some(self.origin.as_ref()?.outcome)
+    }
+
+    /// The user, if known. `None` for a report read back from disk.
+    pub fn user(&self) -> Option<&User> {
+        self.origin.as_ref()?.user.as_ref()
+    }
+
+    /// The session, if known. `None` for a report read back from disk.
+    pub fn session(&self) -> Option<&Session> {
+        self.origin.as_ref()?.session.as_ref()
+    }
+
+    /// The payload, without keys. A request or response keeps its own white space, which may contain
+    /// line breaks; [`json_line`](Self::json_line) has none.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// The payload, without keys, on a single line: for files of JSON Lines.
+    pub fn json_line(&self) -> Cow<'_, str> {
+        let is_line_end = |letter| matches!(letter, '\n' | '\r');
+        match self.json.contains(is_line_end) {
+            // In JSON, line ends occur only between tokens.
+            true => self.json.replace(is_line_end, " ").into(),
+            false => self.json().into(),
+        }
+    }
+
+    /// The payload, without keys, as bytes. They are shared, not copied.
     pub fn bytes(&self) -> Bytes {
-        self.json.clone()
+        Bytes::from_owner(Shared(Arc::clone(&self.json)))
     }
 
     /// The length of the payload in bytes.
@@ -148,11 +206,17 @@ impl Report {
         self.json.len()
     }
 
+    /// The memory of the report: its payload, and the texts of user and session.
+    pub(crate) fn held(&self) -> usize {
+        let origin = self.origin.as_ref();
+        self.len() + origin.map_or(0, |origin| origin.identity_bytes())
+    }
+
     /// The payload in two parts: further fields of `reconify` can be inserted between them.
     #[cfg(any(feature = "reqwest", test))]
     pub(crate) fn around_keys(&self) -> (Bytes, Bytes) {
-        let at = self.keys_at.min(self.json.len());
-        (self.json.slice(..at), self.json.slice(at..))
+        let (json, at) = (self.bytes(), self.keys_at.min(self.json.len()));
+        (json.slice(..at), json.slice(at..))
     }
 
     /// The position of the keys in the payload.
@@ -164,8 +228,36 @@ impl Report {
     /// writes: another process may have written the file, and the keys must not end up in the
     /// content.
     pub(crate) fn restore(id: Uuid, json: Bytes, keys_at: usize, is_upload: bool) -> Option<Self> {
-        let is_report = str::from_utf8(&json).is_ok() && opened_at(&json) == Some(keys_at);
-        is_report.then_some(Self { id, json, keys_at, is_upload })
+        let text = str::from_utf8(&json).ok().filter(|_| opened_at(&json) == Some(keys_at))?;
+        let json = Arc::new(text.to_owned());
+        Some(Self { id, json, keys_at, is_upload, origin: None })
+    }
+}
+
+/// The text of a report as the owner of its bytes.
+struct Shared(Arc<String>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl Origin {
+    fn of(interaction: &Interaction) -> Self {
+        let Interaction { provider, kind, outcome, identity, details, .. } = interaction;
+        Self {
+            operation: details.operation,
+            provider: *provider,
+            kind: *kind,
+            outcome: *outcome,
+            user: identity.user().filter(|user| user.is_known()).cloned(),
+            session: identity.session().filter(|session| session.id().is_some()).cloned(),
+        }
+    }
+
+    fn identity_bytes(&self) -> usize {
+        self.user.as_ref().map_or(0, User::bytes) + self.session.as_ref().map_or(0, Session::bytes)
     }
 }
 
@@ -185,13 +277,13 @@ const BEFORE_VERSION: &str = r#"","version":""#;
 
 /// Writes the start of a payload. Its constant parts need no serialising. Returns the position of
 /// the keys.
-fn open(json: &mut Vec<u8>, provider: Provider, r#type: &'static str) -> usize {
+fn open(json: &mut String, provider: Provider, r#type: &'static str) -> usize {
     let (format, version) = (provider.as_str(), provider.version());
     for part in [BEFORE_FORMAT, format, BEFORE_TYPE, r#type, BEFORE_VERSION, version, "\""] {
-        json.extend_from_slice(part.as_bytes());
+        json.push_str(part);
     }
     let keys_at = json.len();
-    json.push(b'}');
+    json.push('}');
     keys_at
 }
 
@@ -212,16 +304,17 @@ fn after_word(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// Appends a field to a non-empty object.
-fn field(json: &mut Vec<u8>, name: &'static str, value: &impl Serialize) -> serde_json::Result<()> {
+fn field(json: &mut String, name: &'static str, value: &impl Serialize) -> serde_json::Result<()> {
     key(json, name);
-    serde_json::to_writer(json, value)
+    json.push_str(&serde_json::to_string(value)?);
+    Ok(())
 }
 
 /// Appends a field's name, which must need no escaping.
-fn key(json: &mut Vec<u8>, name: &'static str) {
-    json.extend_from_slice(b",\"");
-    json.extend_from_slice(name.as_bytes());
-    json.extend_from_slice(b"\":");
+fn key(json: &mut String, name: &'static str) {
+    json.push_str(",\"");
+    json.push_str(name);
+    json.push_str("\":");
 }
 
 impl<'a> Metadata<'a> {
@@ -230,13 +323,7 @@ impl<'a> Metadata<'a> {
         let tags = interaction.identity.tags().into_iter().flat_map(Tags::iter);
         Self {
             id,
-            outcome: match interaction.outcome {
-                Outcome::Answered => "answered",
-                Outcome::Refused => "refused",
-                Outcome::Failed => "failed",
-                Outcome::Interrupted => "interrupted",
-                Outcome::Abandoned => "abandoned",
-            },
+            outcome: interaction.outcome.as_str(),
             endpoint: details.operation.map(Operation::as_str),
             status: details.status,
             request_id: details.request_id.as_deref(),

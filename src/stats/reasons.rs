@@ -63,6 +63,14 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// The class with all ways in which a collector can be down as one.
+    pub(crate) fn in_general(self) -> Self {
+        match self {
+            Self::Unreachable | Self::Tls | Self::Timeout | Self::Transport => Self::Unavailable,
+            class => class,
+        }
+    }
+
     /// Whether the report is retried.
     pub(crate) fn is_retryable(self) -> bool {
         !matches!(self, Self::Rejected | Self::Unsendable)

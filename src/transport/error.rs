@@ -7,8 +7,13 @@ use tower::BoxError;
 
 use crate::stats::FailureClass;
 
-/// How many causes an error shows: a source may refer to itself.
-pub(super) const MOST_CAUSES: usize = 8;
+/// An error and its sources. Limited, because a source may refer to itself.
+pub(super) fn causes<'a>(error: Cause<'a>) -> impl Iterator<Item = Cause<'a>> {
+    let source: fn(&Cause<'a>) -> Option<Cause<'a>> = |error| (*error).source();
+    std::iter::successors(Some(error), source).take(8)
+}
+
+type Cause<'a> = &'a (dyn Error + 'static);
 
 /// Why a delivery attempt failed, and whether it is retried.
 ///
@@ -148,8 +153,7 @@ impl fmt::Display for DeliveryError {
         if let Some(status) = self.status {
             write!(f, " (status {status})")?;
         }
-        let causes = std::iter::successors(self.source(), |error| error.source());
-        causes.take(MOST_CAUSES).try_for_each(|cause| write!(f, ": {cause}"))
+        self.source().into_iter().flat_map(causes).try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 

@@ -1,7 +1,6 @@
 //! The HTTP transport: posts reports to Reconify.
 
 use std::convert::Infallible;
-use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -19,7 +18,7 @@ use serde_json::Value;
 use tower::Service;
 use uuid::Uuid;
 
-use super::error::{DeliveryError, MOST_CAUSES};
+use super::error::{DeliveryError, causes};
 use super::response;
 use super::tls::Tls;
 use crate::config::{Destination, MAX_DELIVERIES, is_this_machine};
@@ -229,8 +228,7 @@ async fn answered(
 
 /// Whether the TLS handshake failed. TLS libraries report that as invalid data of the connection.
 fn is_tls(error: &reqwest::Error) -> bool {
-    let causes = std::iter::successors(Some(error as &dyn Error), |error| error.source()).take(MOST_CAUSES);
-    let mut errors = causes.filter_map(|error| error.downcast_ref::<io::Error>());
+    let mut errors = causes(error).filter_map(|error| error.downcast_ref::<io::Error>());
     error.is_connect() && errors.any(|error| error.kind() == io::ErrorKind::InvalidData)
 }
 

@@ -127,7 +127,7 @@ impl Breaker {
 
     /// Handles a failed attempt. Returns whether the failure counts against the report itself.
     pub(crate) fn failed(&mut self, now: Instant, report: Uuid, error: &DeliveryError, random: f64) -> bool {
-        let class = error.class();
+        let class = error.class().in_general();
         let is_probe = self.is_probe(report);
         if let Some(delay) = error.retry_after() {
             let until = now + delay.min(LONGEST_RETRY_AFTER);
@@ -139,15 +139,15 @@ impl Breaker {
             return false;
         }
         let cause = match class {
-            FailureClass::Unavailable => {
-                note(&mut self.failed, report);
-                (self.failed.len() >= OPENS_AFTER).then_some(class)
-            }
             FailureClass::Unauthorized => {
                 note(&mut self.refused, report);
                 (!self.are_keys_proven || self.refused.len() >= DISTRUSTS_AFTER).then_some(class)
             }
-            FailureClass::Rejected | FailureClass::Unsendable => None,
+            class if class.is_retryable() => {
+                note(&mut self.failed, report);
+                (self.failed.len() >= OPENS_AFTER).then_some(class)
+            }
+            _ => None,
         };
         if let (None, Some(cause)) = (&self.open, cause) {
             self.are_keys_proven &= cause != FailureClass::Unauthorized;
