@@ -264,7 +264,7 @@ pub use self::middleware::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
 pub use self::provider::operation::Operation;
 pub use self::report::Report;
-pub use self::reporter::{FlushSummary, Reporter, ShutdownSummary};
+pub use self::reporter::{FlushSummary, Reporter, ReporterGuard, ShutdownSummary};
 pub use self::stats::{DropReason, FailureClass, Metric, Stats, WithholdReason};
 pub use self::transport::DeliveryError;
 

@@ -50,6 +50,24 @@ impl Config {
     pub fn from_env() -> Result<Self, Error> {
         ConfigBuilder::from_env().build()
     }
+
+    /// Settings from the environment, or a [disabled](Self::disabled) configuration if neither
+    /// `RECONIFY_APP_KEY` nor `RECONIFY_API_KEY` is set: for applications that are also run without
+    /// an account. The log has a warning then.
+    ///
+    /// ```
+    /// use tower_reconify::{Config, ReconifyLayer};
+    ///
+    /// let reconify = ReconifyLayer::new(Config::from_env_or_disabled()?);
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`from_env`](Self::from_env), also if only one of the keys is set.
+    pub fn from_env_or_disabled() -> Result<Self, Error> {
+        ConfigBuilder::from_env().or_disabled().build()
+    }
 }
 
 impl ConfigBuilder {
@@ -65,6 +83,19 @@ impl ConfigBuilder {
     #[must_use]
     pub fn from_env() -> Self {
         read(std::env::var_os::<&str>, std::env::vars_os().map(|(name, _)| name))
+    }
+
+    /// Disables the layer if both keys are unset.
+    fn or_disabled(self) -> Self {
+        let has_no_key = self.app_key.is_missing() && self.api_key.is_missing();
+        if !has_no_key || matches!(self.disabled.clone().get(), Ok(true)) {
+            return self;
+        }
+        tracing::warn!(
+            target: "tower_reconify",
+            "nothing is reported: RECONIFY_APP_KEY and RECONIFY_API_KEY are not set"
+        );
+        self.disabled(true)
     }
 }
 

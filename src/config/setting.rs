@@ -22,6 +22,10 @@ impl<T> Setting<T> {
         Self { name, value }
     }
 
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self.value, Err(Problem::Missing { .. }))
+    }
+
     pub(super) fn get(self) -> Result<T, Error> {
         self.value.map_err(|problem| problem.with(self.name))
     }

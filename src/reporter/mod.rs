@@ -1,6 +1,7 @@
 //! The worker that delivers interactions, and the handle to it.
 
 mod clock;
+mod guard;
 mod handle;
 pub(crate) mod spooling;
 mod summary;
@@ -8,5 +9,6 @@ mod summary;
 mod tests;
 mod worker;
 
+pub use self::guard::ReporterGuard;
 pub use self::handle::Reporter;
 pub use self::summary::{FlushSummary, ShutdownSummary};

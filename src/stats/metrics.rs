@@ -103,18 +103,26 @@ type Plain = (&'static str, bool, &'static str, fn(&Stats) -> u64);
 const PLAIN: [Plain; 17] = [
     ("reconify_captured_total", true, "Interactions captured.", |stats| stats.captured),
     ("reconify_delivered_total", true, "Reports that the collector accepted.", |stats| stats.delivered),
-    ("reconify_rejected_total", true, "Reports that the collector rejected permanently.", |stats| stats.rejected),
+    ("reconify_rejected_total", true, "Reports that the collector rejected permanently.", |stats| {
+        stats.rejected
+    }),
     ("reconify_pending", false, "Interactions in memory that are not settled.", |stats| stats.pending),
     ("reconify_spooled", false, "Reports on disk only.", |stats| stats.spooled),
-    ("reconify_pending_on_disk", false, "Pending reports that are on disk too.", |stats| stats.pending_on_disk),
+    ("reconify_pending_on_disk", false, "Pending reports that are on disk too.", |stats| {
+        stats.pending_on_disk
+    }),
     ("reconify_sending", false, "Delivery attempts under way.", |stats| stats.sending),
     ("reconify_held_bytes", false, "Bytes of bodies and reports in memory.", |stats| stats.bytes_held),
     ("reconify_retried_total", true, "Attempts beyond the first of a report.", |stats| stats.retried),
     ("reconify_truncated_total", true, "Reports with only a part of a body.", |stats| stats.truncated),
-    ("reconify_undecodable_total", true, "Reports with a body that was not decoded.", |stats| stats.undecodable),
+    ("reconify_undecodable_total", true, "Reports with a body that was not decoded.", |stats| {
+        stats.undecodable
+    }),
     ("reconify_unread_total", true, "Reports with a body that took too much work.", |stats| stats.unread),
     ("reconify_mended_total", true, "Reports with a body made valid JSON.", |stats| stats.mended),
-    ("reconify_skipped_events_total", true, "Stream events that were not read.", |stats| stats.skipped_events),
+    ("reconify_skipped_events_total", true, "Stream events that were not read.", |stats| {
+        stats.skipped_events
+    }),
     ("reconify_hook_panics_total", true, "Panics of hooks.", |stats| stats.hook_panics),
     ("reconify_recovered_total", true, "Reports taken over from earlier processes.", |stats| stats.recovered),
     ("reconify_spool_failures_total", true, "Failures of the spool's disk.", |stats| stats.spool_failures),
@@ -171,7 +179,8 @@ mod tests {
 
     #[test]
     fn the_text_has_each_help_and_type_once_and_before_its_values() {
-        let text = Stats { captured: 7, last_failure: Some(FailureClass::Rejected), ..Stats::default() }.prometheus();
+        let text = Stats { captured: 7, last_failure: Some(FailureClass::Rejected), ..Stats::default() }
+            .prometheus();
         assert_eq!(text.matches("# TYPE reconify_dropped_total counter").count(), 1);
         assert!(text.contains("\nreconify_captured_total 7\n"), "{text}");
         assert!(text.contains("reconify_last_failure{class=\"rejected\"} 1\n"), "{text}");

@@ -10,6 +10,15 @@ fn error(variables: &[(&str, &str)]) -> String {
     config(variables).unwrap_err().to_string()
 }
 
+/// What is logged meanwhile.
+fn logged(work: impl FnOnce()) -> String {
+    let log = std::sync::Arc::new(tempfile::tempfile().unwrap());
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    tracing::subscriber::with_default(subscriber, work);
+    std::io::Seek::rewind(&mut &*log).unwrap();
+    std::io::read_to_string(&*log).unwrap()
+}
+
 const KEYS: [(&str, &str); 2] = [("RECONIFY_APP_KEY", "APP"), ("RECONIFY_API_KEY", "s3cret")];
 
 fn error_with(name: &str, value: &str) -> String {
@@ -117,6 +126,23 @@ fn the_captured_endpoints_are_a_list_of_known_names_or_all() {
 }
 
 #[test]
+fn without_both_keys_the_layer_is_off_if_that_is_wanted_and_one_key_alone_is_an_error() {
+    let or_disabled = |variables: &[(&str, &str)]| {
+        let variable =
+            |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+        read(variable, std::iter::empty()).or_disabled().build()
+    };
+    let told = logged(|| assert!(or_disabled(&[]).unwrap().is_disabled()));
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("WARN tower_reconify: nothing is reported"), "{told}");
+    assert!(!or_disabled(&KEYS).unwrap().is_disabled());
+    assert!(or_disabled(&KEYS[..1]).unwrap_err().to_string().starts_with("RECONIFY_API_KEY is not set"));
+    assert!(or_disabled(&KEYS[1..]).unwrap_err().to_string().starts_with("RECONIFY_APP_KEY is not set"));
+    let told = logged(|| assert!(or_disabled(&[("RECONIFY_DISABLED", "1")]).unwrap().is_disabled()));
+    assert_eq!(told, "");
+}
+
+#[test]
 fn a_disabled_layer_needs_nothing_else() {
     let broken = [("RECONIFY_DISABLED", "1"), ("RECONIFY_ENDPOINT", "nonsense")];
     assert!(config(&broken).unwrap().is_disabled());
@@ -170,14 +196,10 @@ fn a_value_that_is_not_unicode_is_an_error() {
 
 #[test]
 fn a_misspelled_variable_is_one_warning_with_the_right_name_and_without_its_value() {
-    let log = std::sync::Arc::new(tempfile::tempfile().unwrap());
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-    let told = tracing::subscriber::with_default(subscriber, || {
+    let told = logged(|| {
         let misspelled = [("RECONIFY_APP_KEYS", "s3cret"), ("RECONIFY_IDENTITY_HEADER", "s3cret")];
         let other = [("RECONIFY_CONSOLE_URL", "s3cret"), ("RECONIFY_METADATA", "1")];
         config(&[&KEYS[..], &misspelled, &other].concat()).unwrap();
-        std::io::Seek::rewind(&mut &*log).unwrap();
-        std::io::read_to_string(&*log).unwrap()
     });
     let lines: Vec<_> = told.lines().collect();
     assert_eq!(lines.len(), 2, "{told}");
