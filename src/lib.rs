@@ -247,6 +247,7 @@ mod reporter;
 mod spool;
 mod stats;
 mod sync;
+pub mod testing;
 mod translation;
 mod transport;
 

@@ -13,7 +13,7 @@ use super::defaults::{
 use super::hooks::Hooks;
 use super::spool::Spool;
 use crate::names::named;
-use crate::provider::operation::Operations;
+use crate::provider::operation::{Operation, Operations};
 
 /// A checked configuration of a [`ReconifyLayer`](crate::ReconifyLayer).
 ///
@@ -234,6 +234,19 @@ impl Config {
             retry_limits: RetryLimits::default(),
             spool: None,
         }
+    }
+
+    /// For a layer whose reports go to a test: enabled, with no valid keys.
+    pub(crate) fn recording() -> Self {
+        let nowhere = Uri::from_static("http://localhost/");
+        let destination = Destination {
+            app_key: SecretString::default(),
+            api_key: SecretString::default(),
+            endpoint: nowhere.clone(),
+            upload_endpoint: nowhere,
+        };
+        let operations = Operations { routes: Vec::new(), known: Operation::on_by_default().collect() };
+        Self { destination: Some(destination), operations, ..Self::disabled() }
     }
 
     /// Whether a layer with this configuration captures nothing.

@@ -96,6 +96,19 @@ impl Reporter {
         self.link.as_ref().map(|link| &link.sender)
     }
 
+    /// Resolves at that time, also on a paused clock. Never without a reporter.
+    pub(crate) async fn alarm(&self, at: Instant) {
+        match &self.link {
+            Some(link) => link.clock.alarm(at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The number of exchanges that are captured and have not ended.
+    pub(crate) fn exchanges_open(&self) -> usize {
+        self.link.as_ref().map_or(0, |link| link.sender.budget().exchanges_open())
+    }
+
     /// A snapshot of the counters: how every interaction so far ended.
     pub fn stats(&self) -> Stats {
         self.link.as_ref().map(|link| link.sender.budget().stats()).unwrap_or_default()
