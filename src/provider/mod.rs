@@ -13,4 +13,4 @@ pub(crate) use self::detached_image::DetachedImage;
 pub use self::kind::InteractionKind;
 pub(crate) use self::kind::Placeholder;
 pub use self::providers::Provider;
-pub(crate) use self::spec::{Convert, Converted, Images, Shape};
+pub(crate) use self::spec::{Convert, Converted, Images, OperationSpec, Shape};

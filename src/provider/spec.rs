@@ -7,6 +7,8 @@ use super::kind::{InteractionKind, Placeholder};
 use super::operation::Operation;
 use super::providers::Provider;
 use super::stream::{Assembled, Events};
+use crate::codec::end_marker::EndMarker;
+use crate::codec::framing::Framing;
 
 /// The properties of an operation: one row of its provider's table.
 pub(crate) struct OperationSpec {
@@ -23,8 +25,9 @@ pub(crate) struct OperationSpec {
     pub(crate) request: Placeholder,
     pub(crate) response: Placeholder,
     pub(crate) shape: Shape,
-    /// Whether newline-delimited JSON may be a stream.
-    pub(crate) streams: bool,
+    /// The framings of its streams. Of several that fit, the first counts.
+    pub(crate) framings: &'static [Framing],
+    pub(crate) end_marker: EndMarker,
     /// Assembles a stream: one indirect call per stream, none per event.
     pub(crate) assemble: for<'a> fn(Events<'a>, Operation) -> Assembled,
     /// Conversion into the format that Reconify documents, if the operation has another one.

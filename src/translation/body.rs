@@ -17,7 +17,7 @@ use crate::codec::sse::looks_like_events;
 use crate::codec::{multipart, ndjson};
 use crate::exchange::{Answer, Head, MediaType, Message};
 use crate::interaction::Text;
-use crate::provider::{Convert, Converted, Shape};
+use crate::provider::{Convert, Converted, OperationSpec, Shape};
 use crate::stats::Losses;
 
 /// The reported request or response of an exchange.
@@ -170,20 +170,26 @@ impl BodyContext<'_> {
 
     /// The framing of a body that is a stream by its media type or its first bytes.
     fn framing(&self, body: &DecodedBody) -> Option<Framing> {
-        let says_events = body.head.media_type == MediaType::EventStream
-            && !body.losses.is_undecodable
-            && !begins_like_json(&body.bytes);
-        if says_events || looks_like_events(&body.bytes) {
-            return Some(Framing::Events);
-        }
+        let OperationSpec { framings, end_marker, .. } = self.operation.spec();
+        let says_events = || {
+            body.head.media_type == MediaType::EventStream
+                && !body.losses.is_undecodable
+                && !begins_like_json(&body.bytes)
+        };
         // One value over several lines is not a stream, even if its media type is that of one.
-        let has_line = || ndjson::Lines::new(&body.bytes).next().is_some_and(lenient::is_readable);
-        (body.says_lines() && self.may_stream() && has_line()).then_some(Framing::Lines)
+        let is_piece = |line: &[u8]| end_marker.is(line) || lenient::is_readable(line);
+        let has_line = || ndjson::Lines::new(&body.bytes).next().is_some_and(is_piece);
+        framings.iter().copied().find(|framing| match framing {
+            Framing::Events => says_events() || looks_like_events(&body.bytes, *end_marker),
+            Framing::Lines => body.says_lines() && has_line(),
+        })
     }
 
     /// A stream without any other sign than that each line is an object.
     fn lines(&self, body: &DecodedBody) -> Option<ReportedBody> {
-        let is_stream = self.may_stream() && ndjson::looks_like_lines(&body.bytes);
+        let OperationSpec { framings, end_marker, .. } = self.operation.spec();
+        let is_stream =
+            framings.contains(&Framing::Lines) && ndjson::looks_like_lines(&body.bytes, *end_marker);
         is_stream.then(|| self.streamed(body, Framing::Lines))
     }
 
@@ -196,10 +202,6 @@ impl BodyContext<'_> {
     fn parts(&self, body: &DecodedBody, expected: Expected) -> Option<ReportedBody> {
         let (json, losses) = complete::parts(body, expected)?;
         Some(ReportedBody { json: Text::Own(json), stream: None, losses, is_sent: true, is_error: false })
-    }
-
-    fn may_stream(&self) -> bool {
-        self.operation.spec().streams
     }
 
     /// A complete body that is one JSON value.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::decoded_body::DecodedBody;
 use crate::codec::framing::{Framing, Mended};
 use crate::codec::json::Node;
+use crate::provider::OperationSpec;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Assembled, Events, Progress};
 use crate::stats::Losses;
@@ -30,13 +31,20 @@ pub(crate) fn streamed(
     body: &DecodedBody,
     framing: Framing,
 ) -> (String, Stream, Losses) {
+    let OperationSpec { assemble, end_marker, .. } = *operation.spec();
     let mended = OnceCell::new();
     let truncated = body.losses.is_truncated.then(|| Node::Object(body.truncated()));
-    let events = Events { bytes: &body.bytes, framing, mended: &mended, truncated };
-    let Assembled { json, progress, first_token } = (operation.spec().assemble)(events, operation);
+    let events = Events { bytes: &body.bytes, framing, end_marker, mended: &mended, truncated };
+    let Assembled { json, progress, first_token } = assemble(events, operation);
+    // A stream whose middle was not recorded may have its terminal event in the tail.
+    let ends_in_tail = || {
+        let (bytes, mended) = (body.lines_of_tail(), &OnceCell::new());
+        let events = Events { bytes, framing, end_marker, mended, truncated: None };
+        !bytes.is_empty() && assemble(events, operation).progress.is_done
+    };
     let Progress { is_done, is_finished, has_error, chunks, skipped, .. } = progress;
     let stream = Stream {
-        is_done: is_done || body.is_done_at_the_end(),
+        is_done: is_done || ends_in_tail(),
         is_finished,
         has_error,
         chunks,

@@ -201,7 +201,7 @@ fn outcome(is_complete: bool, ended: Ended) -> Outcome {
 }
 
 /// The events of a stream decide its outcome: a proxy that times out ends the body normally, and
-/// clients stop reading at `[DONE]`.
+/// clients stop reading at the terminal event.
 fn outcome_of_stream(stream: &Stream, is_truncated: bool, is_complete: bool, ended: Ended) -> Outcome {
     match outcome(is_complete, ended) {
         _ if stream.has_error => Outcome::Interrupted,

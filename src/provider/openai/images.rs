@@ -211,8 +211,7 @@ impl<'a> ImageAssembler<'a> {
 
 impl<'a> StreamAssembler<'a> for ImageAssembler<'a> {
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
-        event::is_blank_or_done(data, progress)
-            || event::read(name, data, progress).map(|chunk| self.add(chunk, progress)).is_some()
+        event::read(name, data, progress).map(|chunk| self.add(chunk, progress)).is_some()
     }
 
     fn mark_truncated(&mut self, mark: Node<'a>) {

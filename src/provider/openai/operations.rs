@@ -6,6 +6,8 @@ use super::chat::operation_of_completion;
 use super::error_body::is_error;
 use super::images::{self, ImageAssembler};
 use super::responses::{self, ResponseAssembler};
+use crate::codec::end_marker::EndMarker;
+use crate::codec::framing::Framing;
 use crate::provider::kind::{InteractionKind, Placeholder};
 use crate::provider::operation::Operation;
 use crate::provider::providers::Provider;
@@ -31,7 +33,8 @@ const COMMON: OperationSpec = OperationSpec {
     request: None,
     response: None,
     shape: Shape::Form,
-    streams: true,
+    framings: &[Framing::Events, Framing::Lines],
+    end_marker: EndMarker(Some("[DONE]")),
     assemble: chat,
     convert: None,
     is_error,
@@ -96,14 +99,14 @@ pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
         operation: Operation::Embedding,
         name: "embedding",
         kind: InteractionKind::Embedding,
-        streams: false,
+        framings: &[Framing::Events],
         ..COMMON
     },
     OperationSpec {
         operation: Operation::Moderation,
         name: "moderation",
         kind: InteractionKind::Moderation,
-        streams: false,
+        framings: &[Framing::Events],
         ..COMMON
     },
     OperationSpec {

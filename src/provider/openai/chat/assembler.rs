@@ -155,9 +155,6 @@ impl<'a> ChatAssembler<'a> {
 
 impl<'a> StreamAssembler<'a> for ChatAssembler<'a> {
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
-        if event::is_blank_or_done(data, progress) {
-            return true;
-        }
         if self.add_matching(data) {
             progress.chunks += 1;
             return true;
