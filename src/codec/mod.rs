@@ -5,7 +5,6 @@ pub(crate) mod content_encoding;
 pub(crate) mod end_marker;
 pub(crate) mod framing;
 pub(crate) mod json;
-pub(crate) mod media;
 pub(crate) mod multipart;
 pub(crate) mod ndjson;
 pub(crate) mod sse;

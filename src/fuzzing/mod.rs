@@ -13,9 +13,10 @@ use serde_json::value::RawValue;
 use crate::budget::Budget;
 
 use crate::codec::sse::Events;
-use crate::codec::{content_encoding as codings, json, media};
+use crate::codec::{content_encoding as codings, json};
 use crate::config::Limits;
 use crate::exchange::{Head, Message, Piece, Recording};
+use crate::provider::media;
 use crate::provider::openai::chat::assembler::ChatAssembler;
 use crate::provider::openai::{images, responses};
 use crate::provider::operation::Operation;

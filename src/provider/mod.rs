@@ -2,6 +2,8 @@
 
 mod detached_image;
 mod kind;
+pub(crate) mod media;
+pub(crate) mod merge;
 pub(crate) mod openai;
 pub(crate) mod operation;
 mod providers;

@@ -3,7 +3,6 @@
 //! Numbers, escapes and key order stay as they were sent. Nothing here recurses into its input.
 
 pub(crate) mod lenient;
-pub(crate) mod merge;
 mod node;
 pub(crate) mod nodes;
 mod parts;

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::chat::chunk::Chunk;
 use crate::codec::json::{self, Entries, Fields, Node, Nodes};
-use crate::codec::media;
+use crate::provider::media;
 use crate::provider::openai::event;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::chat::chunk::Chunk;
 use crate::codec::json::{self, Fields, Node, Nodes};
-use crate::codec::media::{self, Medium};
 use crate::id::new_id;
+use crate::provider::media::{self, Medium};
 use crate::provider::openai::event;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::codec::json::{self, Elements, Entries, Fields, Node, Place, merge};
+use crate::codec::json::{self, Elements, Entries, Fields, Node, Place};
+use crate::provider::merge;
 
 /// The maximum number of elements per stream that accept further pieces. Real streams have a few.
 /// Further elements are kept as they are.

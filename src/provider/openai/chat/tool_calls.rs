@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 
 use super::arguments::Extent;
 use crate::codec::allowance::Held;
-use crate::codec::json::merge;
 use crate::codec::json::{self, Entries, Fields, Node};
+use crate::provider::merge;
 
 /// The tool calls of one message. They arrive in pieces, which may alternate between calls.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::ops::Range;
 use memchr::{memchr, memmem};
 use serde_json::value::RawValue;
 
-use super::json;
+use crate::codec::json;
 use crate::codec::json::nodes::end_of_string;
 
 /// One piece of base64 data.

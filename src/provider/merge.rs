@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::{Entries, Fields, Node, Nodes, Values};
-use crate::codec::json;
+use crate::codec::json::{self, Entries, Fields, Node, Nodes, Values};
 
 /// Keeps the last value that is not null. Objects are merged field by field.
 pub(crate) fn last<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
