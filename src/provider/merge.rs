@@ -258,7 +258,7 @@ fn join(slot: &mut Node<'_>, piece: &str) {
 /// Both must have the same type, its texts must come in pieces, and no signature may have closed
 /// the previous part.
 fn is_continued(known: &Fields<'_>, entries: &[(Cow<'_, str>, &RawValue)]) -> bool {
-    let text = |name| entries.iter().find(|(key, _)| key == name).and_then(|(_, raw)| json::text(raw));
+    let text = |name| json::field(entries, name).and_then(json::text);
     let known = |name| known.get(name).and_then(Node::as_text);
     let kind = text("type").filter(|kind| *kind == "text" || is_reasoning(kind));
     let is_closed = known("signature").is_some_and(|signature| !signature.is_empty());

@@ -46,8 +46,7 @@ fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Detache
 /// The response with file names; `None` if no image is replaced.
 fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<DetachedImage>) -> Option<String> {
     let fields = json::object(json)?;
-    // The last of duplicate keys counts, as for most parsers.
-    let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
+    let get = |name| json::field(&fields, name);
     let elements = get("data").and_then(json::array)?;
     let (uuid, created) = (new_id(), created(get("created"), today));
     let format = get("output_format").and_then(json::text);
@@ -107,15 +106,9 @@ fn detach_those(
     is_meant: impl Fn(&Medium<'_>) -> bool,
 ) -> (Box<RawValue>, Vec<DetachedImage>) {
     let mut images = Vec::new();
-    let (uuid, created) = (
-        new_id(),
-        created(
-            json::object(&json).and_then(|fields| {
-                fields.iter().find(|(key, _)| matches!(&**key, "created" | "created_at")).map(|(_, raw)| *raw)
-            }),
-            today,
-        ),
-    );
+    let fields = json::object(&json).unwrap_or_default();
+    let said = json::field(&fields, "created").or_else(|| json::field(&fields, "created_at"));
+    let (uuid, created) = (new_id(), created(said, today));
     let text = json.get();
     let places = media::find(text).into_iter().filter(|medium| is_meant(medium)).take(MOST_IMAGES);
     let places = places.enumerate().filter_map(|(index, medium)| {
@@ -160,8 +153,7 @@ fn created(said: Option<&RawValue>, today: SystemTime) -> u64 {
 
 /// The base64 data of an element, if it has any.
 fn data_of(element: &RawValue) -> Option<&str> {
-    let fields = json::object(element)?;
-    let (_, data) = fields.into_iter().find(|(key, raw)| key == "b64_json" && !json::is_blank(raw))?;
+    let data = json::field(&json::object(element)?, "b64_json").filter(|data| !json::is_blank(data))?;
     let text = json::text(data).unwrap_or_default();
     // Skips the head of a `data:` URL.
     Some(text.rsplit_once(',').map_or(text, |(_, base64)| base64))

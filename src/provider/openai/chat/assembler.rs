@@ -131,8 +131,7 @@ impl<'a> ChatAssembler<'a> {
             progress.skipped += 1;
             return;
         }
-        let usage = piece.fields.iter().find(|(key, _)| key == "usage").map(|(_, raw)| *raw);
-        if let Some(usage) = usage.filter(|usage| !json::is_null(usage)) {
+        if let Some(usage) = json::field(&piece.fields, "usage").filter(|usage| !json::is_null(usage)) {
             merge::last(&mut self.usage_of_choices, "usage".into(), usage);
         }
         let choice = self.choices.entry(index.into()).or_default();
