@@ -45,7 +45,9 @@ impl ConfigBuilder {
         let track_images = self.track_images.get()?;
         let mut known = self.capture.get()?;
         let is_wanted = |operation: &Operation| match operation {
-            operation if operation.spec().convert.is_some() => responses != Responses::Off,
+            operation if operation.spec().convert.is_some_and(|convert| convert.is_optional) => {
+                responses != Responses::Off
+            }
             operation if operation.is_image() => track_images,
             _ => true,
         };

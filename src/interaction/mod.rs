@@ -145,14 +145,14 @@ impl Interaction {
     /// object counts as eight). They are replaced by their [`omit_content`](Self::omit_content)
     /// form, so that no content bypasses a hook.
     pub fn request_mut(&mut self) -> &mut Value {
-        let kind = self.kind;
-        self.request.tree_or(|text| redacted::request(kind, text, text.len()))
+        let spec = self.provider.spec(self.kind);
+        self.request.tree_or(|text| redacted::request(spec, text, text.len()))
     }
 
     /// The response as a mutable tree; see [`request_mut`](Self::request_mut).
     pub fn response_mut(&mut self) -> &mut Value {
-        let kind = self.kind;
-        self.response.tree_or(|text| redacted::response(kind, text, text.len()))
+        let spec = self.provider.spec(self.kind);
+        self.response.tree_or(|text| redacted::response(spec, text, text.len()))
     }
 
     /// Removes the content.
@@ -160,9 +160,10 @@ impl Interaction {
     /// Ids, model and usage of request and response remain, and their lengths as
     /// `{"omitted":{"bytes":…}}`. Images are not uploaded.
     pub fn omit_content(&mut self) {
+        let spec = self.provider.spec(self.kind);
         let (request, response) = (&mut self.request, &mut self.response);
-        request.omit(redacted::request(self.kind, &request.text(), request.whole_len()));
-        response.omit(redacted::response(self.kind, &response.text(), response.whole_len()));
+        request.omit(redacted::request(spec, &request.text(), request.whole_len()));
+        response.omit(redacted::response(spec, &response.text(), response.whole_len()));
         self.images.clear();
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod media;
 pub(crate) mod merge;
 pub(crate) mod openai;
 pub(crate) mod operation;
+mod placeholder;
 mod providers;
 mod spec;
 pub(crate) mod stream;
@@ -13,6 +14,6 @@ mod table;
 
 pub(crate) use self::detached_image::DetachedImage;
 pub use self::kind::InteractionKind;
-pub(crate) use self::kind::Placeholder;
+pub(crate) use self::placeholder::{Placeholder, Placeholders};
 pub use self::providers::Provider;
 pub(crate) use self::spec::{Convert, Converted, Images, OperationSpec, Shape};

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use super::kind::InteractionKind;
 use super::openai;
 use super::operation::Operation;
+use super::providers::Provider;
 use super::spec::OperationSpec;
 
 impl Operation {
@@ -26,7 +28,16 @@ impl Operation {
 
     /// Whether its responses are images.
     pub(crate) fn is_image(self) -> bool {
-        matches!(self, Self::ImageGeneration | Self::ImageEdit | Self::ImageVariation)
+        self.spec().kind == InteractionKind::Image
+    }
+}
+
+impl Provider {
+    /// The row for interactions of this kind: that of the first operation with this kind, or else
+    /// the first row.
+    pub(crate) fn spec(self, kind: InteractionKind) -> &'static OperationSpec {
+        let mut rows = openai::OPERATIONS.iter().filter(|row| row.provider == self);
+        rows.find(|row| row.kind == kind).unwrap_or(&openai::OPERATIONS[0])
     }
 }
 

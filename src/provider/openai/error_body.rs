@@ -1,11 +1,25 @@
-//! Error responses that have a success status.
+//! Errors: those of this crate, and those that have a success status.
 
 use memchr::memmem;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::codec::json;
+use crate::codec::json::{self, Fields, Node};
+use crate::provider::Placeholder;
+
+/// The response for a call that got none.
+pub(crate) fn error(kind: &str, message: &str, placeholder: Option<Placeholder>) -> Fields<'static> {
+    let mut error = Fields::default();
+    error.set("type", Node::string(kind));
+    error.set("message", Node::string(message));
+    let mut response = Fields::default();
+    response.set("error", Node::Object(error));
+    if let Some(placeholder) = placeholder {
+        placeholder.add_to(&mut response);
+    }
+    response
+}
 
 /// Whether a response is only an error. Some servers send those with a success status.
 pub(crate) fn is_error(answer: &[u8]) -> bool {

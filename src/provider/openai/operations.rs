@@ -3,21 +3,29 @@
 use super::audio::AudioAssembler;
 use super::chat::assembler::ChatAssembler;
 use super::chat::operation_of_completion;
-use super::error_body::is_error;
+use super::error_body::{error, is_error};
 use super::images::{self, ImageAssembler};
 use super::responses::{self, ResponseAssembler};
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
-use crate::provider::kind::{InteractionKind, Placeholder};
+use crate::provider::kind::InteractionKind;
 use crate::provider::operation::Operation;
+use crate::provider::placeholder::{Placeholder, Placeholders};
 use crate::provider::providers::Provider;
-use crate::provider::spec::{OperationSpec, Shape};
+use crate::provider::spec::{Convert, Kept, OperationSpec, Shape};
 use crate::provider::stream::{Assembled, Events, assemble};
 
-const MESSAGES: Placeholder = Some(("messages", "[]"));
-const PROMPT: Placeholder = Some(("prompt", "\"\""));
-const CHOICES: Placeholder = Some(("choices", "[]"));
-const DATA: Placeholder = Some(("data", "[]"));
+const CHAT: Placeholders = Placeholders {
+    request: Some(placeholder("messages", "[]")),
+    response: Some(placeholder("choices", "[]")),
+};
+/// A request with messages is a chat, even on the completion path, so it needs no prompt.
+const PROMPT: Placeholder = Placeholder { unless: Some("messages"), ..placeholder("prompt", "\"\"") };
+const NONE: Placeholders = Placeholders { request: None, response: None };
+
+const fn placeholder(key: &'static str, empty: &'static str) -> Placeholder {
+    Placeholder { key, empty, unless: None }
+}
 
 /// The headers of OpenAI, Azure and other servers, in this order.
 const REQUEST_IDS: &[&str] = &["x-request-id", "apim-request-id", "request-id"];
@@ -30,13 +38,14 @@ const COMMON: OperationSpec = OperationSpec {
     kind: InteractionKind::Chat,
     on_by_default: false,
     request_ids: REQUEST_IDS,
-    request: None,
-    response: None,
+    placeholders: NONE,
+    kept: Kept { scalars: &["id", "object", "created", "model"], values: &["usage"] },
     shape: Shape::Form,
     framings: &[Framing::Events, Framing::Lines],
     end_marker: EndMarker(Some("[DONE]")),
     assemble: chat,
     convert: None,
+    error,
     is_error,
     images: None,
     reclassify: None,
@@ -47,8 +56,7 @@ const IMAGE: OperationSpec = OperationSpec {
     kind: InteractionKind::Image,
     images: Some(images::ELEMENTS),
     on_by_default: true,
-    request: PROMPT,
-    response: DATA,
+    placeholders: Placeholders { request: Some(PROMPT), response: Some(placeholder("data", "[]")) },
     assemble: image,
     ..COMMON
 };
@@ -61,8 +69,7 @@ pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
         kind: InteractionKind::Chat,
         images: Some(images::IN_CHATS),
         on_by_default: true,
-        request: MESSAGES,
-        response: CHOICES,
+        placeholders: CHAT,
         shape: Shape::Json,
         assemble: chat,
         ..COMMON
@@ -72,8 +79,7 @@ pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
         name: "completion",
         kind: InteractionKind::Completion,
         on_by_default: true,
-        request: PROMPT,
-        response: CHOICES,
+        placeholders: Placeholders { request: Some(PROMPT), ..CHAT },
         shape: Shape::Json,
         assemble: chat,
         reclassify: Some(operation_of_completion),
@@ -85,11 +91,16 @@ pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
         kind: InteractionKind::Response,
         images: Some(images::GENERATED),
         on_by_default: true,
-        request: MESSAGES,
-        response: CHOICES,
         shape: Shape::Json,
         assemble: response,
-        convert: Some(responses::TO_CHAT),
+        convert: Some(Convert {
+            kind: InteractionKind::Chat,
+            placeholders: CHAT,
+            is_optional: true,
+            request: responses::chat_request,
+            response: responses::chat_response,
+            too_many: responses::of_too_many,
+        }),
         ..COMMON
     },
     OperationSpec { operation: Operation::ImageGeneration, name: "image-generation", ..IMAGE },
