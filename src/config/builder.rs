@@ -19,7 +19,8 @@ use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
 use super::setting::Setting;
 use super::spool::Spooling;
 use crate::interaction::Interaction;
-use crate::provider::operation::{Operation, Route};
+use crate::provider::captured::Route;
+use crate::provider::operation::Operation;
 
 impl Config {
     /// Settings in code; the two keys are those of the Reconify console.

@@ -9,7 +9,7 @@ use url::Url;
 use super::collector_url;
 use super::hooks::Hooks;
 use super::spool::Spool;
-use crate::provider::operation::Operations;
+use crate::provider::captured::Operations;
 
 /// A checked configuration of a [`ReconifyLayer`](crate::ReconifyLayer).
 ///

@@ -11,7 +11,8 @@ use super::options::{
 use super::setting::{Problem, Setting};
 use super::spool::{Spool, Spooling};
 use crate::error::Error;
-use crate::provider::operation::{Operation, Operations, Route};
+use crate::provider::captured::{Operations, Route};
+use crate::provider::operation::Operation;
 
 impl ConfigBuilder {
     /// Checks the settings.

@@ -5,7 +5,7 @@ use tower::{BoxError, Layer, Service};
 use super::service::Reconify;
 use super::tracker::Tracker;
 use crate::config::{CaptureOptions, Config};
-use crate::provider::operation::Operations;
+use crate::provider::captured::Operations;
 use crate::report::Report;
 use crate::reporter::Reporter;
 use crate::transport::HttpTransport;

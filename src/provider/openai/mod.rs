@@ -6,6 +6,8 @@ pub(crate) mod error_body;
 mod event;
 pub(crate) mod images;
 mod operations;
+mod recognise;
 pub(crate) mod responses;
 
 pub(crate) use self::operations::OPERATIONS;
+pub(crate) use self::recognise::recognise;
