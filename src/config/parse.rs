@@ -125,9 +125,7 @@ pub(super) fn operations(list: &str) -> Result<Vec<Operation>, Problem> {
 }
 
 fn parse_endpoint(name: &str) -> Result<Operation, Problem> {
-    let known =
-        Operation::ALL.iter().copied().find(|operation| operation.as_str().eq_ignore_ascii_case(name));
-    known.ok_or_else(|| {
+    name.parse().map_err(|_| {
         let names: Vec<_> = Operation::ALL.iter().map(|operation| operation.as_str()).collect();
         Problem::Invalid {
             value: format!("a list with {name:?}"),

@@ -145,13 +145,13 @@ impl Interaction {
     /// object counts as eight). They are replaced by their [`omit_content`](Self::omit_content)
     /// form, so that no content bypasses a hook.
     pub fn request_mut(&mut self) -> &mut Value {
-        let spec = self.provider.spec(self.kind);
+        let spec = self.provider.row(self.kind);
         self.request.tree_or(|text| redacted::request(spec, text, text.len()))
     }
 
     /// The response as a mutable tree; see [`request_mut`](Self::request_mut).
     pub fn response_mut(&mut self) -> &mut Value {
-        let spec = self.provider.spec(self.kind);
+        let spec = self.provider.row(self.kind);
         self.response.tree_or(|text| redacted::response(spec, text, text.len()))
     }
 
@@ -160,7 +160,7 @@ impl Interaction {
     /// Ids, model and usage of request and response remain, and their lengths as
     /// `{"omitted":{"bytes":…}}`. Images are not uploaded.
     pub fn omit_content(&mut self) {
-        let spec = self.provider.spec(self.kind);
+        let spec = self.provider.row(self.kind);
         let (request, response) = (&mut self.request, &mut self.response);
         request.omit(redacted::request(spec, &request.text(), request.whole_len()));
         response.omit(redacted::response(spec, &response.text(), response.whole_len()));

@@ -4,7 +4,7 @@ use std::mem;
 
 use http::Method;
 
-use super::openai;
+use super::PROVIDERS;
 use super::operation::Operation;
 
 /// A path that the application assigned to an operation.
@@ -69,7 +69,8 @@ impl Operations {
         {
             return Some(operation);
         }
-        openai::recognise(path).filter(|operation| self.known.contains(*operation))
+        let known = PROVIDERS.iter().find_map(|provider| (provider.recognise)(path));
+        known.filter(|operation| self.known.contains(*operation))
     }
 
     #[inline(never)]

@@ -8,13 +8,16 @@ pub(crate) mod merge;
 pub(crate) mod openai;
 pub(crate) mod operation;
 mod placeholder;
-mod providers;
 mod spec;
 pub(crate) mod stream;
 mod table;
 
 pub(crate) use self::detached_image::DetachedImage;
 pub use self::kind::InteractionKind;
+pub use self::operation::Provider;
 pub(crate) use self::placeholder::{Placeholder, Placeholders};
-pub use self::providers::Provider;
+use self::spec::ProviderSpec;
 pub(crate) use self::spec::{Convert, Converted, Images, OperationSpec, Shape};
+
+/// The providers, in the order of their enum.
+const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER];

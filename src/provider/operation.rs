@@ -1,4 +1,13 @@
-/// An operation of the OpenAI HTTP API that the layer can report.
+/// A model provider whose HTTP API the layer understands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Provider {
+    /// OpenAI, and every server that is compatible with its API.
+    #[default]
+    OpenAi,
+}
+
+/// An operation of a provider's HTTP API that the layer can report.
 ///
 /// ```
 /// use tower_reconify::{Config, Operation};
@@ -43,21 +52,4 @@ pub enum Operation {
     Transcription,
     /// `POST …/audio/translations`, reported with the type `translation` if enabled.
     Translation,
-}
-
-impl Operation {
-    /// Every operation, in declaration order.
-    pub const ALL: &[Self] = &[
-        Self::Chat,
-        Self::Completion,
-        Self::Responses,
-        Self::ImageGeneration,
-        Self::ImageEdit,
-        Self::ImageVariation,
-        Self::Embedding,
-        Self::Moderation,
-        Self::Speech,
-        Self::Transcription,
-        Self::Translation,
-    ];
 }

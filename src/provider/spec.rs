@@ -4,13 +4,25 @@ use serde_json::value::RawValue;
 
 use super::detached_image::DetachedImage;
 use super::kind::InteractionKind;
-use super::operation::Operation;
+use super::operation::{Operation, Provider};
 use super::placeholder::{Placeholder, Placeholders};
-use super::providers::Provider;
 use super::stream::{Assembled, Events};
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::codec::json::Fields;
+
+/// The properties of a provider.
+pub(crate) struct ProviderSpec {
+    pub(crate) provider: Provider,
+    /// The name in settings and reports (`reconify.format`).
+    pub(crate) name: &'static str,
+    /// The format version that Reconify's module for this provider sends.
+    pub(crate) version: &'static str,
+    /// Determines the operation of a request by its path.
+    pub(crate) recognise: fn(&str) -> Option<Operation>,
+    /// One row per operation, in the order of the enum.
+    pub(crate) operations: &'static [OperationSpec],
+}
 
 /// The properties of an operation: one row of its provider's table.
 pub(crate) struct OperationSpec {

@@ -1,19 +1,61 @@
-//! Looks up an operation's properties in the table of its provider.
+//! Looks up the properties of operations and providers.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::kind::InteractionKind;
-use super::openai;
-use super::operation::Operation;
-use super::providers::Provider;
-use super::spec::OperationSpec;
+use super::operation::{Operation, Provider};
+use super::spec::{OperationSpec, ProviderSpec};
+use super::{PROVIDERS, openai};
+use crate::error::{Error, Kind};
+
+/// The row of each operation, at the place of the operation in its enum.
+static ROWS: [&OperationSpec; COUNT] = rows();
+
+const OPERATIONS: [Operation; COUNT] = {
+    let (mut operations, rows, mut place) = ([Operation::Chat; COUNT], rows(), 0);
+    while place < COUNT {
+        operations[place] = rows[place].operation;
+        place += 1;
+    }
+    operations
+};
+
+const COUNT: usize = {
+    let (mut count, mut rest) = (0, PROVIDERS);
+    while let [provider, others @ ..] = rest {
+        count += provider.operations.len();
+        rest = others;
+    }
+    count
+};
+
+#[expect(clippy::indexing_slicing, reason = "it runs in the compiler")]
+const fn rows() -> [&'static OperationSpec; COUNT] {
+    let mut rows = [&openai::PROVIDER.operations[0]; COUNT];
+    let (mut place, mut rest) = (0, PROVIDERS);
+    while let [provider, others @ ..] = rest {
+        let mut row = 0;
+        while row < provider.operations.len() {
+            rows[place] = &provider.operations[row];
+            assert!(rows[place].operation as usize == place, "the rows stand in the order of the enum");
+            assert!(rows[place].provider as usize == PROVIDERS.len() - rest.len(), "and so do the providers");
+            (row, place) = (row + 1, place + 1);
+        }
+        rest = others;
+    }
+    rows
+}
 
 impl Operation {
+    /// Every operation, in declaration order.
+    pub const ALL: &[Self] = &OPERATIONS;
+
     /// The row of the operation.
     #[inline]
     pub(crate) fn spec(self) -> &'static OperationSpec {
-        // The rows are in the order of the enum: a compile-time assertion checks it.
-        openai::OPERATIONS.get(self as usize).unwrap_or(&openai::OPERATIONS[0])
+        // Every operation has a row: a test checks it.
+        ROWS.get(self as usize).unwrap_or(&ROWS[0])
     }
 
     /// The name in settings and reports, also shown by `Display`.
@@ -33,11 +75,35 @@ impl Operation {
 }
 
 impl Provider {
+    /// Every provider.
+    pub const ALL: &[Self] = &{
+        let (mut providers, mut place) = ([Self::OpenAi; PROVIDERS.len()], 0);
+        while place < PROVIDERS.len() {
+            providers[place] = PROVIDERS[place].provider;
+            place += 1;
+        }
+        providers
+    };
+
+    fn spec(self) -> &'static ProviderSpec {
+        PROVIDERS.get(self as usize).unwrap_or(&openai::PROVIDER)
+    }
+
+    /// The name in reports (`reconify.format`), also shown by `Display`.
+    pub fn as_str(self) -> &'static str {
+        self.spec().name
+    }
+
+    /// The format version that Reconify's module for this provider sends.
+    pub(crate) fn version(self) -> &'static str {
+        self.spec().version
+    }
+
     /// The row for interactions of this kind: that of the first operation with this kind, or else
     /// the first row.
-    pub(crate) fn spec(self, kind: InteractionKind) -> &'static OperationSpec {
-        let mut rows = openai::OPERATIONS.iter().filter(|row| row.provider == self);
-        rows.find(|row| row.kind == kind).unwrap_or(&openai::OPERATIONS[0])
+    pub(crate) fn row(self, kind: InteractionKind) -> &'static OperationSpec {
+        let rows = self.spec().operations;
+        rows.iter().find(|row| row.kind == kind).or(rows.first()).unwrap_or(ROWS[0])
     }
 }
 
@@ -45,5 +111,76 @@ impl Provider {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+/// Shows the name: [`Provider::as_str`].
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Parses the name, in any case. The error lists the known names.
+impl FromStr for Operation {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        parse("operation", name, Self::ALL, Self::as_str)
+    }
+}
+
+/// Parses the name, in any case. The error lists the known names.
+impl FromStr for Provider {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        parse("provider", name, Self::ALL, Self::as_str)
+    }
+}
+
+fn parse<T: Copy>(
+    setting: &'static str,
+    name: &str,
+    all: &[T],
+    as_str: fn(T) -> &'static str,
+) -> Result<T, Error> {
+    let known = all.iter().copied().find(|known| as_str(*known).eq_ignore_ascii_case(name));
+    known.ok_or_else(|| {
+        let names: Vec<_> = all.iter().copied().map(as_str).collect();
+        let (value, problem) = (format!("{name:?}"), format!("which is none of {}", names.join(", ")));
+        let hint = "use a name that is known";
+        Kind::Invalid { setting: setting.into(), value, problem: problem.into(), hint }.into()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_parsed_in_any_case_and_the_error_for_another_lists_all() {
+        for operation in Operation::ALL {
+            assert_eq!(operation.as_str().to_uppercase().parse::<Operation>().unwrap(), *operation);
+        }
+        for provider in Provider::ALL {
+            assert_eq!(provider.to_string().parse::<Provider>().unwrap(), *provider);
+        }
+        let error = "chats".parse::<Operation>().unwrap_err();
+        assert!(error.is_config() && error.to_string().starts_with("operation is \"chats\", "), "{error}");
+        assert!(Operation::ALL.iter().all(|operation| error.to_string().contains(operation.as_str())));
+        assert!("".parse::<Provider>().unwrap_err().to_string().contains("none of openai"));
+    }
+
+    #[test]
+    fn an_interaction_of_a_kind_without_an_operation_has_the_placeholders_of_the_first() {
+        let keys = |kind| {
+            let placeholders = Provider::OpenAi.row(kind).placeholders;
+            [placeholders.request, placeholders.response]
+                .map(|placeholder| placeholder.map(|known| known.key))
+        };
+        assert_eq!(keys(InteractionKind::Assistant), [Some("messages"), Some("choices")]);
+        assert_eq!(keys(InteractionKind::Completion), [Some("prompt"), Some("choices")]);
+        assert_eq!(keys(InteractionKind::Response), [None, None]);
     }
 }

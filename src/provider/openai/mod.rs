@@ -9,5 +9,13 @@ mod operations;
 mod recognise;
 pub(crate) mod responses;
 
-pub(crate) use self::operations::OPERATIONS;
-pub(crate) use self::recognise::recognise;
+use crate::provider::operation::Provider;
+use crate::provider::spec::ProviderSpec;
+
+pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
+    provider: Provider::OpenAi,
+    name: "openai",
+    version: "1.0.0",
+    recognise: recognise::recognise,
+    operations: operations::OPERATIONS,
+};

@@ -9,9 +9,8 @@ use super::responses::{self, ResponseAssembler};
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::provider::kind::InteractionKind;
-use crate::provider::operation::Operation;
+use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
-use crate::provider::providers::Provider;
 use crate::provider::spec::{Convert, Kept, OperationSpec, Shape};
 use crate::provider::stream::{Assembled, Events, assemble};
 
@@ -62,7 +61,7 @@ const IMAGE: OperationSpec = OperationSpec {
 };
 
 /// One row per operation, in the order of the enum.
-pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
+pub(super) const OPERATIONS: &[OperationSpec] = &[
     OperationSpec {
         operation: Operation::Chat,
         name: "chat",
@@ -144,15 +143,6 @@ pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
         ..COMMON
     },
 ];
-
-#[expect(clippy::indexing_slicing, reason = "it runs in the compiler")]
-const _: () = {
-    let mut row = 0;
-    while row < OPERATIONS.len() {
-        assert!(OPERATIONS[row].operation as usize == row, "the rows stand in the order of the enum");
-        row += 1;
-    }
-};
 
 fn chat(events: Events<'_>, operation: Operation) -> Assembled {
     assemble::<ChatAssembler<'_>>(events, operation)
