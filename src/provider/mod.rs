@@ -17,7 +17,7 @@ pub use self::kind::InteractionKind;
 pub use self::operation::Provider;
 pub(crate) use self::placeholder::{Placeholder, Placeholders};
 use self::spec::ProviderSpec;
-pub(crate) use self::spec::{Convert, Converted, Images, OperationSpec, Shape};
+pub(crate) use self::spec::{Convert, Converted, Images, OperationSpec};
 
 /// The providers, in the order of their enum.
 const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER];

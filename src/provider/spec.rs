@@ -39,7 +39,10 @@ pub(crate) struct OperationSpec {
     pub(crate) placeholders: Placeholders,
     /// The fields that remain if the content of a body is removed.
     pub(crate) kept: Kept,
-    pub(crate) shape: Shape,
+    /// Whether a request may be a form.
+    pub(crate) takes_forms: bool,
+    /// The field in which a response in plain text is reported, if there are any.
+    pub(crate) text_field: Option<&'static str>,
     /// The framings of its streams. Of several that fit, the first counts.
     pub(crate) framings: &'static [Framing],
     pub(crate) end_marker: EndMarker,
@@ -78,16 +81,6 @@ pub(crate) struct Images {
     pub(crate) detach: fn(Box<RawValue>, SystemTime) -> Detached,
     /// Replaces the images with their sizes, for use when images are not tracked.
     pub(crate) elide: fn(Box<RawValue>) -> Box<RawValue>,
-}
-
-/// The formats of an operation's bodies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Json,
-    /// Requests may be forms.
-    Form,
-    /// Requests may be forms, and responses plain text.
-    FormAndText,
 }
 
 /// Converts bodies into the format that Reconify documents.

@@ -16,7 +16,7 @@ use crate::codec::sse::looks_like_events;
 use crate::codec::{multipart, ndjson};
 use crate::exchange::{Answer, Head, MediaType, Message};
 use crate::interaction::Text;
-use crate::provider::{Convert, Converted, OperationSpec, Placeholder, Shape};
+use crate::provider::{Convert, Converted, OperationSpec, Placeholder};
 use crate::stats::Losses;
 
 /// The reported request or response of an exchange.
@@ -32,7 +32,7 @@ pub(crate) struct ReportedBody {
     pub(crate) is_error: bool,
 }
 
-/// The maximum length of a text that is reported as a transcription. Invalid UTF-8 becomes six
+/// The maximum length of a response in plain text. Invalid UTF-8 becomes six
 /// times as long in JSON.
 const MOST_TEXT: usize = 4 * 1024 * 1024;
 
@@ -116,7 +116,7 @@ impl BodyContext<'_> {
 
     fn request(&self, body: &DecodedBody, placeholder: Option<Placeholder>) -> ReportedBody {
         if let MediaType::Form(content_type) = &body.head.media_type
-            && self.operation.spec().shape != Shape::Json
+            && self.operation.spec().takes_forms
             && let Some(form) = self.form(content_type, body, placeholder)
         {
             return form;
@@ -219,7 +219,7 @@ impl BodyContext<'_> {
         Some(ReportedBody { losses, is_sent: true, ..ReportedBody::of_text(fields.to_json()) })
     }
 
-    /// A transcription in plain text, subtitles or captions, converted into the JSON format.
+    /// A response in plain text, such as subtitles, converted into the JSON format.
     fn transcript(&self, text: &DecodedBody) -> Option<ReportedBody> {
         let is_text = match text.head.media_type.name() {
             None => true,
@@ -227,17 +227,12 @@ impl BodyContext<'_> {
         };
         let is_json = begins_like_json(&text.bytes);
         let is_lost = text.losses.is_truncated || text.losses.is_undecodable;
-        if self.operation.spec().shape != Shape::FormAndText
-            || !is_text
-            || is_json
-            || is_lost
-            || !text.has_end
-            || text.bytes.len() > MOST_TEXT
-        {
+        let field = self.operation.spec().text_field?;
+        if !is_text || is_json || is_lost || !text.has_end || text.bytes.len() > MOST_TEXT {
             return None;
         }
         let mut fields = Fields::default();
-        fields.set("text", Node::string(&String::from_utf8_lossy(&text.bytes)));
+        fields.set(field, Node::string(&String::from_utf8_lossy(&text.bytes)));
         Some(ReportedBody { losses: text.losses, ..ReportedBody::of_text(fields.to_json()) })
     }
 

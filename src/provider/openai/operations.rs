@@ -11,7 +11,7 @@ use crate::codec::framing::Framing;
 use crate::provider::kind::InteractionKind;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
-use crate::provider::spec::{Convert, Kept, OperationSpec, Shape};
+use crate::provider::spec::{Convert, Kept, OperationSpec};
 use crate::provider::stream::{Assembled, Events, assemble};
 
 const CHAT: Placeholders = Placeholders {
@@ -39,7 +39,8 @@ const COMMON: OperationSpec = OperationSpec {
     request_ids: REQUEST_IDS,
     placeholders: NONE,
     kept: Kept { scalars: &["id", "object", "created", "model"], values: &["usage"] },
-    shape: Shape::Form,
+    takes_forms: true,
+    text_field: None,
     framings: &[Framing::Events, Framing::Lines],
     end_marker: EndMarker(Some("[DONE]")),
     assemble: chat,
@@ -69,7 +70,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         images: Some(images::IN_CHATS),
         on_by_default: true,
         placeholders: CHAT,
-        shape: Shape::Json,
+        takes_forms: false,
         assemble: chat,
         ..COMMON
     },
@@ -79,7 +80,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         kind: InteractionKind::Completion,
         on_by_default: true,
         placeholders: Placeholders { request: Some(PROMPT), ..CHAT },
-        shape: Shape::Json,
+        takes_forms: false,
         assemble: chat,
         reclassify: Some(operation_of_completion),
         ..COMMON
@@ -90,7 +91,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         kind: InteractionKind::Response,
         images: Some(images::GENERATED),
         on_by_default: true,
-        shape: Shape::Json,
+        takes_forms: false,
         assemble: response,
         convert: Some(Convert {
             kind: InteractionKind::Chat,
@@ -130,7 +131,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         operation: Operation::Transcription,
         name: "transcription",
         kind: InteractionKind::Transcription,
-        shape: Shape::FormAndText,
+        text_field: Some("text"),
         assemble: audio,
         ..COMMON
     },
@@ -138,7 +139,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         operation: Operation::Translation,
         name: "translation",
         kind: InteractionKind::Translation,
-        shape: Shape::FormAndText,
+        text_field: Some("text"),
         assemble: audio,
         ..COMMON
     },
