@@ -84,7 +84,7 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
         answer_of(reading, message)
     };
     let answer = streamed(&reading, stream, 0);
-    let progress = answer.stream.as_ref()?;
+    let progress = answer.stream.as_ref()?.progress;
     check(&answer, reading.placeholders().response);
 
     // The fast path for similar chunks does not change the result.
@@ -107,13 +107,14 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     // An end marker changes nothing else.
     let done = streamed(&reading, &[stream, b"\n\ndata: [DONE]\n\n"].concat(), 0);
     assert_eq!(done.json.get(), answer.json.get(), "the end is no part of an answer");
-    assert!(done.stream.is_some_and(|done| {
+    assert!(done.stream.is_some_and(|stream| {
+        let done = stream.progress;
         done.is_done && done.chunks == progress.chunks && done.has_error == progress.has_error
     }));
     // Line ends, and fields without data between events, change nothing either.
     let framed = streamed(&reading, &framed(stream), 0);
     assert_eq!(framed.json.get(), answer.json.get(), "the framing is no part of an answer");
-    let framed = framed.stream.map(|framed| (framed.is_done, framed.chunks));
+    let framed = framed.stream.map(|framed| (framed.progress.is_done, framed.progress.chunks));
     assert_eq!(framed, Some((progress.is_done, progress.chunks)));
     if operation == Operation::Responses {
         check_response(|events| streamed(&reading, &[stream, b"\n\n", events].concat(), 0));
@@ -147,11 +148,11 @@ fn check_response(followed_by: impl Fn(&[u8]) -> ReportedBody) {
     let last = br#"data: {"type":"response.completed","response":{"output":[{"type":"x"}]}}"#;
     let whole = followed_by(last);
     assert!(whole.json.get().contains(r#""output":[{"type":"x"}]"#), "the output of the last event wins");
-    assert!(whole.stream.is_some_and(|stream| stream.is_done));
+    assert!(whole.stream.is_some_and(|stream| stream.progress.is_done));
     let created = br#"data: {"type":"response.created","response":{"id":"x"}}"#;
     let again = followed_by(&[&created[..], b"\n\n", created].concat());
     assert_eq!(again.json.get(), r#"{"id":"x","object":"response"}"#, "a second response starts over");
-    assert!(again.stream.is_some_and(|stream| !stream.is_done && !stream.has_error));
+    assert!(again.stream.is_some_and(|stream| !stream.progress.is_done && !stream.progress.has_error));
 }
 
 /// Elides the media in a JSON text, and asserts that the result is JSON, not much longer, and free

@@ -8,6 +8,7 @@ pub(crate) mod merge;
 pub(crate) mod openai;
 pub(crate) mod operation;
 mod placeholder;
+mod rows;
 mod spec;
 pub(crate) mod stream;
 mod table;

@@ -5,47 +5,10 @@ use std::str::FromStr;
 
 use super::kind::InteractionKind;
 use super::operation::{Operation, Provider};
+use super::rows::{OPERATIONS, PROVIDER_VALUES, ROWS};
 use super::spec::{OperationSpec, ProviderSpec};
 use super::{PROVIDERS, openai};
 use crate::error::{Error, Kind};
-
-/// The row of each operation, at the place of the operation in its enum.
-static ROWS: [&OperationSpec; COUNT] = rows();
-
-const OPERATIONS: [Operation; COUNT] = {
-    let (mut operations, rows, mut place) = ([Operation::Chat; COUNT], rows(), 0);
-    while place < COUNT {
-        operations[place] = rows[place].operation;
-        place += 1;
-    }
-    operations
-};
-
-const COUNT: usize = {
-    let (mut count, mut rest) = (0, PROVIDERS);
-    while let [provider, others @ ..] = rest {
-        count += provider.operations.len();
-        rest = others;
-    }
-    count
-};
-
-#[expect(clippy::indexing_slicing, reason = "it runs in the compiler")]
-const fn rows() -> [&'static OperationSpec; COUNT] {
-    let mut rows = [&openai::PROVIDER.operations[0]; COUNT];
-    let (mut place, mut rest) = (0, PROVIDERS);
-    while let [provider, others @ ..] = rest {
-        let mut row = 0;
-        while row < provider.operations.len() {
-            rows[place] = &provider.operations[row];
-            assert!(rows[place].operation as usize == place, "the rows stand in the order of the enum");
-            assert!(rows[place].provider as usize == PROVIDERS.len() - rest.len(), "and so do the providers");
-            (row, place) = (row + 1, place + 1);
-        }
-        rest = others;
-    }
-    rows
-}
 
 impl Operation {
     /// Every operation, in declaration order.
@@ -76,14 +39,7 @@ impl Operation {
 
 impl Provider {
     /// Every provider.
-    pub const ALL: &[Self] = &{
-        let (mut providers, mut place) = ([Self::OpenAi; PROVIDERS.len()], 0);
-        while place < PROVIDERS.len() {
-            providers[place] = PROVIDERS[place].provider;
-            place += 1;
-        }
-        providers
-    };
+    pub const ALL: &[Self] = &PROVIDER_VALUES;
 
     fn spec(self) -> &'static ProviderSpec {
         PROVIDERS.get(self as usize).unwrap_or(&openai::PROVIDER)

@@ -12,7 +12,7 @@ use crate::provider::kind::InteractionKind;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
 use crate::provider::spec::{Convert, Kept, OperationSpec};
-use crate::provider::stream::{Assembled, Events, assemble};
+use crate::provider::stream::assemble;
 
 const CHAT: Placeholders = Placeholders {
     request: Some(placeholder("messages", "[]")),
@@ -43,7 +43,7 @@ const COMMON: OperationSpec = OperationSpec {
     text_field: None,
     framings: &[Framing::Events, Framing::Lines],
     end_marker: EndMarker(Some("[DONE]")),
-    assemble: chat,
+    assemble: |events, operation| assemble::<ChatAssembler<'_>>(events, operation),
     convert: None,
     error,
     is_error,
@@ -57,7 +57,7 @@ const IMAGE: OperationSpec = OperationSpec {
     images: Some(images::ELEMENTS),
     on_by_default: true,
     placeholders: Placeholders { request: Some(PROMPT), response: Some(placeholder("data", "[]")) },
-    assemble: image,
+    assemble: |events, operation| assemble::<ImageAssembler<'_>>(events, operation),
     ..COMMON
 };
 
@@ -66,12 +66,10 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
     OperationSpec {
         operation: Operation::Chat,
         name: "chat",
-        kind: InteractionKind::Chat,
         images: Some(images::IN_CHATS),
         on_by_default: true,
         placeholders: CHAT,
         takes_forms: false,
-        assemble: chat,
         ..COMMON
     },
     OperationSpec {
@@ -81,7 +79,6 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         on_by_default: true,
         placeholders: Placeholders { request: Some(PROMPT), ..CHAT },
         takes_forms: false,
-        assemble: chat,
         reclassify: Some(operation_of_completion),
         ..COMMON
     },
@@ -92,7 +89,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         images: Some(images::GENERATED),
         on_by_default: true,
         takes_forms: false,
-        assemble: response,
+        assemble: |events, operation| assemble::<ResponseAssembler<'_>>(events, operation),
         convert: Some(Convert {
             kind: InteractionKind::Chat,
             placeholders: CHAT,
@@ -124,7 +121,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         operation: Operation::Speech,
         name: "speech",
         kind: InteractionKind::Speech,
-        assemble: audio,
+        assemble: |events, operation| assemble::<AudioAssembler<'_>>(events, operation),
         ..COMMON
     },
     OperationSpec {
@@ -132,7 +129,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         name: "transcription",
         kind: InteractionKind::Transcription,
         text_field: Some("text"),
-        assemble: audio,
+        assemble: |events, operation| assemble::<AudioAssembler<'_>>(events, operation),
         ..COMMON
     },
     OperationSpec {
@@ -140,23 +137,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         name: "translation",
         kind: InteractionKind::Translation,
         text_field: Some("text"),
-        assemble: audio,
+        assemble: |events, operation| assemble::<AudioAssembler<'_>>(events, operation),
         ..COMMON
     },
 ];
-
-fn chat(events: Events<'_>, operation: Operation) -> Assembled {
-    assemble::<ChatAssembler<'_>>(events, operation)
-}
-
-fn response(events: Events<'_>, operation: Operation) -> Assembled {
-    assemble::<ResponseAssembler<'_>>(events, operation)
-}
-
-fn image(events: Events<'_>, operation: Operation) -> Assembled {
-    assemble::<ImageAssembler<'_>>(events, operation)
-}
-
-fn audio(events: Events<'_>, operation: Operation) -> Assembled {
-    assemble::<AudioAssembler<'_>>(events, operation)
-}
