@@ -6,7 +6,6 @@ pub(crate) mod error_body;
 mod event;
 pub(crate) mod images;
 mod operations;
-mod recognise;
 pub(crate) mod responses;
 
 use crate::provider::operation::Provider;
@@ -16,6 +15,6 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     provider: Provider::OpenAi,
     name: "openai",
     version: "1.0.0",
-    recognise: recognise::recognise,
+    recognise: operations::recognise,
     operations: operations::OPERATIONS,
 };
