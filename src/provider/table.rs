@@ -5,20 +5,19 @@ use std::str::FromStr;
 
 use super::kind::InteractionKind;
 use super::operation::{Operation, Provider};
-use super::rows::{OPERATIONS, PROVIDER_VALUES, ROWS};
 use super::spec::{OperationSpec, ProviderSpec};
-use super::{PROVIDERS, openai};
+use super::{PROVIDERS, openai, rows};
 use crate::error::{Error, Kind};
 
 impl Operation {
     /// Every operation, in declaration order.
-    pub const ALL: &[Self] = &OPERATIONS;
+    pub const ALL: &[Self] = rows::OPERATIONS;
 
     /// The row of the operation.
     #[inline]
     pub(crate) fn spec(self) -> &'static OperationSpec {
         // Every operation has a row: a test checks it.
-        ROWS.get(self as usize).unwrap_or(&ROWS[0])
+        rows::row(self as usize).unwrap_or(rows::FIRST)
     }
 
     /// The name in settings and reports, also shown by `Display`.
@@ -39,7 +38,7 @@ impl Operation {
 
 impl Provider {
     /// Every provider.
-    pub const ALL: &[Self] = &PROVIDER_VALUES;
+    pub const ALL: &[Self] = rows::PROVIDER_VALUES;
 
     fn spec(self) -> &'static ProviderSpec {
         PROVIDERS.get(self as usize).unwrap_or(&openai::PROVIDER)
@@ -58,8 +57,8 @@ impl Provider {
     /// The row for interactions of this kind: that of the first operation with this kind, or else
     /// the first row.
     pub(crate) fn row(self, kind: InteractionKind) -> &'static OperationSpec {
-        let rows = self.spec().operations;
-        rows.iter().find(|row| row.kind == kind).or(rows.first()).unwrap_or(ROWS[0])
+        let operations = self.spec().operations;
+        operations.iter().find(|row| row.kind == kind).or(operations.first()).unwrap_or(rows::FIRST)
     }
 }
 
@@ -126,6 +125,13 @@ mod tests {
         assert!(error.is_config() && error.to_string().starts_with("operation is \"chats\", "), "{error}");
         assert!(Operation::ALL.iter().all(|operation| error.to_string().contains(operation.as_str())));
         assert!("".parse::<Provider>().unwrap_err().to_string().contains("none of openai"));
+    }
+
+    #[test]
+    fn the_rows_of_a_provider_name_it() {
+        for provider in PROVIDERS {
+            assert!(provider.operations.iter().all(|row| row.provider == provider.provider));
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::id::new_id;
 use crate::provider::media::{self, Medium};
 use crate::provider::openai::event;
 use crate::provider::operation::Operation;
+use crate::provider::spec::Detached;
 use crate::provider::stream::{Progress, StreamAssembler};
 use crate::provider::{DetachedImage, Images};
 
@@ -26,7 +27,7 @@ pub(crate) const ELEMENTS: Images = Images { may_hold: |_| true, detach, elide: 
 
 /// Images from a tool of the Responses API.
 pub(crate) const GENERATED: Images =
-    Images { may_hold: |_| true, detach: detach_generated, elide: media::elide_generated };
+    Images { may_hold: media::may_have_generated, detach: detach_generated, elide: elide_generated };
 
 /// Images in the message of a chat.
 pub(crate) const IN_CHATS: Images =
@@ -34,9 +35,14 @@ pub(crate) const IN_CHATS: Images =
 
 /// Replaces each element of `data` that contains an image with a file name, as the vendor's modules
 /// do: `{uuid}-{created}-{index}.png`, or the extension of another format.
-fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
+fn detach(json: Box<RawValue>, today: SystemTime) -> Detached {
     let mut images = Vec::new();
     let text = without_images(&json, today, &mut images);
+    replaced(json, text, images)
+}
+
+/// The text in place of a response, and its images. The response itself if there is none.
+fn replaced(json: Box<RawValue>, text: Option<String>, images: Vec<DetachedImage>) -> Detached {
     match text.and_then(|text| RawValue::from_string(text).ok()) {
         Some(text) => (text, images),
         None => (json, Vec::new()),
@@ -70,15 +76,17 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<DetachedI
 }
 
 /// Detaches the images of a Responses API response: file names replace their `result`.
-fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
-    match media::may_have_generated(&json) {
-        true => detach_those(json, today, |medium| medium.is_generated),
-        false => (json, Vec::new()),
-    }
+fn detach_generated(json: Box<RawValue>, today: SystemTime) -> Detached {
+    detach_those(json, today, |medium| medium.is_generated)
+}
+
+/// Replaces the images of a Responses API response with their type and length.
+fn elide_generated(json: Box<RawValue>) -> Box<RawValue> {
+    media::elide_those(json, |medium| medium.is_generated)
 }
 
 /// Detaches the images of a chat response: file names replace their URLs.
-fn detach_from_chat(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
+fn detach_from_chat(json: Box<RawValue>, today: SystemTime) -> Detached {
     detach_those(json, today, is_image)
 }
 
@@ -100,11 +108,7 @@ fn is_image(medium: &Medium<'_>) -> bool {
     medium.kind.starts_with("image")
 }
 
-fn detach_those(
-    json: Box<RawValue>,
-    today: SystemTime,
-    is_meant: impl Fn(&Medium<'_>) -> bool,
-) -> (Box<RawValue>, Vec<DetachedImage>) {
+fn detach_those(json: Box<RawValue>, today: SystemTime, is_meant: impl Fn(&Medium<'_>) -> bool) -> Detached {
     let mut images = Vec::new();
     let fields = json::object(&json).unwrap_or_default();
     let said = json::field(&fields, "created").or_else(|| json::field(&fields, "created_at"));
@@ -120,10 +124,8 @@ fn detach_those(
         images.push(DetachedImage { filename: filename.clone(), element });
         Some((medium.place, filename))
     });
-    match media::replace(text, places).and_then(|text| RawValue::from_string(text).ok()) {
-        Some(text) => (text, images),
-        None => (json, Vec::new()),
-    }
+    let text = media::replace(text, places);
+    replaced(json, text, images)
 }
 
 fn filename(uuid: Uuid, created: u64, index: usize, extension: &str) -> String {
