@@ -1,8 +1,6 @@
 //! Errors: those of this crate, and those that have a success status.
 
 use memchr::memmem;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::codec::json::{self, Fields, Node};
@@ -23,25 +21,15 @@ pub(crate) fn error(kind: &str, message: &str, placeholder: Option<Placeholder>)
 
 /// Whether a response is only an error. Some servers send those with a success status.
 pub(crate) fn is_error(answer: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Answered<'a> {
-        error: Option<IgnoredAny>,
-        #[serde(borrow)]
-        choices: Option<&'a RawValue>,
-        #[serde(borrow)]
-        output: Option<&'a RawValue>,
-        #[serde(borrow)]
-        data: Option<&'a RawValue>,
-    }
-
     if !has_error(answer) {
         return false;
     }
     let is_nothing = |raw: Option<&RawValue>| raw.and_then(json::items).map_or(raw.is_none(), str::is_empty);
-    answer.starts_with(b"{")
-        && serde_json::from_slice(answer).is_ok_and(|Answered { error, choices, output, data }| {
-            error.is_some() && [choices, output, data].into_iter().all(is_nothing)
-        })
+    json::parse_object(answer).is_some_and(|fields| {
+        let get = |name| json::field(&fields, name);
+        get("error").is_some_and(|error| !json::is_null(error))
+            && ["choices", "output", "data"].into_iter().map(get).all(is_nothing)
+    })
 }
 
 /// A quick check for an error that is not null: most responses have none.
