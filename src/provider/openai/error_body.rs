@@ -26,9 +26,8 @@ pub(crate) fn is_error(answer: &[u8]) -> bool {
     }
     let is_nothing = |raw: Option<&RawValue>| raw.and_then(json::items).map_or(raw.is_none(), str::is_empty);
     json::parse_object(answer).is_some_and(|fields| {
-        let get = |name| json::field(&fields, name);
-        get("error").is_some_and(|error| !json::is_null(error))
-            && ["choices", "output", "data"].into_iter().map(get).all(is_nothing)
+        let get = |name| json::field(&fields, name).filter(|raw| !json::is_null(raw));
+        get("error").is_some() && ["choices", "output", "data"].into_iter().map(get).all(is_nothing)
     })
 }
 
