@@ -13,7 +13,7 @@ use super::defaults::{
 use super::hooks::Hooks;
 use super::spool::Spool;
 use crate::names::named;
-use crate::provider::operation::Operations;
+use crate::provider::captured::Operations;
 
 /// A checked configuration of a [`ReconifyLayer`](crate::ReconifyLayer).
 ///
