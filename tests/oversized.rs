@@ -15,7 +15,7 @@ use std::convert::Infallible;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
 use serde_json::{Value, json};
-use support::{Observed, chat, delta, exchange, observed, observed_with, post};
+use support::{Observed, delta, exchange, observed, observed_with, post};
 use tower_reconify::{Config, Limits, Media, Responses};
 
 const LIMIT: usize = 10_000;
@@ -245,30 +245,40 @@ async fn what_is_mended_in_a_long_body_is_counted_only_if_it_is_reported() {
     assert_eq!(observed.layer.reporter().stats().mended, 1);
 }
 
-#[tokio::test]
-async fn a_long_stream_whose_end_says_that_it_is_whole_is_answered_though_its_caller_leaves_there() {
+/// The outcome of a stream that is longer than is kept, and whose caller leaves after its last event.
+async fn outcome_of_long(path: &str, event: &str, last: &str) -> String {
     let config = Config::builder("a", "b")
         .limits(Limits { body_bytes: LIMIT, ..Limits::default() })
         .metadata(true)
         .build()
         .unwrap();
     let mut observed = observed_with(config);
-    let chunk = format!("data: {}\n\n", delta(r#"{"content":"x"}"#));
-    for (end, outcome) in [("data: [DONE]\n\n", "answered"), ("data: \"data: [DONE]\n\n", "abandoned")] {
-        let frames = [chunk.repeat(200), end.to_owned()].map(|frame| Ok::<_, Infallible>(Bytes::from(frame)));
-        let open = futures_util::StreamExt::chain(
-            futures_util::stream::iter(frames),
-            futures_util::stream::pending(),
-        );
-        let response = Response::builder().header("content-type", "text/event-stream");
-        let mut body =
-            support::begin_with(&observed.layer, chat(), response.body(Body::from_stream(open)).unwrap())
-                .await
-                .into_body();
-        for _ in 0..2 {
-            http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
-        }
-        drop(body);
-        assert_eq!(observed.report().await["metadata"]["outcome"], outcome, "{end}");
+    let frames = [format!("data: {event}\n\n").repeat(200), format!("data: {last}\n\n")];
+    let frames = frames.map(|frame| Ok::<_, Infallible>(Bytes::from(frame)));
+    let open =
+        futures_util::StreamExt::chain(futures_util::stream::iter(frames), futures_util::stream::pending());
+    let response = Response::builder().header("content-type", "text/event-stream");
+    let response = response.body(Body::from_stream(open)).unwrap();
+    let mut body = support::begin_with(&observed.layer, post(path, "{}"), response).await.into_body();
+    for _ in 0..2 {
+        http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
+    }
+    drop(body);
+    observed.report().await["metadata"]["outcome"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_long_stream_whose_end_says_that_it_is_whole_is_answered_though_its_caller_leaves_there() {
+    let chunk = delta(r#"{"content":"x"}"#);
+    let created = r#"{"type":"response.created","response":{"id":"r","object":"response"}}"#;
+    let text = r#"{"type":"response.output_text.delta","item_id":"i","delta":"a text that is long enough"}"#;
+    let completed = created.replace("created", "completed");
+    for (path, event, last, outcome) in [
+        ("/v1/chat/completions", &*chunk, "[DONE]", "answered"),
+        ("/v1/chat/completions", &*chunk, "\"data: [DONE]", "abandoned"),
+        ("/v1/responses", text, &*completed, "answered"),
+        ("/v1/responses", text, created, "abandoned"),
+    ] {
+        assert_eq!(outcome_of_long(path, event, last).await, outcome, "{last}");
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::allowance::Held;
+use super::end_marker::EndMarker;
 use super::json;
 use super::json::lenient;
 use super::ndjson::Lines;
@@ -20,9 +21,10 @@ pub(crate) enum Framing {
 /// The pieces of a stream that is completely in memory. A line of JSON is an event without a name.
 ///
 /// Some servers forget the blank lines between events. The standard joins such lines into one
-/// unreadable event. Here each line is an event if each is a complete JSON value.
+/// unreadable event. Here each line is an event if each is a complete JSON value or the end marker.
 pub(crate) struct Pieces<'a> {
     source: Source<'a>,
+    end_marker: EndMarker,
     /// The lines of the previous event, if each is an event of its own.
     split: Option<Events<'a>>,
 }
@@ -33,12 +35,12 @@ enum Source<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    pub(crate) fn new(framing: Framing, stream: &'a [u8]) -> Self {
+    pub(crate) fn new(framing: Framing, end_marker: EndMarker, stream: &'a [u8]) -> Self {
         let source = match framing {
             Framing::Events => Source::Events(Events::new(stream)),
             Framing::Lines => Source::Lines(Lines::new(stream)),
         };
-        Self { source, split: None }
+        Self { source, end_marker, split: None }
     }
 
     /// The number of bytes left.
@@ -71,9 +73,10 @@ impl<'a> Iterator for Pieces<'a> {
         let event = events.next()?;
         let Cow::Owned(joined) = &event.data else { return Some(event) };
         let whole = before.get(..before.len() - events.rest().len()).unwrap_or_default();
-        if lenient::is_readable(joined)
-            || !Events::by_line(whole).all(|line| is_blank_or_readable(&line.data))
-        {
+        let is_piece = |data: &[u8]| {
+            data.trim_ascii().is_empty() || self.end_marker.is(data) || lenient::is_readable(data)
+        };
+        if lenient::is_readable(joined) || !Events::by_line(whole).all(|line| is_piece(&line.data)) {
             return Some(event);
         }
         let mut lines = Events::by_line(whole);
@@ -81,10 +84,6 @@ impl<'a> Iterator for Pieces<'a> {
         self.split = Some(lines);
         first
     }
-}
-
-fn is_blank_or_readable(data: &[u8]) -> bool {
-    data.trim_ascii().is_empty() || lenient::is_readable(data)
 }
 
 /// Repaired data of pieces that cannot be read in place: data over several lines, invalid UTF-8, or
@@ -101,9 +100,9 @@ pub(crate) struct Mended {
 }
 
 impl Mended {
-    pub(crate) fn of(framing: Framing, stream: &[u8]) -> Self {
+    pub(crate) fn of(framing: Framing, end_marker: EndMarker, stream: &[u8]) -> Self {
         let mut mended = Self::default();
-        let mut pieces = Pieces::new(framing, stream);
+        let mut pieces = Pieces::new(framing, end_marker, stream);
         while let Some(Event { data, .. }) = pieces.next() {
             let is_borrowed = matches!(data, Cow::Borrowed(_));
             if is_borrowed && json::parse(&data).is_some() {
@@ -137,8 +136,10 @@ mod tests {
     use super::*;
     use crate::codec::allowance::Allowance;
 
+    const END: EndMarker = EndMarker(Some("[END]"));
+
     fn pieces(framing: Framing, stream: &str) -> Vec<String> {
-        let pieces = Pieces::new(framing, stream.as_bytes());
+        let pieces = Pieces::new(framing, END, stream.as_bytes());
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         pieces.map(|piece| text(piece.name) + "=" + &text(&piece.data)).collect()
     }
@@ -146,13 +147,14 @@ mod tests {
     #[test]
     fn lines_without_blank_ones_between_are_events_if_each_is_complete() {
         for (stream, events) in [
-            ("data: {\"a\":1}\ndata: {}\ndata: [DONE]\n", vec!["={\"a\":1}", "={}", "=[DONE]"]),
+            ("data: {\"a\":1}\ndata: {}\ndata: [END]\n", vec!["={\"a\":1}", "={}", "=[END]"]),
             ("event: a\r\ndata: {}\r\nevent: b\r\ndata: [1]\r\n\r\ndata: 3", vec!["a={}", "b=[1]", "=3"]),
             ("data: {}\ndata\ndata: {\"a\":NaN}\n\n", vec!["={}", "=", "={\"a\":NaN}"]),
             ("data: {\ndata: \"a\":\ndata: 1}\n\n", vec!["={\n\"a\":\n1}"]),
             ("data: [1,\ndata: [2]\ndata: ]\n\n", vec!["=[1,\n[2]\n]"]),
             ("data: {}\ndata: {\"a\n\n", vec!["={}\n{\"a"]),
             ("data: a\ndata: b\n\n", vec!["=a\nb"]),
+            ("data: {}\ndata: [DONE]\n\n", vec!["={}\n[DONE]"]),
             ("data: {}\n\n", vec!["={}"]),
         ] {
             assert_eq!(pieces(Framing::Events, stream), events, "{stream}");
@@ -166,7 +168,7 @@ mod tests {
 
     #[test]
     fn how_much_is_left_falls_with_every_piece_of_an_event() {
-        let mut pieces = Pieces::new(Framing::Events, b"data: 1\ndata: 2\n\ndata: 3\n\n");
+        let mut pieces = Pieces::new(Framing::Events, END, b"data: 1\ndata: 2\n\ndata: 3\n\n");
         let mut left = Vec::new();
         while pieces.next().is_some() {
             left.push(pieces.left());
@@ -178,11 +180,11 @@ mod tests {
     fn only_data_that_cannot_be_read_where_it_stands_is_held_again() {
         let stream =
             b"data: {}\n\ndata: \"\xff\"\n\ndata: x\n\ndata: [\ndata: 1]\n\ndata: [NaN]\n\ndata: {\"\n\n";
-        let mended = Mended::of(Framing::Events, stream);
+        let mended = Mended::of(Framing::Events, END, stream);
         let data: Vec<_> = mended.iter().map(|(_, data)| str::from_utf8(data).unwrap()).collect();
         assert_eq!(data, ["\"\u{fffd}\"", "[\n1]", "[\"NaN\"]"]);
         assert!(mended.is_changed);
-        assert!(!Mended::of(Framing::Events, b"data: [\ndata: 1]").is_changed);
+        assert!(!Mended::of(Framing::Events, END, b"data: [\ndata: 1]").is_changed);
     }
 
     #[test]
@@ -191,7 +193,7 @@ mod tests {
             let stream = "data:{\"a\":NaN}\n\n".repeat(pieces);
             let allowance = Allowance { work: 1 << 20, nodes };
             let (places, cost) = allowance.within(|| {
-                let mended = Mended::of(Framing::Events, stream.as_bytes());
+                let mended = Mended::of(Framing::Events, END, stream.as_bytes());
                 assert!(mended.is_changed);
                 mended.places.len()
             });

@@ -2,9 +2,9 @@
 
 pub(crate) mod allowance;
 pub(crate) mod content_encoding;
+pub(crate) mod end_marker;
 pub(crate) mod framing;
 pub(crate) mod json;
-pub(crate) mod media;
 pub(crate) mod multipart;
 pub(crate) mod ndjson;
 pub(crate) mod sse;

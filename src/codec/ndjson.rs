@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use super::end_marker::EndMarker;
 use super::json::lenient::is_readable;
 
 /// The non-empty lines of a body, trimmed.
@@ -51,8 +52,9 @@ pub(crate) fn is_media_type(name: &str) -> bool {
     NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// Whether there are several lines and each is a JSON object. The last one may be cut off.
-pub(crate) fn looks_like_lines(body: &[u8]) -> bool {
+/// Whether there are several lines and each is a JSON object or the end marker. The last one may be
+/// cut off.
+pub(crate) fn looks_like_lines(body: &[u8], end_marker: EndMarker) -> bool {
     let is_object = |line: &[u8]| line.starts_with(b"{") && is_readable(line);
     let mut lines = Lines::new(body);
     if !lines.next().is_some_and(is_object) {
@@ -62,7 +64,7 @@ pub(crate) fn looks_like_lines(body: &[u8]) -> bool {
     while let Some(line) = lines.next() {
         has_more = true;
         let is_cut = || line.starts_with(b"{") && lines.rest.trim_ascii().is_empty();
-        if !(is_object(line) || line == b"[DONE]" || is_cut()) {
+        if !(is_object(line) || end_marker.is(line) || is_cut()) {
             return false;
         }
     }
@@ -73,13 +75,26 @@ pub(crate) fn looks_like_lines(body: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    const END: EndMarker = EndMarker(Some("[END]"));
+
     #[test]
     fn several_lines_of_an_object_each_are_a_stream_and_other_json_is_not() {
-        for stream in ["{}\n{}", "{\"a\":1}\r\n\n {\"b\":NaN}\n{\"c", "\u{feff}{}\n[DONE]\n"] {
-            assert!(looks_like_lines(stream.as_bytes()), "{stream}");
+        for stream in ["{}\n{}", "{\"a\":1}\r\n\n {\"b\":NaN}\n{\"c", "\u{feff}{}\n[END]\n"] {
+            assert!(looks_like_lines(stream.as_bytes(), END), "{stream}");
         }
-        for other in ["", "{}", "{}\n", "{\n\"a\":1}", "{\n{}", "{}\n[1]", "{}\n{\n{}", "[1]\n[2]", "{}\nx"] {
-            assert!(!looks_like_lines(other.as_bytes()), "{other}");
+        for other in [
+            "",
+            "{}",
+            "{}\n",
+            "{\n\"a\":1}",
+            "{\n{}",
+            "{}\n[1]",
+            "{}\n{\n{}",
+            "[1]\n[2]",
+            "{}\n[DONE]",
+            "{}\nx",
+        ] {
+            assert!(!looks_like_lines(other.as_bytes(), END), "{other}");
         }
     }
 
@@ -96,7 +111,7 @@ mod tests {
     fn many_lines_before_much_white_space_are_looked_at_once() {
         let mut body = "{}\n".repeat(100_000);
         body.push_str(&" ".repeat(4_000_000));
-        assert!(looks_like_lines(body.as_bytes()));
-        assert!(!looks_like_lines(&[body.as_bytes(), b"x"].concat()));
+        assert!(looks_like_lines(body.as_bytes(), END));
+        assert!(!looks_like_lines(&[body.as_bytes(), b"x"].concat(), END));
     }
 }

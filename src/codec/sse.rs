@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use memchr::memchr2;
 
+use super::end_marker::EndMarker;
+
 /// The events of a stream that is completely in memory.
 ///
 /// Lines may end in LF, CRLF or CR. Unlike the standard, it also yields an event that is cut off
@@ -94,12 +96,13 @@ impl<'a> Iterator for Events<'a> {
 }
 
 /// Whether bytes begin like an event stream, whatever their content type.
-pub(crate) fn looks_like_events(bytes: &[u8]) -> bool {
+pub(crate) fn looks_like_events(bytes: &[u8], end_marker: EndMarker) -> bool {
     let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     let has_field =
         [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| start.starts_with(field));
     // A plain text may begin like an event stream too.
-    let is_json = |event: Event<'_>| matches!(event.data.trim_ascii_start(), [b'{', ..] | b"[DONE]");
+    let is_json =
+        |event: Event<'_>| event.data.trim_ascii_start().starts_with(b"{") || end_marker.is(&event.data);
     has_field && Events::new(bytes).find(|event| !event.data.is_empty()).is_none_or(is_json)
 }
 

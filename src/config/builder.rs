@@ -16,7 +16,8 @@ use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
 use super::setting::Setting;
 use super::spool::{Spool, Spooling};
 use crate::interaction::Interaction;
-use crate::provider::operation::{Operation, Route};
+use crate::provider::captured::Route;
+use crate::provider::operation::Operation;
 
 impl Config {
     /// Starts a configuration in code, with the two keys of the Reconify console.

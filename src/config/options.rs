@@ -13,7 +13,8 @@ use super::defaults::{
 use super::hooks::Hooks;
 use super::spool::Spool;
 use crate::names::named;
-use crate::provider::operation::{Operation, Operations};
+use crate::provider::captured::Operations;
+use crate::provider::operation::Operation;
 
 /// A checked configuration of a [`ReconifyLayer`](crate::ReconifyLayer).
 ///

@@ -9,7 +9,8 @@ use super::options::{CaptureOptions, Config, Destination, IdentityHeaders, Limit
 use super::setting::{Problem, Setting};
 use super::spool::{Spool, Spooling};
 use crate::error::Error;
-use crate::provider::operation::{Operation, Operations, Route};
+use crate::provider::captured::{Operations, Route};
+use crate::provider::operation::Operation;
 
 impl ConfigBuilder {
     /// Checks the settings.

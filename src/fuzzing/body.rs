@@ -4,11 +4,12 @@ use std::cell::Cell;
 
 use serde_json::value::RawValue;
 
-use super::{answer_of, answered, budget, check, check_images, choice, message as message_of};
+use super::{answer_of, budget, check, check_images, choice, message as message_of};
 use crate::codec::json::lenient;
 use crate::codec::json::tail;
 use crate::codec::{json, multipart};
 use crate::exchange::{Ended, MediaType, Message, Tail};
+use crate::provider::Placeholder;
 use crate::provider::openai::responses;
 use crate::provider::operation::Operation;
 use crate::translation::Effort;
@@ -38,9 +39,19 @@ pub fn body(input: &[u8]) {
         let reading = BodyContext { converts, ..reading };
         let request = request_of(&reading, message(body));
         assert!(request.stream.is_none(), "nobody asks in a stream");
-        check_body(&reading, &request, verbatim.filter(|_| !is_form), asked(&reading).filter(|_| !is_form));
+        check_body(
+            &reading,
+            &request,
+            verbatim.filter(|_| !is_form),
+            reading.placeholders().request.filter(|_| !is_form),
+        );
         let answer = answer_of(&reading, message(body));
-        check_body(&reading, &answer, verbatim.filter(|_| answer.stream.is_none()), answered(&reading));
+        check_body(
+            &reading,
+            &answer,
+            verbatim.filter(|_| answer.stream.is_none()),
+            reading.placeholders().response,
+        );
         // A body with a beginning and an end, and a gap between them.
         let (beginning, end) = body.split_at(body.len() / 2);
         let cut = || {
@@ -51,9 +62,11 @@ pub fn body(input: &[u8]) {
             message
         };
         let (request, cut_answer) = (request_of(&reading, cut()), answer_of(&reading, cut()));
-        for (content, expected) in [(request, asked(&reading)), (cut_answer, answered(&reading))] {
+        for (content, placeholder) in
+            [(request, reading.placeholders().request), (cut_answer, reading.placeholders().response)]
+        {
             assert!(content.losses.is_truncated && content.json.get().contains("\"truncated\""));
-            check(&content, expected);
+            check(&content, placeholder);
         }
         if operation.is_image() {
             check_images(answer.json.into_raw());
@@ -88,22 +101,12 @@ fn check_parts(whole: &str) {
     }
 }
 
-/// The placeholder of a request, and the first character of its value.
-fn asked(reading: &BodyContext) -> Option<(&'static str, char)> {
-    match reading.operation {
-        Operation::Chat | Operation::Responses => Some(("messages", '[')),
-        Operation::Completion => Some(("prompt", '"')),
-        operation if operation.is_image() => Some(("prompt", '"')),
-        _ => None,
-    }
-}
-
 /// Asserts that JSON is unchanged or converted, and that any other body becomes an object.
 fn check_body(
     reading: &BodyContext,
     content: &ReportedBody,
     verbatim: Option<&str>,
-    expected: Option<(&str, char)>,
+    placeholder: Option<Placeholder>,
 ) {
     let Some(verbatim) = verbatim else {
         let losses = content.losses;
@@ -111,7 +114,7 @@ fn check_body(
         let is_as_sent = losses.is_mended && !losses.is_truncated && content.stream.is_none();
         assert!(!is_as_sent || !json::is_null(&content.json.raw()), "it is JSON");
         if !is_as_sent {
-            check(content, expected);
+            check(content, placeholder);
         }
         return;
     };
@@ -124,7 +127,7 @@ fn check_body(
         if content.json.get() != verbatim {
             let is_translation = translations.iter().flatten().any(|chat| chat.json == content.json.get());
             assert!(is_translation, "{verbatim} became {}", content.json.get());
-            check(content, expected);
+            check(content, placeholder);
         }
     } else {
         assert_eq!(content.json.get(), verbatim, "what was JSON is as it was");

@@ -13,13 +13,14 @@ use serde_json::value::RawValue;
 use crate::budget::Budget;
 
 use crate::codec::sse::Events;
-use crate::codec::{content_encoding as codings, json, media};
+use crate::codec::{content_encoding as codings, json};
 use crate::config::Limits;
 use crate::exchange::{Head, Message, Piece, Recording};
 use crate::provider::openai::chat::assembler::ChatAssembler;
 use crate::provider::openai::{images, responses};
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
+use crate::provider::{Placeholder, media};
 use crate::translation::Effort;
 use crate::translation::body::{ReportedBody, of_response};
 use crate::translation::context::BodyContext;
@@ -83,8 +84,8 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
         answer_of(reading, message)
     };
     let answer = streamed(&reading, stream, 0);
-    let progress = answer.stream.as_ref()?;
-    check(&answer, answered(&reading));
+    let progress = answer.stream.as_ref()?.progress;
+    check(&answer, reading.placeholders().response);
 
     // The fast path for similar chunks does not change the result.
     if matches!(operation, Operation::Chat | Operation::Completion) {
@@ -106,13 +107,14 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     // An end marker changes nothing else.
     let done = streamed(&reading, &[stream, b"\n\ndata: [DONE]\n\n"].concat(), 0);
     assert_eq!(done.json.get(), answer.json.get(), "the end is no part of an answer");
-    assert!(done.stream.is_some_and(|done| {
+    assert!(done.stream.is_some_and(|stream| {
+        let done = stream.progress;
         done.is_done && done.chunks == progress.chunks && done.has_error == progress.has_error
     }));
     // Line ends, and fields without data between events, change nothing either.
     let framed = streamed(&reading, &framed(stream), 0);
     assert_eq!(framed.json.get(), answer.json.get(), "the framing is no part of an answer");
-    let framed = framed.stream.map(|framed| (framed.is_done, framed.chunks));
+    let framed = framed.stream.map(|framed| (framed.progress.is_done, framed.progress.chunks));
     assert_eq!(framed, Some((progress.is_done, progress.chunks)));
     if operation == Operation::Responses {
         check_response(|events| streamed(&reading, &[stream, b"\n\n", events].concat(), 0));
@@ -120,11 +122,11 @@ pub fn stream(operation: Operation, stream: &[u8]) -> Option<String> {
     // A truncated stream is marked.
     let truncated = streamed(&reading, stream, 1);
     assert!(truncated.losses.is_truncated && truncated.json.get().contains("\"truncated\""));
-    check(&truncated, answered(&reading));
+    check(&truncated, reading.placeholders().response);
 
     let reading = BodyContext { converts: true, ..reading };
     let translated = streamed(&reading, stream, 0);
-    check(&translated, answered(&reading));
+    check(&translated, reading.placeholders().response);
     match responses::chat_response(&answer.json.raw()).filter(|_| operation == Operation::Responses) {
         Some(chat) => assert_eq!(chat.json, translated.json.get(), "a translation is JSON"),
         None => assert_eq!(answer.json.get(), translated.json.get(), "what is not translated is as it was"),
@@ -146,11 +148,11 @@ fn check_response(followed_by: impl Fn(&[u8]) -> ReportedBody) {
     let last = br#"data: {"type":"response.completed","response":{"output":[{"type":"x"}]}}"#;
     let whole = followed_by(last);
     assert!(whole.json.get().contains(r#""output":[{"type":"x"}]"#), "the output of the last event wins");
-    assert!(whole.stream.is_some_and(|stream| stream.is_done));
+    assert!(whole.stream.is_some_and(|stream| stream.progress.is_done));
     let created = br#"data: {"type":"response.created","response":{"id":"x"}}"#;
     let again = followed_by(&[&created[..], b"\n\n", created].concat());
     assert_eq!(again.json.get(), r#"{"id":"x","object":"response"}"#, "a second response starts over");
-    assert!(again.stream.is_some_and(|stream| !stream.is_done && !stream.has_error));
+    assert!(again.stream.is_some_and(|stream| !stream.progress.is_done && !stream.progress.has_error));
 }
 
 /// Elides the media in a JSON text, and asserts that the result is JSON, not much longer, and free
@@ -209,26 +211,20 @@ fn framed(stream: &[u8]) -> Vec<u8> {
     framed
 }
 
-/// The placeholder of a response, and the first character of its value.
-fn answered(reading: &BodyContext) -> Option<(&'static str, char)> {
-    match reading.operation {
-        Operation::Responses if !reading.converts => None,
-        Operation::Chat | Operation::Completion | Operation::Responses => Some(("choices", '[')),
-        operation if operation.is_image() => Some(("data", '[')),
-        _ => None,
-    }
-}
-
 /// Asserts that the report is an object with the placeholder. Null would mean that assembled text
 /// was not JSON.
-fn check(content: &ReportedBody, expected: Option<(&str, char)>) {
+fn check(content: &ReportedBody, placeholder: Option<Placeholder>) {
     let raw = content.json.raw();
     let fields = json::object(&raw).expect("a report is an object");
-    if let Some((name, start)) = expected {
-        let field = fields.iter().find(|(key, _)| key == name).expect("what a console reaches for is there");
+    let has = |name: &str| json::field(&fields, name).is_some();
+    if let Some(Placeholder { key, empty, unless }) = placeholder
+        && !unless.is_some_and(has)
+    {
+        let value = json::field(&fields, key).expect("what a console reaches for is there").get();
+        let start = empty.get(..1).unwrap_or_default();
         // The fields of a truncated body are as they were sent.
         let is_as_sent = content.is_sent && content.losses.is_truncated && content.stream.is_none();
-        assert!(is_as_sent || field.1.get().starts_with(start), "{name} is as expected: {}", field.1);
+        assert!(is_as_sent || value.starts_with(start), "{key} is as expected: {value}");
     }
 }
 
@@ -236,7 +232,7 @@ fn check(content: &ReportedBody, expected: Option<(&str, char)>) {
 fn check_images(answer: Box<RawValue>) {
     let data = |answer: &RawValue| -> Option<Vec<String>> {
         let fields = json::object(answer)?;
-        let (_, data) = fields.iter().rfind(|(key, _)| key == "data")?;
+        let data = json::field(&fields, "data")?;
         Some(json::array(data)?.into_iter().map(|element| element.get().to_owned()).collect())
     };
     let Some(before) = data(&answer) else { return };
@@ -254,7 +250,7 @@ fn check_images(answer: Box<RawValue>) {
     assert!(images.next().is_none(), "every image leaves its name");
     let has_image = |element: &String| {
         let raw = json::parse(element.as_bytes()).and_then(json::object).unwrap_or_default();
-        raw.iter().any(|(key, raw)| key == "b64_json" && !json::is_blank(raw))
+        json::field(&raw, "b64_json").is_some_and(|data| !json::is_blank(data))
     };
     assert!(after.len() > 128 || !after.iter().any(has_image), "no image stays: {answer}");
 }

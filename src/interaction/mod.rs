@@ -13,6 +13,7 @@ use serde_json::value::to_raw_value;
 
 pub(crate) use self::body::{Body, Text};
 pub use self::outcome::Outcome;
+use self::redacted::redacted;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};
 use crate::provider::DetachedImage;
@@ -145,14 +146,14 @@ impl Interaction {
     /// object counts as eight). They are replaced by their [`omit_content`](Self::omit_content)
     /// form, so that no content bypasses a hook.
     pub fn request_mut(&mut self) -> &mut Value {
-        let kind = self.kind;
-        self.request.tree_or(|text| redacted::request(kind, text, text.len()))
+        let row = self.provider.row(self.kind);
+        self.request.tree_or(|text| redacted(row, row.placeholders.request, text, text.len()))
     }
 
     /// The response as a mutable tree; see [`request_mut`](Self::request_mut).
     pub fn response_mut(&mut self) -> &mut Value {
-        let kind = self.kind;
-        self.response.tree_or(|text| redacted::response(kind, text, text.len()))
+        let row = self.provider.row(self.kind);
+        self.response.tree_or(|text| redacted(row, row.placeholders.response, text, text.len()))
     }
 
     /// Removes the content.
@@ -160,9 +161,12 @@ impl Interaction {
     /// Ids, model and usage of request and response remain, and their lengths as
     /// `{"omitted":{"bytes":…}}`. Images are not uploaded.
     pub fn omit_content(&mut self) {
-        let (request, response) = (&mut self.request, &mut self.response);
-        request.omit(redacted::request(self.kind, &request.text(), request.whole_len()));
-        response.omit(redacted::response(self.kind, &response.text(), response.whole_len()));
+        let row = self.provider.row(self.kind);
+        for (body, placeholder) in
+            [(&mut self.request, row.placeholders.request), (&mut self.response, row.placeholders.response)]
+        {
+            body.omit(redacted(row, placeholder, &body.text(), body.whole_len()));
+        }
         self.images.clear();
     }
 

@@ -1,52 +1,38 @@
 //! The remainder of an interaction whose content must not be reported.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::codec::json::{Fields, Node};
-use crate::provider::{InteractionKind, Placeholder};
+use crate::codec::allowance::Allowance;
+use crate::codec::json::{self, Fields, Node};
+use crate::provider::{OperationSpec, Placeholder};
 
-/// Fields without content.
-#[derive(Default, Deserialize)]
-struct Known<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    object: Option<&'a RawValue>,
-    #[serde(borrow)]
-    created: Option<&'a RawValue>,
-    #[serde(borrow)]
-    model: Option<&'a RawValue>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-}
-
-pub(crate) fn request(kind: InteractionKind, json: &str, bytes: usize) -> Box<RawValue> {
-    redacted(json, bytes, kind.placeholders().0)
-}
-
-pub(crate) fn response(kind: InteractionKind, json: &str, bytes: usize) -> Box<RawValue> {
-    redacted(json, bytes, kind.placeholders().1)
-}
-
-fn redacted(json: &str, bytes: usize, placeholder: Placeholder) -> Box<RawValue> {
-    let Known { id, object, created, model, usage } = serde_json::from_str(json).unwrap_or_default();
-    let is_scalar = |raw: &&RawValue| !raw.get().starts_with(['{', '[']);
-    let mut fields = Fields::default();
-    for (key, raw) in [("id", id), ("object", object), ("created", created), ("model", model)] {
-        if let Some(raw) = raw.filter(is_scalar) {
-            fields.set(key, Node::Raw(raw));
+/// The remainder of a body in the format of this row.
+pub(super) fn redacted(
+    row: &OperationSpec,
+    placeholder: Option<Placeholder>,
+    json: &str,
+    bytes: usize,
+) -> Box<RawValue> {
+    // The body may have more fields than should be held.
+    let (text, _) = Allowance::LARGE.within(|| {
+        let entries = json::parse_object(json.as_bytes()).unwrap_or_default();
+        let is_scalar = |raw: &&RawValue| !raw.get().starts_with(['{', '[']);
+        let scalars = row.kept.scalars.iter().map(|key| (*key, json::field(&entries, key).filter(is_scalar)));
+        let values = row.kept.values.iter().map(|key| (*key, json::field(&entries, key)));
+        let mut fields = Fields::default();
+        for (key, raw) in scalars.chain(values) {
+            if let Some(raw) = raw {
+                fields.set(key, Node::Raw(raw));
+            }
         }
-    }
-    if let Some(usage) = usage {
-        fields.set("usage", Node::Raw(usage));
-    }
-    if let Some((key, empty)) = placeholder {
-        fields.set(key, Node::Literal(empty.into()));
-    }
-    let mut omitted = Fields::default();
-    omitted.set("bytes", Node::number(bytes as u64));
-    fields.set("omitted", Node::Object(omitted));
+        if let Some(placeholder) = placeholder {
+            placeholder.add_to(&mut fields);
+        }
+        let mut omitted = Fields::default();
+        omitted.set("bytes", Node::number(bytes as u64));
+        fields.set("omitted", Node::Object(omitted));
+        fields.to_json()
+    });
     // The JSON is always valid. Null is the fallback if that is ever wrong.
-    RawValue::from_string(fields.to_json()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+    RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

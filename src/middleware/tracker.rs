@@ -6,7 +6,8 @@ use crate::capture::{Observer, Tap};
 use crate::config::{CaptureOptions, IdentityHeaders};
 use crate::handoff::Sender;
 use crate::identity::remove_headers;
-use crate::provider::operation::{Operation, Operations};
+use crate::provider::captured::Operations;
+use crate::provider::operation::Operation;
 
 /// Recognises and captures exchanges for a service, whatever its request type is.
 #[derive(Clone, Debug)]

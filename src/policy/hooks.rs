@@ -5,10 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::codec::media;
 use crate::config::{Media, ReportOptions};
 use crate::identity::{Identity, Session};
 use crate::interaction::Interaction;
+use crate::provider::media;
 use crate::stats::{Settlement, WithholdReason};
 
 /// Omits media, derives the session, samples, and calls the hook.

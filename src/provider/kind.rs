@@ -1,10 +1,5 @@
 use std::fmt;
 
-/// A field that consoles expect, and the JSON for an empty one.
-///
-/// It is added to bodies that could not be read in full.
-pub(crate) type Placeholder = Option<(&'static str, &'static str)>;
-
 /// The type in the report of an interaction.
 ///
 /// Reconify's own modules send the first four (Node module 3.1.0).
@@ -47,16 +42,6 @@ impl InteractionKind {
             Self::Transcription => "transcription",
             Self::Translation => "translation",
             Self::Response => "response",
-        }
-    }
-
-    /// The placeholders for a request and a response of this type.
-    pub(crate) fn placeholders(self) -> (Placeholder, Placeholder) {
-        match self {
-            Self::Chat | Self::Assistant => (Some(("messages", "[]")), Some(("choices", "[]"))),
-            Self::Completion => (Some(("prompt", "\"\"")), Some(("choices", "[]"))),
-            Self::Image => (Some(("prompt", "\"\"")), Some(("data", "[]"))),
-            _ => (None, None),
         }
     }
 }

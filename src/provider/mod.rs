@@ -1,16 +1,24 @@
 //! The providers' wire formats. Pure functions: no module here knows a setting or does I/O.
 
+pub(crate) mod captured;
 mod detached_image;
 mod kind;
+pub(crate) mod media;
+pub(crate) mod merge;
 pub(crate) mod openai;
 pub(crate) mod operation;
-mod providers;
+mod placeholder;
+mod rows;
 mod spec;
 pub(crate) mod stream;
 mod table;
 
 pub(crate) use self::detached_image::DetachedImage;
 pub use self::kind::InteractionKind;
-pub(crate) use self::kind::Placeholder;
-pub use self::providers::Provider;
-pub(crate) use self::spec::{Convert, Converted, Images, Shape};
+pub use self::operation::Provider;
+pub(crate) use self::placeholder::{Placeholder, Placeholders};
+use self::spec::ProviderSpec;
+pub(crate) use self::spec::{Convert, Converted, Images, OperationSpec};
+
+/// The providers, in the order of their enum.
+const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER];

@@ -3,10 +3,26 @@ use std::time::SystemTime;
 use serde_json::value::RawValue;
 
 use super::detached_image::DetachedImage;
-use super::kind::{InteractionKind, Placeholder};
-use super::operation::Operation;
-use super::providers::Provider;
+use super::kind::InteractionKind;
+use super::operation::{Operation, Provider};
+use super::placeholder::{Placeholder, Placeholders};
 use super::stream::{Assembled, Events};
+use crate::codec::end_marker::EndMarker;
+use crate::codec::framing::Framing;
+use crate::codec::json::Fields;
+
+/// The properties of a provider.
+pub(crate) struct ProviderSpec {
+    pub(crate) provider: Provider,
+    /// The name in settings and reports (`reconify.format`).
+    pub(crate) name: &'static str,
+    /// The format version that Reconify's module for this provider sends.
+    pub(crate) version: &'static str,
+    /// Determines the operation of a request by its path.
+    pub(crate) recognise: fn(&str) -> Option<Operation>,
+    /// One row per operation, in the order of the enum.
+    pub(crate) operations: &'static [OperationSpec],
+}
 
 /// The properties of an operation: one row of its provider's table.
 pub(crate) struct OperationSpec {
@@ -20,21 +36,37 @@ pub(crate) struct OperationSpec {
     pub(crate) on_by_default: bool,
     /// Headers with the request id, in order of precedence.
     pub(crate) request_ids: &'static [&'static str],
-    pub(crate) request: Placeholder,
-    pub(crate) response: Placeholder,
-    pub(crate) shape: Shape,
-    /// Whether newline-delimited JSON may be a stream.
-    pub(crate) streams: bool,
+    pub(crate) placeholders: Placeholders,
+    /// The fields that remain if the content of a body is removed.
+    pub(crate) kept: Kept,
+    /// Whether a request may be a form.
+    pub(crate) takes_forms: bool,
+    /// The field in which a response in plain text is reported, if there are any.
+    pub(crate) text_field: Option<&'static str>,
+    /// The framings of its streams. Of several that fit, the first counts.
+    pub(crate) framings: &'static [Framing],
+    pub(crate) end_marker: EndMarker,
     /// Assembles a stream: one indirect call per stream, none per event.
     pub(crate) assemble: for<'a> fn(Events<'a>, Operation) -> Assembled,
     /// Conversion into the format that Reconify documents, if the operation has another one.
     pub(crate) convert: Option<Convert>,
+    /// Builds the response for a call that got none, from the name of the error and its text.
+    pub(crate) error: fn(&str, &str, Option<Placeholder>) -> Fields<'static>,
     /// Whether the JSON text of a response is only an error, although its status is a success.
     pub(crate) is_error: fn(&[u8]) -> bool,
     /// Images in responses, which are uploaded apart from the report.
     pub(crate) images: Option<Images>,
     /// Determines the actual operation from the JSON text of the request.
     pub(crate) reclassify: Option<fn(&str) -> Operation>,
+}
+
+/// The fields of a request and a response that tell nothing of their content.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    /// Kept if they are neither object nor array.
+    pub(crate) scalars: &'static [&'static str],
+    /// Kept as they are.
+    pub(crate) values: &'static [&'static str],
 }
 
 /// A response without its images, and the images.
@@ -51,21 +83,15 @@ pub(crate) struct Images {
     pub(crate) elide: fn(Box<RawValue>) -> Box<RawValue>,
 }
 
-/// The formats of an operation's bodies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Json,
-    /// Requests may be forms.
-    Form,
-    /// Requests may be forms, and responses plain text.
-    FormAndText,
-}
-
 /// Converts bodies into the format that Reconify documents.
 #[derive(Clone, Copy)]
 pub(crate) struct Convert {
     /// The type in the report of the converted interaction.
     pub(crate) kind: InteractionKind,
+    pub(crate) placeholders: Placeholders,
+    /// Whether the application decides about it, with
+    /// [`ConfigBuilder::responses`](crate::ConfigBuilder::responses).
+    pub(crate) is_optional: bool,
     pub(crate) request: fn(&RawValue) -> Option<Converted>,
     pub(crate) response: fn(&RawValue) -> Option<Converted>,
     /// The replacement for a body with too many items. The argument is the name of the expected

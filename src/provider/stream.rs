@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 
 use super::operation::Operation;
 use crate::codec::allowance;
+use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::{Framing, Mended, Pieces};
 use crate::codec::json::{self, Node};
 
@@ -12,6 +13,7 @@ use crate::codec::json::{self, Node};
 pub(crate) struct Events<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) framing: Framing,
+    pub(crate) end_marker: EndMarker,
     /// Repaired copies of unreadable data. They are rare, and outlive the assembler that borrows
     /// from them.
     pub(crate) mended: &'a OnceCell<Mended>,
@@ -48,7 +50,7 @@ pub(crate) struct Assembled {
 
 /// Assembles a stream, one event after the other.
 pub(crate) trait StreamAssembler<'a>: Default {
-    /// Adds one event. Returns whether its data was readable; if not, the state is unchanged.
+    /// Adds one event with data, but no end marker. Returns whether its data was readable; if not, the state is unchanged.
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool;
 
     /// Marks the result as truncated.
@@ -61,17 +63,23 @@ pub(crate) trait StreamAssembler<'a>: Default {
 /// Drives an assembler over a stream. It is generic, so that one indirect call per stream is
 /// enough.
 pub(crate) fn assemble<'a, A: StreamAssembler<'a>>(events: Events<'a>, operation: Operation) -> Assembled {
-    let Events { bytes, framing, mended, truncated } = events;
+    let Events { bytes, framing, end_marker, mended, truncated } = events;
     let is_utf8 = json::is_utf8(bytes);
     let (mut assembler, mut progress) = (A::default(), Progress::default());
     let (mut first_token, mut elsewhere) = (None, None);
-    let mut pieces = Pieces::new(framing, bytes);
+    let mut pieces = Pieces::new(framing, end_marker, bytes);
     allowance::examine(bytes.len());
     while let Some(event) = pieces.next() {
         if allowance::is_exhausted() {
             break;
         }
+        if end_marker.is(&event.data) {
+            progress.is_done = true;
+            continue;
+        }
         let is_read = match event.data {
+            // A keep-alive.
+            Cow::Borrowed(b"") => true,
             Cow::Borrowed(data) if is_utf8 || json::is_utf8(data) => {
                 assembler.push(event.name, data, &mut progress)
             }
@@ -79,8 +87,9 @@ pub(crate) fn assemble<'a, A: StreamAssembler<'a>>(events: Events<'a>, operation
         };
         if !is_read {
             let left = pieces.left();
-            let elsewhere = elsewhere
-                .get_or_insert_with(|| mended.get_or_init(|| Mended::of(framing, bytes)).iter().peekable());
+            let elsewhere = elsewhere.get_or_insert_with(|| {
+                mended.get_or_init(|| Mended::of(framing, end_marker, bytes)).iter().peekable()
+            });
             while elsewhere.next_if(|(place, _)| *place > left).is_some() {}
             match elsewhere.next_if(|(place, _)| *place == left) {
                 Some((_, data)) if assembler.push(event.name, data, &mut progress) => {}

@@ -6,17 +6,15 @@ use super::decoded_body::{DecodedBody, begins_like_json};
 use crate::codec::json;
 use crate::codec::json::lenient::{self, Lenient};
 use crate::codec::json::tail;
+use crate::provider::Placeholder;
 use crate::stats::Losses;
-
-/// A field that the console reads without checking. Every replacement for a body must have it.
-pub(super) type Expected = Option<(&'static str, &'static str)>;
 
 /// The complete values of JSON that is cut off, contains invalid UTF-8, or contains numbers that
 /// JSON does not allow. `None` for anything else.
 ///
 /// If the body is cut off, the complete members of its tail follow, if the tail was recorded, then
 /// a `truncated` mark and the placeholder.
-pub(super) fn parts(body: &DecodedBody, expected: Expected) -> Option<(Box<RawValue>, Losses)> {
+pub(super) fn parts(body: &DecodedBody, placeholder: Option<Placeholder>) -> Option<(Box<RawValue>, Losses)> {
     if !begins_like_json(&body.bytes) {
         return None;
     }
@@ -31,7 +29,7 @@ pub(super) fn parts(body: &DecodedBody, expected: Expected) -> Option<(Box<RawVa
     losses.is_mended = is_mended || wrong_from.is_some_and(|from| from < end);
     losses.is_truncated |= is_cut;
     if losses.is_truncated {
-        losses.is_mended |= close(&mut json, body, expected)?;
+        losses.is_mended |= close(&mut json, body, placeholder)?;
     }
     // Validates the result: the body may have other faults.
     Some((RawValue::from_string(json).ok()?, losses))
@@ -39,7 +37,7 @@ pub(super) fn parts(body: &DecodedBody, expected: Expected) -> Option<(Box<RawVa
 
 /// Adds the tail, the mark and the placeholder to an object that is cut off. Returns whether the
 /// tail had to be mended.
-fn close(json: &mut String, body: &DecodedBody, expected: Expected) -> Option<bool> {
+fn close(json: &mut String, body: &DecodedBody, placeholder: Option<Placeholder>) -> Option<bool> {
     let end = tail::members(&body.tail)
         .filter(|_| body.has_end)
         .and_then(|members| lenient::read(&format!("{{{members}}}")));
@@ -50,12 +48,11 @@ fn close(json: &mut String, body: &DecodedBody, expected: Expected) -> Option<bo
     }
     let fields = json::parse_object(json.as_bytes())?;
     let has = |name: &str| fields.iter().any(|(known, _)| known == name);
-    // A request with messages is a chat, even on the completion path, so it needs no prompt.
-    let missing = expected.filter(|(key, _)| !(has(key) || *key == "prompt" && has("messages")));
+    let missing = placeholder.filter(|placeholder| placeholder.is_missing(has));
     let mut mark = String::from("\"truncated\":");
     mark.push_str(&body.truncated().to_json());
     append(json, &mark)?;
-    if let Some((key, empty)) = missing {
+    if let Some(Placeholder { key, empty, .. }) = missing {
         append(json, &format!("\"{key}\":{empty}"))?;
     }
     Some(is_mended)

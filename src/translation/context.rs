@@ -2,8 +2,8 @@ use std::cell::Cell;
 
 use super::effort::{Effort, TooMuch};
 use crate::budget::Budget;
-use crate::provider::Convert;
 use crate::provider::operation::Operation;
+use crate::provider::{Convert, Placeholders};
 
 /// The settings and limits for reading the bodies of an exchange.
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +11,7 @@ pub(crate) struct BodyContext<'a> {
     pub(crate) operation: Operation,
     /// Limits the size of decoded bodies, and recycles the buffers into which bodies were joined.
     pub(crate) budget: &'a Budget,
-    /// Whether bodies are converted into the format that Reconify documents.
+    /// Whether optional conversions are made.
     pub(crate) converts: bool,
     pub(crate) effort: Effort,
     /// The bytes charged to the budget for decoded bodies.
@@ -19,9 +19,15 @@ pub(crate) struct BodyContext<'a> {
 }
 
 impl BodyContext<'_> {
-    /// The conversion of the operation, if it has one and conversion is enabled.
+    /// The conversion of the operation, if it has one and the application did not disable it.
     pub(crate) fn convert(&self) -> Option<&'static Convert> {
-        self.operation.spec().convert.as_ref().filter(|_| self.converts)
+        let convert = self.operation.spec().convert.as_ref();
+        convert.filter(|convert| self.converts || !convert.is_optional)
+    }
+
+    /// The placeholders of the reported format.
+    pub(crate) fn placeholders(&self) -> Placeholders {
+        self.convert().map_or(self.operation.spec().placeholders, |convert| convert.placeholders)
     }
 
     /// Does some work within the allowance. `None` if the allowance was not enough for all of it.

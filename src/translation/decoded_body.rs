@@ -7,9 +7,10 @@ use bytes::Bytes;
 use super::context::BodyContext;
 use super::effort::Effort;
 use crate::codec::content_encoding::{Decoded, decode};
+use crate::codec::end_marker::EndMarker;
 use crate::codec::json::lenient;
 use crate::codec::json::{Fields, Node};
-use crate::codec::sse::{Events, looks_like_events};
+use crate::codec::sse::looks_like_events;
 use crate::codec::{allowance, json, ndjson};
 use crate::exchange::{Head, Mark, MediaType, Message};
 use crate::stats::Losses;
@@ -50,7 +51,8 @@ impl<'m> DecodedBody<'m> {
         let Message { head, body } = &*message;
         let passed = body.passed;
         let is_longer = passed > kept.len() as u64;
-        let decoded = decode_leniently(kept.clone(), &head.codings, |body, codings| {
+        let end_marker = reading.operation.spec().end_marker;
+        let decoded = decode_leniently(kept.clone(), &head.codings, end_marker, |body, codings| {
             decode(body, codings, limit, &mut |bytes| reading.charge(bytes))
         });
         if allowance::is_exhausted() {
@@ -88,11 +90,10 @@ impl<'m> DecodedBody<'m> {
         matches!(&self.head.media_type, MediaType::Other(name) if ndjson::is_media_type(name))
     }
 
-    /// Whether the recorded tail of a stream contains its end marker.
-    pub(crate) fn is_done_at_the_end(&self) -> bool {
-        let Some(begin) = memchr::memchr2(b'\n', b'\r', &self.tail) else { return false };
-        let lines = self.tail.get(begin..).unwrap_or_default();
-        Events::by_line(lines).any(|line| line.data.trim_ascii() == b"[DONE]")
+    /// The complete lines of the recorded tail.
+    pub(crate) fn lines_of_tail(&self) -> &[u8] {
+        let begin = memchr::memchr2(b'\n', b'\r', &self.tail);
+        begin.and_then(|begin| self.tail.get(begin..)).unwrap_or_default()
     }
 }
 
@@ -105,10 +106,12 @@ impl<'m> DecodedBody<'m> {
 fn decode_leniently(
     received: Bytes,
     codings: &str,
+    end_marker: EndMarker,
     decode: impl Fn(Bytes, &str) -> Option<Decoded>,
 ) -> Option<Decoded> {
     let decoded = decode(received.clone(), codings);
-    let is_right = |decoded: &Decoded| begins_like_json(&decoded.body) || looks_like_events(&decoded.body);
+    let is_right =
+        |decoded: &Decoded| begins_like_json(&decoded.body) || looks_like_events(&decoded.body, end_marker);
     if codings.is_empty() || decoded.as_ref().is_some_and(is_right) {
         return decoded;
     }
@@ -128,22 +131,23 @@ fn decode_leniently(
                 None => all_fit = false,
             }
         }
-        if is_readable(&fitting.body) || decoded.is_none() && all_fit {
+        if is_readable(&fitting.body, end_marker) || decoded.is_none() && all_fit {
             return Some(fitting);
         }
     }
-    if is_readable(&received) {
+    if is_readable(&received, end_marker) {
         return Some(Decoded { body: received, is_cut: false });
     }
     decoded
 }
 
 /// Whether bytes are JSON, the beginning of JSON, or a stream.
-fn is_readable(bytes: &[u8]) -> bool {
+fn is_readable(bytes: &[u8], end_marker: EndMarker) -> bool {
     let is_json = || {
         json::parse(bytes).is_some() || lenient::read(&lenient::text(bytes)).is_some_and(|read| read.end > 0)
     };
-    looks_like_events(bytes) || begins_like_json(bytes) && (is_json() || ndjson::looks_like_lines(bytes))
+    looks_like_events(bytes, end_marker)
+        || begins_like_json(bytes) && (is_json() || ndjson::looks_like_lines(bytes, end_marker))
 }
 
 /// Whether bytes begin like a JSON object or array.

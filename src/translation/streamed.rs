@@ -6,20 +6,14 @@ use std::time::Instant;
 use super::decoded_body::DecodedBody;
 use crate::codec::framing::{Framing, Mended};
 use crate::codec::json::Node;
+use crate::provider::OperationSpec;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Assembled, Events, Progress};
 use crate::stats::Losses;
 
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
-    /// Whether the stream marked its end.
-    pub(crate) is_done: bool,
-    /// Whether every choice has a finish reason.
-    pub(crate) is_finished: bool,
-    /// Whether the stream carried an error.
-    pub(crate) has_error: bool,
-    /// The number of events with data, without the end marker.
-    pub(crate) chunks: u64,
+    pub(crate) progress: Progress,
     /// When the first text, tool call, refusal or reasoning passed.
     pub(crate) first_token: Option<Instant>,
 }
@@ -30,18 +24,19 @@ pub(crate) fn streamed(
     body: &DecodedBody,
     framing: Framing,
 ) -> (String, Stream, Losses) {
+    let OperationSpec { assemble, end_marker, .. } = *operation.spec();
     let mended = OnceCell::new();
     let truncated = body.losses.is_truncated.then(|| Node::Object(body.truncated()));
-    let events = Events { bytes: &body.bytes, framing, mended: &mended, truncated };
-    let Assembled { json, progress, first_token } = (operation.spec().assemble)(events, operation);
-    let Progress { is_done, is_finished, has_error, chunks, skipped, .. } = progress;
-    let stream = Stream {
-        is_done: is_done || body.is_done_at_the_end(),
-        is_finished,
-        has_error,
-        chunks,
-        first_token: first_token.and_then(|end| body.moment(end)),
+    let events = Events { bytes: &body.bytes, framing, end_marker, mended: &mended, truncated };
+    let Assembled { json, mut progress, first_token } = assemble(events, operation);
+    // A stream whose middle was not recorded may have its terminal event in the tail.
+    let ends_in_tail = || {
+        let (bytes, mended) = (body.lines_of_tail(), &OnceCell::new());
+        let events = Events { bytes, framing, end_marker, mended, truncated: None };
+        !bytes.is_empty() && assemble(events, operation).progress.is_done
     };
+    progress.is_done = progress.is_done || ends_in_tail();
+    let stream = Stream { progress, first_token: first_token.and_then(|end| body.moment(end)) };
     let is_mended = mended.get().is_some_and(|mended: &Mended| mended.is_changed);
-    (json, stream, Losses { skipped, is_mended, ..body.losses })
+    (json, stream, Losses { skipped: progress.skipped, is_mended, ..body.losses })
 }

@@ -4,7 +4,7 @@ use std::time::{Instant, SystemTime};
 
 use http::StatusCode;
 
-use super::body::{self, ReportedBody, Stream};
+use super::body::{self, ReportedBody};
 use super::context::BodyContext;
 use super::effort::{Effort, TooMuch};
 use crate::config::{Media, ReportOptions, Responses};
@@ -14,6 +14,7 @@ use crate::interaction::Outcome;
 use crate::interaction::{Details, Interaction, Text};
 use crate::provider::DetachedImage;
 use crate::provider::operation::Operation;
+use crate::provider::stream::Progress;
 use crate::stats::{DropReason, Settlement, WithholdReason};
 
 /// Converts monotonic times, taken on the callers' tasks, to the time of day.
@@ -111,7 +112,7 @@ pub(crate) fn translate(
     };
     if let Some(stream) = &response.stream {
         details.is_streamed = true;
-        details.chunks = stream.chunks;
+        details.chunks = stream.progress.chunks;
         details.first_token = stream.first_token.map(|at| at.saturating_duration_since(exchange.started));
     }
     let today = clock.at(exchange.started);
@@ -178,7 +179,9 @@ fn read(
     let response = body::of_response(reading, message)?;
     if status.is_success() {
         let outcome = match &response.stream {
-            Some(stream) => outcome_of_stream(stream, response.losses.is_truncated, is_complete, ended),
+            Some(stream) => {
+                outcome_of_stream(stream.progress, response.losses.is_truncated, is_complete, ended)
+            }
             None if response.is_error => Outcome::Refused,
             None => outcome(is_complete, ended),
         };
@@ -201,8 +204,8 @@ fn outcome(is_complete: bool, ended: Ended) -> Outcome {
 }
 
 /// The events of a stream decide its outcome: a proxy that times out ends the body normally, and
-/// clients stop reading at `[DONE]`.
-fn outcome_of_stream(stream: &Stream, is_truncated: bool, is_complete: bool, ended: Ended) -> Outcome {
+/// clients stop reading at the terminal event.
+fn outcome_of_stream(stream: Progress, is_truncated: bool, is_complete: bool, ended: Ended) -> Outcome {
     match outcome(is_complete, ended) {
         _ if stream.has_error => Outcome::Interrupted,
         _ if stream.is_done => Outcome::Answered,

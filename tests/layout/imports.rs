@@ -152,15 +152,7 @@ impl Reader<'_> {
 
 impl<'ast> Visit<'ast> for Reader<'_> {
     fn visit_item(&mut self, item: &'ast Item) {
-        let attributes: &[Attribute] = match item {
-            Item::Mod(item) => &item.attrs,
-            Item::Fn(item) => &item.attrs,
-            Item::Use(item) => &item.attrs,
-            Item::Impl(item) => &item.attrs,
-            Item::Struct(item) => &item.attrs,
-            _ => &[],
-        };
-        if !attributes.iter().any(is_of_tests) {
+        if !attributes(item).iter().any(is_of_tests) {
             visit::visit_item(self, item);
         }
     }
@@ -178,8 +170,20 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 }
 
+pub(crate) fn attributes(item: &Item) -> &[Attribute] {
+    match item {
+        Item::Const(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Mod(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        _ => &[],
+    }
+}
+
 /// Whether an item is compiled only for tests, or for the documentation.
-fn is_of_tests(attribute: &Attribute) -> bool {
+pub(crate) fn is_of_tests(attribute: &Attribute) -> bool {
     let Ok(list) = attribute.meta.require_list() else { return false };
     let condition = list.tokens.to_string();
     attribute.path().is_ident("cfg") && (condition.starts_with("test") || condition == "doc")

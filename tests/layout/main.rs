@@ -9,10 +9,14 @@
 )]
 
 mod imports;
+mod words;
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use tower_reconify::{Operation, Provider};
 
 use self::imports::Imports;
 
@@ -117,6 +121,73 @@ fn a_circle_of_files_is_found_through_re_exports() {
     assert_eq!(imports.cycle(), None);
     imports.add(Path::new("src/budget/b.rs"), "use super::{A};\npub(crate) struct B(A);");
     assert_eq!(imports.cycle().map(|files| files.len()), Some(2));
+}
+
+/// Words that may stand outside of `provider/`: the file, the word, and the reason.
+const ALLOWED: &[(&str, &str, &str)] = &[
+    ("src/codec/sse.rs", "data", "a field of every event stream"),
+    ("src/config/parse.rs", "chat", "a value of RECONIFY_RESPONSES, which is about one operation"),
+    ("src/report/mod.rs", "b64_json", "Reconify's name for the encoding of an uploaded image"),
+    ("src/report/mod.rs", "type", "a field of Reconify's reports"),
+];
+
+#[test]
+fn a_field_or_value_of_a_provider_is_found_wherever_it_stands_and_no_comment_is() {
+    for (text, found) in [
+        ("/// `choices`, [DONE]\nfn f() { /* messages */ } // delta", vec![]),
+        (r#"#[cfg(test)] mod tests { const A: &str = "choices"; }"#, vec![]),
+        (r#"const A: &str = "The request has no text.";"#, vec![]),
+        (r#"const A: &[u8] = b"[DONE]";"#, vec!["DONE"]),
+        (r#"fn f(a: &str) -> bool { matches!(a, "role" | "[DONE]") }"#, vec!["DONE", "role"]),
+        (r##"const A: &str = r#"{"error":{}}"#;"##, vec!["error"]),
+        (r#"struct A { tool_calls: u8 } fn f(a: A) -> u8 { a.tool_calls }"#, vec!["tool_calls"]),
+        ("fn f(a: crate::provider::Operation) -> bool { a == Operation::Chat }", vec!["Operation::Chat"]),
+        ("fn f() -> &'static [Operation] { Operation::ALL }", vec![]),
+        ("fn f() -> u8 { format!(\"{}\", openai::f()) }", vec!["openai"]),
+    ] {
+        assert_eq!(words::of_providers(text), found, "{text}");
+    }
+}
+
+/// The words of providers in the sources outside of `provider/`.
+fn words_outside() -> Vec<(String, String)> {
+    let files = product().into_iter().filter(|file| stage(file) != "provider");
+    let words = |file: PathBuf| {
+        let found = words::of_providers(&fs::read_to_string(&file).unwrap());
+        found.into_iter().map(move |word| (file.to_str().unwrap().to_owned(), word))
+    };
+    files.flat_map(words).collect()
+}
+
+#[test]
+fn no_file_outside_of_the_providers_knows_a_field_or_value_of_one() {
+    let found = words_outside();
+    let allowed: Vec<_> =
+        ALLOWED.iter().map(|(file, word, _)| ((*file).to_owned(), (*word).to_owned())).collect();
+    let others: Vec<_> = found.iter().filter(|known| !allowed.contains(known)).collect();
+    assert!(others.is_empty(), "{others:#?}");
+    let unused: Vec<_> = allowed.iter().filter(|known| !found.contains(known)).collect();
+    assert!(unused.is_empty(), "{unused:#?} is allowed and not there");
+}
+
+/// The values of an enumeration in a file.
+fn values(file: &str, name: &str) -> Vec<String> {
+    let items = syn::parse_file(&fs::read_to_string(file).unwrap()).unwrap().items;
+    let values = items.into_iter().find_map(|item| match item {
+        syn::Item::Enum(item) if item.ident == name => Some(item.variants),
+        _ => None,
+    });
+    values.unwrap().iter().map(|value| value.ident.to_string()).collect()
+}
+
+#[test]
+fn every_operation_and_provider_is_in_a_table() {
+    let file = "src/provider/operation.rs";
+    let shown = |all: &[&dyn Debug]| all.iter().map(|value| format!("{value:?}")).collect::<Vec<_>>();
+    let operations: Vec<_> = Operation::ALL.iter().map(|operation| operation as &dyn Debug).collect();
+    assert_eq!(shown(&operations), values(file, "Operation"));
+    let providers: Vec<_> = Provider::ALL.iter().map(|provider| provider as &dyn Debug).collect();
+    assert_eq!(shown(&providers), values(file, "Provider"));
 }
 
 /// The names of the examples: files of their own, and folders with a `main.rs`.

@@ -51,15 +51,15 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
     text.into()
 }
 
-/// Whether data is a complete JSON value, possibly after mending, or the end marker of a stream.
+/// Whether data is a complete JSON value, possibly after mending.
 pub(crate) fn is_readable(data: &[u8]) -> bool {
     mended(data).is_some()
 }
 
-/// Data as JSON, or `[DONE]`; `None` if it is neither, even after mending.
+/// Data as JSON; `None` if it is none, even after mending.
 pub(crate) fn mended(data: &[u8]) -> Option<Cow<'_, str>> {
     let text = self::text(data);
-    if text.trim_ascii() == "[DONE]" || json::parse(text.as_bytes()).is_some() {
+    if json::parse(text.as_bytes()).is_some() {
         return Some(text);
     }
     let read = read(&text)?;

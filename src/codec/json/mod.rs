@@ -3,7 +3,6 @@
 //! Numbers, escapes and key order stay as they were sent. Nothing here recurses into its input.
 
 pub(crate) mod lenient;
-pub(crate) mod merge;
 mod node;
 pub(crate) mod nodes;
 mod parts;
@@ -14,4 +13,4 @@ pub(crate) mod tail;
 pub(crate) use self::node::{Elements, Fields, Node, Nodes, Place, write_text};
 pub(crate) use self::parts::{Entries, Values};
 pub(crate) use self::raw::{is_blank, is_null, is_utf8, items, text};
-pub(crate) use self::read::{array, object, parse, parse_object};
+pub(crate) use self::read::{array, field, object, parse, parse_object};

@@ -1,5 +1,7 @@
 //! Validates JSON and parses one level of it.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::parts::{Entries, Values};
@@ -43,4 +45,9 @@ pub(crate) fn array(raw: &RawValue) -> Option<Values<'_>> {
         return None;
     }
     serde_json::from_str(raw.get()).ok()
+}
+
+/// The value of a field. The last of duplicate keys counts, as for most parsers.
+pub(crate) fn field<'a>(fields: &[(Cow<'_, str>, &'a RawValue)], name: &str) -> Option<&'a RawValue> {
+    fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw)
 }

@@ -118,12 +118,14 @@ fn an_event_cut_off_by_the_end_is_yielded() {
     assert!(data("").is_empty());
 }
 
+const END: EndMarker = EndMarker(Some("[END]"));
+
 #[test]
 fn a_stream_is_known_by_its_beginning() {
-    for stream in ["data: {", "\n\nevent: x", ": x\n\ndata: [DONE]", "\u{feff}id:1\ndata:{}"] {
-        assert!(looks_like_events(stream.as_bytes()), "{stream}");
+    for stream in ["data: {", "\n\nevent: x", ": x\n\ndata: [END]", "\u{feff}id:1\ndata:{}"] {
+        assert!(looks_like_events(stream.as_bytes(), END), "{stream}");
     }
-    for other in ["", "{\"data:\":1}", "hello", "database: x", "data: the new oil"] {
-        assert!(!looks_like_events(other.as_bytes()), "{other}");
+    for other in ["", "{\"data:\":1}", "hello", "database: x", "data: the new oil", "data: [DONE]"] {
+        assert!(!looks_like_events(other.as_bytes(), END), "{other}");
     }
 }

@@ -1,10 +1,6 @@
-use std::borrow::Cow;
-
-use serde_json::value::RawValue;
-
 use super::chat::chunk::Chunk;
 use crate::codec::json::{self, Entries, Fields, Node, Nodes};
-use crate::codec::media;
+use crate::provider::media;
 use crate::provider::openai::event;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
@@ -57,8 +53,7 @@ impl<'a> AudioAssembler<'a> {
 
 impl<'a> StreamAssembler<'a> for AudioAssembler<'a> {
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
-        event::is_blank_or_done(data, progress)
-            || event::read(name, data, progress).map(|chunk| self.add(chunk, progress)).is_some()
+        event::read(name, data, progress).map(|chunk| self.add(chunk, progress)).is_some()
     }
 
     fn mark_truncated(&mut self, mark: Node<'a>) {
@@ -83,20 +78,16 @@ impl<'a> StreamAssembler<'a> for AudioAssembler<'a> {
 /// (a chat chunk).
 fn text_of<'a>(event: &Chunk<'a>) -> Option<&'a str> {
     let text = event.get("delta").or_else(|| event.get("text").filter(|_| event.kind().ends_with(b".delta")));
-    let chat = || field(&json::object(field(&choice(event)?, "delta")?)?, "content");
+    let chat = || json::field(&json::object(json::field(&choice(event)?, "delta")?)?, "content");
     text.or_else(chat).and_then(json::text)
 }
 
 /// Whether a chat chunk has a finish reason.
 fn has_finish_reason(event: &Chunk<'_>) -> bool {
-    let reason = choice(event).and_then(|choice| field(&choice, "finish_reason"));
+    let reason = choice(event).and_then(|choice| json::field(&choice, "finish_reason"));
     reason.is_some_and(|reason| !json::is_blank(reason))
 }
 
 fn choice<'a>(event: &Chunk<'a>) -> Option<Entries<'a>> {
     json::array(event.get("choices")?)?.first().copied().and_then(json::object)
-}
-
-fn field<'a>(fields: &[(Cow<'a, str>, &'a RawValue)], name: &str) -> Option<&'a RawValue> {
-    fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
 }

@@ -1,33 +1,34 @@
-//! Error responses that have a success status.
+//! Errors: those of this crate, and those that have a success status.
 
 use memchr::memmem;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::codec::json;
+use crate::codec::json::{self, Fields, Node};
+use crate::provider::Placeholder;
+
+/// The response for a call that got none.
+pub(crate) fn error(kind: &str, message: &str, placeholder: Option<Placeholder>) -> Fields<'static> {
+    let mut error = Fields::default();
+    error.set("type", Node::string(kind));
+    error.set("message", Node::string(message));
+    let mut response = Fields::default();
+    response.set("error", Node::Object(error));
+    if let Some(placeholder) = placeholder {
+        placeholder.add_to(&mut response);
+    }
+    response
+}
 
 /// Whether a response is only an error. Some servers send those with a success status.
 pub(crate) fn is_error(answer: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Answered<'a> {
-        error: Option<IgnoredAny>,
-        #[serde(borrow)]
-        choices: Option<&'a RawValue>,
-        #[serde(borrow)]
-        output: Option<&'a RawValue>,
-        #[serde(borrow)]
-        data: Option<&'a RawValue>,
-    }
-
     if !has_error(answer) {
         return false;
     }
     let is_nothing = |raw: Option<&RawValue>| raw.and_then(json::items).map_or(raw.is_none(), str::is_empty);
-    answer.starts_with(b"{")
-        && serde_json::from_slice(answer).is_ok_and(|Answered { error, choices, output, data }| {
-            error.is_some() && [choices, output, data].into_iter().all(is_nothing)
-        })
+    json::parse_object(answer).is_some_and(|fields| {
+        let get = |name| json::field(&fields, name).filter(|raw| !json::is_null(raw));
+        get("error").is_some() && ["choices", "output", "data"].into_iter().map(get).all(is_nothing)
+    })
 }
 
 /// A quick check for an error that is not null: most responses have none.

@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use super::chat::chunk::Chunk;
 use crate::codec::json::{self, Fields, Node, Nodes};
-use crate::codec::media::{self, Medium};
 use crate::id::new_id;
+use crate::provider::media::{self, Medium};
 use crate::provider::openai::event;
 use crate::provider::operation::Operation;
+use crate::provider::spec::Detached;
 use crate::provider::stream::{Progress, StreamAssembler};
 use crate::provider::{DetachedImage, Images};
 
@@ -26,7 +27,7 @@ pub(crate) const ELEMENTS: Images = Images { may_hold: |_| true, detach, elide: 
 
 /// Images from a tool of the Responses API.
 pub(crate) const GENERATED: Images =
-    Images { may_hold: |_| true, detach: detach_generated, elide: media::elide_generated };
+    Images { may_hold: media::may_have_generated, detach: detach_generated, elide: elide_generated };
 
 /// Images in the message of a chat.
 pub(crate) const IN_CHATS: Images =
@@ -34,9 +35,14 @@ pub(crate) const IN_CHATS: Images =
 
 /// Replaces each element of `data` that contains an image with a file name, as the vendor's modules
 /// do: `{uuid}-{created}-{index}.png`, or the extension of another format.
-fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
+fn detach(json: Box<RawValue>, today: SystemTime) -> Detached {
     let mut images = Vec::new();
     let text = without_images(&json, today, &mut images);
+    replaced(json, text, images)
+}
+
+/// The text in place of a response, and its images. The response itself if there is none.
+fn replaced(json: Box<RawValue>, text: Option<String>, images: Vec<DetachedImage>) -> Detached {
     match text.and_then(|text| RawValue::from_string(text).ok()) {
         Some(text) => (text, images),
         None => (json, Vec::new()),
@@ -46,8 +52,7 @@ fn detach(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<Detache
 /// The response with file names; `None` if no image is replaced.
 fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<DetachedImage>) -> Option<String> {
     let fields = json::object(json)?;
-    // The last of duplicate keys counts, as for most parsers.
-    let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
+    let get = |name| json::field(&fields, name);
     let elements = get("data").and_then(json::array)?;
     let (uuid, created) = (new_id(), created(get("created"), today));
     let format = get("output_format").and_then(json::text);
@@ -71,15 +76,17 @@ fn without_images(json: &RawValue, today: SystemTime, images: &mut Vec<DetachedI
 }
 
 /// Detaches the images of a Responses API response: file names replace their `result`.
-fn detach_generated(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
-    match media::may_have_generated(&json) {
-        true => detach_those(json, today, |medium| medium.is_generated),
-        false => (json, Vec::new()),
-    }
+fn detach_generated(json: Box<RawValue>, today: SystemTime) -> Detached {
+    detach_those(json, today, |medium| medium.is_generated)
+}
+
+/// Replaces the images of a Responses API response with their type and length.
+fn elide_generated(json: Box<RawValue>) -> Box<RawValue> {
+    media::elide_those(json, |medium| medium.is_generated)
 }
 
 /// Detaches the images of a chat response: file names replace their URLs.
-fn detach_from_chat(json: Box<RawValue>, today: SystemTime) -> (Box<RawValue>, Vec<DetachedImage>) {
+fn detach_from_chat(json: Box<RawValue>, today: SystemTime) -> Detached {
     detach_those(json, today, is_image)
 }
 
@@ -101,21 +108,11 @@ fn is_image(medium: &Medium<'_>) -> bool {
     medium.kind.starts_with("image")
 }
 
-fn detach_those(
-    json: Box<RawValue>,
-    today: SystemTime,
-    is_meant: impl Fn(&Medium<'_>) -> bool,
-) -> (Box<RawValue>, Vec<DetachedImage>) {
+fn detach_those(json: Box<RawValue>, today: SystemTime, is_meant: impl Fn(&Medium<'_>) -> bool) -> Detached {
     let mut images = Vec::new();
-    let (uuid, created) = (
-        new_id(),
-        created(
-            json::object(&json).and_then(|fields| {
-                fields.iter().find(|(key, _)| matches!(&**key, "created" | "created_at")).map(|(_, raw)| *raw)
-            }),
-            today,
-        ),
-    );
+    let fields = json::object(&json).unwrap_or_default();
+    let said = json::field(&fields, "created").or_else(|| json::field(&fields, "created_at"));
+    let (uuid, created) = (new_id(), created(said, today));
     let text = json.get();
     let places = media::find(text).into_iter().filter(|medium| is_meant(medium)).take(MOST_IMAGES);
     let places = places.enumerate().filter_map(|(index, medium)| {
@@ -127,10 +124,8 @@ fn detach_those(
         images.push(DetachedImage { filename: filename.clone(), element });
         Some((medium.place, filename))
     });
-    match media::replace(text, places).and_then(|text| RawValue::from_string(text).ok()) {
-        Some(text) => (text, images),
-        None => (json, Vec::new()),
-    }
+    let text = media::replace(text, places);
+    replaced(json, text, images)
 }
 
 fn filename(uuid: Uuid, created: u64, index: usize, extension: &str) -> String {
@@ -160,8 +155,7 @@ fn created(said: Option<&RawValue>, today: SystemTime) -> u64 {
 
 /// The base64 data of an element, if it has any.
 fn data_of(element: &RawValue) -> Option<&str> {
-    let fields = json::object(element)?;
-    let (_, data) = fields.into_iter().find(|(key, raw)| key == "b64_json" && !json::is_blank(raw))?;
+    let data = json::field(&json::object(element)?, "b64_json").filter(|data| !json::is_blank(data))?;
     let text = json::text(data).unwrap_or_default();
     // Skips the head of a `data:` URL.
     Some(text.rsplit_once(',').map_or(text, |(_, base64)| base64))
@@ -211,8 +205,7 @@ impl<'a> ImageAssembler<'a> {
 
 impl<'a> StreamAssembler<'a> for ImageAssembler<'a> {
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
-        event::is_blank_or_done(data, progress)
-            || event::read(name, data, progress).map(|chunk| self.add(chunk, progress)).is_some()
+        event::read(name, data, progress).map(|chunk| self.add(chunk, progress)).is_some()
     }
 
     fn mark_truncated(&mut self, mark: Node<'a>) {

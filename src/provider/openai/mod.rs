@@ -8,4 +8,13 @@ pub(crate) mod images;
 mod operations;
 pub(crate) mod responses;
 
-pub(crate) use self::operations::OPERATIONS;
+use crate::provider::operation::Provider;
+use crate::provider::spec::ProviderSpec;
+
+pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
+    provider: Provider::OpenAi,
+    name: "openai",
+    version: "1.0.0",
+    recognise: operations::recognise,
+    operations: operations::OPERATIONS,
+};

@@ -1,21 +1,30 @@
-//! The operations of the OpenAI HTTP API.
+//! The operations of the OpenAI HTTP API, and the paths by which they are recognised.
 
 use super::audio::AudioAssembler;
 use super::chat::assembler::ChatAssembler;
 use super::chat::operation_of_completion;
-use super::error_body::is_error;
+use super::error_body::{error, is_error};
 use super::images::{self, ImageAssembler};
 use super::responses::{self, ResponseAssembler};
-use crate::provider::kind::{InteractionKind, Placeholder};
-use crate::provider::operation::Operation;
-use crate::provider::providers::Provider;
-use crate::provider::spec::{OperationSpec, Shape};
-use crate::provider::stream::{Assembled, Events, assemble};
+use crate::codec::end_marker::EndMarker;
+use crate::codec::framing::Framing;
+use crate::provider::kind::InteractionKind;
+use crate::provider::operation::{Operation, Provider};
+use crate::provider::placeholder::{Placeholder, Placeholders};
+use crate::provider::spec::{Convert, Kept, OperationSpec};
+use crate::provider::stream::assemble;
 
-const MESSAGES: Placeholder = Some(("messages", "[]"));
-const PROMPT: Placeholder = Some(("prompt", "\"\""));
-const CHOICES: Placeholder = Some(("choices", "[]"));
-const DATA: Placeholder = Some(("data", "[]"));
+const CHAT: Placeholders = Placeholders {
+    request: Some(placeholder("messages", "[]")),
+    response: Some(placeholder("choices", "[]")),
+};
+/// A request with messages is a chat, even on the completion path, so it needs no prompt.
+const PROMPT: Placeholder = Placeholder { unless: Some("messages"), ..placeholder("prompt", "\"\"") };
+const NONE: Placeholders = Placeholders { request: None, response: None };
+
+const fn placeholder(key: &'static str, empty: &'static str) -> Placeholder {
+    Placeholder { key, empty, unless: None }
+}
 
 /// The headers of OpenAI, Azure and other servers, in this order.
 const REQUEST_IDS: &[&str] = &["x-request-id", "apim-request-id", "request-id"];
@@ -28,12 +37,15 @@ const COMMON: OperationSpec = OperationSpec {
     kind: InteractionKind::Chat,
     on_by_default: false,
     request_ids: REQUEST_IDS,
-    request: None,
-    response: None,
-    shape: Shape::Form,
-    streams: true,
-    assemble: chat,
+    placeholders: NONE,
+    kept: Kept { scalars: &["id", "object", "created", "model"], values: &["usage"] },
+    takes_forms: true,
+    text_field: None,
+    framings: &[Framing::Events, Framing::Lines],
+    end_marker: EndMarker(Some("[DONE]")),
+    assemble: |events, operation| assemble::<ChatAssembler<'_>>(events, operation),
     convert: None,
+    error,
     is_error,
     images: None,
     reclassify: None,
@@ -44,24 +56,20 @@ const IMAGE: OperationSpec = OperationSpec {
     kind: InteractionKind::Image,
     images: Some(images::ELEMENTS),
     on_by_default: true,
-    request: PROMPT,
-    response: DATA,
-    assemble: image,
+    placeholders: Placeholders { request: Some(PROMPT), response: Some(placeholder("data", "[]")) },
+    assemble: |events, operation| assemble::<ImageAssembler<'_>>(events, operation),
     ..COMMON
 };
 
 /// One row per operation, in the order of the enum.
-pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
+pub(super) const OPERATIONS: &[OperationSpec] = &[
     OperationSpec {
         operation: Operation::Chat,
         name: "chat",
-        kind: InteractionKind::Chat,
         images: Some(images::IN_CHATS),
         on_by_default: true,
-        request: MESSAGES,
-        response: CHOICES,
-        shape: Shape::Json,
-        assemble: chat,
+        placeholders: CHAT,
+        takes_forms: false,
         ..COMMON
     },
     OperationSpec {
@@ -69,10 +77,8 @@ pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
         name: "completion",
         kind: InteractionKind::Completion,
         on_by_default: true,
-        request: PROMPT,
-        response: CHOICES,
-        shape: Shape::Json,
-        assemble: chat,
+        placeholders: Placeholders { request: Some(PROMPT), ..CHAT },
+        takes_forms: false,
         reclassify: Some(operation_of_completion),
         ..COMMON
     },
@@ -82,11 +88,16 @@ pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
         kind: InteractionKind::Response,
         images: Some(images::GENERATED),
         on_by_default: true,
-        request: MESSAGES,
-        response: CHOICES,
-        shape: Shape::Json,
-        assemble: response,
-        convert: Some(responses::TO_CHAT),
+        takes_forms: false,
+        assemble: |events, operation| assemble::<ResponseAssembler<'_>>(events, operation),
+        convert: Some(Convert {
+            kind: InteractionKind::Chat,
+            placeholders: CHAT,
+            is_optional: true,
+            request: responses::chat_request,
+            response: responses::chat_response,
+            too_many: responses::of_too_many,
+        }),
         ..COMMON
     },
     OperationSpec { operation: Operation::ImageGeneration, name: "image-generation", ..IMAGE },
@@ -96,62 +107,100 @@ pub(crate) static OPERATIONS: [OperationSpec; Operation::ALL.len()] = [
         operation: Operation::Embedding,
         name: "embedding",
         kind: InteractionKind::Embedding,
-        streams: false,
+        framings: &[Framing::Events],
         ..COMMON
     },
     OperationSpec {
         operation: Operation::Moderation,
         name: "moderation",
         kind: InteractionKind::Moderation,
-        streams: false,
+        framings: &[Framing::Events],
         ..COMMON
     },
     OperationSpec {
         operation: Operation::Speech,
         name: "speech",
         kind: InteractionKind::Speech,
-        assemble: audio,
+        assemble: |events, operation| assemble::<AudioAssembler<'_>>(events, operation),
         ..COMMON
     },
     OperationSpec {
         operation: Operation::Transcription,
         name: "transcription",
         kind: InteractionKind::Transcription,
-        shape: Shape::FormAndText,
-        assemble: audio,
+        text_field: Some("text"),
+        assemble: |events, operation| assemble::<AudioAssembler<'_>>(events, operation),
         ..COMMON
     },
     OperationSpec {
         operation: Operation::Translation,
         name: "translation",
         kind: InteractionKind::Translation,
-        shape: Shape::FormAndText,
-        assemble: audio,
+        text_field: Some("text"),
+        assemble: |events, operation| assemble::<AudioAssembler<'_>>(events, operation),
         ..COMMON
     },
 ];
 
-#[expect(clippy::indexing_slicing, reason = "it runs in the compiler")]
-const _: () = {
-    let mut row = 0;
-    while row < OPERATIONS.len() {
-        assert!(OPERATIONS[row].operation as usize == row, "the rows stand in the order of the enum");
-        row += 1;
+/// The operation whose known name ends this path.
+#[inline]
+pub(super) fn recognise(path: &str) -> Option<Operation> {
+    // Most other paths end in other letters, and most captured requests are chats.
+    let ending = path.as_bytes().last_chunk()?;
+    match u16::from_ne_bytes(*ending) {
+        NS if path.ends_with("/chat/completions") => Some(Operation::Chat),
+        NS | ES | TS | GS | CH => named(path),
+        _ if ending[1] == b'/' => named(path),
+        _ => None,
     }
-};
-
-fn chat(events: Events<'_>, operation: Operation) -> Assembled {
-    assemble::<ChatAssembler<'_>>(events, operation)
 }
 
-fn response(events: Events<'_>, operation: Operation) -> Assembled {
-    assemble::<ResponseAssembler<'_>>(events, operation)
+/// The operation whose name ends the path. Trailing and doubled slashes do not count.
+#[inline(never)]
+fn named(path: &str) -> Option<Operation> {
+    let path = trimmed(path);
+    // One comparison per name lets the compiler know the length of each name.
+    let before = |name| path.strip_suffix(name).map(trimmed);
+    let below = |parent, name| before(name).is_some_and(|before| before.ends_with(parent));
+    let generic = |name| before(name).is_some_and(is_base);
+    match u16::from_ne_bytes(*path.as_bytes().last_chunk()?) {
+        NS => None
+            .or_else(|| below("/chat", "/completions").then_some(Operation::Chat))
+            .or_else(|| generic("/completions").then_some(Operation::Completion))
+            .or_else(|| below("/images", "/generations").then_some(Operation::ImageGeneration))
+            .or_else(|| below("/images", "/variations").then_some(Operation::ImageVariation))
+            .or_else(|| below("/audio", "/transcriptions").then_some(Operation::Transcription))
+            .or_else(|| below("/audio", "/translations").then_some(Operation::Translation))
+            .or_else(|| generic("/moderations").then_some(Operation::Moderation)),
+        ES => generic("/responses").then_some(Operation::Responses),
+        TS => below("/images", "/edits").then_some(Operation::ImageEdit),
+        GS => generic("/embeddings").then_some(Operation::Embedding),
+        CH => below("/audio", "/speech").then_some(Operation::Speech),
+        _ => None,
+    }
 }
 
-fn image(events: Events<'_>, operation: Operation) -> Assembled {
-    assemble::<ImageAssembler<'_>>(events, operation)
+#[inline(always)]
+fn trimmed(path: &str) -> &str {
+    if path.ends_with('/') { path.trim_end_matches('/') } else { path }
 }
 
-fn audio(events: Events<'_>, operation: Operation) -> Assembled {
-    assemble::<AudioAssembler<'_>>(events, operation)
+/// Whether a generic name counts after this prefix, because other APIs use these names too.
+///
+/// OpenAI, Azure and compatible servers put them after nothing, `v` and a number, `openai`,
+/// `deployments/{name}` or `engines/{name}`.
+fn is_base(path: &str) -> bool {
+    let unnumbered = path.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    if path.is_empty() || unnumbered.len() < path.len() && unnumbered.ends_with("/v") {
+        return true;
+    }
+    let mut segments = path.as_bytes().rsplit(|byte| *byte == b'/').filter(|segment| !segment.is_empty());
+    segments.next() == Some(b"openai") || matches!(segments.next(), Some(b"deployments" | b"engines"))
 }
+
+/// The last two letters of the known paths, as numbers.
+const NS: u16 = u16::from_ne_bytes(*b"ns");
+const ES: u16 = u16::from_ne_bytes(*b"es");
+const TS: u16 = u16::from_ne_bytes(*b"ts");
+const GS: u16 = u16::from_ne_bytes(*b"gs");
+const CH: u16 = u16::from_ne_bytes(*b"ch");

@@ -11,8 +11,8 @@ use indexmap::IndexMap;
 use super::choice::Choice;
 use super::chunk::{Choices, Chunk, Piece};
 use super::chunk_template::ChunkTemplate;
-use crate::codec::json::merge;
 use crate::codec::json::{self, Fields, Node};
+use crate::provider::merge;
 use crate::provider::openai::event;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
@@ -131,8 +131,7 @@ impl<'a> ChatAssembler<'a> {
             progress.skipped += 1;
             return;
         }
-        let usage = piece.fields.iter().find(|(key, _)| key == "usage").map(|(_, raw)| *raw);
-        if let Some(usage) = usage.filter(|usage| !json::is_null(usage)) {
+        if let Some(usage) = json::field(&piece.fields, "usage").filter(|usage| !json::is_null(usage)) {
             merge::last(&mut self.usage_of_choices, "usage".into(), usage);
         }
         let choice = self.choices.entry(index.into()).or_default();
@@ -155,9 +154,6 @@ impl<'a> ChatAssembler<'a> {
 
 impl<'a> StreamAssembler<'a> for ChatAssembler<'a> {
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
-        if event::is_blank_or_done(data, progress) {
-            return true;
-        }
         if self.add_matching(data) {
             progress.chunks += 1;
             return true;

@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use super::chunk::Piece;
 use super::elements;
 use super::tool_calls::{ToolCalls, add_call};
-use crate::codec::json::merge;
 use crate::codec::json::{self, Entries, Fields, Node};
+use crate::provider::merge;
 use crate::provider::operation::Operation;
 
 /// One of the `n` choices of a stream.

@@ -43,7 +43,7 @@ impl<'a> Chunk<'a> {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
+        json::field(&self.fields, name)
     }
 
     /// The `type` of the data, or else the name of the event.
@@ -51,9 +51,9 @@ impl<'a> Chunk<'a> {
         self.get("type").and_then(json::text).map_or(self.name, str::as_bytes)
     }
 
-    /// The first field named `choices`.
+    /// The first field named `choices`. Those of further ones are added to them.
     pub(crate) fn choices(&self) -> Option<Choices<'a>> {
-        self.get("choices").map(Choices::of)
+        self.fields.iter().find(|(key, _)| key == "choices").map(|(_, raw)| Choices::of(raw))
     }
 
     /// The error in a field of that name.
@@ -94,7 +94,7 @@ impl<'a> Piece<'a> {
     }
 
     pub(crate) fn index(&self) -> &'a str {
-        let index = self.fields.iter().find(|(key, _)| key == "index").map_or("0", |(_, raw)| raw.get());
+        let index = json::field(&self.fields, "index").map_or("0", RawValue::get);
         if index == "null" { "0" } else { index }
     }
 }

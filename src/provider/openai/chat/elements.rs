@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::codec::json::{self, Elements, Entries, Fields, Node, Place, merge};
+use crate::codec::json::{self, Elements, Entries, Fields, Node, Place};
+use crate::provider::merge;
 
 /// The maximum number of elements per stream that accept further pieces. Real streams have a few.
 /// Further elements are kept as they are.
@@ -50,7 +51,7 @@ impl<'a> Elements<'a> {
             self.push_text(raw.get());
             return;
         };
-        let value = |name| entries.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+        let value = |name| json::field(&entries, name);
         let kind = value("type").and_then(json::text).unwrap_or_default();
         let is_reasoning = merge::is_reasoning(kind);
         if let Some(index) = value("index").and_then(|index| index.get().parse().ok()) {

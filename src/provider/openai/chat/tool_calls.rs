@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 
 use super::arguments::Extent;
 use crate::codec::allowance::Held;
-use crate::codec::json::merge;
 use crate::codec::json::{self, Entries, Fields, Node};
+use crate::provider::merge;
 
 /// The tool calls of one message. They arrive in pieces, which may alternate between calls.
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ impl<'a> ToolCalls<'a> {
     /// Some servers give every call the index 0, or neither index nor id. For those, a name can
     /// begin a new call.
     fn call_of(&mut self, piece: &[(Cow<'a, str>, &'a RawValue)]) -> Option<&mut Call<'a>> {
-        let value = |name| piece.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw);
+        let value = |name| json::field(piece, name);
         let index = value("index").map(RawValue::get).filter(|index| *index != "null");
         let id = value("id").and_then(json::text).filter(|id| !id.is_empty());
         let place = |place| self.places.get(&place).copied();

@@ -190,8 +190,7 @@ impl<'a> ResponseAssembler<'a> {
 
 impl<'a> StreamAssembler<'a> for ResponseAssembler<'a> {
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
-        event::is_blank_or_done(data, progress)
-            || event::read(name, data, progress).map(|chunk| self.add(&chunk, progress)).is_some()
+        event::read(name, data, progress).map(|chunk| self.add(&chunk, progress)).is_some()
     }
 
     fn mark_truncated(&mut self, mark: Node<'a>) {
@@ -229,7 +228,7 @@ impl<'a> StreamAssembler<'a> for ResponseAssembler<'a> {
 fn whole_part<'a>(event: &Chunk<'a>) -> Option<(Part, &'a RawValue, &'a str)> {
     let raw = event.get("part")?;
     let fields = json::object(raw)?;
-    let get = |name: &str| fields.iter().find(|(key, _)| key == name).and_then(|(_, raw)| json::text(raw));
+    let get = |name| json::field(&fields, name).and_then(json::text);
     let text = ["text", "refusal", "transcript"].into_iter().find_map(get);
     Some((Part::of(get("type").unwrap_or_default()), raw, text.unwrap_or_default()))
 }

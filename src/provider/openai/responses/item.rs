@@ -16,7 +16,7 @@ impl<'a> Item<'a> {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.fields.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
+        json::field(&self.fields, name)
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<&'a str> {

@@ -60,23 +60,14 @@ impl<'a> Items<'a> {
             Address { id: id(event.get("item_id")), call_id: None, index: number(event, "output_index") };
         let class = Class::of(kind);
         let found = self.named(address, class).or_else(|| {
-            let at_index = self.at(address.index);
-            let candidates = [at_index, self.latest(class)];
-            candidates.into_iter().flatten().find(|at| {
-                self.list.get(*at).is_some_and(|item| {
-                    let is_here = Some(*at) == at_index;
-                    let has_other_id = item.address.id.is_some() && address.id.is_some();
-                    class.fits(Class::of(item.kind))
-                        && (is_here || item.done.is_none() && (item.kind == kind || !has_other_id))
-                        && !(item.done.is_some() && has_other_id)
-                })
+            self.nearby(address, class, |item, is_here| {
+                let has_other_id = item.address.id.is_some() && address.id.is_some();
+                class.fits(Class::of(item.kind))
+                    && (is_here || item.done.is_none() && (item.kind == kind || !has_other_id))
+                    && !(item.done.is_some() && has_other_id)
             })
         });
-        let at = match found {
-            Some(at) => at,
-            None => self.open(kind, address)?,
-        };
-        self.name(at, address);
+        let at = self.named_or_opened(found, kind, address)?;
         self.list.get_mut(at)
     }
 
@@ -87,27 +78,20 @@ impl<'a> Items<'a> {
         let class = Class::of(kind);
         let has_id = address.id.or(address.call_id).is_some();
         let found = self.known(address, kind).or_else(|| {
-            let candidates = [self.at(address.index), self.latest(class)];
-            candidates.into_iter().flatten().find(|at| {
-                self.list.get(*at).is_some_and(|item| {
-                    let indices = (item.address.index, address.index);
-                    let is_unnamed = !has_id || item.address.id.or(item.address.call_id).is_none();
-                    let is_announced = item.added.is_some();
-                    is_unnamed
-                        && item.done.is_none()
-                        && class.fits(Class::of(item.kind))
-                        && match indices {
-                            (Some(known), Some(index)) => known == index && !(is_announced && has_id),
-                            _ => !is_announced,
-                        }
-                })
+            self.nearby(address, class, |item, _| {
+                let indices = (item.address.index, address.index);
+                let is_unnamed = !has_id || item.address.id.or(item.address.call_id).is_none();
+                let is_announced = item.added.is_some();
+                is_unnamed
+                    && item.done.is_none()
+                    && class.fits(Class::of(item.kind))
+                    && match indices {
+                        (Some(known), Some(index)) => known == index && !(is_announced && has_id),
+                        _ => !is_announced,
+                    }
             })
         });
-        let at = match found {
-            Some(at) => at,
-            None => self.open(kind, address)?,
-        };
-        self.name(at, address);
+        let at = self.named_or_opened(found, kind, address)?;
         let item = self.list.get_mut(at)?;
         (item.kind, item.added) = (kind, Some(raw));
         Some(())
@@ -117,21 +101,13 @@ impl<'a> Items<'a> {
     pub(crate) fn complete(&mut self, event: &Chunk<'a>) -> Option<()> {
         let (raw, kind, address) = given(event)?;
         let found = self.known(address, kind).or_else(|| {
-            let at_index = self.at(address.index);
-            let candidates = [at_index, self.latest(Class::of(kind))];
-            candidates.into_iter().flatten().find(|at| {
-                self.list.get(*at).is_some_and(|item| {
-                    item.is_of(kind)
-                        && !item.address.conflicts(address, item.done.is_some())
-                        && (item.done.is_none() || Some(*at) == at_index)
-                })
+            self.nearby(address, Class::of(kind), |item, is_here| {
+                item.is_of(kind)
+                    && !item.address.conflicts(address, item.done.is_some())
+                    && (item.done.is_none() || is_here)
             })
         });
-        let at = match found {
-            Some(at) => at,
-            None => self.open(kind, address)?,
-        };
-        self.name(at, address);
+        let at = self.named_or_opened(found, kind, address)?;
         if let Some(id) = address.id
             && self.by_id.len() < MOST_IDS
         {
@@ -203,8 +179,30 @@ impl<'a> Items<'a> {
         self.by_index.get(&index?).copied()
     }
 
-    fn latest(&self, class: Class) -> Option<usize> {
-        self.latest.get(class as usize).copied().flatten()
+    /// The item at the index, or else the latest of the class, if it fits. The second argument of
+    /// `fits` is whether the item is at the index.
+    fn nearby(
+        &self,
+        address: Address<'a>,
+        class: Class,
+        fits: impl Fn(&StreamedItem<'a>, bool) -> bool,
+    ) -> Option<usize> {
+        let at_index = self.at(address.index);
+        let latest = self.latest.get(class as usize).copied().flatten();
+        let is_fitting = |at: usize| self.list.get(at).is_some_and(|item| fits(item, Some(at) == at_index));
+        [at_index, latest].into_iter().flatten().find(|at| is_fitting(*at))
+    }
+
+    /// Registers the ids and the index of an item, which is opened if none was found.
+    fn named_or_opened(
+        &mut self,
+        found: Option<usize>,
+        kind: &'a str,
+        address: Address<'a>,
+    ) -> Option<usize> {
+        let at = found.or_else(|| self.open(kind, address))?;
+        self.name(at, address);
+        Some(at)
     }
 
     fn open(&mut self, kind: &'a str, address: Address<'a>) -> Option<usize> {

@@ -19,8 +19,7 @@ pub(crate) use self::response::chat_response;
 use serde_json::value::RawValue;
 
 use crate::codec::json::{self, Fields, Node};
-use crate::provider::kind::InteractionKind;
-use crate::provider::spec::{Convert, Converted};
+use crate::provider::spec::Converted;
 
 /// The maximum number of items; no conversation has more. A larger body is reported by its length
 /// only, because its chat could be ten times as long.
@@ -48,20 +47,12 @@ fn set_once<'a>(fields: &mut Fields<'a>, key: &'static str, value: &mut Option<N
     }
 }
 
-/// Conversion into a chat, the format that Reconify documents.
-pub(crate) const TO_CHAT: Convert = Convert {
-    kind: InteractionKind::Chat,
-    request: chat_request,
-    response: chat_response,
-    too_many: of_too_many,
-};
-
 fn whole(json: String) -> Converted {
     Converted { json, is_truncated: false }
 }
 
 /// The replacement for a body with too many items.
-fn of_too_many(body: &RawValue, expected: &str) -> Converted {
+pub(crate) fn of_too_many(body: &RawValue, expected: &str) -> Converted {
     let bytes = body.get().len();
     let json = format!(r#"{{"truncated":{{"bytes":{bytes},"itemLimit":{MOST_ITEMS}}},"{expected}":[]}}"#);
     Converted { json, is_truncated: true }

@@ -11,8 +11,7 @@ pub(crate) fn chat_request(raw: &RawValue) -> Option<Converted> {
     let mut chat = Fields::default();
     let mut messages = Vec::new();
     let fields = json::object(raw)?;
-    // The last of duplicate keys counts, as for most parsers.
-    let get = |name| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
+    let get = |name| json::field(&fields, name);
     if ["instructions", "input", "messages"].into_iter().filter_map(get).any(has_too_many) {
         return Some(of_too_many(raw, "messages"));
     }

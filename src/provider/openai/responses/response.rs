@@ -26,8 +26,7 @@ struct Message<'a> {
 /// gets the chat's names, all other fields stay.
 pub(crate) fn chat_response(raw: &RawValue) -> Option<Converted> {
     let fields = json::object(raw)?;
-    // The last of duplicate keys counts, as for most parsers.
-    let get = |name: &str| fields.iter().rfind(|(key, _)| key == name).map(|(_, raw)| *raw);
+    let get = |name| json::field(&fields, name);
     // If the whole response is an error, there is nothing to convert.
     if get("output").is_none() && get("object").and_then(json::text) != Some("response") {
         return None;

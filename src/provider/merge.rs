@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::{Entries, Fields, Node, Nodes, Values};
-use crate::codec::json;
+use crate::codec::json::{self, Entries, Fields, Node, Nodes, Values};
 
 /// Keeps the last value that is not null. Objects are merged field by field.
 pub(crate) fn last<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
@@ -259,7 +258,7 @@ fn join(slot: &mut Node<'_>, piece: &str) {
 /// Both must have the same type, its texts must come in pieces, and no signature may have closed
 /// the previous part.
 fn is_continued(known: &Fields<'_>, entries: &[(Cow<'_, str>, &RawValue)]) -> bool {
-    let text = |name| entries.iter().find(|(key, _)| key == name).and_then(|(_, raw)| json::text(raw));
+    let text = |name| json::field(entries, name).and_then(json::text);
     let known = |name| known.get(name).and_then(Node::as_text);
     let kind = text("type").filter(|kind| *kind == "text" || is_reasoning(kind));
     let is_closed = known("signature").is_some_and(|signature| !signature.is_empty());

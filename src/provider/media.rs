@@ -6,7 +6,7 @@ use std::ops::Range;
 use memchr::{memchr, memmem};
 use serde_json::value::RawValue;
 
-use super::json;
+use crate::codec::json;
 use crate::codec::json::nodes::end_of_string;
 
 /// One piece of base64 data.
@@ -48,17 +48,9 @@ pub(crate) fn elide(json: Box<RawValue>) -> Result<Box<RawValue>, Box<RawValue>>
     Ok(elided.unwrap_or(json))
 }
 
-/// Replaces the images generated through the Responses API with their type and length.
-pub(crate) fn elide_generated(json: Box<RawValue>) -> Box<RawValue> {
-    match may_have_generated(&json) {
-        true => elide_those(json, |medium| medium.is_generated),
-        false => json,
-    }
-}
-
-/// A quick check: most responses have none.
-pub(crate) fn may_have_generated(json: &RawValue) -> bool {
-    memmem::find(json.get().as_bytes(), GENERATED.as_bytes()).is_some()
+/// A quick check for images generated through the Responses API: most responses have none.
+pub(crate) fn may_have_generated(json: &[u8]) -> bool {
+    memmem::find(json, GENERATED.as_bytes()).is_some()
 }
 
 /// Replaces the selected base64 data with its type and length.

@@ -1,0 +1,33 @@
+use crate::codec::json::{Fields, Node};
+
+/// A field that consoles expect, and the JSON for an empty one.
+///
+/// It is added to bodies that could not be read in full.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placeholder {
+    pub(crate) key: &'static str,
+    pub(crate) empty: &'static str,
+    /// A field that makes it unnecessary.
+    pub(crate) unless: Option<&'static str>,
+}
+
+/// The placeholders for a request and a response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placeholders {
+    pub(crate) request: Option<Placeholder>,
+    pub(crate) response: Option<Placeholder>,
+}
+
+impl Placeholder {
+    /// Whether an object with these fields needs it.
+    pub(crate) fn is_missing(self, has: impl Fn(&str) -> bool) -> bool {
+        !has(self.key) && !self.unless.is_some_and(has)
+    }
+
+    /// Adds it to an object that needs it.
+    pub(crate) fn add_to(self, fields: &mut Fields<'_>) {
+        if self.is_missing(|key| fields.contains(key)) {
+            fields.set(self.key, Node::Literal(self.empty.into()));
+        }
+    }
+}
