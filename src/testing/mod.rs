@@ -169,6 +169,10 @@ impl Reports {
                 "{open} exchanges are captured, their responses have not been read to their end"
             )),
         }
+        match stats.unsettled().saturating_sub(open as u64) {
+            0 => {}
+            pending => reasons.push(format!("{pending} of those captured are not reported yet")),
+        }
         if !withheld.is_empty() {
             reasons.push(format!("withheld: {}", withheld.join(", ")));
         }

@@ -69,9 +69,11 @@ fn a_report_that_does_not_come_is_explained() {
         );
         assert_eq!(format!("{error}"), format!("{error:?}"));
         drop(open);
+        let mut reports = reports.within(LIMIT);
         assert_eq!(reports.next().await.unwrap().report().outcome(), Some(crate::Outcome::Abandoned));
 
         exchange(&layer, "/v1/chat/completions", Some("nobody")).await;
+        let mut reports = reports.within(SHORT);
         let error = reports.next().await.unwrap_err();
         assert!(error.to_string().contains("withheld: 1 opted_out"), "{error}");
     });

@@ -216,8 +216,8 @@ async fn answered(
     let response = posted.await.map_err(|error| {
         let failure = match error.is_redirect() {
             true => DeliveryError::rejected(),
-            false if error.is_timeout() => DeliveryError::timeout(),
             false if is_tls(&error) => DeliveryError::tls(),
+            false if error.is_timeout() && !error.is_connect() => DeliveryError::timeout(),
             false => DeliveryError::unreachable(),
         };
         // Its URL may contain secrets.
@@ -229,7 +229,13 @@ async fn answered(
 /// Whether the TLS handshake failed. TLS libraries report that as invalid data of the connection.
 fn is_tls(error: &reqwest::Error) -> bool {
     let mut errors = causes(error).filter_map(|error| error.downcast_ref::<io::Error>());
-    error.is_connect() && errors.any(|error| error.kind() == io::ErrorKind::InvalidData)
+    error.is_connect() && errors.any(is_invalid_data)
+}
+
+/// Whether an error, or one that it wraps, is about invalid data.
+fn is_invalid_data(error: &io::Error) -> bool {
+    let inner = || error.get_ref()?.downcast_ref();
+    error.kind() == io::ErrorKind::InvalidData || inner().is_some_and(is_invalid_data)
 }
 
 #[cfg(test)]

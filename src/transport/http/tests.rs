@@ -86,7 +86,7 @@ async fn an_attempt_that_is_not_answered_ends_after_ten_seconds_and_closes_its_c
         vec![Step::Trickle(b"HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100), Duration::from_millis(50))],
     ] {
         let (result, took) = attempt_against(&script).await;
-        assert_eq!(result, Err(DeliveryError::unavailable()));
+        assert_eq!(result, Err(DeliveryError::timeout()));
         assert!(is(took, ATTEMPT_TIMEOUT), "{took:?} {script:?}");
     }
 }
@@ -110,7 +110,7 @@ async fn a_server_that_does_not_read_ends_the_attempt_after_ten_seconds() {
     server.taken().await;
     still.end().await;
     let (result, took, _transport) = attempt.await.unwrap();
-    assert_eq!(result, Err(DeliveryError::unavailable()));
+    assert_eq!(result, Err(DeliveryError::timeout()));
     assert!(is(took, ATTEMPT_TIMEOUT), "{took:?}");
     server.gone().await;
 }
@@ -126,7 +126,7 @@ async fn an_attempt_of_the_applications_client_ends_after_ten_seconds_whatever_i
         server.taken().await;
         still.end().await;
         let (result, took, _transport) = attempt.await.unwrap();
-        assert_eq!(result, Err(DeliveryError::unavailable()));
+        assert_eq!(result, Err(DeliveryError::timeout()));
         assert!(is(took, ATTEMPT_TIMEOUT), "{took:?}");
         server.gone().await;
     }
@@ -137,7 +137,7 @@ async fn an_attempt_of_the_applications_client_ends_after_ten_seconds_whatever_i
 async fn a_server_that_accepts_no_connection_ends_the_attempt_within_ten_seconds() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let (result, took, _) = attempt(listener.local_addr().unwrap()).await;
-    assert_eq!(result, Err(DeliveryError::unavailable()));
+    assert_eq!(result, Err(DeliveryError::timeout()));
     assert!(took >= CONNECT_TIMEOUT && took <= ATTEMPT_TIMEOUT + TICK, "{took:?}");
 }
 
@@ -154,8 +154,37 @@ async fn a_connection_that_does_not_come_about_is_given_up_after_three_seconds()
         drop(futures_util::poll!(connection));
     }
     let (result, took, _) = attempt(address).await;
-    assert_eq!(result, Err(DeliveryError::unavailable()));
+    assert_eq!(result, Err(DeliveryError::unreachable()));
     assert!(is(took, CONNECT_TIMEOUT), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_refused_connection_and_one_that_is_closed_are_unreachable_and_say_why_without_the_url() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let error = attempt(address).await.0.unwrap_err();
+    assert_eq!(error.class(), FailureClass::Unreachable);
+    let shown = error.to_string();
+    assert!(shown.starts_with("the collector cannot be reached: ") && shown.contains("refused"), "{shown}");
+    assert!(!shown.contains("/track"), "{shown}");
+
+    let server = Scripted::playing([vec![Step::Take, Step::Close]]).await;
+    assert_eq!(attempt(server.address).await.0.unwrap_err().class(), FailureClass::Unreachable);
+}
+
+/// A server without TLS answers the handshake with plain text.
+#[cfg(feature = "rustls")]
+#[tokio::test]
+async fn a_failed_handshake_is_a_failure_of_tls() {
+    let server = Scripted::playing([vec![Step::Say(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())]]).await;
+    let config = Config::builder("app", "key").endpoint(format!("https://{}/track?s3cret", server.address));
+    let mut transport = HttpTransport::new(config.build().unwrap().destination.unwrap());
+    let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
+    let report = Report::new(&interaction, &crate::config::ReportOptions::default()).unwrap();
+    let error = transport.call(report).await.unwrap_err();
+    assert_eq!((error.class(), error.is_retryable()), (FailureClass::Tls, true), "{error}");
+    assert!(!error.to_string().contains("s3cret"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
