@@ -71,6 +71,14 @@ impl Tags {
         self
     }
 
+    /// Replaces values.
+    pub(crate) fn redact(&mut self, redact: &mut dyn FnMut(&str) -> Option<String>) {
+        let redacted = self.iter().filter_map(|(name, value)| Some((name.to_owned(), redact(value)?)));
+        for (name, value) in redacted.collect::<Vec<_>>() {
+            Arc::make_mut(&mut self.0).insert(name, value);
+        }
+    }
+
     /// Their memory size.
     pub(super) fn bytes(&self) -> usize {
         self.0.bytes

@@ -70,6 +70,19 @@ impl Body {
         self.text = Text::Own(change(raw));
     }
 
+    /// Replaces the text, if there is another one.
+    pub(super) fn rewrite(&mut self, rewrite: impl FnOnce(&str) -> Option<String>) -> bool {
+        let Some(text) = rewrite(&self.text()) else { return false };
+        self.tree = None;
+        self.text = Text::Own(RawValue::from_string(text).unwrap_or_default());
+        true
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_tree(&self) -> bool {
+        self.tree.is_some()
+    }
+
     /// Copies received bytes, which may keep a larger allocation alive.
     pub(crate) fn detach(&mut self) {
         if let Text::Received(bytes) = &mut self.text {

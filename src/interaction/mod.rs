@@ -14,10 +14,11 @@ use serde_json::value::to_raw_value;
 pub(crate) use self::body::{Body, Text};
 pub use self::outcome::Outcome;
 use self::redacted::redacted;
+use crate::codec::json::rewrite;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};
-use crate::provider::DetachedImage;
 use crate::provider::operation::Operation;
+use crate::provider::{DetachedImage, ECHOES};
 pub use crate::provider::{InteractionKind, Provider};
 use crate::stats::Losses;
 
@@ -170,6 +171,40 @@ impl Interaction {
         self.images.clear();
     }
 
+    /// Replaces texts: passes every string of the request, the response and the tags' values to
+    /// `redact`, which returns the text to report instead, or `None` to keep it.
+    ///
+    /// Strings are passed without escapes, keys and base64 image data not at all. A string that is
+    /// itself JSON, such as the arguments of a tool call, is one string. No tree is built. If `redact`
+    /// replaces a string of the response, its log probabilities become null, because they repeat the
+    /// text in pieces.
+    ///
+    /// ```
+    /// use tower_reconify::Config;
+    ///
+    /// let config = Config::builder("app-key", "api-key")
+    ///     .before_send(|mut interaction| {
+    ///         interaction.redact(|text| text.contains("s3cret").then(|| text.replace("s3cret", "…")));
+    ///         Some(interaction)
+    ///     })
+    ///     .build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    pub fn redact(&mut self, mut redact: impl FnMut(&str) -> Option<String>) {
+        let redact: &mut dyn FnMut(&str) -> Option<String> = &mut redact;
+        self.request.rewrite(|json| rewrite::strings(json, |_, text| redact(text)));
+        self.response.rewrite(|json| {
+            let redacted = rewrite::strings(json, |_, text| redact(text))?;
+            Some(rewrite::without_fields(&redacted, ECHOES))
+        });
+        for image in &mut self.images {
+            image.redact(redact);
+        }
+        if let Some(tags) = &mut self.identity.tags {
+            tags.redact(redact);
+        }
+    }
+
     /// A cheap copy to keep while a hook owns the interaction.
     pub(crate) fn share(&mut self) -> Self {
         self.request.share();
@@ -214,5 +249,63 @@ impl fmt::Debug for Interaction {
             .field("outcome", &self.outcome)
             .field("identity", &self.identity)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn interaction() -> Interaction {
+        let request = json!({"messages": [{"role": "user", "content": "I am a@b.c"}], "n": 1});
+        let response = json!({"choices": [{"message": {"content": "Hello a@b.c", "tool_calls": [
+            {"function": {"arguments": "{\"to\":\"a@b.c\"}"}}]}, "logprobs": {"content": [{"token": "a"}]}}]});
+        let mut interaction = Interaction::new(InteractionKind::Chat, &request, &response).unwrap();
+        let element = to_raw_value(&json!({"b64_json": "aGVsbG8=", "revised_prompt": "of a@b.c"})).unwrap();
+        interaction.images.push(DetachedImage { filename: "image.png".to_owned(), element });
+        interaction.tag("from", "a@b.c").tag("tenant", "acme")
+    }
+
+    fn without_address(text: &str) -> Option<String> {
+        text.contains("a@b.c").then(|| text.replace("a@b.c", "…"))
+    }
+
+    #[test]
+    fn a_redaction_reaches_every_text_of_request_response_images_and_tags_and_drops_logprobs() {
+        let mut redacted = interaction();
+        redacted.redact(without_address);
+        let all = [
+            redacted.request().into_owned(),
+            redacted.response().into_owned(),
+            redacted.images[0].element.to_string(),
+            format!("{:?}", redacted.identity.tags()),
+        ];
+        assert!(all.iter().all(|text| text.contains('…') && !text.contains("a@b.c")), "{all:?}");
+        assert!(redacted.response().contains(r#""logprobs":null"#), "{}", redacted.response());
+        assert!(redacted.images[0].element.get().contains("aGVsbG8="));
+        assert_eq!(redacted.identity.tags().unwrap().get("tenant"), Some("acme"));
+    }
+
+    #[test]
+    fn a_redaction_that_matches_nothing_changes_nothing_and_builds_no_tree() {
+        let (mut kept, original) = (interaction(), interaction());
+        let mut seen = 0;
+        kept.redact(|_| {
+            seen += 1;
+            None
+        });
+        assert_eq!(seen, 2 + 3 + 1 + 2, "role and content; two texts and a token; a prompt; two tags");
+        assert_eq!((kept.request(), kept.response()), (original.request(), original.response()));
+        assert!(!kept.request.has_tree() && !kept.response.has_tree());
+    }
+
+    #[test]
+    fn a_redaction_sees_what_a_hook_has_changed_before() {
+        let mut changed = interaction();
+        changed.request_mut()["messages"][0]["content"] = "now x@y and a@b.c".into();
+        changed.redact(without_address);
+        assert!(changed.request().contains("now x@y and …"), "{}", changed.request());
     }
 }

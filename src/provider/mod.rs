@@ -20,5 +20,8 @@ pub(crate) use self::placeholder::{Placeholder, Placeholders};
 use self::spec::ProviderSpec;
 pub(crate) use self::spec::{Convert, Converted, Images, OperationSpec};
 
+/// Fields that repeat the text of a response in pieces.
+pub(crate) const ECHOES: &[&str] = &["logprobs"];
+
 /// The providers, in the order of their enum.
 const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER];

@@ -8,6 +8,7 @@ pub(crate) mod nodes;
 mod parts;
 mod raw;
 mod read;
+pub(crate) mod rewrite;
 pub(crate) mod tail;
 
 pub(crate) use self::node::{Elements, Fields, Node, Nodes, Place, write_text};
