@@ -126,7 +126,7 @@ fn a_circle_of_files_is_found_through_re_exports() {
 /// Words that may stand outside of `provider/`: the file, the word, and the reason.
 const ALLOWED: &[(&str, &str, &str)] = &[
     ("src/codec/sse.rs", "data", "a field of every event stream"),
-    ("src/config/parse.rs", "chat", "a value of RECONIFY_RESPONSES, which is about one operation"),
+    ("src/config/options.rs", "chat", "a value of RECONIFY_RESPONSES, which is about one operation"),
     ("src/report/mod.rs", "b64_json", "Reconify's name for the encoding of an uploaded image"),
     ("src/report/mod.rs", "type", "a field of Reconify's reports"),
 ];
