@@ -1,5 +1,5 @@
+use std::mem;
 use std::time::Instant;
-use std::{fmt, mem};
 
 use bytes::{Bytes, BytesMut};
 
@@ -279,16 +279,6 @@ impl Recorder {
         }
         let marks = moments.map(|moments| moments.marks).unwrap_or_default();
         Recording { pieces: kept, passed, charged, ended, over_budget, marks, tail }
-    }
-}
-
-/// Shows sizes, and nothing of the content.
-impl fmt::Debug for Recorder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder")
-            .field("passed", &self.passed())
-            .field("kept", &self.kept())
-            .finish_non_exhaustive()
     }
 }
 

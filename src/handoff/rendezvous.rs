@@ -1,6 +1,6 @@
+use std::mem;
 use std::sync::atomic::{Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, PoisonError};
-use std::{fmt, mem};
 
 use crate::budget::{Budget, Reservation};
 use crate::identity::{Attributed, Identity};
@@ -17,7 +17,6 @@ pub(crate) struct Rendezvous<H> {
 }
 
 /// The identity that arrives while an exchange is open.
-#[derive(Debug)]
 pub(crate) struct LateIdentity {
     /// From the scope in which the call is first polled.
     from_scope: Identity,
@@ -125,13 +124,6 @@ impl<H: Send> Attributed for Rendezvous<H> {
 
     fn is_open(&self) -> bool {
         self.is_open.load(Acquire)
-    }
-}
-
-/// Shows nothing of the exchange.
-impl<H> fmt::Debug for Rendezvous<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rendezvous").finish_non_exhaustive()
     }
 }
 
