@@ -14,5 +14,4 @@ pub use self::future::ResponseFuture;
 #[cfg(feature = "axum")]
 pub use self::identify::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::layer::ReconifyLayer;
-pub use self::reqwest::ReqwestFuture;
 pub use self::service::Reconify;
