@@ -29,8 +29,7 @@ pin_project! {
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
-        inner: B,
-        tap: Tap,
+        inner: RequestBody<B>,
         // Polling the body is part of handling the exchange, and marked as such.
         tracks_nesting: bool,
     }
@@ -46,7 +45,7 @@ impl<B: Body<Data = Bytes>> RequestBody<B> {
 impl<B: Body<Data = Bytes>> ResponseBody<B> {
     #[inline]
     pub(crate) fn new(inner: B, tap: Tap, tracks_nesting: bool) -> Self {
-        Self { inner, tap, tracks_nesting }
+        Self { inner: RequestBody::new(inner, tap), tracks_nesting }
     }
 }
 
@@ -54,6 +53,8 @@ impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
+    // Part of the poll of a response's body.
+    #[inline(always)]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -82,13 +83,9 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let mut this = self.project();
-        let nesting = this.tracks_nesting.then(NestingGuard::enter);
-        let guard = this.tap.break_on_panic();
-        let polled = this.inner.as_mut().poll_frame(cx);
-        guard.disarm();
-        drop(nesting);
-        this.tap.record_poll(&*this.inner, polled)
+        let this = self.project();
+        let _nesting = this.tracks_nesting.then(NestingGuard::enter);
+        this.inner.poll_frame(cx)
     }
 
     fn is_end_stream(&self) -> bool {
