@@ -215,6 +215,7 @@ mod stats;
 mod sync;
 mod translation;
 mod transport;
+mod unwind;
 
 pub use self::capture::{RequestBody, ResponseBody};
 pub use self::config::{Config, ConfigBuilder, IdentityHeaders, Media, Responses, Spooling};

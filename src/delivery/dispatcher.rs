@@ -6,7 +6,7 @@ use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep_until};
 use tower::{BoxError, Service};
 
-use super::in_flight::{Ended, InFlight, guarded};
+use super::in_flight::{Ended, InFlight};
 use super::outage_log::OutageLog;
 use super::schedule::Schedule;
 use super::{Breaker, Decision, GiveUpReason};
@@ -14,6 +14,7 @@ use crate::config::{MAX_DELIVERIES, RetryLimits};
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Settlement};
 use crate::transport::DeliveryError;
+use crate::unwind::guarded;
 
 /// The minimum pause between two attempts of one report, whatever the random number.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
@@ -126,10 +127,7 @@ where
 
     /// When the next attempt is due, if it depends on time alone.
     fn due(&self) -> Option<Instant> {
-        if self.is_blocked {
-            return None;
-        }
-        if !self.schedule.has_any() {
+        if self.is_blocked || !self.schedule.has_any() {
             return None;
         }
         let now = Instant::now();

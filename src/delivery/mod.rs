@@ -9,4 +9,4 @@ mod retry;
 pub(crate) mod schedule;
 
 pub(crate) use self::breaker::{Breaker, Decision};
-pub(crate) use self::retry::{GiveUpReason, Retry};
+pub(crate) use self::retry::{GiveUpReason, Retry, doubled};

@@ -28,10 +28,6 @@ impl Schedule {
         self.jobs.len()
     }
 
-    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
-        self.jobs.keys().copied()
-    }
-
     pub(crate) fn get(&mut self, id: u64) -> Option<&mut Job> {
         self.jobs.get_mut(&id)
     }

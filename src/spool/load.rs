@@ -53,7 +53,7 @@ impl<D: Fs> Spool<D> {
     }
 
     fn load(&mut self, number: u64) -> io::Result<Decoded> {
-        self.seal(number);
+        self.seal(SegmentId(number));
         self.read(&self.folder.segment(number)).or_else(|error| match error.kind() {
             ErrorKind::NotFound => Ok(Decoded::unread()),
             _ => Err(error),

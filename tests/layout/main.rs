@@ -17,9 +17,10 @@ use std::path::{Path, PathBuf};
 use self::imports::Imports;
 
 /// The stages, in the order in which data pass them. A file imports only its own stage and earlier ones.
-const STAGES: [&str; 21] = [
+const STAGES: [&str; 22] = [
     "error",
     "id",
+    "unwind",
     "sync",
     "stats",
     "identity",

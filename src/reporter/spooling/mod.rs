@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::damage::Damage;
@@ -25,10 +25,10 @@ use self::task::{Done, Running, Task};
 use crate::budget::Budget;
 use crate::config::{self, Config, Destination, Spooling};
 use crate::delivery::Retry;
+use crate::delivery::dispatcher::until;
 use crate::delivery::job::Job;
 use crate::delivery::schedule::Schedule;
-use crate::spool::SegmentId;
-use crate::spool::{OsFs, SEGMENT_BYTES, Settings, Spool, app_folder};
+use crate::spool::{OsFs, SEGMENT_BYTES, SegmentId, Settings, Spool, app_folder};
 
 /// The most reports, and bytes of reports, in one write.
 const BATCH: usize = 256;
@@ -172,7 +172,7 @@ impl Spooler {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Ended(ended) => self.finish(ended, schedule, budget, next_id),
             State::Closed if self.pause.is_none() && !conditions.is_over => {
-                self.begin(task::open(settings.clone()), schedule, budget);
+                self.begin(task::open(settings.clone()));
             }
             state => self.state = state,
         }
@@ -183,7 +183,7 @@ impl Spooler {
             && let Some(task) = self.next(schedule)
             && let State::Idle(spool) = std::mem::replace(&mut self.state, State::Closed)
         {
-            self.begin(task::run(spool, task), schedule, budget);
+            self.begin(task::run(spool, task));
         }
         if !self.is_stuck && matches!(self.state, State::Busy(_)) && self.busy_since.elapsed() >= STUCK {
             self.give_up_waiting(schedule, budget);
@@ -210,16 +210,10 @@ impl Spooler {
             (_, Some(until)) => Some(until),
             (State::Closed | State::Idle(_), None) => later,
         };
-        let sleep = async {
-            match moment {
-                Some(moment) => sleep_until(moment).await,
-                None => std::future::pending().await,
-            }
-        };
-        let State::Busy(running) = &mut self.state else { return sleep.await };
+        let State::Busy(running) = &mut self.state else { return until(moment).await };
         tokio::select! {
             ended = running => self.state = State::Ended(ended.ok()),
-            () = sleep => {}
+            () = until(moment) => {}
         }
     }
 
@@ -293,11 +287,9 @@ impl Spooler {
         items
     }
 
-    fn begin(&mut self, running: Option<Running>, schedule: &mut Schedule, budget: &Arc<Budget>) {
+    /// Without a thread an operation fails, as one does that panics.
+    fn begin(&mut self, running: Option<Running>) {
         self.busy_since = Instant::now();
-        match running {
-            Some(running) => self.state = State::Busy(running),
-            None => self.finish(None, schedule, budget, || 0),
-        }
+        self.state = running.map_or(State::Ended(None), State::Busy);
     }
 }
