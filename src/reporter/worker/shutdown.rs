@@ -77,7 +77,7 @@ where
                 self.begin_aside();
                 self.spool(true);
             }
-            let reads = self.spooler.writes_ahead() && self.aside.is_busy();
+            let reads = self.spooler.writes_ahead() && self.aside.len() > 0;
             let has_more = self.spooler.writes_ahead() && self.receiver.queue.len() > 0;
             let writes = self.spooler.is_busy();
             if !(reads || has_more || writes) {
