@@ -28,8 +28,6 @@ pub(crate) struct Dispatcher<S: Service<Report>> {
     breaker: Breaker,
     pub(crate) schedule: Schedule,
     running: InFlight<S::Future>,
-    /// The number of attempts so far.
-    turns: u64,
     /// The transport is not ready, and wakes the worker once it is.
     is_blocked: bool,
     outage_log: OutageLog,
@@ -49,7 +47,6 @@ where
             breaker: Breaker::new(),
             schedule: Schedule::default(),
             running: InFlight::new(),
-            turns: 0,
             is_blocked: false,
             outage_log: OutageLog::default(),
         }
@@ -95,8 +92,6 @@ where
         if job.retry.begin(now) {
             job.reservation.budget().counters().retry();
         }
-        self.turns += 1;
-        job.turn = self.turns;
         self.breaker.began(job.report.id());
         Some(job.report.clone())
     }
@@ -210,21 +205,19 @@ where
             self.outage_log.failed(error, self.breaker.doubts_keys(), waiting);
         }
         job.reservation.budget().counters().fail(class);
-        match class {
-            FailureClass::Rejected => return self.give_up(id, Settlement::Rejected),
-            FailureClass::Unsendable => {
-                return self.give_up(id, Settlement::Dropped(DropReason::Unsendable));
-            }
-            FailureClass::Unavailable | FailureClass::Unauthorized => {}
-        }
-        match job.retry.fail(now, class, counts_as_attempt, (self.random)(), self.retry_limits) {
-            Ok(pause) => self.schedule.again_at(now + pause.max(SHORTEST_PAUSE), id),
-            Err(GiveUpReason::Attempts) if class == FailureClass::Unauthorized => {
-                self.give_up(id, Settlement::Rejected);
-            }
-            Err(GiveUpReason::Attempts) => self.give_up(id, Settlement::Dropped(DropReason::Undelivered)),
-            Err(GiveUpReason::Age) => self.give_up(id, Settlement::Dropped(DropReason::Expired)),
-        }
+        let limits = self.retry_limits;
+        let mut retry = || job.retry.fail(now, class, counts_as_attempt, (self.random)(), limits);
+        let settlement = match class {
+            FailureClass::Rejected => Settlement::Rejected,
+            FailureClass::Unsendable => Settlement::Dropped(DropReason::Unsendable),
+            FailureClass::Unavailable | FailureClass::Unauthorized => match retry() {
+                Ok(pause) => return self.schedule.again_at(now + pause.max(SHORTEST_PAUSE), id),
+                Err(GiveUpReason::Attempts) if class == FailureClass::Unauthorized => Settlement::Rejected,
+                Err(GiveUpReason::Attempts) => Settlement::Dropped(DropReason::Undelivered),
+                Err(GiveUpReason::Age) => Settlement::Dropped(DropReason::Expired),
+            },
+        };
+        self.give_up(id, settlement);
     }
 
     /// Gives up a report or one of its images. Without the report its images are not sent; without

@@ -18,9 +18,6 @@ pub(crate) struct Job {
     /// The first failure among the report and its images.
     pub(crate) failed: Option<Settlement>,
     pub(crate) retry: Retry,
-    /// The sequence number of its last attempt among the attempts of all reports; zero before the
-    /// first.
-    pub(crate) turn: u64,
     /// The segment on disk that also holds it.
     pub(crate) segment: Option<SegmentId>,
     pub(crate) spooled: Spooled,
@@ -50,7 +47,6 @@ impl Job {
             uploads,
             failed: None,
             retry: Retry::default(),
-            turn: 0,
             segment: None,
             spooled: Spooled::now(),
         }

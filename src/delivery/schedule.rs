@@ -73,16 +73,14 @@ impl Schedule {
     }
 
     /// Takes the next report to be tried, if one is due. Probes take new reports first and then the
-    /// report tried longest ago, so that every report gets its turn while the collector is down.
+    /// report that is due first. A report that fails again is due after all that are overdue, and a
+    /// pause lasts a minute at most, so every report gets its turn while the collector is down.
     pub(crate) fn next(&mut self, decision: Decision, now: Instant) -> Option<u64> {
         let first_due = || self.waiting.first().copied().filter(|(due, _)| *due <= now);
         let due = match decision {
             Decision::Allow => first_due(),
             Decision::AllowUntried if self.fresh.is_empty() => first_due(),
-            Decision::HalfOpenProbe if self.fresh.is_empty() => {
-                let turn = |(_, id): &&(Instant, u64)| self.jobs.get(id).map(|job| job.turn);
-                self.waiting.iter().min_by_key(turn).copied()
-            }
+            Decision::HalfOpenProbe if self.fresh.is_empty() => self.waiting.first().copied(),
             Decision::AllowUntried | Decision::HalfOpenProbe => None,
             Decision::RetryAt(_) | Decision::Saturated => return None,
         };
