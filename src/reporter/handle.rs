@@ -153,7 +153,7 @@ impl Reporter {
         let Some(link) = &self.link else { return FlushSummary::default() };
         let before = self.stats();
         let outcome = link.ask(Command::Flush, deadline).await;
-        FlushSummary::since(&before, &outcome.unwrap_or_else(|| link.flushed()))
+        FlushSummary::since(&before, &outcome.unwrap_or_else(|| link.estimate(false)))
     }
 
     /// Stops capturing, delivers the interactions handed over before the call, and ends the worker,
@@ -191,7 +191,7 @@ impl Reporter {
             link.sender.budget().close();
         }
         let outcome = link.ask(Command::Shutdown, deadline).await;
-        ShutdownSummary::since(&before, &outcome.unwrap_or_else(|| link.shut_down()))
+        ShutdownSummary::since(&before, &outcome.unwrap_or_else(|| link.estimate(true)))
     }
 }
 
@@ -219,21 +219,12 @@ impl Link {
         }
     }
 
-    /// The outcome of a flush, estimated from the counters.
-    fn flushed(&self) -> Outcome {
-        let stats = self.sender.budget().stats();
-        let spooled = self.sender.budget().counters().on_disk();
-        self.outcome(stats, spooled)
-    }
-
-    /// The outcome of a shutdown, estimated from the counters.
-    fn shut_down(&self) -> Outcome {
-        let stats = self.sender.budget().stats();
-        self.outcome(stats, stats.spooled)
-    }
-
-    fn outcome(&self, stats: Stats, spooled: u64) -> Outcome {
-        let in_flight = self.sender.budget().in_flight() as u64;
+    /// The outcome of a flush or a shutdown, estimated from the counters.
+    fn estimate(&self, is_shutdown: bool) -> Outcome {
+        let budget = self.sender.budget();
+        let stats = budget.stats();
+        let spooled = if is_shutdown { stats.spooled } else { budget.counters().on_disk() };
+        let in_flight = budget.in_flight() as u64;
         let pending = stats.pending.saturating_sub(spooled + in_flight);
         Outcome { stats, pending, spooled, in_flight }
     }
