@@ -216,7 +216,7 @@ where
             let item = if self.has_room() { self.receiver.queue.pop() } else { None };
             let Some(item) = item else { return true };
             self.idle_polls = 0;
-            let id = self.begin_job();
+            let id = begin_job(&mut self.next_job, &mut self.flushes, true);
             let prepared = prepare::job(id, item, &self.reporting, Effort::Try);
             self.go_on_with(id, prepared);
         }
@@ -251,10 +251,6 @@ where
         {
             self.discard(id, Settlement::Dropped(DropReason::Panicked));
         }
-    }
-
-    fn begin_job(&mut self) -> u64 {
-        begin_job(&mut self.next_job, &mut self.flushes, true)
     }
 
     pub(super) fn enqueue(&mut self, id: u64, result: Result<Job, Unmade>) {
