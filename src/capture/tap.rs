@@ -119,16 +119,11 @@ impl<F: Fn(&mut Tap)> Drop for OnPanic<'_, F> {
     }
 }
 
-#[inline(never)]
-fn finish_half(half: Box<Half>) {
-    finish(half);
-}
-
 impl Drop for Tap {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(half) = self.0.take() {
-            finish_half(half);
+            finish(half);
         }
     }
 }

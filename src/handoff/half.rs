@@ -77,7 +77,7 @@ pub(crate) struct Finished {
 const LONGEST_ID: usize = 256;
 
 /// Finishes a half. The half that ends last hands the exchange over.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn finish(mut half: Box<Half>) {
     let Some(exchange) = half.exchange.take() else { return };
     if half.is_response {

@@ -67,7 +67,7 @@ impl Finished {
     /// Separates the exchange from the memory that can be reused.
     pub(crate) fn take(self) -> Option<(Exchange, PooledExchange)> {
         let Self { exchange, first } = self;
-        let last = exchange.take_ended()?;
+        let last = exchange.ended.take()?;
         let out = Arc::clone(last.out.as_ref()?);
         let (mut request, mut response) = if first.is_response { (last, first) } else { (first, last) };
         let RequestMeta { permit, operation, identity, started } = request.request_meta.take()?;

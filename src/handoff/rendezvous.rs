@@ -12,7 +12,7 @@ pub(crate) struct Rendezvous<H> {
     is_open: AtomicBool,
     late: Mutex<Option<Box<LateIdentity>>>,
     /// The half that has ended; once both have, the last one.
-    ended: AtomicCell<Option<Box<H>>>,
+    pub(super) ended: AtomicCell<Option<Box<H>>>,
     budget: Arc<Budget>,
 }
 
@@ -52,10 +52,6 @@ impl<H> Rendezvous<H> {
         let first = self.ended.swap(Some(half))?;
         self.is_open.store(false, Release);
         Some(first)
-    }
-
-    pub(crate) fn take_ended(&self) -> Option<Box<H>> {
-        self.ended.take()
     }
 
     /// Records the identity of the surrounding scope.
