@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep_until};
-use tower::{BoxError, Service};
+use tower::Service;
 
 use super::in_flight::{Ended, InFlight};
 use super::outage_log::OutageLog;
 use super::schedule::Schedule;
-use super::{Breaker, Decision, GiveUpReason};
+use super::{Breaker, Decision, GiveUpReason, Transport};
 use crate::config::{MAX_DELIVERIES, RetryLimits};
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Settlement};
@@ -33,12 +33,7 @@ pub(crate) struct Dispatcher<S: Service<Report>> {
     outage_log: OutageLog,
 }
 
-impl<S> Dispatcher<S>
-where
-    S: Service<Report>,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-{
+impl<S: Transport> Dispatcher<S> {
     pub(crate) fn new(transport: S, retry_limits: RetryLimits, random: fn() -> f64) -> Self {
         Self {
             transport,
@@ -50,11 +45,6 @@ where
             is_blocked: false,
             outage_log: OutageLog::default(),
         }
-    }
-
-    /// The number of unsettled reports.
-    pub(crate) fn len(&self) -> usize {
-        self.schedule.len()
     }
 
     /// How many more reports can be sent at once. Reports that wait for a retry do not count: a

@@ -5,6 +5,7 @@ use tower::{BoxError, Layer, Service};
 use super::service::Reconify;
 use super::tracker::Tracker;
 use crate::config::{CaptureOptions, Config};
+use crate::delivery::Transport;
 use crate::provider::operation::Operations;
 use crate::report::Report;
 use crate::reporter::Reporter;
@@ -124,12 +125,7 @@ impl ReconifyLayer {
         Self::start(config, || transport)
     }
 
-    fn start<S>(config: Config, transport: impl FnOnce() -> S + Send + 'static) -> Self
-    where
-        S: Service<Report> + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-    {
+    fn start<S: Transport + 'static>(config: Config, transport: impl FnOnce() -> S + Send + 'static) -> Self {
         let (operations, capturing) = (config.operations.clone(), config.capturing);
         Self::with(Reporter::start(config, transport), operations, capturing)
     }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
-use tower::{BoxError, Service};
 
 use super::clock::Clock;
 use super::spooling::Spooler;
@@ -13,9 +12,9 @@ use super::summary::{FlushSummary, Outcome, ShutdownSummary};
 use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::delivery::Transport;
 use crate::handoff::{self, Sender};
 use crate::interaction::Interaction;
-use crate::report::Report;
 use crate::stats::{DropReason, Settlement, Stats};
 
 /// A handle to a layer's reporter: counters, flush, shutdown, and reports made by hand.
@@ -45,12 +44,10 @@ impl Reporter {
 
     /// Starts the worker's thread. It has a runtime of its own, so that it neither competes with
     /// the application's runtime nor ends with it.
-    pub(crate) fn start<S>(config: Config, transport: impl FnOnce() -> S + Send + 'static) -> Self
-    where
-        S: Service<Report> + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-    {
+    pub(crate) fn start<S: Transport + 'static>(
+        config: Config,
+        transport: impl FnOnce() -> S + Send + 'static,
+    ) -> Self {
         let budget = Arc::new(Budget::new(config.limits));
         let (sender, receiver) = handoff::channel(Arc::clone(&budget), config.capturing);
         let (commands, inbox) = mpsc::unbounded_channel();

@@ -3,18 +3,12 @@
 use std::collections::HashSet;
 
 use tokio::time::Instant;
-use tower::{BoxError, Service};
 
 use super::{Command, Deadline, Worker};
-use crate::report::Report;
+use crate::delivery::Transport;
 use crate::reporter::summary::{Flush, Reply};
 
-impl<S> Worker<S>
-where
-    S: Service<Report>,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-{
+impl<S: Transport> Worker<S> {
     pub(crate) fn handle_command(&mut self, command: Command) {
         match command {
             Command::Flush(deadline, reply) => self.begin_flush(deadline, Reply::Flush(reply)),
