@@ -71,7 +71,7 @@ impl<S: Transport> Dispatcher<S> {
                     self.begin(id, now);
                     self.fail(id, &DeliveryError::of(error.into()));
                 }
-                None => self.settle(id, Settlement::Dropped(DropReason::Panicked)),
+                None => self.lose(id),
             }
         }
     }
@@ -88,12 +88,10 @@ impl<S: Transport> Dispatcher<S> {
 
     fn call(&mut self, id: u64, now: Instant) {
         let Some(report) = self.begin(id, now) else { return };
-        let report_id = report.id();
-        let Some(delivery) = guarded(|| self.transport.call(report)) else {
-            self.breaker.lost(Instant::now(), report_id, (self.random)());
-            return self.settle(id, Settlement::Dropped(DropReason::Panicked));
-        };
-        self.running.push(id, delivery);
+        match guarded(|| self.transport.call(report)) {
+            Some(delivery) => self.running.push(id, delivery),
+            None => self.lose(id),
+        }
     }
 
     /// Waits until [`start`](Self::start) has work to do, or a report is settled.
@@ -112,13 +110,11 @@ impl<S: Transport> Dispatcher<S> {
 
     /// When the next attempt is due, if it depends on time alone.
     fn due(&self) -> Option<Instant> {
-        if self.is_blocked || !self.schedule.has_any() {
-            return None;
-        }
         let now = Instant::now();
+        let due = self.schedule.due(now).filter(|_| !self.is_blocked)?;
         match self.breaker.decision(now, self.running.len()) {
             Decision::RetryAt(moment) => Some(moment),
-            Decision::Allow | Decision::AllowUntried => self.schedule.due(now),
+            Decision::Allow | Decision::AllowUntried => Some(due),
             Decision::HalfOpenProbe => Some(now),
             Decision::Saturated => None,
         }
@@ -177,13 +173,16 @@ impl<S: Transport> Dispatcher<S> {
                 self.go_on(id);
             }
             Some(Err(error)) => self.fail(id, &error),
-            None => {
-                if let Some(job) = self.schedule.get(id) {
-                    self.breaker.lost(Instant::now(), job.report.id(), (self.random)());
-                }
-                self.settle(id, Settlement::Dropped(DropReason::Panicked));
-            }
+            None => self.lose(id),
         }
+    }
+
+    /// Settles a report whose attempt panicked.
+    fn lose(&mut self, id: u64) {
+        if let Some(job) = self.schedule.get(id) {
+            self.breaker.lost(Instant::now(), job.report.id(), (self.random)());
+        }
+        self.settle(id, Settlement::Dropped(DropReason::Panicked));
     }
 
     fn fail(&mut self, id: u64, error: &DeliveryError) {
