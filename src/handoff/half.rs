@@ -162,7 +162,7 @@ impl Half {
         if budget.charge(bytes) {
             self.texts = bytes;
         } else {
-            recorder.refuse(budget);
+            recorder.give_up(0, budget);
             (self.head, self.request_id) = Default::default();
         }
     }
@@ -200,7 +200,7 @@ impl Half {
 
     /// Takes the number of bytes charged to the budget; the caller is responsible for them now.
     pub(crate) fn take_charged(&mut self) -> usize {
-        self.recorder.charged() + mem::take(&mut self.texts)
+        self.recorder.charged + mem::take(&mut self.texts)
     }
 }
 

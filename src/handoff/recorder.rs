@@ -34,7 +34,8 @@ pub(crate) struct Recorder {
     first: Option<Piece>,
     pieces: Vec<Piece>,
     pieces_len: usize,
-    charged: usize,
+    /// The number of bytes charged to the budget.
+    pub(super) charged: usize,
     over_budget: bool,
     /// Whether many frames are expected.
     is_stream: bool,
@@ -127,14 +128,9 @@ impl Recorder {
         }
     }
 
-    /// Discards the body: the budget has no room for its headers.
-    pub(crate) fn refuse(&mut self, budget: &Budget) {
-        self.give_up(0, budget);
-    }
-
-    /// Discards everything: the budget has no room for the whole body.
+    /// Discards everything: the budget has no room for the whole body, or for its headers.
     #[cold]
-    fn give_up(&mut self, passed: u64, budget: &Budget) {
+    pub(crate) fn give_up(&mut self, passed: u64, budget: &Budget) {
         self.beyond = passed;
         self.over_budget = true;
         (self.open, self.first, self.pieces, self.pieces_len, self.moments) = Default::default();
@@ -251,11 +247,6 @@ impl Recorder {
         }
         self.pieces_len += piece.len();
         self.pieces.push(piece);
-    }
-
-    /// The number of bytes charged to the budget.
-    pub(crate) fn charged(&self) -> usize {
-        self.charged
     }
 
     /// Takes the recording. A small block and the capacity for blocks remain, for the next body.

@@ -33,7 +33,7 @@ use crate::transport::HttpTransport;
 #[derive(Clone)]
 pub struct ReconifyLayer {
     reporter: Reporter,
-    tracker: Tracker,
+    pub(super) tracker: Tracker,
 }
 
 impl ReconifyLayer {
@@ -135,10 +135,6 @@ impl ReconifyLayer {
         Self { reporter, tracker }
     }
 
-    pub(super) fn tracker(&self) -> Tracker {
-        self.tracker.clone()
-    }
-
     /// The reporter shared by all clones of this layer.
     pub fn reporter(&self) -> Reporter {
         self.reporter.clone()
@@ -149,7 +145,7 @@ impl<S> Layer<S> for ReconifyLayer {
     type Service = Reconify<S>;
 
     fn layer(&self, inner: S) -> Reconify<S> {
-        Reconify::new(inner, self.tracker())
+        Reconify { inner, tracker: self.tracker.clone() }
     }
 }
 
