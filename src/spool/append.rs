@@ -4,7 +4,7 @@ use std::io;
 
 use super::fs::Fs;
 use super::record::Item;
-use super::writer::{Failed, Torn, Writer};
+use super::writer::{Failed, Writer};
 use super::{SEGMENT_ITEMS, Segment, SegmentId, Spool, State, next, segment};
 
 /// The result of [`Spool::append`].
@@ -88,25 +88,21 @@ impl<D: Fs> Spool<D> {
                 self.writer.insert(begun.map_err(Stopped::Failed)?)
             }
         };
-        if let Err(torn) = writer.push(&self.disk, record) {
-            return Err(Stopped::Failed(self.recover(torn, durable)));
-        }
+        writer.push(&self.disk, record).map_err(|error| Stopped::Failed(self.recover(error, durable)))?;
         *used += cost;
         Ok(())
     }
 
     /// Handles a failed write: the records before it count if they can be synced.
-    fn recover(&mut self, torn: Torn, durable: &mut Vec<SegmentId>) -> io::Error {
-        let Some(writer) = &mut self.writer else { return torn.error };
+    fn recover(&mut self, error: io::Error, durable: &mut Vec<SegmentId>) -> io::Error {
+        let Some(writer) = &mut self.writer else { return error };
         if writer.written == 0 {
-            let failed = writer.give_up(&self.disk, torn.error);
+            let failed = writer.give_up(&self.disk, error);
             return self.abandon(failed);
         }
         let committed = self.commit(durable);
-        if !torn.is_undone {
-            self.writer = None;
-        }
-        committed.err().unwrap_or(torn.error)
+        self.writer.take_if(|writer| writer.is_torn);
+        committed.err().unwrap_or(error)
     }
 
     fn commit(&mut self, durable: &mut Vec<SegmentId>) -> io::Result<()> {

@@ -24,14 +24,8 @@ pub(crate) struct Writer<F> {
     pending: usize,
     /// The number of records.
     pub(crate) records: usize,
-}
-
-/// A failed write.
-#[derive(Debug)]
-pub(crate) struct Torn {
-    pub(crate) error: io::Error,
-    /// The write left no bytes behind, so the segment can be appended to.
-    pub(crate) is_undone: bool,
+    /// A failed write left bytes behind, so the segment cannot be appended to.
+    pub(crate) is_torn: bool,
 }
 
 /// The state of a segment whose records could not be acknowledged.
@@ -55,7 +49,8 @@ impl<F> Writer<F> {
             let path = folder.segment(number);
             match disk.create(&path) {
                 Ok(file) => {
-                    return Ok(Self { number, path, file, written: 0, durable: 0, pending: 0, records: 0 });
+                    let (written, durable, pending, records, is_torn) = Default::default();
+                    return Ok(Self { number, path, file, written, durable, pending, records, is_torn });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -64,12 +59,11 @@ impl<F> Writer<F> {
         Err(ErrorKind::AlreadyExists.into())
     }
 
-    pub(crate) fn push<D: Fs<File = F>>(&mut self, disk: &D, record: &[u8]) -> Result<(), Torn> {
+    pub(crate) fn push<D: Fs<File = F>>(&mut self, disk: &D, record: &[u8]) -> io::Result<()> {
         let bytes = if self.written == 0 { &[&segment::header(), record].concat() } else { record };
         let length = bytes.len() as u64;
-        disk.append(&mut self.file, bytes).map_err(|error| {
-            let is_undone = disk.truncate(&mut self.file, self.written).is_ok();
-            Torn { error, is_undone }
+        disk.append(&mut self.file, bytes).inspect_err(|_| {
+            self.is_torn = disk.truncate(&mut self.file, self.written).is_err();
         })?;
         self.written += length;
         self.pending += 1;

@@ -117,10 +117,10 @@ impl Spooler {
             } else if becomes_head {
                 self.head = Some(segment);
             }
-            if is_rewrite || becomes_head {
-                if let State::Idle(spool) = &mut self.state {
-                    spool.hold(segment);
-                }
+            if let State::Idle(spool) = &mut self.state
+                && (is_rewrite || becomes_head)
+            {
+                spool.hold(segment);
             }
             if self.head == Some(segment) {
                 schedule.place(id, segment);
