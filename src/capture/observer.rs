@@ -60,14 +60,14 @@ impl Observer {
 
     /// Records the head of the response. Its body is [recorded separately](Self::into_tap).
     #[inline(never)]
-    pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
+    pub(crate) fn on_response(&mut self, status: StatusCode, headers: &HeaderMap) {
         self.wake_worker();
         self.0.0.as_mut().into_iter().for_each(|half| half.respond(status, headers));
     }
 
     /// Records an error in place of a response.
     #[cold]
-    pub(crate) fn fail(&mut self) {
+    pub(crate) fn on_error(&mut self) {
         self.wake_worker();
         self.0.0.as_mut().into_iter().for_each(|half| half.fail());
     }
@@ -193,7 +193,7 @@ mod tests {
         match body {
             b"" => drop(observer),
             body => {
-                observer.respond(StatusCode::CREATED, &HeaderMap::new());
+                observer.on_response(StatusCode::CREATED, &HeaderMap::new());
                 observer.into_tap().record_whole(&Bytes::from_static(body));
             }
         }

@@ -76,9 +76,9 @@ where
                 Poll::Pending => this.observer.wake_worker(),
                 Poll::Ready(Ok(response)) => {
                     let (status, headers) = response.head();
-                    this.observer.respond(status, headers);
+                    this.observer.on_response(status, headers);
                 }
-                Poll::Ready(Err(_)) => mem::take(this.observer).fail(),
+                Poll::Ready(Err(_)) => mem::take(this.observer).on_error(),
             }
         }
         polled.map_ok(|response| {
