@@ -19,23 +19,13 @@ pub(crate) struct Writer<F> {
     /// The end of the last whole record.
     pub(crate) written: u64,
     /// How many bytes are acknowledged.
-    durable: u64,
+    pub(crate) durable: u64,
     /// The number of unacknowledged records.
     pending: usize,
     /// The number of records.
     pub(crate) records: usize,
     /// A failed write left bytes behind, so the segment cannot be appended to.
     pub(crate) is_torn: bool,
-}
-
-/// The state of a segment whose records could not be acknowledged.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) error: io::Error,
-    /// How many bytes were acknowledged before.
-    pub(crate) durable: u64,
-    /// No record was acknowledged, and the file could not be removed.
-    pub(crate) is_left: bool,
 }
 
 impl<F> Writer<F> {
@@ -71,22 +61,18 @@ impl<F> Writer<F> {
         Ok(())
     }
 
-    /// Syncs the segment and acknowledges its records. If that fails, gives it up.
+    /// Syncs the segment and acknowledges its records.
     pub(crate) fn commit<D: Fs<File = F>>(
         &mut self,
         disk: &D,
         folder: &ProcessDir<D>,
         acknowledged: &mut Vec<SegmentId>,
-    ) -> Result<(), Failed> {
-        let result = match self.pending {
-            0 => Ok(()),
-            _ => disk.sync(&mut self.file).and_then(|()| match self.durable {
-                0 => disk.sync_folder(&folder.path),
-                _ => Ok(()),
-            }),
-        };
-        if let Err(error) = result {
-            return Err(self.give_up(disk, error));
+    ) -> io::Result<()> {
+        if self.pending > 0 {
+            disk.sync(&mut self.file)?;
+            if self.durable == 0 {
+                disk.sync_folder(&folder.path)?;
+            }
         }
         self.durable = self.written;
         acknowledged.extend(std::iter::repeat_n(SegmentId(self.number), self.pending));
@@ -95,12 +81,12 @@ impl<F> Writer<F> {
     }
 
     /// Discards the unacknowledged records, so that they are not loaded. After a failed sync the
-    /// contents on disk are unknown.
-    pub(crate) fn give_up<D: Fs<File = F>>(&mut self, disk: &D, error: io::Error) -> Failed {
-        let is_left = match self.durable {
-            0 => disk.remove(&self.path).is_err(),
-            durable => disk.truncate(&mut self.file, durable).is_err(),
-        };
-        Failed { error, durable: self.durable, is_left: is_left && self.durable == 0 }
+    /// contents on disk are unknown. Returns whether a file without acknowledged records is left.
+    pub(crate) fn give_up<D: Fs<File = F>>(&mut self, disk: &D) -> bool {
+        if self.durable == 0 {
+            return disk.remove(&self.path).is_err();
+        }
+        let _ = disk.truncate(&mut self.file, self.durable);
+        false
     }
 }
