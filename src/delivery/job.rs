@@ -20,22 +20,10 @@ pub(crate) struct Job {
     pub(crate) retry: Retry,
     /// The segment on disk that also holds it.
     pub(crate) segment: Option<SegmentId>,
-    pub(crate) spooled: Spooled,
-}
-
-/// The spool's data about a job.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spooled {
     /// The creation time by the system clock, the only clock that outlives the process.
     pub(crate) created_ms: u64,
-    /// It is too large for any record.
+    /// It is too large for any record on disk.
     pub(crate) is_oversized: bool,
-}
-
-impl Spooled {
-    pub(crate) fn now() -> Self {
-        Self { created_ms: now_ms(), is_oversized: false }
-    }
 }
 
 impl Job {
@@ -48,7 +36,8 @@ impl Job {
             failed: None,
             retry: Retry::default(),
             segment: None,
-            spooled: Spooled::now(),
+            created_ms: now_ms(),
+            is_oversized: false,
         }
     }
 

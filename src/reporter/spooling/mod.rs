@@ -251,7 +251,7 @@ impl Spooler {
     fn write(&mut self, schedule: &mut Schedule) -> Option<Task> {
         let are_all_safe = schedule.len() <= schedule.on_disk() + schedule.unwritten.len();
         if (self.should_spill() || self.is_always) && !are_all_safe {
-            schedule.take(|job| job.segment.is_none() && !job.spooled.is_oversized);
+            schedule.take(|job| job.segment.is_none() && !job.is_oversized);
         }
         let full = self.head.filter(|_| schedule.on_disk() >= HEAD);
         let items = self.batch(schedule);

@@ -84,7 +84,7 @@ impl Spooler {
     fn stopped(stopped: &Stopped, first: Option<u64>, schedule: &mut Schedule) -> Result<(), String> {
         match (stopped, first) {
             (Stopped::Oversized, Some(first)) => {
-                schedule.get(first).into_iter().for_each(|job| job.spooled.is_oversized = true);
+                schedule.get(first).into_iter().for_each(|job| job.is_oversized = true);
                 Ok(())
             }
             (Stopped::Failed(error), _) => Err(error.to_string()),
