@@ -110,14 +110,12 @@ where
             let polled = future.poll(cx);
             polled.map(|delivered| delivered.map(drop).map_err(|error| DeliveryError::of(error.into())))
         });
-        match polled {
-            Some(Poll::Pending) => Poll::Pending,
-            Some(Poll::Ready(ended)) => Poll::Ready((job, self.clear().map(|()| ended))),
-            None => {
-                self.clear();
-                Poll::Ready((job, None))
-            }
-        }
+        let ended = match polled {
+            Some(Poll::Pending) => return Poll::Pending,
+            Some(Poll::Ready(ended)) => Some(ended),
+            None => None,
+        };
+        Poll::Ready((job, self.clear().and(ended)))
     }
 }
 
