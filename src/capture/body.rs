@@ -29,7 +29,8 @@ pin_project! {
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]
-        inner: RequestBody<B>,
+        inner: B,
+        tap: Tap,
         // Polling the body is part of handling the exchange, and marked as such.
         tracks_nesting: bool,
     }
@@ -45,7 +46,7 @@ impl<B: Body<Data = Bytes>> RequestBody<B> {
 impl<B: Body<Data = Bytes>> ResponseBody<B> {
     #[inline]
     pub(crate) fn new(inner: B, tap: Tap, tracks_nesting: bool) -> Self {
-        Self { inner: RequestBody::new(inner, tap), tracks_nesting }
+        Self { inner, tap, tracks_nesting }
     }
 }
 
@@ -53,8 +54,6 @@ impl<B: Body<Data = Bytes>> Body for RequestBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
-    // Part of the poll of a response's body.
-    #[inline(always)]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -83,9 +82,13 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let this = self.project();
-        let _nesting = this.tracks_nesting.then(NestingGuard::enter);
-        this.inner.poll_frame(cx)
+        let mut this = self.project();
+        let nesting = this.tracks_nesting.then(NestingGuard::enter);
+        let guard = this.tap.break_on_panic();
+        let polled = this.inner.as_mut().poll_frame(cx);
+        guard.disarm();
+        drop(nesting);
+        this.tap.record_poll(&*this.inner, polled)
     }
 
     fn is_end_stream(&self) -> bool {
