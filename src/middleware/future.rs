@@ -50,7 +50,8 @@ impl<B: Body<Data = Bytes>> Recordable for Response<B> {
 
     #[inline(always)]
     fn wrap(self, _: bool, wrap: impl FnOnce(B) -> ResponseBody<B>) -> Self::Recorded {
-        self.map(wrap)
+        let (head, body) = self.into_parts();
+        Response::from_parts(head, wrap(body))
     }
 }
 

@@ -35,7 +35,7 @@ impl Tracker {
     /// configured. Returns observers of the call and of the request's body, and whether nested
     /// calls are tracked while the request is handled. `is_leaving` is for a request that leaves
     /// the application: headers that are read are then removed too.
-    #[inline]
+    #[inline(always)]
     pub(super) fn on_request(
         &self,
         operation: Option<Operation>,
