@@ -79,15 +79,22 @@ where
                     let (status, headers) = response.head();
                     this.observer.on_response(status, headers);
                 }
-                Poll::Ready(Err(_)) => mem::take(this.observer).on_error(),
+                Poll::Ready(Err(_)) => this.observer.on_error(),
             }
         }
-        polled.map_ok(|response| {
-            let mut tap = mem::take(this.observer).into_tap();
-            response.wrap(!tap.is_empty(), |body| {
-                tap.check_end_stream(&body);
-                ResponseBody::new(body, tap, tracks_nesting)
-            })
-        })
+        match polled {
+            Poll::Ready(Ok(response)) => {
+                let mut tap = mem::take(this.observer).into_tap();
+                Poll::Ready(Ok(response.wrap(!tap.is_empty(), |body| {
+                    tap.check_end_stream(&body);
+                    ResponseBody::new(body, tap, tracks_nesting)
+                })))
+            }
+            Poll::Ready(Err(error)) => {
+                *this.observer = Observer::default();
+                Poll::Ready(Err(error))
+            }
+            Poll::Pending => Poll::Pending,
+        }
     }
 }

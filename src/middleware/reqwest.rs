@@ -51,13 +51,16 @@ pub(super) fn begin(
     request: &mut Request,
     extensions: &mut Extensions,
 ) -> (Observer, bool) {
-    let operation = tracker.operation(request.method(), request.url().path());
-    let (observer, tap, tracks_nesting) =
-        tracker.on_request(operation, request.headers_mut(), extensions, true);
+    let Some(operation) = tracker.operation(request.method(), request.url().path()) else {
+        tracker.pass(request.headers_mut(), true);
+        return (Observer::default(), false);
+    };
+    let (observer, tap) = tracker.begin(operation, request.headers(), extensions);
+    tracker.pass(request.headers_mut(), true);
     if !tap.is_empty() {
         record(request.body_mut(), tap);
     }
-    (observer, tracks_nesting)
+    (observer, tracker.tracks_nesting())
 }
 
 /// Records a buffered body at once, and any other body as it passes.

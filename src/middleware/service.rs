@@ -60,8 +60,12 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
         let operation = self.tracker.operation(&head.method, head.uri.path());
-        let (mut observer, mut tap, tracks_nesting) =
-            self.tracker.on_request(operation, &mut head.headers, &mut head.extensions, false);
+        let tracks_nesting = operation.is_some() && self.tracker.tracks_nesting();
+        let (mut observer, mut tap) = match operation {
+            Some(operation) => self.tracker.begin(operation, &head.headers, &mut head.extensions),
+            None => Default::default(),
+        };
+        self.tracker.pass(&mut head.headers, false);
         tap.check_end_stream(&body);
         let _nesting = tracks_nesting.then(NestingGuard::enter);
         let guard = observer.fail_on_panic();

@@ -31,32 +31,9 @@ impl Tracker {
         self.0.operations.of(method, path)
     }
 
-    /// Begins to record a request, if it calls an operation, and removes the identity headers as
-    /// configured. Returns observers of the call and of the request's body, and whether nested
-    /// calls are tracked while the request is handled. `is_leaving` is for a request that leaves
-    /// the application: headers that are read are then removed too.
-    #[inline(always)]
-    pub(super) fn on_request(
-        &self,
-        operation: Option<Operation>,
-        headers: &mut HeaderMap,
-        extensions: &mut Extensions,
-        is_leaving: bool,
-    ) -> (Observer, Tap, bool) {
-        let (observer, tap) = match operation {
-            Some(operation) => self.begin(operation, headers, extensions),
-            None => Default::default(),
-        };
-        match self.0.capturing.identity_headers {
-            IdentityHeaders::Ignore => {}
-            IdentityHeaders::Read if !is_leaving => {}
-            IdentityHeaders::Read | IdentityHeaders::Take => remove_headers(headers),
-        }
-        (observer, tap, operation.is_some() && self.0.capturing.outermost_only)
-    }
-
+    /// Begins to record a request. Both results are empty if the request is not recorded.
     #[inline(never)]
-    fn begin(
+    pub(super) fn begin(
         &self,
         operation: Operation,
         headers: &HeaderMap,
@@ -65,6 +42,22 @@ impl Tracker {
         match &self.0.sender {
             Some(sender) => Observer::begin(sender, operation, headers, extensions),
             None => Default::default(),
+        }
+    }
+
+    /// Whether nested calls are tracked while a recognised request is handled.
+    pub(super) fn tracks_nesting(&self) -> bool {
+        self.0.capturing.outermost_only
+    }
+
+    /// Removes the identity headers as configured. If the request leaves the application
+    /// (`is_leaving`), headers that are read are removed too.
+    #[inline]
+    pub(super) fn pass(&self, headers: &mut HeaderMap, is_leaving: bool) {
+        match self.0.capturing.identity_headers {
+            IdentityHeaders::Ignore => {}
+            IdentityHeaders::Read if !is_leaving => {}
+            IdentityHeaders::Read | IdentityHeaders::Take => remove_headers(headers),
         }
     }
 }
