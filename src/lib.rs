@@ -224,7 +224,7 @@ pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope
 pub use self::interaction::{Interaction, InteractionKind, Outcome, Provider};
 #[cfg(feature = "axum")]
 pub use self::middleware::{Identify, IdentifyLayer, MissingIdentity, identify};
-pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
+pub use self::middleware::{Reconify, ReconifyLayer, ReqwestFuture, ResponseFuture};
 pub use self::provider::operation::Operation;
 pub use self::report::Report;
 pub use self::reporter::{FlushSummary, Reporter, ShutdownSummary};

@@ -14,4 +14,5 @@ pub use self::future::ResponseFuture;
 #[cfg(feature = "axum")]
 pub use self::identify::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::layer::ReconifyLayer;
+pub use self::reqwest::ReqwestFuture;
 pub use self::service::Reconify;

@@ -1,15 +1,17 @@
 //! The layer around a reqwest client, for outbound calls.
 
+use std::future::Future;
+use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, StatusCode};
+use http::Extensions;
 use http_body::Body as _;
+use pin_project_lite::pin_project;
 use reqwest::{Body, Request, Response, ResponseBuilderExt};
 use tower::Service;
 
-use super::future::{Recordable, ResponseFuture};
 use super::service::Reconify;
 use super::tracker::Tracker;
 use crate::capture::{NestingGuard, Observer, RequestBody, ResponseBody, Tap};
@@ -29,7 +31,7 @@ where
 {
     type Response = Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ReqwestFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -41,7 +43,7 @@ where
         let guard = observer.fail_on_panic();
         let inner = self.inner.call(request);
         guard.disarm();
-        ResponseFuture { inner, observer, tracks_nesting }
+        ReqwestFuture::new(inner, observer, tracks_nesting)
     }
 }
 
@@ -88,24 +90,63 @@ fn bytes_of(mut body: Body) -> Bytes {
     }
 }
 
-impl Recordable for Response {
-    type Body = Body;
-    type Recorded = Self;
-
-    fn head(&self) -> (StatusCode, &HeaderMap) {
-        (self.status(), self.headers())
+pin_project! {
+    /// The response future of a reqwest client behind a layer.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ReqwestFuture<F> {
+        #[pin]
+        inner: F,
+        observer: Observer,
+        tracks_nesting: bool,
     }
+}
 
-    /// The URL must be copied, because reqwest keeps it outside the response parts.
-    fn wrap(self, is_recorded: bool, wrap: impl FnOnce(Body) -> ResponseBody<Body>) -> Self {
-        if !is_recorded {
-            return self;
-        }
-        let url = self.url().clone();
-        let (mut parts, body) = http::Response::from(self).into_parts();
-        if let Ok(with_url) = http::Response::builder().url(url).body(()) {
-            parts.extensions.extend(with_url.into_parts().0.extensions);
-        }
-        http::Response::from_parts(parts, Body::wrap(wrap(body))).into()
+impl<F> ReqwestFuture<F> {
+    pub(super) fn new(inner: F, observer: Observer, tracks_nesting: bool) -> Self {
+        Self { inner, observer, tracks_nesting }
     }
+}
+
+impl<F, E> Future for ReqwestFuture<F>
+where
+    F: Future<Output = Result<Response, E>>,
+{
+    type Output = Result<Response, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let nesting = this.tracks_nesting.then(NestingGuard::enter);
+        let guard = this.observer.fail_on_panic();
+        let polled = this.inner.poll(cx);
+        guard.disarm();
+        drop(nesting);
+        if polled.is_pending() {
+            this.observer.wake_worker();
+        }
+        let result = ready!(polled);
+        let mut observer = mem::take(this.observer);
+        Poll::Ready(match result {
+            Ok(response) if observer.is_empty() => Ok(response),
+            Ok(response) => Ok(respond(response, observer, *this.tracks_nesting)),
+            Err(error) => {
+                observer.on_error();
+                Err(error)
+            }
+        })
+    }
+}
+
+/// Wraps the body of a response to record it. The URL must be copied, because reqwest keeps it
+/// outside the response parts.
+fn respond(response: Response, mut observer: Observer, tracks_nesting: bool) -> Response {
+    let url = response.url().clone();
+    let (mut parts, body) = http::Response::from(response).into_parts();
+    observer.on_response(parts.status, &parts.headers);
+    if let Ok(with_url) = http::Response::builder().url(url).body(()) {
+        parts.extensions.extend(with_url.into_parts().0.extensions);
+    }
+    let mut tap = observer.into_tap();
+    tap.check_end_stream(&body);
+    http::Response::from_parts(parts, Body::wrap(ResponseBody::new(body, tap, tracks_nesting))).into()
 }

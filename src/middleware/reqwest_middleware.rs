@@ -2,9 +2,8 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next, Result};
 
-use super::future::ResponseFuture;
 use super::layer::ReconifyLayer;
-use super::reqwest::begin;
+use super::reqwest::{ReqwestFuture, begin};
 use crate::identity::IdentitySlot;
 
 /// A middleware for `reqwest_middleware::ClientBuilder::with`, and so for any code that takes such
@@ -40,8 +39,7 @@ impl Middleware for ReconifyLayer {
         let (observer, tracks_nesting) = begin(&self.tracker, &mut request, attempt.extensions);
         // The outer exchange may have ended in the meantime.
         attempt.is_passed_on &= observer.is_empty();
-        let inner = next.run(request, attempt.extensions);
-        ResponseFuture { inner, observer, tracks_nesting }.await
+        ReqwestFuture::new(next.run(request, attempt.extensions), observer, tracks_nesting).await
     }
 }
 
