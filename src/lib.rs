@@ -249,6 +249,7 @@ mod stats;
 mod sync;
 mod translation;
 mod transport;
+mod unwind;
 
 pub use self::capture::{RequestBody, ResponseBody};
 pub use self::config::{

@@ -21,10 +21,11 @@ use tower_reconify::{Operation, Provider};
 use self::imports::Imports;
 
 /// The stages, in the order in which data pass them. A file imports only its own stage and earlier ones.
-const STAGES: [&str; 22] = [
+const STAGES: [&str; 23] = [
     "names",
     "error",
     "id",
+    "unwind",
     "sync",
     "stats",
     "identity",
