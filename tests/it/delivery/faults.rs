@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::http::Response;
+use futures_util::future::join_all;
 use http_body_util::BodyExt;
 use reqwest::redirect::Policy;
 use tower_reconify::{Config, ConfigBuilder, ReconifyLayer, Stats};
@@ -63,7 +64,7 @@ async fn an_attempt_that_breaks_off_is_followed_by_another_and_leaves_nothing() 
     const LARGE: usize = 4 << 20;
     let long_head = [b"HTTP/1.1 200 OK\r\nx-long: ", &[b'x'; 1 << 20][..], b"\r\n\r\n"].concat();
     let many_heads = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x-many: x\r\n".repeat(10_000));
-    for (fault, more) in [
+    let faults = [
         (vec![Step::Reset], 0),
         (vec![Step::Close], 0),
         (vec![Step::TakeSome(100), Step::Reset], LARGE),
@@ -83,7 +84,9 @@ async fn an_attempt_that_breaks_off_is_followed_by_another_and_leaves_nothing() 
         (vec![Step::Take, says(many_heads)], 0),
         (vec![Step::Take, Step::Repeat(b"x-endless: x\r\n".repeat(1_000), GIB)], 0),
         (vec![Step::Take, Step::Repeat(vec![b'x'; 64 * 1024], GIB)], 0),
-    ] {
+    ];
+    // All at once: each attempt that fails has a pause before the next.
+    join_all(faults.into_iter().map(async |(fault, more)| {
         let shown = format!("{fault:.200?}");
         let is_ended_by_server = matches!(fault.last(), Some(Step::Reset | Step::Close));
         let is_taken = fault.contains(&Step::Take);
@@ -104,7 +107,8 @@ async fn an_attempt_that_breaks_off_is_followed_by_another_and_leaves_nothing() 
         assert!(first.is_none_or(|first| first == again), "every attempt is the same");
         assert!(layer.reporter().shutdown(PATIENCE).await.is_complete());
         collector.gone().await;
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -165,7 +169,8 @@ async fn an_answer_is_neither_asked_to_be_encoded_nor_decoded() {
 
 #[tokio::test]
 async fn a_status_is_final_or_it_passes() {
-    for (status, passes) in [
+    // All at once: each that passes has a pause before it is tried again.
+    let statuses = [
         [408, 425, 429, 500, 502, 503, 504].map(|status| (status, true)).as_slice(),
         [506, 507, 508, 511, 520, 521, 522, 523, 524, 525, 526, 527, 529, 530, 599]
             .map(|status| (status, true))
@@ -175,8 +180,8 @@ async fn a_status_is_final_or_it_passes() {
             .as_slice(),
         [300, 301, 302, 303, 304, 305, 307, 308].map(|status| (status, false)).as_slice(),
     ]
-    .concat()
-    {
+    .concat();
+    join_all(statuses.into_iter().map(async |(status, passes)| {
         let mut collector = Scripted::playing([
             vec![Step::Take, answer(status, "connection: close\r\n", "no"), Step::Close],
             ok(),
@@ -188,7 +193,8 @@ async fn a_status_is_final_or_it_passes() {
         let stats = settled(&layer).await;
         let expected = if passes { (1, 0, 1) } else { (0, 1, 0) };
         assert_eq!((stats.delivered, stats.rejected, stats.retried), expected, "{status}");
-    }
+    }))
+    .await;
 }
 
 /// A collector that points to another server, which takes anything.

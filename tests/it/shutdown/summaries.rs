@@ -75,7 +75,7 @@ async fn shutdown_waits_for_what_is_handed_over_while_it_waits_and_says_if_it_is
     exchange(&layer).await;
     let response = begin(&layer, json(ANSWER)).await;
     let reporter = layer.reporter();
-    let shutdown = tokio::spawn(async move { reporter.shutdown(Duration::from_secs(2)).await });
+    let shutdown = tokio::spawn(async move { reporter.shutdown(PATIENCE).await });
     tokio::time::timeout(PATIENCE, async {
         while calls.load(SeqCst) == 0 {
             tokio::task::yield_now().await;
@@ -84,10 +84,15 @@ async fn shutdown_waits_for_what_is_handed_over_while_it_waits_and_says_if_it_is
         while calls.load(SeqCst) == 1 {
             tokio::task::yield_now().await;
         }
+        release.notify_one();
+        while layer.reporter().stats().delivered == 0 {
+            tokio::task::yield_now().await;
+        }
     })
     .await
-    .expect("both are tried");
-    release.notify_one();
+    .expect("both are tried, and one is delivered");
+    // The earlier deadline of another ends this one too.
+    layer.reporter().shutdown(SHORT).await;
     let report = shutdown.await.unwrap();
     assert_eq!((report.delivered, report.dropped, report.in_flight), (1, 1, 0));
     assert_accounted(&layer.reporter().stats());
@@ -105,11 +110,13 @@ async fn what_is_handed_over_during_a_shutdown_and_lost_is_in_its_answer() {
     }
     let responses = [begin(&layer, json(ANSWER)).await, begin(&layer, json(ANSWER)).await];
     let reporter = layer.reporter();
-    let shutdown = tokio::spawn(async move { reporter.shutdown(Duration::from_secs(1)).await });
+    let shutdown = tokio::spawn(async move { reporter.shutdown(PATIENCE).await });
     tokio::time::timeout(PATIENCE, async { while exchange_is_captured(&layer).await {} })
         .await
         .expect("the shutdown has begun");
     drop(responses);
+    // The earlier deadline of another ends this one too.
+    layer.reporter().shutdown(SHORT).await;
     let report = shutdown.await.unwrap();
     // One more was dropped as it came: that was how the shutdown's begin was noticed.
     assert_eq!((report.dropped, report.in_flight), (35, 0));

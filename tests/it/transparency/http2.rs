@@ -85,7 +85,9 @@ fn body(asked: &Asked) -> UnsyncBoxBody<Bytes, Infallible> {
 
 /// Follows the script with one request. It goes on whenever the client has said that it has seen the last step.
 async fn serve(listener: TcpListener, script: Script, mut seen: mpsc::UnboundedReceiver<()>) -> Vec<String> {
-    let mut connection = h2::server::handshake(listener.accept().await.unwrap().0).await.unwrap();
+    let connection = listener.accept().await.unwrap().0;
+    connection.set_nodelay(true).unwrap();
+    let mut connection = h2::server::handshake(connection).await.unwrap();
     let (request, mut respond) = connection.accept().await.unwrap().unwrap();
     let driver = tokio::spawn(async move { while connection.accept().await.is_some() {} });
     let (parts, mut body) = request.into_parts();
@@ -200,7 +202,9 @@ fn client<B: Body + Send>() -> Client<HttpConnector, B>
 where
     B::Data: Send,
 {
-    Client::builder(TokioExecutor::new()).http2_only(true).build_http()
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).http2_only(true).build(connector)
 }
 
 /// One request to a server of its own, through what is made of a client.
