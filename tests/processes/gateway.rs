@@ -126,7 +126,7 @@ async fn a_report_has_the_user_the_session_and_the_keys() {
 }
 
 #[tokio::test]
-async fn a_stream_is_streamed() {
+async fn the_gateway_passes_each_event_of_a_stream_as_it_comes() {
     let (events, received) = tokio::sync::mpsc::unbounded_channel::<&str>();
     let received = std::sync::Mutex::new(Some(received));
     let received: &'static _ = Box::leak(Box::new(received));

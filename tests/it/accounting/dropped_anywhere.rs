@@ -295,7 +295,7 @@ async fn check_all(
 }
 
 #[tokio::test]
-async fn through_a_service() {
+async fn an_exchange_through_a_service_is_one_interaction_or_none_wherever_it_is_dropped() {
     check_all(|layer, body, inner| {
         let mut service = layer.layer(service_fn(move |request: Request<RequestBody<Scripted>>| {
             inner.clone().call(request.into_body()).map(|answer| answer.map(Response::new))
@@ -331,7 +331,7 @@ fn any(answer: reqwest::Response) -> AnyBody {
 }
 
 #[tokio::test]
-async fn through_a_reqwest_client() {
+async fn an_exchange_through_a_reqwest_client_is_one_interaction_or_none_wherever_it_is_dropped() {
     for is_streamed in [true, false] {
         check_all(|layer, body, inner| {
             let mut service = layer.layer(service_fn(move |request| reqwest_answer(request, inner.clone())));
@@ -345,7 +345,7 @@ async fn through_a_reqwest_client() {
 
 #[cfg(feature = "reqwest-middleware")]
 #[tokio::test]
-async fn through_a_reqwest_middleware() {
+async fn an_exchange_through_reqwest_middleware_is_one_interaction_or_none_wherever_it_is_dropped() {
     struct Last(Inner);
 
     #[async_trait::async_trait]

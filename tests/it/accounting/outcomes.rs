@@ -71,7 +71,7 @@ async fn a_stream_has_its_chunks_and_the_time_to_its_first_token() {
 }
 
 #[tokio::test]
-async fn the_role_is_no_token() {
+async fn the_role_of_a_stream_is_not_its_first_token() {
     let mut observed = observed();
     let role = r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null,"tool_calls":[]}}]}"#;
     exchange(&observed, chat(), events(&[role, "[DONE]"])).await;
@@ -279,7 +279,7 @@ async fn a_handler_that_panics_has_failed_and_the_panic_passes_on() {
 }
 
 #[tokio::test]
-async fn so_has_a_client_that_panics() {
+async fn a_client_that_panics_has_failed_and_the_panic_passes_on() {
     let mut observed = observed();
     let request = || {
         let url = "http://127.0.0.1:9/v1/chat/completions".parse().unwrap();
@@ -375,7 +375,7 @@ async fn a_request_that_is_read_to_its_last_byte_is_whole() {
 }
 
 #[tokio::test]
-async fn what_is_reported_by_hand_has_metadata_too() {
+async fn interactions_reported_by_hand_have_metadata() {
     let mut observed = observed();
     let interaction = Interaction::new(InteractionKind::Assistant, &1, &2).unwrap();
     let interaction = interaction.at(std::time::UNIX_EPOCH, Duration::from_secs(2));

@@ -168,7 +168,7 @@ async fn an_answer_is_neither_asked_to_be_encoded_nor_decoded() {
 }
 
 #[tokio::test]
-async fn a_status_is_final_or_it_passes() {
+async fn a_status_rejects_the_report_or_is_tried_again() {
     // All at once: each that passes has a pause before it is tried again.
     let statuses = [
         [408, 425, 429, 500, 502, 503, 504].map(|status| (status, true)).as_slice(),

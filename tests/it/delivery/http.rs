@@ -149,7 +149,7 @@ async fn a_refused_connection_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_is_final_is_rejected_at_once() {
+async fn a_final_answer_rejects_the_report_at_once() {
     for answer in [
         || status(400),
         || status(404),

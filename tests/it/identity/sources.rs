@@ -210,7 +210,7 @@ async fn an_extractor_takes_the_applications_state_and_a_closure_says_what_it_me
 }
 
 #[tokio::test]
-async fn a_handler_can_say_it_late_and_the_last_writer_wins() {
+async fn a_handler_can_identify_the_user_late_and_the_last_writer_wins() {
     let mut observed = observed_with(Config::builder("a", "b").metadata(true).build().unwrap());
     let handler = async |slot: IdentitySlot, body: Bytes| {
         slot.set_user(User::new("first"));
@@ -419,7 +419,7 @@ async fn a_client_cannot_choose_its_user_by_sending_the_header_that_a_proxy_appe
 }
 
 #[tokio::test]
-async fn headers_are_taken_from_requests_that_are_not_captured_too() {
+async fn identity_headers_are_taken_from_requests_that_are_not_captured() {
     let config = Config::builder("a", "b").identity_headers(IdentityHeaders::Take).build().unwrap();
     let observed = observed_with(config);
     let seen = service_fn(async |request: Request<RequestBody<Body>>| {

@@ -216,7 +216,7 @@ async fn whatever_is_escaped_the_length_is_that_of_the_data() {
 }
 
 #[tokio::test]
-async fn what_is_reported_by_hand_has_no_media_either() {
+async fn media_of_interactions_reported_by_hand_are_elided() {
     let mut observed = eliding();
     let asked = json!({"messages": [{"image_url": {"url": "data:image/png;base64,aGVsbG8="}}]});
     let mut interaction = Interaction::new(InteractionKind::Chat, &asked, &json!({})).unwrap();

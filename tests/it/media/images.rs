@@ -172,7 +172,7 @@ async fn a_stream_of_images_is_its_final_event() {
 }
 
 #[tokio::test]
-async fn streams_of_compatible_servers_are_kept_too() {
+async fn image_streams_of_compatible_servers_are_kept() {
     let mut observed = observed();
     for (event, data) in [
         (r#"{"created":1,"data":[{"url":"https://x/y.png"}]}"#, json!([{"url": "https://x/y.png"}])),
@@ -246,7 +246,7 @@ async fn a_list_of_images_that_is_too_long_to_be_taken_apart_is_counted_and_not_
 }
 
 #[tokio::test]
-async fn what_is_switched_off_is_off_for_declared_routes_too() {
+async fn an_operation_that_is_switched_off_is_off_for_declared_routes() {
     use tower_reconify::{Operation, Responses};
 
     let config = Config::builder("a", "b").track_images(false).responses(Responses::Off);

@@ -186,7 +186,7 @@ async fn what_no_tree_can_hold_does_not_escape_a_hook() {
 }
 
 #[tokio::test]
-async fn hooks_see_what_is_reported_by_hand_too() {
+async fn hooks_see_interactions_reported_by_hand() {
     let mut observed = hooked(|interaction| Some(interaction.user(User::new("from the hook"))));
     let interaction = Interaction::new(InteractionKind::Assistant, &json!({}), &json!({})).unwrap();
     observed.layer.reporter().report(interaction);

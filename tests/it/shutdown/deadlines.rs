@@ -219,7 +219,7 @@ fn what_is_queued_when_the_last_handle_goes_is_still_delivered() {
 }
 
 #[test]
-fn what_is_under_way_when_the_last_handle_goes_is_delivered_too() {
+fn an_exchange_under_way_when_the_last_handle_goes_is_delivered() {
     let (sent, received) = std::sync::mpsc::channel();
     let layer = ReconifyLayer::with_transport(
         config(),

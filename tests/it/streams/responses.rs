@@ -30,7 +30,7 @@ async fn assembled(data: &[Value]) -> Value {
 }
 
 #[tokio::test]
-async fn a_stream_is_its_last_response() {
+async fn a_stream_of_the_responses_api_is_reported_as_its_last_response() {
     let started = json!({"id": "resp_1", "status": "in_progress", "output": []});
     let response = assembled(&[
         json!({"type": "response.created", "response": started}),
@@ -84,7 +84,7 @@ async fn a_stream_that_is_left_has_all_that_had_arrived() {
 }
 
 #[tokio::test]
-async fn finishes_have_the_chats_names() {
+async fn finish_reasons_of_a_streamed_response_have_the_names_of_a_chat() {
     for (status, details, finish) in [
         ("completed", Value::Null, json!("stop")),
         ("incomplete", json!({"reason": "max_output_tokens"}), json!("length")),

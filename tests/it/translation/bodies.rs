@@ -125,7 +125,7 @@ async fn lines_of_json_are_a_stream_whatever_type_they_are_sent_with() {
 }
 
 #[tokio::test]
-async fn one_line_is_a_stream_only_if_its_type_says_so() {
+async fn one_line_of_json_is_a_stream_only_if_its_type_says_so() {
     let line = delta(r#"{"content":"a"}"#);
     let (response, _) = reported("application/x-ndjson", line.clone()).await;
     assert_eq!(response["choices"][0]["message"]["content"], "a");

@@ -54,7 +54,7 @@ async fn reported(coding: &str, body: Bytes) -> String {
 }
 
 #[tokio::test]
-async fn every_coding_is_undone() {
+async fn every_content_encoding_is_undone_for_the_report() {
     let plain = ANSWER.as_bytes();
     for (coding, body) in [
         ("gzip", gzip(plain).await),
@@ -82,7 +82,7 @@ async fn codings_on_several_header_lines_are_undone_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_request_is_decoded_too() {
+async fn an_encoded_request_is_decoded_for_its_report() {
     let mut observed = observed();
     let mut request = support::post("/v1/chat/completions", gzip(CHAT.as_bytes()).await);
     request.headers_mut().insert("content-encoding", "gzip".parse().unwrap());

@@ -20,7 +20,7 @@ fn asked() -> Observed {
 }
 
 #[tokio::test]
-async fn they_pass_through_unless_asked_for() {
+async fn operations_that_reconify_documents_no_type_for_pass_through_unless_asked_for() {
     let mut observed = observed();
     for (path, _) in PATHS {
         exchange(&observed, post(path, "{}"), support::json("{}")).await;
@@ -29,7 +29,8 @@ async fn they_pass_through_unless_asked_for() {
 }
 
 #[tokio::test]
-async fn they_are_reported_letter_by_letter_with_types_of_their_own() {
+async fn operations_that_reconify_documents_no_type_for_are_reported_letter_by_letter_with_types_of_their_own()
+ {
     let mut observed = asked();
     for (path, kind) in PATHS {
         let (request, response) = (r#"{"model":"m","input": "x"}"#, r#"{"data":[1.50e-3],"text": "t"}"#);
@@ -97,7 +98,7 @@ async fn a_list_of_endpoints_replaces_the_default() {
 }
 
 #[tokio::test]
-async fn transcriptions_of_compatible_servers_are_kept_too() {
+async fn transcriptions_of_compatible_servers_are_kept() {
     let mut observed = asked();
     let path = "/v1/audio/transcriptions";
     for stream in [

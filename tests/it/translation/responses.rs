@@ -18,7 +18,7 @@ async fn report_of(observed: &mut Observed, asked: &Value, answer: Response<Body
 }
 
 #[tokio::test]
-async fn an_answer_becomes_that_of_a_chat() {
+async fn an_answer_of_the_responses_api_becomes_that_of_a_chat() {
     let mut observed = observed();
     let report = report_of(&mut observed, &json!({"input": "hi"}), support::json(answer().to_string())).await;
     assert_eq!(report["reconify"]["type"], "chat");
@@ -26,7 +26,7 @@ async fn an_answer_becomes_that_of_a_chat() {
 }
 
 #[tokio::test]
-async fn a_question_becomes_that_of_a_chat() {
+async fn a_request_of_the_responses_api_becomes_that_of_a_chat() {
     let mut observed = observed();
     let asked = json!({
         "model": "gpt-4o", "instructions": "Be brief.", "temperature": 0.5,
@@ -64,7 +64,7 @@ async fn a_question_becomes_that_of_a_chat() {
 }
 
 #[tokio::test]
-async fn it_can_be_reported_verbatim_or_not_at_all() {
+async fn the_responses_api_can_be_reported_verbatim_or_not_at_all() {
     let config = |responses| Config::builder("a", "b").responses(responses).build().unwrap();
     let mut verbatim = observed_with(config(Responses::Verbatim));
     let report = report_of(&mut verbatim, &json!({"input": "hi"}), support::json(answer().to_string())).await;

@@ -244,7 +244,7 @@ async fn a_disabled_layer_passes_everything_through_and_captures_nothing() {
 }
 
 #[tokio::test]
-async fn any_body_of_bytes_fits() {
+async fn the_layer_takes_any_body_of_bytes() {
     async fn pass<B>(body: B)
     where
         B: Body<Data = Bytes> + Send + Sync + Unpin + 'static,
