@@ -146,14 +146,3 @@ async fn a_trailing_or_doubled_slash_hides_no_exchange() {
         assert_eq!(shown(&observed.report().await), (&json!("chat"), &json!("chat")), "{path}");
     }
 }
-
-/// A copy without it has events that arrive late.
-#[test]
-fn the_gateway_the_readme_and_the_crate_page_serve_without_delaying_small_writes() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    for file in ["README.md", "src/lib.rs", "examples/gateway/main.rs"] {
-        let text = std::fs::read_to_string(root.join(file)).unwrap();
-        assert_eq!(text.matches("axum::serve(").count(), 1, "{file}");
-        assert_eq!(text.matches(".tap_io(|stream| drop(stream.set_nodelay(true)))").count(), 1, "{file}");
-    }
-}
