@@ -8,18 +8,18 @@ use tower_reconify::{Session, User};
 use super::frames::{Frames, event, json};
 
 #[derive(Clone)]
-pub(crate) struct Scenario {
-    pub(crate) path: &'static str,
+pub struct Scenario {
+    pub path: &'static str,
     /// A part of memory that others share, as hyper has it.
     uri: Uri,
     request: Bytes,
     content_type: HeaderValue,
-    pub(crate) frame: Bytes,
-    pub(crate) frames: usize,
+    pub frame: Bytes,
+    pub frames: usize,
 }
 
 impl Scenario {
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub fn named(name: &str) -> Option<Self> {
         let chat = "/v1/chat/completions";
         let (path, size, content_type, frame, frames) = match name {
             "json-1k" => (chat, 1_024, "application/json", json(1_024), 1),
@@ -34,7 +34,7 @@ impl Scenario {
     }
 
     /// From somebody who is known.
-    pub(crate) fn request(&self) -> Request<Frames> {
+    pub fn request(&self) -> Request<Frames> {
         let body = Frames::new(self.request.clone(), 1);
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
@@ -46,7 +46,7 @@ impl Scenario {
     }
 
     /// Its body, as the answer of a service.
-    pub(crate) fn response(&self) -> Response<Frames> {
+    pub fn response(&self) -> Response<Frames> {
         let mut response = Response::new(Frames::new(self.frame.clone(), self.frames));
         response.headers_mut().insert(CONTENT_TYPE, self.content_type.clone());
         response

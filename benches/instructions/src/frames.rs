@@ -1,6 +1,4 @@
-//! Bodies of frames, which the benchmarks of both crates send.
-
-#![allow(unreachable_pub, reason = "one of the two is a library")]
+//! Bodies of frames, which the benchmarks send.
 
 use std::convert::Infallible;
 use std::hint::black_box;

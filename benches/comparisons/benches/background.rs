@@ -7,8 +7,6 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a measurement that is not one must not look like one")]
 
-mod worker;
-
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,9 +17,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use futures_executor::block_on;
 use tower::service_fn;
 use tower_reconify::{Config, ReconifyLayer, Report};
-
-use self::worker::exchanges::{Exchange, exchange};
-use self::worker::{passing, plain};
+use tower_reconify_instructions::worker::exchanges::{Exchange, exchange};
+use tower_reconify_instructions::worker::{passing, plain};
 
 /// Scenarios, and how many exchanges are waiting when the worker is let go. Long bodies are read on threads of their
 /// own, several at once: of those it is one, or two cores would be compared with one.

@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 use tower_reconify::{Config, Interaction, InteractionKind, ReconifyLayer, Reporter, User};
-use tower_reconify_comparisons::frames::json;
 use tower_reconify_comparisons::rounds::median;
+use tower_reconify_instructions::frames::json;
 
 const REPORTS: usize = 4_000;
 const ROUNDS: usize = 15;

@@ -35,7 +35,7 @@ impl Body for Frames {
 }
 
 /// Lets an exchange pass the layer, from the first byte to the last.
-pub(crate) fn pass(layer: &ReconifyLayer, exchange: &Exchange) {
+pub fn pass(layer: &ReconifyLayer, exchange: &Exchange) {
     let frames = |frames: &[Bytes]| Frames(frames.iter().cloned().collect());
     let content_type = |is_stream| match is_stream {
         true => HeaderValue::from_static("text/event-stream"),

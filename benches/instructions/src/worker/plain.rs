@@ -36,7 +36,7 @@ struct User {
 
 /// From bytes to payload. Callgrind counts what happens in here.
 #[inline(never)]
-pub(crate) fn report(request: &[u8], response: &[u8], is_stream: bool) -> serde_json::Result<Vec<u8>> {
+pub fn report(request: &[u8], response: &[u8], is_stream: bool) -> serde_json::Result<Vec<u8>> {
     let response = if is_stream { assembled(response)? } else { serde_json::from_slice(response)? };
     let payload = Payload {
         reconify: Envelope { format: "openai", r#type: "chat", version: "1.0.0" },

@@ -1,10 +1,5 @@
 //! What the layer adds on the caller's task, inside a router of axum's.
 
-mod drive;
-#[path = "../frames.rs"]
-mod frames;
-mod scenario;
-
 use std::convert::identity;
 use std::sync::Arc;
 
@@ -16,10 +11,9 @@ use http_body_util::BodyExt;
 use tower_http::map_request_body::MapRequestBodyLayer;
 use tower_http::map_response_body::MapResponseBodyLayer;
 use tower_http::trace::TraceLayer;
-
-use drive::{Asked, Variant};
-use frames::drain;
-use scenario::Scenario;
+use tower_reconify_instructions::drive::{Asked, Variant};
+use tower_reconify_instructions::frames::drain;
+use tower_reconify_instructions::scenario::Scenario;
 
 /// With a state a router is as `axum::serve` has it: its routes are made once.
 fn main() {

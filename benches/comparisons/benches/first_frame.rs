@@ -16,10 +16,10 @@ use tokio::time::sleep;
 use tower::util::MapRequestLayer;
 use tower_http::trace::TraceLayer;
 use tower_reconify::Reporter;
-use tower_reconify_comparisons::frames::{event, json};
 use tower_reconify_comparisons::polled::Polled;
 use tower_reconify_comparisons::rounds::median;
 use tower_reconify_comparisons::variants::{outlet, reconify, tutorial};
+use tower_reconify_instructions::frames::{event, json};
 
 const FRAMES: usize = 10;
 

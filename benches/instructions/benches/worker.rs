@@ -1,13 +1,11 @@
 //! What the worker needs from the bytes of an exchange to the payload, in instructions: run under callgrind by
 //! `.ci/worker-instructions`, beside a plain implementation.
 //!
-//! `worker_instructions SCENARIO VARIANT EXCHANGES` makes payloads of so many exchanges; callgrind counts inside of
+//! `worker SCENARIO VARIANT EXCHANGES` makes payloads of so many exchanges; callgrind counts inside of
 //! `worker::plain::report`, or of the function of the worker that does the same. Without arguments it does nothing:
 //! times mean nothing here.
 
 #![allow(clippy::panic, reason = "a measurement that is not one must not look like one")]
-
-mod worker;
 
 use std::convert::Infallible;
 use std::hint::black_box;
@@ -17,9 +15,8 @@ use futures_executor::block_on;
 use serde_json::Value;
 use tower::service_fn;
 use tower_reconify::{Config, ReconifyLayer, Report};
-
-use self::worker::exchanges::{Exchange, exchange};
-use self::worker::{passing, plain};
+use tower_reconify_instructions::worker::exchanges::{Exchange, exchange};
+use tower_reconify_instructions::worker::{passing, plain};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();

@@ -1,11 +1,6 @@
 //! What the layer adds on the caller's task, around a client of hyper's for HTTP/1. Its connections answer from memory, and
 //! a read gives a frame, as when a stream trickles in.
 
-mod drive;
-#[path = "../frames.rs"]
-mod frames;
-mod scenario;
-
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -19,9 +14,8 @@ use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_http::trace::TraceLayer;
-
-use drive::{Asked, Variant};
-use scenario::Scenario;
+use tower_reconify_instructions::drive::{Asked, Variant};
+use tower_reconify_instructions::scenario::Scenario;
 
 /// Nobody is woken here: what waits is asked again, so often at most.
 const TURNS: usize = 16;

@@ -1,10 +1,5 @@
 //! What the layer adds on the caller's task, around a service that answers from memory.
 
-mod drive;
-#[path = "../frames.rs"]
-mod frames;
-mod scenario;
-
 use std::convert::Infallible;
 
 use bytes::Bytes;
@@ -12,10 +7,9 @@ use http::{Request, Response};
 use http_body::Body;
 use tower::{Layer, Service, service_fn};
 use tower_http::trace::TraceLayer;
-
-use drive::{Asked, Variant};
-use frames::{Frames, drain};
-use scenario::Scenario;
+use tower_reconify_instructions::drive::{Asked, Variant};
+use tower_reconify_instructions::frames::{Frames, drain};
+use tower_reconify_instructions::scenario::Scenario;
 
 fn main() {
     let Some(asked) = Asked::on_the_command_line() else { return };

@@ -6,10 +6,10 @@ use std::fmt::Write;
 use bytes::Bytes;
 
 /// A chat: what was asked, and what was answered, in frames.
-pub(crate) struct Exchange {
-    pub(crate) request: Vec<Bytes>,
-    pub(crate) response: Vec<Bytes>,
-    pub(crate) is_stream: bool,
+pub struct Exchange {
+    pub request: Vec<Bytes>,
+    pub response: Vec<Bytes>,
+    pub is_stream: bool,
 }
 
 /// What people and models write, in turns.
@@ -32,7 +32,7 @@ const TEXTS: [&str; 4] = [
 const FRAME: usize = 16 * 1024;
 
 /// The scenario of that name: `json-BYTES`, with a request and a response of so many bytes each, or `stream-CHUNKS`.
-pub(crate) fn exchange(name: &str) -> Option<Exchange> {
+pub fn exchange(name: &str) -> Option<Exchange> {
     let (kind, size) = name.split_once('-')?;
     let size = size.parse().ok()?;
     match kind {

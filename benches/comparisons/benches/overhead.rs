@@ -1,5 +1,5 @@
 //! What an exchange costs the caller, in time: without a layer, with the layer of this crate, and with what others use in its
-//! place. In `benches/comparisons`: `cargo bench --manifest-path benches/comparisons/Cargo.toml --bench overhead`.
+//! place. `cargo bench --manifest-path benches/comparisons/Cargo.toml --bench overhead`.
 //!
 //! Times are compared within one run, round by round, and mean nothing by themselves. Each variant has a process of its own:
 //! what one leaves of the allocator's memory, dear or cheap, is not the next one's to use. Besides the table there is a

@@ -17,9 +17,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tower::{Layer, Service, ServiceExt};
 use tower_reconify_comparisons::exchange::{Scenario, streamed, unstreamed};
-use tower_reconify_comparisons::frames::{drain, event};
 use tower_reconify_comparisons::polled::Polled;
 use tower_reconify_comparisons::variants::{NAMES, Run, named, reconify};
+use tower_reconify_instructions::frames::{drain, event};
 
 fn main() {
     let runtime: &'static Runtime = Box::leak(Box::new(Runtime::new().expect("a runtime")));

@@ -24,13 +24,13 @@ use super::frames::drain;
 use super::scenario::Scenario;
 
 /// What is to be driven.
-pub(crate) struct Asked {
-    pub(crate) scenario: Scenario,
-    pub(crate) variant: Variant,
+pub struct Asked {
+    pub scenario: Scenario,
+    pub variant: Variant,
     exchanges: usize,
 }
 
-pub(crate) enum Variant {
+pub enum Variant {
     Bare,
     /// Both bodies are wrapped, and nothing else is done: in a router, where that has a price, no layer that sees both can
     /// add less.
@@ -40,7 +40,7 @@ pub(crate) enum Variant {
 }
 
 impl Asked {
-    pub(crate) fn on_the_command_line() -> Option<Self> {
+    pub fn on_the_command_line() -> Option<Self> {
         let arguments: Vec<String> =
             std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
         let [name, variant, exchanges] = &arguments[..] else { return None };
@@ -57,12 +57,11 @@ impl Asked {
     }
 
     /// Where types are known wrapping is free, but another kind of service in a binary is not.
-    #[allow(dead_code, reason = "the router measures it")]
-    pub(crate) fn refuse(&self) {
+    pub fn refuse(&self) {
         panic!("bodies that are wrapped only are measured in a router");
     }
 
-    pub(crate) fn run<S, B, R>(&self, service: &S, request: impl Fn(&Scenario) -> Request<B>)
+    pub fn run<S, B, R>(&self, service: &S, request: impl Fn(&Scenario) -> Request<B>)
     where
         S: Service<Request<B>, Response = Response<R>, Error: Debug> + Clone,
         R: Body<Data = Bytes>,
@@ -71,7 +70,7 @@ impl Asked {
     }
 
     /// Through the layer of this crate, which has to report every exchange.
-    pub(crate) fn run_reported<S, B, R>(
+    pub fn run_reported<S, B, R>(
         &self,
         layered: impl FnOnce(ReconifyLayer) -> S,
         request: impl Fn(&Scenario) -> Request<B>,
