@@ -1,6 +1,8 @@
 //! What the layer adds on the caller's task, around a client of hyper's for HTTP/1. Its connections answer from memory, and
 //! a read gives a frame, as when a stream trickles in.
 
+mod caller;
+
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -14,8 +16,9 @@ use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tower::{BoxError, Layer, Service, service_fn};
 use tower_http::trace::TraceLayer;
-use tower_reconify_instructions::drive::{Asked, Variant};
-use tower_reconify_instructions::scenario::Scenario;
+
+use caller::drive::{Asked, Variant};
+use caller::scenario::Scenario;
 
 /// Nobody is woken here: what waits is asked again, so often at most.
 const TURNS: usize = 16;

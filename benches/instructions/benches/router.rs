@@ -1,5 +1,7 @@
 //! What the layer adds on the caller's task, inside a router of axum's.
 
+mod caller;
+
 use std::convert::identity;
 use std::sync::Arc;
 
@@ -11,9 +13,10 @@ use http_body_util::BodyExt;
 use tower_http::map_request_body::MapRequestBodyLayer;
 use tower_http::map_response_body::MapResponseBodyLayer;
 use tower_http::trace::TraceLayer;
-use tower_reconify_instructions::drive::{Asked, Variant};
-use tower_reconify_instructions::frames::drain;
-use tower_reconify_instructions::scenario::Scenario;
+
+use caller::drive::{Asked, Variant};
+use caller::frames::drain;
+use caller::scenario::Scenario;
 
 /// With a state a router is as `axum::serve` has it: its routes are made once.
 fn main() {

@@ -1,5 +1,7 @@
 //! What the layer adds on the caller's task, around a service that answers from memory.
 
+mod caller;
+
 use std::convert::Infallible;
 
 use bytes::Bytes;
@@ -7,9 +9,10 @@ use http::{Request, Response};
 use http_body::Body;
 use tower::{Layer, Service, service_fn};
 use tower_http::trace::TraceLayer;
-use tower_reconify_instructions::drive::{Asked, Variant};
-use tower_reconify_instructions::frames::{Frames, drain};
-use tower_reconify_instructions::scenario::Scenario;
+
+use caller::drive::{Asked, Variant};
+use caller::frames::{Frames, drain};
+use caller::scenario::Scenario;
 
 fn main() {
     let Some(asked) = Asked::on_the_command_line() else { return };
