@@ -1,4 +1,5 @@
 //! The layout of the source: a stage imports only what stands before it; the examples are listed, run and shown whole.
+//! A binary of its own, because it only reads files: after a move it runs without the rest.
 
 #![allow(
     clippy::expect_used,
@@ -269,5 +270,15 @@ fn every_test_that_a_guarantee_names_is_there() {
             }
         }
         assert!(text.is_some(), "{row} names no test");
+    }
+}
+
+/// A copy without it has events that arrive late.
+#[test]
+fn the_gateway_the_readme_and_the_crate_page_serve_without_delaying_small_writes() {
+    for file in ["README.md", "src/lib.rs", "examples/gateway/main.rs"] {
+        let text = fs::read_to_string(file).unwrap();
+        assert_eq!(text.matches("axum::serve(").count(), 1, "{file}");
+        assert_eq!(text.matches(".tap_io(|stream| drop(stream.set_nodelay(true)))").count(), 1, "{file}");
     }
 }
