@@ -250,6 +250,7 @@ mod sync;
 pub mod testing;
 mod translation;
 mod transport;
+mod unwind;
 
 pub use self::capture::{RequestBody, ResponseBody};
 pub use self::config::{

@@ -1,4 +1,5 @@
 //! Promise 8 in a child that was forked while the worker's thread ran: it has no such thread.
+//! A binary of its own, because it forks: other tests would hold locks meanwhile.
 
 #![cfg(target_os = "linux")]
 #![allow(

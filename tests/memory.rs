@@ -1,4 +1,5 @@
-//! Promise 3, in bytes that are held: whatever a client or a server sends, the budget has it. Counted by the allocator.
+//! Promise 3, in bytes that are held: whatever a client or a server sends, the budget has it.
+//! A binary of its own, because its global allocator counts.
 
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,5 @@
 //! Promise 7: keys and bodies appear in no log, error or `Debug` output.
+//! A binary of its own, because it installs a global subscriber that takes every line.
 
 #![allow(
     clippy::expect_used,

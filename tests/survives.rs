@@ -1,4 +1,5 @@
 //! Promise 8 with `Spooling::Always`: what was on disk when a process was killed is delivered by the next one.
+//! A binary of its own, because it starts itself as the process that is killed.
 
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,5 @@
 //! The payload beside one that the vendor's own Node module (3.1.0) was seen to send.
+//! A binary of its own, because it replays recorded posts, which only some machines have.
 
 #![allow(
     clippy::expect_used,

@@ -3,8 +3,7 @@ use http::{Extensions, HeaderMap, StatusCode};
 use super::nesting::is_within;
 use super::tap::{OnPanic, Tap};
 use crate::config::{CaptureOptions, IdentityHeaders};
-use crate::handoff::Sender;
-use crate::handoff::UNDER_WAY;
+use crate::handoff::{Sender, UNDER_WAY};
 use crate::identity::{Identity, IdentitySlot, OptOut, read_headers};
 use crate::provider::operation::Operation;
 use crate::stats::WithholdReason;
@@ -48,33 +47,35 @@ impl Observer {
         let (exchange, request, response) = sender.begin(permit, operation, identity, headers);
         // Held weakly: keeping the extensions does not delay the hand-over.
         extensions.insert(IdentitySlot::of(exchange));
-        (Self(Tap::new(response)), Tap::new(request))
+        (Self(Tap(Some(response))), Tap(Some(request)))
     }
 
     /// Wakes the worker, so that it is awake when the exchange ends. Called after the inner service
     /// was polled: the caller now waits for something slower than a wake-up.
     pub(crate) fn wake_worker(&mut self) {
-        self.0.wake_worker();
+        let Some(half) = &mut self.0.0 else { return };
+        // `scope(service.call(request))` makes the call before it opens the scope.
+        half.wake_worker(Identity::from_scope);
     }
 
     /// Records the head of the response. Its body is [recorded separately](Self::into_tap).
     #[inline(never)]
-    pub(crate) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
-        self.0.wake_worker();
-        self.0.respond(status, headers);
+    pub(crate) fn on_response(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.wake_worker();
+        self.0.0.as_mut().into_iter().for_each(|half| half.respond(status, headers));
     }
 
     /// Records an error in place of a response.
     #[cold]
-    pub(crate) fn fail(&mut self) {
-        self.0.wake_worker();
-        self.0.fail();
+    pub(crate) fn on_error(&mut self) {
+        self.wake_worker();
+        self.0.0.as_mut().into_iter().for_each(|half| half.fail());
     }
 
     /// Until the guard is disarmed, a panic marks the exchange as failed. The panic passes on.
     #[inline(always)]
     pub(crate) fn fail_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Tap)> {
-        self.0.fail_on_panic()
+        OnPanic(&mut self.0, |tap| tap.0.as_mut().into_iter().for_each(|half| half.fail()))
     }
 
     #[inline(always)]
@@ -192,7 +193,7 @@ mod tests {
         match body {
             b"" => drop(observer),
             body => {
-                observer.respond(StatusCode::CREATED, &HeaderMap::new());
+                observer.on_response(StatusCode::CREATED, &HeaderMap::new());
                 observer.into_tap().record_whole(&Bytes::from_static(body));
             }
         }

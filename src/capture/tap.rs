@@ -2,12 +2,10 @@ use std::task::Poll;
 use std::{fmt, mem};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame};
 
 use crate::exchange::Ended;
 use crate::handoff::{Half, finish};
-use crate::identity::Identity;
 
 /// Records one half of an exchange: the request body, or the response, which is the future first
 /// and the response body then. Either half may outlive the other, on another thread. Dropping the
@@ -16,16 +14,12 @@ use crate::identity::Identity;
 ///
 /// It is one pointer, because requests are moved a lot.
 #[derive(Default)]
-pub(crate) struct Tap(Option<Box<Half>>);
+pub(crate) struct Tap(pub(super) Option<Box<Half>>);
 
 /// The result of polling a body.
 type Polled<B> = Poll<Option<Result<Frame<Bytes>, <B as Body>::Error>>>;
 
 impl Tap {
-    pub(super) fn new(half: Box<Half>) -> Self {
-        Self(Some(half))
-    }
-
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
@@ -101,35 +95,10 @@ impl Tap {
     pub(super) fn break_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Self)> {
         OnPanic(self, |tap: &mut Self| tap.end_as(Ended::Broken))
     }
-
-    /// Until the guard is disarmed, a panic means that there is no response.
-    #[inline(always)]
-    pub(super) fn fail_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Self)> {
-        OnPanic(self, Self::fail)
-    }
-
-    #[inline(always)]
-    pub(super) fn wake_worker(&mut self) {
-        let Some(half) = &mut self.0 else { return };
-        // `scope(service.call(request))` makes the call before it opens the scope.
-        half.wake_worker(Identity::from_scope);
-    }
-
-    pub(super) fn respond(&mut self, status: StatusCode, headers: &HeaderMap) {
-        if let Some(half) = &mut self.0 {
-            half.respond(status, headers);
-        }
-    }
-
-    pub(super) fn fail(&mut self) {
-        if let Some(half) = &mut self.0 {
-            half.fail();
-        }
-    }
 }
 
 /// Runs a function if a panic unwinds past it.
-pub(crate) struct OnPanic<'a, F: Fn(&mut Tap)>(&'a mut Tap, F);
+pub(crate) struct OnPanic<'a, F: Fn(&mut Tap)>(pub(super) &'a mut Tap, pub(super) F);
 
 impl<F: Fn(&mut Tap)> OnPanic<'_, F> {
     /// There was no panic.
@@ -146,16 +115,11 @@ impl<F: Fn(&mut Tap)> Drop for OnPanic<'_, F> {
     }
 }
 
-#[inline(never)]
-fn finish_half(half: Box<Half>) {
-    finish(half);
-}
-
 impl Drop for Tap {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(half) = self.0.take() {
-            finish_half(half);
+            finish(half);
         }
     }
 }

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, sleep_until};
-use tower::{BoxError, Service};
+use tower::Service;
 
-use super::in_flight::{Ended, InFlight, guarded};
+use super::in_flight::{Ended, InFlight};
 use super::outage_log::OutageLog;
 use super::schedule::Schedule;
-use super::{Breaker, Decision, GiveUpReason};
+use super::{Breaker, Decision, GiveUpReason, Transport};
 use crate::config::{MAX_DELIVERIES, RetryLimits};
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Settlement};
 use crate::transport::DeliveryError;
+use crate::unwind::guarded;
 
 /// The minimum pause between two attempts of one report, whatever the random number.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
@@ -27,19 +28,12 @@ pub(crate) struct Dispatcher<S: Service<Report>> {
     breaker: Breaker,
     pub(crate) schedule: Schedule,
     running: InFlight<S::Future>,
-    /// The number of attempts so far.
-    turns: u64,
     /// The transport is not ready, and wakes the worker once it is.
     is_blocked: bool,
     outage_log: OutageLog,
 }
 
-impl<S> Dispatcher<S>
-where
-    S: Service<Report>,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-{
+impl<S: Transport> Dispatcher<S> {
     pub(crate) fn new(transport: S, retry_limits: RetryLimits, random: fn() -> f64) -> Self {
         Self {
             transport,
@@ -48,15 +42,9 @@ where
             breaker: Breaker::new(),
             schedule: Schedule::default(),
             running: InFlight::new(),
-            turns: 0,
             is_blocked: false,
             outage_log: OutageLog::default(),
         }
-    }
-
-    /// The number of unsettled reports.
-    pub(crate) fn len(&self) -> usize {
-        self.schedule.len()
     }
 
     /// How many more reports can be sent at once. Reports that wait for a retry do not count: a
@@ -83,7 +71,7 @@ where
                     self.begin(id, now);
                     self.fail(id, &DeliveryError::of(error.into()));
                 }
-                None => self.settle(id, Settlement::Dropped(DropReason::Panicked)),
+                None => self.lose(id),
             }
         }
     }
@@ -94,20 +82,16 @@ where
         if job.retry.begin(now) {
             job.reservation.budget().counters().retry();
         }
-        self.turns += 1;
-        job.turn = self.turns;
         self.breaker.began(job.report.id());
         Some(job.report.clone())
     }
 
     fn call(&mut self, id: u64, now: Instant) {
         let Some(report) = self.begin(id, now) else { return };
-        let report_id = report.id();
-        let Some(delivery) = guarded(|| self.transport.call(report)) else {
-            self.breaker.lost(Instant::now(), report_id, (self.random)());
-            return self.settle(id, Settlement::Dropped(DropReason::Panicked));
-        };
-        self.running.push(id, delivery);
+        match guarded(|| self.transport.call(report)) {
+            Some(delivery) => self.running.push(id, delivery),
+            None => self.lose(id),
+        }
     }
 
     /// Waits until [`start`](Self::start) has work to do, or a report is settled.
@@ -126,16 +110,11 @@ where
 
     /// When the next attempt is due, if it depends on time alone.
     fn due(&self) -> Option<Instant> {
-        if self.is_blocked {
-            return None;
-        }
-        if !self.schedule.has_any() {
-            return None;
-        }
         let now = Instant::now();
+        let due = self.schedule.due(now).filter(|_| !self.is_blocked)?;
         match self.breaker.decision(now, self.running.len()) {
             Decision::RetryAt(moment) => Some(moment),
-            Decision::Allow | Decision::AllowUntried => self.schedule.due(now),
+            Decision::Allow | Decision::AllowUntried => Some(due),
             Decision::HalfOpenProbe => Some(now),
             Decision::Saturated => None,
         }
@@ -194,13 +173,16 @@ where
                 self.go_on(id);
             }
             Some(Err(error)) => self.fail(id, &error),
-            None => {
-                if let Some(job) = self.schedule.get(id) {
-                    self.breaker.lost(Instant::now(), job.report.id(), (self.random)());
-                }
-                self.settle(id, Settlement::Dropped(DropReason::Panicked));
-            }
+            None => self.lose(id),
         }
+    }
+
+    /// Settles a report whose attempt panicked.
+    fn lose(&mut self, id: u64) {
+        if let Some(job) = self.schedule.get(id) {
+            self.breaker.lost(Instant::now(), job.report.id(), (self.random)());
+        }
+        self.settle(id, Settlement::Dropped(DropReason::Panicked));
     }
 
     fn fail(&mut self, id: u64, error: &DeliveryError) {
@@ -212,21 +194,19 @@ where
             self.outage_log.failed(error, self.breaker.doubts_keys(), waiting);
         }
         job.reservation.budget().counters().fail(class);
-        match class {
-            FailureClass::Rejected => return self.give_up(id, Settlement::Rejected),
-            FailureClass::Unsendable => {
-                return self.give_up(id, Settlement::Dropped(DropReason::Unsendable));
-            }
-            _ => {}
-        }
-        match job.retry.fail(now, class, counts_as_attempt, (self.random)(), self.retry_limits) {
-            Ok(pause) => self.schedule.again_at(now + pause.max(SHORTEST_PAUSE), id),
-            Err(GiveUpReason::Attempts) if class == FailureClass::Unauthorized => {
-                self.give_up(id, Settlement::Rejected);
-            }
-            Err(GiveUpReason::Attempts) => self.give_up(id, Settlement::Dropped(DropReason::Undelivered)),
-            Err(GiveUpReason::Age) => self.give_up(id, Settlement::Dropped(DropReason::Expired)),
-        }
+        let limits = self.retry_limits;
+        let mut retry = || job.retry.fail(now, class, counts_as_attempt, (self.random)(), limits);
+        let settlement = match class {
+            FailureClass::Rejected => Settlement::Rejected,
+            FailureClass::Unsendable => Settlement::Dropped(DropReason::Unsendable),
+            _ => match retry() {
+                Ok(pause) => return self.schedule.again_at(now + pause.max(SHORTEST_PAUSE), id),
+                Err(GiveUpReason::Attempts) if class == FailureClass::Unauthorized => Settlement::Rejected,
+                Err(GiveUpReason::Attempts) => Settlement::Dropped(DropReason::Undelivered),
+                Err(GiveUpReason::Age) => Settlement::Dropped(DropReason::Expired),
+            },
+        };
+        self.give_up(id, settlement);
     }
 
     /// Gives up a report or one of its images. Without the report its images are not sent; without

@@ -2,7 +2,6 @@
 //! spawning, scheduling and joining, would cost half as much as making the report.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -11,6 +10,7 @@ use pin_project_lite::pin_project;
 use tower::BoxError;
 
 use crate::transport::DeliveryError;
+use crate::unwind::guarded;
 
 /// The result of an attempt; `None` if it panicked.
 pub(crate) type Ended = Option<Result<(), DeliveryError>>;
@@ -110,20 +110,13 @@ where
             let polled = future.poll(cx);
             polled.map(|delivered| delivered.map(drop).map_err(|error| DeliveryError::of(error.into())))
         });
-        match polled {
-            Some(Poll::Pending) => Poll::Pending,
-            Some(Poll::Ready(ended)) => Poll::Ready((job, self.clear().map(|()| ended))),
-            None => {
-                self.clear();
-                Poll::Ready((job, None))
-            }
-        }
+        let ended = match polled {
+            Some(Poll::Pending) => return Poll::Pending,
+            Some(Poll::Ready(ended)) => Some(ended),
+            None => None,
+        };
+        Poll::Ready((job, self.clear().and(ended)))
     }
-}
-
-/// Runs code of the transport. Returns `None` if it panics.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 #[cfg(test)]

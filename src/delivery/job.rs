@@ -18,27 +18,12 @@ pub(crate) struct Job {
     /// The first failure among the report and its images.
     pub(crate) failed: Option<Settlement>,
     pub(crate) retry: Retry,
-    /// The sequence number of its last attempt among the attempts of all reports; zero before the
-    /// first.
-    pub(crate) turn: u64,
     /// The segment on disk that also holds it.
     pub(crate) segment: Option<SegmentId>,
-    pub(crate) spooled: Spooled,
-}
-
-/// The spool's data about a job.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spooled {
     /// The creation time by the system clock, the only clock that outlives the process.
     pub(crate) created_ms: u64,
-    /// It is too large for any record.
+    /// It is too large for any record on disk.
     pub(crate) is_oversized: bool,
-}
-
-impl Spooled {
-    pub(crate) fn now() -> Self {
-        Self { created_ms: now_ms(), is_oversized: false }
-    }
 }
 
 impl Job {
@@ -50,9 +35,9 @@ impl Job {
             uploads,
             failed: None,
             retry: Retry::default(),
-            turn: 0,
             segment: None,
-            spooled: Spooled::now(),
+            created_ms: now_ms(),
+            is_oversized: false,
         }
     }
 
@@ -71,9 +56,10 @@ impl Job {
         self.report.len() + self.uploads.iter().map(Report::len).sum::<usize>()
     }
 
-    /// Resizes the reservation to the bytes still to be sent. Returns whether there was room.
+    /// Resizes the reservation to what is still to be sent. Returns whether there was room.
     pub(crate) fn recharge(&mut self) -> bool {
-        self.reservation.resize(self.len(), 1 + self.uploads.len())
+        let bytes = self.report.held() + self.uploads.iter().map(Report::len).sum::<usize>();
+        self.reservation.resize(bytes, 1 + self.uploads.len())
     }
 }
 

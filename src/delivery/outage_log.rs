@@ -40,7 +40,7 @@ impl OutageLog {
         if are_keys_doubted && !std::mem::replace(&mut self.are_keys_told, true) {
             self.is_told = true;
             tracing::warn!(%error, waiting, "reports wait until the keys are accepted");
-        } else if self.failures >= EPISODE && !self.is_told && is_due(&mut self.told) {
+        } else if self.failures >= EPISODE && !self.is_told && is_due(&mut self.told, QUIET) {
             self.is_told = true;
             tracing::warn!(%error, waiting, "reports wait to be delivered");
         }
@@ -74,8 +74,9 @@ impl LossLog {
     }
 }
 
-fn is_due(last: &mut Option<Instant>) -> bool {
-    let is_due = last.is_none_or(|last| last.elapsed() >= QUIET);
+/// Whether something may be logged that was logged `last`, at most once in every `quiet` period.
+pub(crate) fn is_due(last: &mut Option<Instant>, quiet: Duration) -> bool {
+    let is_due = last.is_none_or(|last| last.elapsed() >= quiet);
     if is_due {
         *last = Some(Instant::now());
     }

@@ -81,13 +81,17 @@ impl Retry {
 /// from zero to their upper bound (full jitter), so that many reports do not return at once. Pauses
 /// for refused keys have no jitter, because a single report probes for all.
 pub(crate) fn pause(class: FailureClass, failures: u32, random: f64) -> Duration {
-    let doublings = failures.saturating_sub(1).min(16);
+    let longest = |base| doubled(base, failures.saturating_sub(1));
     let part = if (0.0..=1.0).contains(&random) { random } else { 1.0 };
-    let longest = |base: Duration| base.saturating_mul(1 << doublings).min(CAP);
     match class {
         FailureClass::Unauthorized => longest(KEYS_BASE),
         _ => longest(BASE).mul_f64(part),
     }
+}
+
+/// A pause that doubles this many times, up to a minute.
+pub(crate) fn doubled(base: Duration, doublings: u32) -> Duration {
+    base.saturating_mul(1 << doublings.min(16)).min(CAP)
 }
 
 #[cfg(test)]

@@ -28,10 +28,6 @@ impl Schedule {
         self.jobs.len()
     }
 
-    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
-        self.jobs.keys().copied()
-    }
-
     pub(crate) fn get(&mut self, id: u64) -> Option<&mut Job> {
         self.jobs.get_mut(&id)
     }
@@ -41,12 +37,7 @@ impl Schedule {
         self.fresh.len()
     }
 
-    /// Whether any report can be tried, now or later.
-    pub(crate) fn has_any(&self) -> bool {
-        !self.fresh.is_empty() || !self.waiting.is_empty()
-    }
-
-    /// When the next attempt is due.
+    /// When the next attempt is due; `None` if no report can be tried.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let waiting = self.waiting.first().map(|(due, _)| *due);
         if self.fresh.is_empty() { waiting } else { Some(now) }
@@ -77,23 +68,17 @@ impl Schedule {
     }
 
     /// Takes the next report to be tried, if one is due. Probes take new reports first and then the
-    /// report tried longest ago, so that every report gets its turn while the collector is down.
+    /// report that is due first. A report that fails again is due after all that are overdue, and a
+    /// pause lasts a minute at most, so every report gets its turn while the collector is down.
     pub(crate) fn next(&mut self, decision: Decision, now: Instant) -> Option<u64> {
-        let first_due = || self.waiting.first().copied().filter(|(due, _)| *due <= now);
-        let due = match decision {
-            Decision::Allow => first_due(),
-            Decision::AllowUntried if self.fresh.is_empty() => first_due(),
-            Decision::HalfOpenProbe if self.fresh.is_empty() => {
-                let turn = |(_, id): &&(Instant, u64)| self.jobs.get(id).map(|job| job.turn);
-                self.waiting.iter().min_by_key(turn).copied()
-            }
-            Decision::AllowUntried | Decision::HalfOpenProbe => None,
+        let is_due = self.waiting.first().is_some_and(|(due, _)| *due <= now);
+        let is_retry = match decision {
+            Decision::Allow => is_due,
+            Decision::AllowUntried => is_due && self.fresh.is_empty(),
+            Decision::HalfOpenProbe => self.fresh.is_empty(),
             Decision::RetryAt(_) | Decision::Saturated => return None,
         };
-        match due {
-            Some(entry) => self.waiting.take(&entry).map(|(_, id)| id),
-            None => self.fresh.pop_front(),
-        }
+        if is_retry { self.waiting.pop_first().map(|(_, id)| id) } else { self.fresh.pop_front() }
     }
 
     /// Settles a report that is in no queue any more.
@@ -126,22 +111,14 @@ impl Schedule {
 
     /// Moves the reports that satisfy `wanted` from the queues to those that must be written.
     pub(crate) fn take(&mut self, wanted: impl Fn(&Job) -> bool) {
-        let Self { jobs, fresh, waiting, unwritten, .. } = self;
-        let is_wanted = |id: &u64| jobs.get(id).is_some_and(&wanted);
-        fresh.retain(|id| {
-            let is_wanted = is_wanted(id);
-            if is_wanted {
-                unwritten.push_back((*id, None));
+        let (fresh, waiting) = (std::mem::take(&mut self.fresh), std::mem::take(&mut self.waiting));
+        let fresh = fresh.into_iter().map(|id| (id, None));
+        for (id, due) in fresh.chain(waiting.into_iter().map(|(due, id)| (id, Some(due)))) {
+            match self.jobs.get(&id).is_some_and(&wanted) {
+                true => self.unwritten.push_back((id, due)),
+                false => self.again(id, due),
             }
-            !is_wanted
-        });
-        waiting.retain(|(due, id)| {
-            let is_wanted = is_wanted(id);
-            if is_wanted {
-                unwritten.push_back((*id, Some(*due)));
-            }
-            !is_wanted
-        });
+        }
     }
 
     /// Puts back a report that was taken.

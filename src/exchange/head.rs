@@ -20,7 +20,7 @@ pub(crate) struct Head {
     pub(crate) media_type: MediaType,
     /// The codings, in the order in which they were applied; empty for a body that is not encoded.
     pub(crate) codings: Box<str>,
-    length: Option<u64>,
+    pub(super) length: Option<u64>,
 }
 
 /// The type of a body, without parameters.
@@ -56,10 +56,6 @@ impl Head {
             self.codings = codings(headers);
         }
         is_encoded || matches!(self.media_type, MediaType::Form(_) | MediaType::Other(_))
-    }
-
-    pub(crate) fn length(&self) -> Option<u64> {
-        self.length
     }
 
     /// The length of its texts, in bytes.

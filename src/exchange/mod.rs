@@ -126,7 +126,7 @@ impl Message {
     /// `content-length` said, so such a body may look dropped.
     pub(crate) fn is_complete(&self) -> bool {
         self.body.ended == Ended::Complete
-            || self.body.ended == Ended::Dropped && self.head.length() == Some(self.body.passed)
+            || self.body.ended == Ended::Dropped && self.head.length == Some(self.body.passed)
     }
 }
 

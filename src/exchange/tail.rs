@@ -23,18 +23,14 @@ impl Tail {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let bytes = bytes.get(bytes.len().saturating_sub(self.most)..).unwrap_or_default();
         if self.bytes.len() + bytes.len() > 2 * self.most {
-            self.cut(self.most - bytes.len());
+            let kept = self.most - bytes.len();
+            self.bytes.drain(..self.bytes.len().saturating_sub(kept));
         }
         self.bytes.extend_from_slice(bytes);
     }
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         self.bytes.get(self.bytes.len().saturating_sub(self.most)..).unwrap_or_default().to_vec()
-    }
-
-    /// Keeps only the last bytes.
-    fn cut(&mut self, kept: usize) {
-        self.bytes.drain(..self.bytes.len().saturating_sub(kept));
     }
 }
 

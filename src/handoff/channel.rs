@@ -16,11 +16,10 @@ use crate::provider::operation::Operation;
 
 /// The callers' end. The worker lives while a clone of it exists or an exchange that it began is
 /// open.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Sender(Arc<Ends>);
 
 /// The state that all clones share.
-#[derive(Debug)]
 struct Ends {
     budget: Arc<Budget>,
     queue: Arc<Queue>,
@@ -29,7 +28,6 @@ struct Ends {
 }
 
 /// The worker's end.
-#[derive(Debug)]
 pub(crate) struct Receiver {
     pub(crate) budget: Arc<Budget>,
     pub(crate) queue: Arc<Queue>,

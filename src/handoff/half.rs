@@ -1,7 +1,7 @@
+use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
-use std::{fmt, mem};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -18,27 +18,26 @@ use crate::provider::operation::Operation;
 #[derive(Default)]
 pub(crate) struct Half {
     head: Head,
-    recorder: Recorder,
+    pub(super) recorder: Recorder,
     ended: Ended,
     /// Of a request: what is known when it enters the layer.
-    request_meta: Option<RequestMeta>,
-    is_response: bool,
+    pub(super) request_meta: Option<RequestMeta>,
+    pub(super) is_response: bool,
     response_state: ResponseState,
     request_id: Option<Box<str>>,
     /// Bytes charged for texts from the headers.
     texts: usize,
     finished: Option<Instant>,
     /// The operation, if times and request ids are recorded.
-    metadata_of: Option<Operation>,
+    pub(super) metadata_of: Option<Operation>,
     has_woken_worker: bool,
     /// Where it meets the other half. `None` while the exchange waits for the worker.
     exchange: Option<Arc<Rendezvous<Half>>>,
     /// Where the exchange is handed over. `None` in the half that ended first.
-    out: Option<Arc<dyn HandOver>>,
+    pub(super) out: Option<Arc<dyn HandOver>>,
 }
 
 /// A request as it enters the layer.
-#[derive(Debug)]
 pub(crate) struct RequestMeta {
     pub(crate) permit: Permit,
     pub(crate) operation: Operation,
@@ -47,7 +46,7 @@ pub(crate) struct RequestMeta {
 }
 
 /// The response as far as it is known.
-#[derive(Debug, Default)]
+#[derive(Default)]
 enum ResponseState {
     #[default]
     Nothing,
@@ -69,7 +68,6 @@ pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
 }
 
 /// An exchange whose halves have both ended: one is `first`, the other is in the rendezvous.
-#[derive(Debug)]
 pub(crate) struct Finished {
     pub(super) exchange: Arc<Rendezvous<Half>>,
     pub(super) first: Box<Half>,
@@ -79,7 +77,7 @@ pub(crate) struct Finished {
 const LONGEST_ID: usize = 256;
 
 /// Finishes a half. The half that ends last hands the exchange over.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn finish(mut half: Box<Half>) {
     let Some(exchange) = half.exchange.take() else { return };
     if half.is_response {
@@ -91,18 +89,11 @@ pub(crate) fn finish(mut half: Box<Half>) {
     // function returns.
     let Some(out) = first.out.take() else { return };
     let has_woken_worker = has_woken_worker || first.has_woken_worker;
-    out.hand_over(Finished::new(exchange, first));
+    out.hand_over(Finished { exchange, first });
     // A call that was never polled has not woken the worker yet. Nobody waits for the end of such a
     // call.
     if !has_woken_worker {
         out.wake_worker();
-    }
-}
-
-impl Finished {
-    #[inline(always)]
-    pub(crate) fn new(exchange: Arc<Rendezvous<Half>>, first: Box<Half>) -> Self {
-        Self { exchange, first }
     }
 }
 
@@ -120,23 +111,6 @@ impl Half {
         if has_texts {
             self.charge_texts();
         }
-    }
-
-    #[inline(always)]
-    pub(crate) fn begin_response(&mut self, metadata_of: Option<Operation>) {
-        self.metadata_of = metadata_of;
-    }
-
-    /// The size of the block left by the previous body.
-    #[inline(always)]
-    pub(crate) fn spare(&self) -> usize {
-        self.recorder.spare()
-    }
-
-    /// Opens that block, which the budget has been charged for.
-    #[inline(always)]
-    pub(crate) fn open_spare(&mut self) {
-        self.recorder.open_spare();
     }
 
     #[inline(always)]
@@ -188,7 +162,7 @@ impl Half {
         if budget.charge(bytes) {
             self.texts = bytes;
         } else {
-            recorder.refuse(budget);
+            recorder.give_up(0, budget);
             (self.head, self.request_id) = Default::default();
         }
     }
@@ -198,25 +172,12 @@ impl Half {
         self.response_state = ResponseState::Failure;
     }
 
-    pub(crate) fn is_response(&self) -> bool {
-        self.is_response
-    }
-
-    pub(crate) fn out(&self) -> Option<&Arc<dyn HandOver>> {
-        self.out.as_ref()
-    }
-
     /// Prepares for another exchange, which it shares with the other half.
     pub(crate) fn serve(&mut self, exchange: Arc<Rendezvous<Half>>, out: &Arc<dyn HandOver>) {
         self.exchange = Some(exchange);
         self.has_woken_worker = false;
         // Of two halves in use before, one still has its reference.
         self.out.get_or_insert_with(|| Arc::clone(out));
-    }
-
-    /// Takes the metadata of the request.
-    pub(crate) fn take_request_meta(&mut self) -> Option<RequestMeta> {
-        self.request_meta.take()
     }
 
     /// Takes the recorded message.
@@ -239,7 +200,7 @@ impl Half {
 
     /// Takes the number of bytes charged to the budget; the caller is responsible for them now.
     pub(crate) fn take_charged(&mut self) -> usize {
-        self.recorder.charged() + mem::take(&mut self.texts)
+        self.recorder.charged + mem::take(&mut self.texts)
     }
 }
 
@@ -250,11 +211,4 @@ fn request_id(headers: &HeaderMap, operation: Operation) -> Option<Box<str>> {
     let text = |name: &&str| headers.get(*name)?.to_str().ok().filter(|id| !id.is_empty());
     let id = operation.spec().request_ids.iter().find_map(text)?;
     Some(id.get(..LONGEST_ID).unwrap_or(id).into())
-}
-
-/// Shows nothing of the content.
-impl fmt::Debug for Half {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Half").field("recorder", &self.recorder).finish_non_exhaustive()
-    }
 }

@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use crate::sync::{AtomicBool, Notify};
 
 /// Parks the worker, and wakes it if it sleeps.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Parker {
     asleep: AtomicBool,
     pub(crate) notify: Notify,

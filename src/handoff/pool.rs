@@ -16,7 +16,6 @@ use crate::provider::operation::Operation;
 pub(crate) const UNDER_WAY: usize = 2 * 1024;
 
 /// The memory of an exchange, reused for the next one.
-#[derive(Debug)]
 pub(crate) struct PooledExchange {
     /// The rendezvous, for the identity slot. The worker makes the reference, so that the caller
     /// does not count references.
@@ -53,13 +52,13 @@ impl PooledExchange {
         with_metadata: bool,
     ) -> (Weak<Rendezvous<Half>>, Box<Half>, Box<Half>) {
         let Self { exchange, mut request, mut response } = self;
-        let spare = request.spare() + response.spare();
+        let spare = request.recorder.spare() + response.recorder.spare();
         if spare > 0 && budget.charge(spare) {
-            request.open_spare();
-            response.open_spare();
+            request.recorder.open_spare();
+            response.recorder.open_spare();
         }
         request.begin_request(headers, RequestMeta { permit, operation, identity, started: Instant::now() });
-        response.begin_response(with_metadata.then_some(operation));
+        response.metadata_of = with_metadata.then_some(operation);
         (exchange, request, response)
     }
 }
@@ -68,10 +67,10 @@ impl Finished {
     /// Separates the exchange from the memory that can be reused.
     pub(crate) fn take(self) -> Option<(Exchange, PooledExchange)> {
         let Self { exchange, first } = self;
-        let last = exchange.take_ended()?;
-        let out = Arc::clone(last.out()?);
-        let (mut request, mut response) = if first.is_response() { (last, first) } else { (first, last) };
-        let RequestMeta { permit, operation, identity, started } = request.take_request_meta()?;
+        let last = exchange.ended.take()?;
+        let out = Arc::clone(last.out.as_ref()?);
+        let (mut request, mut response) = if first.is_response { (last, first) } else { (first, last) };
+        let RequestMeta { permit, operation, identity, started } = request.request_meta.take()?;
         let mut reservation = permit.admit(out.budget());
         let (identity, has_room) = match exchange.take_late_identity() {
             Some(late) => late.complete(identity, &mut reservation),

@@ -28,7 +28,6 @@ pub(crate) enum Item {
 }
 
 /// The queue. It has no bound of its own: only exchanges that the budget admitted get here.
-#[derive(Debug)]
 pub(crate) struct Queue {
     budget: Arc<Budget>,
     /// The oldest entries, which the worker took out because they have waited for long.
@@ -45,7 +44,6 @@ pub(crate) struct Queue {
 }
 
 /// An entry as the caller pushes it: two pointers, so the exchange itself is not moved.
-#[derive(Debug)]
 pub(super) enum Handed {
     Exchange(Finished),
     Interaction(Box<(Reservation, Interaction)>),

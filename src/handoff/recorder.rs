@@ -1,5 +1,5 @@
+use std::mem;
 use std::time::Instant;
-use std::{fmt, mem};
 
 use bytes::{Bytes, BytesMut};
 
@@ -34,7 +34,8 @@ pub(crate) struct Recorder {
     first: Option<Piece>,
     pieces: Vec<Piece>,
     pieces_len: usize,
-    charged: usize,
+    /// The number of bytes charged to the budget.
+    pub(super) charged: usize,
     over_budget: bool,
     /// Whether many frames are expected.
     is_stream: bool,
@@ -127,14 +128,9 @@ impl Recorder {
         }
     }
 
-    /// Discards the body: the budget has no room for its headers.
-    pub(crate) fn refuse(&mut self, budget: &Budget) {
-        self.give_up(0, budget);
-    }
-
-    /// Discards everything: the budget has no room for the whole body.
+    /// Discards everything: the budget has no room for the whole body, or for its headers.
     #[cold]
-    fn give_up(&mut self, passed: u64, budget: &Budget) {
+    pub(crate) fn give_up(&mut self, passed: u64, budget: &Budget) {
         self.beyond = passed;
         self.over_budget = true;
         (self.open, self.first, self.pieces, self.pieces_len, self.moments) = Default::default();
@@ -253,11 +249,6 @@ impl Recorder {
         self.pieces.push(piece);
     }
 
-    /// The number of bytes charged to the budget.
-    pub(crate) fn charged(&self) -> usize {
-        self.charged
-    }
-
     /// Takes the recording. A small block and the capacity for blocks remain, for the next body.
     pub(crate) fn finish(&mut self, ended: Ended) -> Recording {
         let passed = self.passed();
@@ -279,16 +270,6 @@ impl Recorder {
         }
         let marks = moments.map(|moments| moments.marks).unwrap_or_default();
         Recording { pieces: kept, passed, charged, ended, over_budget, marks, tail }
-    }
-}
-
-/// Shows sizes, and nothing of the content.
-impl fmt::Debug for Recorder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder")
-            .field("passed", &self.passed())
-            .field("kept", &self.kept())
-            .finish_non_exhaustive()
     }
 }
 

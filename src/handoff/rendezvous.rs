@@ -1,6 +1,6 @@
+use std::mem;
 use std::sync::atomic::{Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, PoisonError};
-use std::{fmt, mem};
 
 use crate::budget::{Budget, Reservation};
 use crate::identity::{Attributed, Identity};
@@ -12,12 +12,11 @@ pub(crate) struct Rendezvous<H> {
     is_open: AtomicBool,
     late: Mutex<Option<Box<LateIdentity>>>,
     /// The half that has ended; once both have, the last one.
-    ended: AtomicCell<Option<Box<H>>>,
+    pub(super) ended: AtomicCell<Option<Box<H>>>,
     budget: Arc<Budget>,
 }
 
 /// The identity that arrives while an exchange is open.
-#[derive(Debug)]
 pub(crate) struct LateIdentity {
     /// From the scope in which the call is first polled.
     from_scope: Identity,
@@ -53,10 +52,6 @@ impl<H> Rendezvous<H> {
         let first = self.ended.swap(Some(half))?;
         self.is_open.store(false, Release);
         Some(first)
-    }
-
-    pub(crate) fn take_ended(&self) -> Option<Box<H>> {
-        self.ended.take()
     }
 
     /// Records the identity of the surrounding scope.
@@ -125,13 +120,6 @@ impl<H: Send> Attributed for Rendezvous<H> {
 
     fn is_open(&self) -> bool {
         self.is_open.load(Acquire)
-    }
-}
-
-/// Shows nothing of the exchange.
-impl<H> fmt::Debug for Rendezvous<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rendezvous").finish_non_exhaustive()
     }
 }
 

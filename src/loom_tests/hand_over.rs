@@ -16,7 +16,7 @@ fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
         let request = thread::spawn(move || tap.record_whole(&Bytes::from_static(b"ask")));
         let response = thread::spawn(move || {
             let mut observer = observer;
-            observer.respond(StatusCode::OK, &HeaderMap::new());
+            observer.on_response(StatusCode::OK, &HeaderMap::new());
             observer.into_tap().record_whole(&Bytes::from_static(b"answer"));
         });
         request.join().unwrap();
@@ -39,7 +39,7 @@ fn whoever_says_something_meanwhile_neither_loses_nor_doubles_it() {
         let request = thread::spawn(move || drop(tap));
         let handler = thread::spawn(move || slot.set_user(User::new("u")));
         let mut observer = observer;
-        observer.fail();
+        observer.on_error();
         drop(observer);
         request.join().unwrap();
         handler.join().unwrap();

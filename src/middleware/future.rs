@@ -42,8 +42,8 @@ where
         if !this.observer.is_empty() {
             match &polled {
                 Poll::Pending => this.observer.wake_worker(),
-                Poll::Ready(Ok(response)) => this.observer.respond(response.status(), response.headers()),
-                Poll::Ready(Err(_)) => this.observer.fail(),
+                Poll::Ready(Ok(response)) => this.observer.on_response(response.status(), response.headers()),
+                Poll::Ready(Err(_)) => this.observer.on_error(),
             }
         }
         match polled {

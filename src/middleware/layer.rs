@@ -5,6 +5,7 @@ use tower::{BoxError, Layer, Service};
 use super::service::Reconify;
 use super::tracker::Tracker;
 use crate::config::{Config, Destination};
+use crate::delivery::Transport;
 use crate::report::Report;
 use crate::reporter::Reporter;
 #[cfg(feature = "reqwest")]
@@ -32,7 +33,7 @@ use crate::transport::HttpTransport;
 #[derive(Clone)]
 pub struct ReconifyLayer {
     reporter: Reporter,
-    tracker: Tracker,
+    pub(super) tracker: Tracker,
 }
 
 impl ReconifyLayer {
@@ -114,12 +115,10 @@ impl ReconifyLayer {
         Self::start(config, |_| transport)
     }
 
-    fn start<S>(config: Config, transport: impl FnOnce(Destination) -> S + Send + 'static) -> Self
-    where
-        S: Service<Report> + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-    {
+    fn start<S: Transport + 'static>(
+        config: Config,
+        transport: impl FnOnce(Destination) -> S + Send + 'static,
+    ) -> Self {
         let (operations, capturing) = (config.operations.clone(), config.capturing);
         let reporter = match config.destination.clone() {
             Some(destination) => Reporter::start(config, || transport(destination)),
@@ -127,10 +126,6 @@ impl ReconifyLayer {
         };
         let tracker = Tracker::new(reporter.sender().cloned(), operations, capturing);
         Self { reporter, tracker }
-    }
-
-    pub(super) fn tracker(&self) -> Tracker {
-        self.tracker.clone()
     }
 
     /// The reporter shared by all clones of this layer.
@@ -143,7 +138,7 @@ impl<S> Layer<S> for ReconifyLayer {
     type Service = Reconify<S>;
 
     fn layer(&self, inner: S) -> Reconify<S> {
-        Reconify::new(inner, self.tracker())
+        Reconify { inner, tracker: self.tracker.clone() }
     }
 }
 

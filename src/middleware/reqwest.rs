@@ -130,7 +130,7 @@ where
             Ok(response) if observer.is_empty() => Ok(response),
             Ok(response) => Ok(respond(response, observer, *this.tracks_nesting)),
             Err(error) => {
-                observer.fail();
+                observer.on_error();
                 Err(error)
             }
         })
@@ -142,7 +142,7 @@ where
 fn respond(response: Response, mut observer: Observer, tracks_nesting: bool) -> Response {
     let url = response.url().clone();
     let (mut parts, body) = http::Response::from(response).into_parts();
-    observer.respond(parts.status, &parts.headers);
+    observer.on_response(parts.status, &parts.headers);
     if let Ok(with_url) = http::Response::builder().url(url).body(()) {
         parts.extensions.extend(with_url.into_parts().0.extensions);
     }

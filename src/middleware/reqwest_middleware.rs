@@ -36,7 +36,7 @@ impl Middleware for ReconifyLayer {
     ) -> Result<Response> {
         let is_passed_on = extensions.get::<IdentitySlot>().is_some_and(IdentitySlot::is_taken);
         let mut attempt = Attempt { extensions, is_passed_on };
-        let (observer, tracks_nesting) = begin(&self.tracker(), &mut request, attempt.extensions);
+        let (observer, tracks_nesting) = begin(&self.tracker, &mut request, attempt.extensions);
         // The outer exchange may have ended in the meantime.
         attempt.is_passed_on &= observer.is_empty();
         ReqwestFuture::new(next.run(request, attempt.extensions), observer, tracks_nesting).await

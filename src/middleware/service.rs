@@ -25,10 +25,6 @@ pub struct Reconify<S> {
 }
 
 impl<S> Reconify<S> {
-    pub(super) fn new(inner: S, tracker: Tracker) -> Self {
-        Self { inner, tracker }
-    }
-
     /// The inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, Method};
@@ -10,10 +11,9 @@ use crate::provider::captured::Operations;
 use crate::provider::operation::Operation;
 
 /// Recognises and captures exchanges for a service, whatever its request type is.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Tracker(Arc<Settings>);
 
-#[derive(Debug)]
 struct Settings {
     /// `None` if the layer is disabled.
     sender: Option<Sender>,
@@ -60,5 +60,12 @@ impl Tracker {
             IdentityHeaders::Read if !is_leaving => {}
             IdentityHeaders::Read | IdentityHeaders::Take => remove_headers(headers),
         }
+    }
+}
+
+/// Shows nothing of the settings.
+impl fmt::Debug for Tracker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracker").finish_non_exhaustive()
     }
 }

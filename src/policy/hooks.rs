@@ -1,7 +1,5 @@
 //! The application's policy for an interaction before it is reported.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
@@ -10,6 +8,7 @@ use crate::identity::{Identity, Session};
 use crate::interaction::Interaction;
 use crate::provider::media;
 use crate::stats::{Settlement, WithholdReason};
+use crate::unwind::guarded;
 
 /// Omits media, derives the session, samples, and calls the hook.
 pub(crate) fn apply(
@@ -47,13 +46,13 @@ pub(crate) fn apply(
 fn with_session(mut interaction: Interaction, reporting: &ReportOptions) -> Interaction {
     let has_session = interaction.identity.session().is_some_and(|session| session.id().is_some());
     if let Some(hook) = reporting.hooks.session.as_ref().filter(|_| !has_session) {
-        match catch_unwind(AssertUnwindSafe(|| hook(&interaction))) {
-            Ok(id) => {
+        match guarded(|| hook(&interaction)) {
+            Some(id) => {
                 let timeout = interaction.identity.session().and_then(Session::timeout);
                 let session = id.map(|id| Session::new(id).with_timeout(timeout.unwrap_or_default()));
                 interaction.identity.session = session.or(interaction.identity.session.take());
             }
-            Err(_) => interaction.details.losses.hook_panics += 1,
+            None => interaction.details.losses.hook_panics += 1,
         }
     }
     interaction
@@ -82,7 +81,7 @@ fn place(text: &str) -> f64 {
 fn before_send(mut interaction: Interaction, reporting: &ReportOptions) -> Option<Interaction> {
     let Some(hook) = &reporting.hooks.before_send else { return Some(interaction) };
     let mut kept = interaction.share();
-    catch_unwind(AssertUnwindSafe(|| hook(interaction))).unwrap_or_else(|_| {
+    guarded(|| hook(interaction)).unwrap_or_else(|| {
         kept.details.losses.hook_panics += 1;
         kept.omit_content();
         Some(kept)

@@ -2,7 +2,6 @@
 //! worker, because the application's transport or log writer may block the worker's thread.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,6 +10,8 @@ use std::thread;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
+
+use crate::unwind::guarded;
 
 /// Wakes futures at a given instant. All alarms share one thread, which lives only while a future
 /// waits.
@@ -91,7 +92,7 @@ impl Shared {
                 drop(alarms);
                 // This wakes a task of an unknown executor. A panic there must not stop the other
                 // alarms.
-                let _ = catch_unwind(AssertUnwindSafe(|| ring.send(())));
+                let _ = guarded(|| ring.send(()));
                 alarms = self.lock();
             } else {
                 let waited = self.changed.wait_timeout(alarms, wait);

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
-use tower::{BoxError, Service};
 
 use super::clock::Clock;
 use super::spooling::Spooler;
@@ -13,9 +12,9 @@ use super::summary::{FlushSummary, Outcome, ShutdownSummary};
 use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::delivery::Transport;
 use crate::handoff::{self, Sender};
 use crate::interaction::Interaction;
-use crate::report::Report;
 use crate::stats::{DropReason, Settlement, Stats};
 
 /// A handle to a layer's reporter: counters, flush, shutdown, and reports made by hand.
@@ -45,12 +44,10 @@ impl Reporter {
 
     /// Starts the worker's thread. It has a runtime of its own, so that it neither competes with
     /// the application's runtime nor ends with it.
-    pub(crate) fn start<S>(config: Config, transport: impl FnOnce() -> S + Send + 'static) -> Self
-    where
-        S: Service<Report> + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-    {
+    pub(crate) fn start<S: Transport + 'static>(
+        config: Config,
+        transport: impl FnOnce() -> S + Send + 'static,
+    ) -> Self {
         let budget = Arc::new(Budget::new(config.limits));
         let (sender, receiver) = handoff::channel(Arc::clone(&budget), config.capturing);
         let (commands, inbox) = mpsc::unbounded_channel();
@@ -166,7 +163,7 @@ impl Reporter {
         let Some(link) = &self.link else { return FlushSummary::default() };
         let before = self.stats();
         let outcome = link.ask(Command::Flush, deadline).await;
-        FlushSummary::since(&before, &outcome.unwrap_or_else(|| link.flushed()))
+        FlushSummary::since(&before, &outcome.unwrap_or_else(|| link.estimate(false)))
     }
 
     /// Stops capturing, delivers the interactions handed over before the call, and ends the worker,
@@ -204,7 +201,7 @@ impl Reporter {
             link.sender.budget().close();
         }
         let outcome = link.ask(Command::Shutdown, deadline).await;
-        ShutdownSummary::since(&before, &outcome.unwrap_or_else(|| link.shut_down()))
+        ShutdownSummary::since(&before, &outcome.unwrap_or_else(|| link.estimate(true)))
     }
 }
 
@@ -232,20 +229,15 @@ impl Link {
         }
     }
 
-    /// The outcome of a flush, estimated from the counters.
-    fn flushed(&self) -> Outcome {
-        let stats = self.sender.budget().stats();
-        let exchanges_open = self.sender.budget().exchanges_open() as u64;
+    /// The outcome of a flush or a shutdown, estimated from the counters.
+    fn estimate(&self, is_shutdown: bool) -> Outcome {
+        let budget = self.sender.budget();
+        let stats = budget.stats();
+        let exchanges_open = budget.exchanges_open() as u64;
         let pending = stats.pending.saturating_sub(exchanges_open);
-        Outcome { stats, pending, spooled: stats.spooled, exchanges_open }
-    }
-
-    /// The outcome of a shutdown, estimated from the counters. Reports that are on disk too are not
-    /// lost.
-    fn shut_down(&self) -> Outcome {
-        let outcome = self.flushed();
-        let saved = outcome.stats.pending_on_disk.min(outcome.pending);
-        Outcome { pending: outcome.pending - saved, spooled: outcome.spooled + saved, ..outcome }
+        // A shutdown loses no report that is on disk too.
+        let saved = if is_shutdown { stats.pending_on_disk.min(pending) } else { 0 };
+        Outcome { stats, pending: pending - saved, spooled: stats.spooled + saved, exchanges_open }
     }
 }
 

@@ -107,7 +107,12 @@ impl ShutdownSummary {
 pub(crate) struct Flush {
     /// Items that were in the queue at the start.
     pub(crate) queued: usize,
-    /// Jobs that the worker held at the start, or has taken from the queue since.
+    /// The last job begun before the start.
+    pub(crate) last: u64,
+    /// The number of unsettled jobs up to that one: the flush waits for all of them.
+    pub(crate) held: usize,
+    /// Jobs begun since that the flush waits for. They are not the first ones: it does not wait for
+    /// a report handed over since, but for one that comes back from disk later.
     pub(crate) jobs: HashSet<u64>,
     /// Reports on disk only: those there at the start, and those spooled since that the flush waits
     /// for.
@@ -135,7 +140,9 @@ impl Flush {
     }
 
     pub(crate) fn settled(&mut self, job: u64, settlement: Settlement) {
-        if self.jobs.remove(&job) && matches!(settlement, Settlement::Spooled) {
+        let was_held = job <= self.last;
+        self.held = self.held.saturating_sub(was_held.into());
+        if (was_held || self.jobs.remove(&job)) && settlement == Settlement::Spooled {
             self.spooled += 1;
         }
     }
@@ -173,14 +180,17 @@ impl Flush {
             true => is_queue_empty && !has_more,
             false => self.spooled == 0 || !has_more,
         };
-        let is_complete = self.queued == 0 && self.jobs.is_empty() && is_rest_done;
-        is_complete || self.deadline.is_some_and(|deadline| deadline <= now)
+        self.pending() == 0 && is_rest_done || self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// The number of interactions that the flush waits for, except those on disk.
+    fn pending(&self) -> usize {
+        self.queued + self.held + self.jobs.len()
     }
 
     /// Answers a flush after which the worker continues.
     pub(crate) fn answer(self, stats: Stats) {
-        let pending = (self.queued + self.jobs.len()) as u64;
-        let spooled = self.spooled;
+        let (pending, spooled) = (self.pending() as u64, self.spooled);
         self.reply.send(Outcome { stats, pending, spooled, exchanges_open: 0 });
     }
 }

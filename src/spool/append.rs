@@ -4,7 +4,7 @@ use std::io;
 
 use super::fs::Fs;
 use super::record::Item;
-use super::writer::{Failed, Torn, Writer};
+use super::writer::Writer;
 use super::{SEGMENT_ITEMS, Segment, SegmentId, Spool, State, next, segment};
 
 /// The result of [`Spool::append`].
@@ -88,25 +88,20 @@ impl<D: Fs> Spool<D> {
                 self.writer.insert(begun.map_err(Stopped::Failed)?)
             }
         };
-        if let Err(torn) = writer.push(&self.disk, record) {
-            return Err(Stopped::Failed(self.recover(torn, durable)));
-        }
+        writer.push(&self.disk, record).map_err(|error| Stopped::Failed(self.recover(error, durable)))?;
         *used += cost;
         Ok(())
     }
 
     /// Handles a failed write: the records before it count if they can be synced.
-    fn recover(&mut self, torn: Torn, durable: &mut Vec<SegmentId>) -> io::Error {
-        let Some(writer) = &mut self.writer else { return torn.error };
+    fn recover(&mut self, error: io::Error, durable: &mut Vec<SegmentId>) -> io::Error {
+        let Some(writer) = &mut self.writer else { return error };
         if writer.written == 0 {
-            let failed = writer.give_up(&self.disk, torn.error);
-            return self.abandon(failed);
+            return self.abandon(error);
         }
         let committed = self.commit(durable);
-        if !torn.is_undone {
-            self.writer = None;
-        }
-        committed.err().unwrap_or(torn.error)
+        self.writer.take_if(|writer| writer.is_torn);
+        committed.err().unwrap_or(error)
     }
 
     fn commit(&mut self, durable: &mut Vec<SegmentId>) -> io::Result<()> {
@@ -117,18 +112,18 @@ impl<D: Fs> Spool<D> {
                 segment.bytes = writer.written;
                 Ok(())
             }
-            Err(failed) => Err(self.abandon(failed)),
+            Err(error) => Err(self.abandon(error)),
         }
     }
 
-    /// Stops appending to the segment. A file without acknowledged records has to be removed.
-    fn abandon(&mut self, Failed { error, durable, is_left }: Failed) -> io::Error {
-        let Some(Writer { number, written, .. }) = self.writer.take() else { return error };
-        if is_left {
-            let segment = Segment { state: State::Settled, ..Segment::new(written, false) };
-            self.segments.insert(number, segment);
-        } else if let Some(segment) = self.segments.get_mut(&number) {
-            segment.bytes = durable;
+    /// Gives the segment up. A file without acknowledged records has to be removed.
+    fn abandon(&mut self, error: io::Error) -> io::Error {
+        let Some(mut writer) = self.writer.take() else { return error };
+        if writer.give_up(&self.disk) {
+            let segment = Segment { state: State::Settled, ..Segment::new(writer.written, false) };
+            self.segments.insert(writer.number, segment);
+        } else if let Some(segment) = self.segments.get_mut(&writer.number) {
+            segment.bytes = writer.durable;
         }
         error
     }

@@ -40,9 +40,8 @@ pub(crate) struct ProcessDir<D: Fs> {
 pub(crate) struct Others {
     /// Their names, in a stable order.
     pub(crate) names: Vec<String>,
-    /// The first few folders that are named like a process's folder but not used, with the reasons.
-    pub(crate) refused: Vec<String>,
-    pub(crate) refusals: usize,
+    /// The folders that are named like a process's folder but not used, with the reasons.
+    refused: Vec<String>,
 }
 
 impl<D: Fs> ProcessDir<D> {
@@ -116,11 +115,7 @@ impl<D: Fs> ProcessDir<D> {
             }
             match check(&self.app.join(&entry.name), &entry, self.owner) {
                 Ok(()) => others.names.push(entry.name),
-                Err(_) if others.refused.len() >= MOST_NAMED => others.refusals += 1,
-                Err(error) => {
-                    others.refused.push(error.to_string());
-                    others.refusals += 1;
-                }
+                Err(error) => others.refused.push(error.to_string()),
             }
         }
         others.names.sort_unstable();
@@ -162,12 +157,13 @@ impl<D: Fs> ProcessDir<D> {
 impl Others {
     /// The refusals as an error for the log.
     pub(crate) fn refusal(&self) -> Option<io::Error> {
-        let more = match self.refusals - self.refused.len() {
-            0 => String::new(),
-            more => format!("; and so on, {more} more"),
-        };
-        let text = || format!("{}{more}", self.refused.join("; "));
-        (self.refusals > 0).then(|| io::Error::new(ErrorKind::PermissionDenied, text()))
+        let mut refused = self.refused.chunks(MOST_NAMED);
+        let mut text = refused.next()?.join("; ");
+        let more = refused.map(<[String]>::len).sum::<usize>();
+        if more > 0 {
+            text += &format!("; and so on, {more} more");
+        }
+        Some(io::Error::new(ErrorKind::PermissionDenied, text))
     }
 }
 

@@ -37,7 +37,12 @@ impl<D: Fs> Spool<D> {
                 Ok(Decoded { items, corrupt: 0 }) if items.is_empty() && self.is_foreign(number) => {
                     let _ = self.settle(number);
                 }
-                Ok(decoded) => return Ok(self.hand_out(number, decoded)),
+                Ok(Decoded { items, corrupt }) => {
+                    let Some(segment) = self.segments.get_mut(&number) else { break };
+                    (segment.state, segment.is_corrupt) = (State::Out, corrupt > 0);
+                    let is_foreign = segment.is_foreign;
+                    return Ok(Some(Loaded { segment: SegmentId(number), items, corrupt, is_foreign }));
+                }
                 Err(error) => {
                     self.set(number, State::Unreadable);
                     (failures, failure) = (failures + 1, Some(error));
@@ -53,7 +58,7 @@ impl<D: Fs> Spool<D> {
     }
 
     fn load(&mut self, number: u64) -> io::Result<Decoded> {
-        self.seal(number);
+        self.seal(SegmentId(number));
         self.read(&self.folder.segment(number)).or_else(|error| match error.kind() {
             ErrorKind::NotFound => Ok(Decoded::unread()),
             _ => Err(error),
@@ -77,12 +82,5 @@ impl<D: Fs> Spool<D> {
 
     fn is_foreign(&self, number: u64) -> bool {
         self.segments.get(&number).is_some_and(|segment| segment.is_foreign)
-    }
-
-    fn hand_out(&mut self, number: u64, Decoded { items, corrupt }: Decoded) -> Option<Loaded> {
-        let segment = self.segments.get_mut(&number)?;
-        segment.state = State::Out;
-        segment.is_corrupt = corrupt > 0;
-        Some(Loaded { segment: SegmentId(number), items, corrupt, is_foreign: segment.is_foreign })
     }
 }

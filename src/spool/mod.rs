@@ -185,32 +185,18 @@ impl<D: Fs> Spool<D> {
         self.aside.bytes + self.segments.values().map(|segment| segment.bytes).sum::<u64>()
     }
 
-    #[cfg(test)]
-    pub(crate) fn segments(&self) -> usize {
-        self.segments.len()
-    }
-
-    #[cfg(test)]
-    /// Releases the folder, and removes it if it is empty. Dropping has the same effect.
-    pub(crate) fn close(self) {}
-
     /// Whether there are segments to load, now or later.
     pub(crate) fn has_waiting(&self) -> bool {
         self.oldest(State::Waiting).or(self.oldest(State::Unreadable)).is_some()
     }
 
     /// Makes later appends go to another segment.
-    pub(crate) fn seal_segment(&mut self, SegmentId(number): SegmentId) {
-        self.seal(number);
-    }
-
-    /// Stops appending to the segment.
-    fn seal(&mut self, number: u64) {
+    pub(crate) fn seal(&mut self, SegmentId(number): SegmentId) {
         self.writer.take_if(|writer| writer.number == number);
     }
 
     fn settle(&mut self, number: u64) -> io::Result<()> {
-        self.seal(number);
+        self.seal(SegmentId(number));
         self.set(number, State::Settled);
         let is_corrupt = self.segments.get(&number).is_some_and(|segment| segment.is_corrupt);
         let removed = match is_corrupt {

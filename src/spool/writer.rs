@@ -19,29 +19,13 @@ pub(crate) struct Writer<F> {
     /// The end of the last whole record.
     pub(crate) written: u64,
     /// How many bytes are acknowledged.
-    durable: u64,
+    pub(crate) durable: u64,
     /// The number of unacknowledged records.
     pending: usize,
     /// The number of records.
     pub(crate) records: usize,
-}
-
-/// A failed write.
-#[derive(Debug)]
-pub(crate) struct Torn {
-    pub(crate) error: io::Error,
-    /// The write left no bytes behind, so the segment can be appended to.
-    pub(crate) is_undone: bool,
-}
-
-/// The state of a segment whose records could not be acknowledged.
-#[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) error: io::Error,
-    /// How many bytes were acknowledged before.
-    pub(crate) durable: u64,
-    /// No record was acknowledged, and the file could not be removed.
-    pub(crate) is_left: bool,
+    /// A failed write left bytes behind, so the segment cannot be appended to.
+    pub(crate) is_torn: bool,
 }
 
 impl<F> Writer<F> {
@@ -55,7 +39,8 @@ impl<F> Writer<F> {
             let path = folder.segment(number);
             match disk.create(&path) {
                 Ok(file) => {
-                    return Ok(Self { number, path, file, written: 0, durable: 0, pending: 0, records: 0 });
+                    let (written, durable, pending, records, is_torn) = Default::default();
+                    return Ok(Self { number, path, file, written, durable, pending, records, is_torn });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
@@ -64,12 +49,11 @@ impl<F> Writer<F> {
         Err(ErrorKind::AlreadyExists.into())
     }
 
-    pub(crate) fn push<D: Fs<File = F>>(&mut self, disk: &D, record: &[u8]) -> Result<(), Torn> {
+    pub(crate) fn push<D: Fs<File = F>>(&mut self, disk: &D, record: &[u8]) -> io::Result<()> {
         let bytes = if self.written == 0 { &[&segment::header(), record].concat() } else { record };
         let length = bytes.len() as u64;
-        disk.append(&mut self.file, bytes).map_err(|error| {
-            let is_undone = disk.truncate(&mut self.file, self.written).is_ok();
-            Torn { error, is_undone }
+        disk.append(&mut self.file, bytes).inspect_err(|_| {
+            self.is_torn = disk.truncate(&mut self.file, self.written).is_err();
         })?;
         self.written += length;
         self.pending += 1;
@@ -77,22 +61,18 @@ impl<F> Writer<F> {
         Ok(())
     }
 
-    /// Syncs the segment and acknowledges its records. If that fails, gives it up.
+    /// Syncs the segment and acknowledges its records.
     pub(crate) fn commit<D: Fs<File = F>>(
         &mut self,
         disk: &D,
         folder: &ProcessDir<D>,
         acknowledged: &mut Vec<SegmentId>,
-    ) -> Result<(), Failed> {
-        let result = match self.pending {
-            0 => Ok(()),
-            _ => disk.sync(&mut self.file).and_then(|()| match self.durable {
-                0 => disk.sync_folder(&folder.path),
-                _ => Ok(()),
-            }),
-        };
-        if let Err(error) = result {
-            return Err(self.give_up(disk, error));
+    ) -> io::Result<()> {
+        if self.pending > 0 {
+            disk.sync(&mut self.file)?;
+            if self.durable == 0 {
+                disk.sync_folder(&folder.path)?;
+            }
         }
         self.durable = self.written;
         acknowledged.extend(std::iter::repeat_n(SegmentId(self.number), self.pending));
@@ -101,12 +81,12 @@ impl<F> Writer<F> {
     }
 
     /// Discards the unacknowledged records, so that they are not loaded. After a failed sync the
-    /// contents on disk are unknown.
-    pub(crate) fn give_up<D: Fs<File = F>>(&mut self, disk: &D, error: io::Error) -> Failed {
-        let is_left = match self.durable {
-            0 => disk.remove(&self.path).is_err(),
-            durable => disk.truncate(&mut self.file, durable).is_err(),
-        };
-        Failed { error, durable: self.durable, is_left: is_left && self.durable == 0 }
+    /// contents on disk are unknown. Returns whether a file without acknowledged records is left.
+    pub(crate) fn give_up<D: Fs<File = F>>(&mut self, disk: &D) -> bool {
+        if self.durable == 0 {
+            return disk.remove(&self.path).is_err();
+        }
+        let _ = disk.truncate(&mut self.file, self.durable);
+        false
     }
 }

@@ -1,5 +1,5 @@
 //! Recorded exchanges, replayed through the gateway and the layer. They are not part of this repository: `RECONIFY_CORPUS` names
-//! their folder, and `CONTRIBUTING.md` says what is in it.
+//! their folder, and `CONTRIBUTING.md` says what is in it. A binary of its own for that reason.
 
 #![allow(
     clippy::expect_used,

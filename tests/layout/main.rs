@@ -1,4 +1,5 @@
 //! The layout of the source: a stage imports only what stands before it; the examples are listed, run and shown whole.
+//! A binary of its own, because it only reads files: after a move it runs without the rest.
 
 #![allow(
     clippy::expect_used,
@@ -21,10 +22,11 @@ use tower_reconify::{Operation, Provider};
 use self::imports::Imports;
 
 /// The stages, in the order in which data pass them. A file imports only its own stage and earlier ones.
-const STAGES: [&str; 22] = [
+const STAGES: [&str; 23] = [
     "names",
     "error",
     "id",
+    "unwind",
     "sync",
     "stats",
     "identity",
@@ -126,7 +128,7 @@ fn a_circle_of_files_is_found_through_re_exports() {
 /// Words that may stand outside of `provider/`: the file, the word, and the reason.
 const ALLOWED: &[(&str, &str, &str)] = &[
     ("src/codec/sse.rs", "data", "a field of every event stream"),
-    ("src/config/parse.rs", "chat", "a value of RECONIFY_RESPONSES, which is about one operation"),
+    ("src/config/options.rs", "chat", "a value of RECONIFY_RESPONSES, which is about one operation"),
     ("src/report/mod.rs", "b64_json", "Reconify's name for the encoding of an uploaded image"),
     ("src/report/mod.rs", "type", "a field of Reconify's reports"),
 ];
@@ -268,5 +270,15 @@ fn every_test_that_a_guarantee_names_is_there() {
             }
         }
         assert!(text.is_some(), "{row} names no test");
+    }
+}
+
+/// A copy without it has events that arrive late.
+#[test]
+fn the_gateway_the_readme_and_the_crate_page_serve_without_delaying_small_writes() {
+    for file in ["README.md", "src/lib.rs", "examples/gateway/main.rs"] {
+        let text = fs::read_to_string(file).unwrap();
+        assert_eq!(text.matches("axum::serve(").count(), 1, "{file}");
+        assert_eq!(text.matches(".tap_io(|stream| drop(stream.set_nodelay(true)))").count(), 1, "{file}");
     }
 }

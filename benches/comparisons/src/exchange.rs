@@ -9,7 +9,7 @@ use http::{HeaderValue, Request, Response};
 use tower::{Service, service_fn};
 use tower_reconify::{Session, User};
 
-use crate::frames::{Frames, drain, event, json};
+use tower_reconify_instructions::frames::{Frames, drain, event, json};
 
 /// What is sent and answered.
 #[derive(Clone)]

@@ -2,8 +2,6 @@
 
 pub mod apart;
 pub mod exchange;
-#[path = "../../frames.rs"]
-pub mod frames;
 pub mod polled;
 pub mod rounds;
 pub mod variants;

@@ -17,7 +17,7 @@ use tower_http::trace::TraceLayer;
 use tower_reconify::{Limits, Config, ReconifyLayer, Report, Reporter};
 
 use crate::exchange::Scenario;
-use crate::frames::drain;
+use tower_reconify_instructions::frames::drain;
 
 /// Runs so many exchanges, and says how long that took.
 pub type Run = Box<dyn FnMut(u32) -> Duration>;

@@ -63,8 +63,8 @@ pub(crate) enum Decision {
     /// An attempt may start after a pause, preferably by an untried report: another report may have
     /// caused the failure by itself.
     AllowUntried,
-    /// A probe may start, to find out whether the collector has recovered. It takes the report
-    /// tried longest ago.
+    /// A probe may start, to find out whether the collector has recovered. It may take a report
+    /// before its time.
     HalfOpenProbe,
     /// No attempt before this time.
     RetryAt(Instant),

@@ -33,39 +33,30 @@ impl IntoResponse for MissingIdentity {
     }
 }
 
-/// The user attached to the request.
-impl<S: Sync> FromRequestParts<S> for User {
-    type Rejection = MissingIdentity;
+/// Makes a value attached to the request an extractor.
+macro_rules! extract {
+    ($value:ty, $name:literal) => {
+        #[doc = concat!("The ", $name, " attached to the request.")]
+        impl<S: Sync> FromRequestParts<S> for $value {
+            type Rejection = MissingIdentity;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingIdentity> {
-        parts.extensions.get().cloned().ok_or(MissingIdentity("user"))
-    }
+            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingIdentity> {
+                parts.extensions.get().cloned().ok_or(MissingIdentity($name))
+            }
+        }
+
+        impl<S: Sync> OptionalFromRequestParts<S> for $value {
+            type Rejection = Infallible;
+
+            async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+                Ok(parts.extensions.get().cloned())
+            }
+        }
+    };
 }
 
-impl<S: Sync> OptionalFromRequestParts<S> for User {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(parts.extensions.get().cloned())
-    }
-}
-
-/// The session attached to the request.
-impl<S: Sync> FromRequestParts<S> for Session {
-    type Rejection = MissingIdentity;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MissingIdentity> {
-        parts.extensions.get().cloned().ok_or(MissingIdentity("session"))
-    }
-}
-
-impl<S: Sync> OptionalFromRequestParts<S> for Session {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(parts.extensions.get().cloned())
-    }
-}
+extract!(User, "user");
+extract!(Session, "session");
 
 /// The complete identity attached to the request; empty if there is none.
 impl<S: Sync> FromRequestParts<S> for Identity {

@@ -27,7 +27,7 @@ impl Job {
         };
         let attempts = u8::try_from(self.retry.attempts()).unwrap_or(u8::MAX).min(u8::MAX >> ATTEMPTS);
         Item {
-            created_ms: self.spooled.created_ms,
+            created_ms: self.created_ms,
             flags: failed | attempts << ATTEMPTS,
             reports: std::iter::once(&self.report).chain(&self.uploads).cloned().collect(),
         }
@@ -54,7 +54,7 @@ impl Job {
         let age = Duration::from_millis(now_ms().saturating_sub(created_ms));
         job.retry = Retry::resumed((flags >> ATTEMPTS).into(), age);
         job.segment = Some(segment);
-        job.spooled.created_ms = created_ms;
+        job.created_ms = created_ms;
         Some(job)
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::damage::Damage;
@@ -25,10 +25,10 @@ use self::task::{Done, Running, Task};
 use crate::budget::Budget;
 use crate::config::{self, Config, Destination, Spooling};
 use crate::delivery::Retry;
+use crate::delivery::dispatcher::until;
 use crate::delivery::job::Job;
 use crate::delivery::schedule::Schedule;
-use crate::spool::SegmentId;
-use crate::spool::{OsFs, SEGMENT_BYTES, Settings, Spool, app_folder};
+use crate::spool::{OsFs, SEGMENT_BYTES, SegmentId, Settings, Spool, app_folder};
 
 /// The most reports, and bytes of reports, in one write.
 const BATCH: usize = 256;
@@ -53,8 +53,6 @@ pub(crate) struct Spooler {
     settings: Option<Settings>,
     is_always: bool,
     state: State,
-    /// When the current disk operation started.
-    busy_since: Instant,
     is_stuck: bool,
     /// Reports being written, each with the time of its next attempt.
     writing: Vec<(u64, Option<Instant>)>,
@@ -75,14 +73,13 @@ pub(crate) struct Spooler {
     /// The disk failed: no operations before this time.
     pause: Option<Instant>,
     conditions: Conditions,
-    /// More than half of the budget is in use.
-    is_over_half_budget: bool,
 }
 
 enum State {
     Closed,
     Idle(Spool<OsFs>),
-    Busy(Running),
+    /// An operation, and its start.
+    Busy(Running, Instant),
     /// The result of the operation; `None` if it panicked.
     Ended(Option<(Option<Spool<OsFs>>, Done)>),
 }
@@ -92,10 +89,11 @@ enum State {
 pub(crate) struct Conditions {
     /// The collector accepts no reports.
     pub(crate) is_failing: bool,
-    /// The worker will end soon.
+    /// The worker will end soon, or ends now.
     pub(crate) is_ending: bool,
     /// The worker ends now and loads no more reports.
     pub(crate) is_over: bool,
+    pub(crate) is_budget_half_full: bool,
 }
 
 impl Spooler {
@@ -112,7 +110,6 @@ impl Spooler {
             settings: spool.map(settings),
             is_always: spool.is_some_and(|(spool, _)| spool.spooling == Spooling::Always),
             state: State::Closed,
-            busy_since: now,
             is_stuck: false,
             writing: Vec::new(),
             head: None,
@@ -127,7 +124,6 @@ impl Spooler {
             damage: Damage::default(),
             pause: None,
             conditions: Conditions::default(),
-            is_over_half_budget: false,
         }
     }
 
@@ -161,18 +157,16 @@ impl Spooler {
         next_id: impl FnMut() -> u64,
     ) {
         let Some(settings) = &self.settings else { return };
-        let ends = |conditions: Conditions| conditions.is_ending || conditions.is_over;
         // This may be the last chance to save reports, so the pause ends early.
-        let is_last_chance = ends(conditions) && !ends(self.conditions);
+        let is_last_chance = conditions.is_ending && !self.conditions.is_ending;
         self.conditions = conditions;
-        self.is_over_half_budget = budget.is_half_full();
         if is_last_chance || self.pause.is_some_and(|until| until <= Instant::now()) {
             self.pause = None;
         }
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Ended(ended) => self.finish(ended, schedule, budget, next_id),
             State::Closed if self.pause.is_none() && !conditions.is_over => {
-                self.begin(task::open(settings.clone()), schedule, budget);
+                self.begin(task::open(settings.clone()));
             }
             state => self.state = state,
         }
@@ -183,9 +177,9 @@ impl Spooler {
             && let Some(task) = self.next(schedule)
             && let State::Idle(spool) = std::mem::replace(&mut self.state, State::Closed)
         {
-            self.begin(task::run(spool, task), schedule, budget);
+            self.begin(task::run(spool, task));
         }
-        if !self.is_stuck && matches!(self.state, State::Busy(_)) && self.busy_since.elapsed() >= STUCK {
+        if !self.is_stuck && matches!(self.state, State::Busy(_, since) if since.elapsed() >= STUCK) {
             self.give_up_waiting(schedule, budget);
         }
         budget.counters().set_spooled_and_held(schedule.on_disk());
@@ -197,34 +191,27 @@ impl Spooler {
     ///
     /// No results are lost: a finished operation is kept for `step`.
     pub(crate) async fn progress(&mut self) {
-        let stuck = (!self.is_stuck).then_some(self.busy_since + STUCK);
         let waits = self.has_backlog && self.head.is_none() && self.next_load > Instant::now();
         let load = waits.then_some(self.next_load);
-        let adopts = self.settings.is_some() && !self.conditions.is_ending && !self.conditions.is_over;
+        let adopts = self.settings.is_some() && !self.conditions.is_ending;
         let adoption = adopts.then_some(self.next_adoption);
         let later = [self.retry_segments.values().min().copied(), load, adoption, self.damage.end()];
         let later = later.into_iter().flatten().min();
         let moment = match (&self.state, self.pause) {
-            (State::Busy(_), _) => stuck,
+            (State::Busy(_, since), _) => (!self.is_stuck).then_some(*since + STUCK),
             (State::Ended(_), _) => return,
             (_, Some(until)) => Some(until),
             (State::Closed | State::Idle(_), None) => later,
         };
-        let sleep = async {
-            match moment {
-                Some(moment) => sleep_until(moment).await,
-                None => std::future::pending().await,
-            }
-        };
-        let State::Busy(running) = &mut self.state else { return sleep.await };
+        let State::Busy(running, _) = &mut self.state else { return until(moment).await };
         tokio::select! {
             ended = running => self.state = State::Ended(ended.ok()),
-            () = sleep => {}
+            () = until(moment) => {}
         }
     }
 
     pub(crate) fn is_busy(&self) -> bool {
-        matches!(self.state, State::Busy(_) | State::Ended(_))
+        matches!(self.state, State::Busy(..) | State::Ended(_))
     }
 
     /// Releases the process's folder, and removes it if it is empty.
@@ -241,15 +228,15 @@ impl Spooler {
 
     /// Whether memory alone is not safe enough for reports.
     fn should_spill(&self) -> bool {
-        let Conditions { is_failing, is_ending, is_over } = self.conditions;
-        is_failing || is_ending || is_over || self.is_over_half_budget
+        let Conditions { is_failing, is_ending, is_budget_half_full, .. } = self.conditions;
+        is_failing || is_ending || is_budget_half_full
     }
 
     fn next(&mut self, schedule: &mut Schedule) -> Option<Task> {
         if let Some(head) = self.head.take_if(|_| schedule.on_disk() == 0) {
             return Some(Task::Remove(head));
         }
-        let Conditions { is_failing, is_ending, is_over } = self.conditions;
+        let Conditions { is_failing, is_ending, is_over, .. } = self.conditions;
         let now = Instant::now();
         let may_load = !is_over && self.next_load <= now && (schedule.len() == 0 || !is_failing);
         if self.head.is_none() && self.has_backlog && may_load {
@@ -258,13 +245,13 @@ impl Spooler {
         if let Some(task) = self.write(schedule).or_else(|| self.rewrite(schedule)) {
             return Some(task);
         }
-        (self.next_adoption <= now && !is_ending && !is_over).then_some(Task::Adopt)
+        (self.next_adoption <= now && !is_ending).then_some(Task::Adopt)
     }
 
     fn write(&mut self, schedule: &mut Schedule) -> Option<Task> {
         let are_all_safe = schedule.len() <= schedule.on_disk() + schedule.unwritten.len();
         if (self.should_spill() || self.is_always) && !are_all_safe {
-            schedule.take(|job| job.segment.is_none() && !job.spooled.is_oversized);
+            schedule.take(|job| job.segment.is_none() && !job.is_oversized);
         }
         let full = self.head.filter(|_| schedule.on_disk() >= HEAD);
         let items = self.batch(schedule);
@@ -293,11 +280,8 @@ impl Spooler {
         items
     }
 
-    fn begin(&mut self, running: Option<Running>, schedule: &mut Schedule, budget: &Arc<Budget>) {
-        self.busy_since = Instant::now();
-        match running {
-            Some(running) => self.state = State::Busy(running),
-            None => self.finish(None, schedule, budget, || 0),
-        }
+    /// Without a thread an operation fails, as one does that panics.
+    fn begin(&mut self, running: Option<Running>) {
+        self.state = running.map_or(State::Ended(None), |running| State::Busy(running, Instant::now()));
     }
 }

@@ -8,14 +8,15 @@ use tokio::time::Instant;
 use super::task::Done;
 use super::{ADOPTION, Spooler, State};
 use crate::budget::Budget;
+use crate::delivery::doubled;
 use crate::delivery::job::Job;
+use crate::delivery::outage_log::is_due;
 use crate::delivery::schedule::Schedule;
 use crate::spool::{Appended, Loaded, OsFs, Spool, Stopped};
 use crate::stats::Settlement;
 
 /// The pause after a disk failure. It doubles with each further failure, up to a minute.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The delay before the next attempt to read a segment that could not be read.
 const LATER: Duration = Duration::from_secs(5);
@@ -40,22 +41,17 @@ impl Spooler {
             self.retry_segments.clear();
             self.retries.clear();
             budget.lose_on_disk(self.resting.drain().map(|(_, reports)| reports).sum());
-            self.written(Appended::default(), schedule);
+            self.written(Appended::default(), false, schedule);
             return self.fail(&"a panic", schedule, budget);
         };
         self.state = spool.map_or(State::Closed, State::Idle);
         self.is_stuck = false;
         let result = match done {
             Done::Opened(result) => result.map_err(|error| error.to_string()),
-            Done::Written(mut appended) => {
+            Done::Written { mut appended, is_rewrite } => {
                 let stopped = appended.stopped.take();
-                let first = self.written(appended, schedule);
-                self.stopped(stopped, first, schedule)
-            }
-            Done::Rewritten(mut appended) => {
-                let stopped = appended.stopped.take();
-                let first = self.rewritten(appended, schedule);
-                self.stopped(stopped, first, schedule)
+                let first = self.written(appended, is_rewrite, schedule);
+                stopped.map_or(Ok(()), |stopped| Self::stopped(&stopped, first, schedule))
             }
             // A failed read or removal must not stop writes.
             Done::Loaded(Err(error)) => {
@@ -66,10 +62,7 @@ impl Spooler {
                 self.next_adoption = Instant::now() + ADOPTION;
                 return self.note(&error, budget);
             }
-            Done::Loaded(Ok(loaded)) => {
-                self.loaded(loaded, schedule, budget, next_id);
-                return;
-            }
+            Done::Loaded(Ok(loaded)) => return self.loaded(loaded, schedule, budget, next_id),
             Done::Adopted(Ok(adopted)) => {
                 self.has_backlog |= adopted.segments > 0;
                 let pause = if adopted.has_more { Duration::ZERO } else { ADOPTION };
@@ -88,57 +81,23 @@ impl Spooler {
     }
 
     /// Handles an append that stopped early. `first` is the first report that was not written.
-    fn stopped(
-        &self,
-        stopped: Option<Stopped>,
-        first: Option<u64>,
-        schedule: &mut Schedule,
-    ) -> Result<(), String> {
+    fn stopped(stopped: &Stopped, first: Option<u64>, schedule: &mut Schedule) -> Result<(), String> {
         match (stopped, first) {
-            (None, _) => Ok(()),
-            (Some(Stopped::Oversized), Some(first)) => {
-                schedule.get(first).into_iter().for_each(|job| job.spooled.is_oversized = true);
+            (Stopped::Oversized, Some(first)) => {
+                schedule.get(first).into_iter().for_each(|job| job.is_oversized = true);
                 Ok(())
             }
-            (Some(Stopped::Failed(error)), _) => Err(error.to_string()),
-            (Some(Stopped::Full | Stopped::Oversized), _) => Err("it is full".to_owned()),
+            (Stopped::Failed(error), _) => Err(error.to_string()),
+            (Stopped::Full | Stopped::Oversized, _) => Err("it is full".to_owned()),
         }
     }
 
-    /// Schedules the written reports, or leaves them on disk. Returns the first report that was not
-    /// written.
-    fn written(&mut self, appended: Appended, schedule: &mut Schedule) -> Option<u64> {
+    /// Schedules the written reports, or leaves them on disk: those that were rewritten until the
+    /// earliest of their retries is due. Returns the first report that was not written.
+    fn written(&mut self, appended: Appended, is_rewrite: bool, schedule: &mut Schedule) -> Option<u64> {
         // A write that finished after it was given up. Its reports are loaded as if another process
         // had left them.
         self.has_backlog |= self.writing.is_empty() && !appended.durable.is_empty();
-        let mut segments = appended.durable.into_iter();
-        let mut first = None;
-        for (id, due) in std::mem::take(&mut self.writing) {
-            let Some(segment) = segments.next() else {
-                first.get_or_insert(id);
-                schedule.again(id, due);
-                continue;
-            };
-            if self.head.is_none() && !self.has_backlog {
-                self.head = Some(segment);
-                if let State::Idle(spool) = &mut self.state {
-                    spool.hold(segment);
-                }
-            }
-            if self.head == Some(segment) {
-                schedule.place(id, segment);
-                schedule.again(id, due);
-            } else {
-                schedule.settle(id, Settlement::Spooled);
-                *self.resting.entry(segment).or_default() += 1;
-                self.has_backlog = true;
-            }
-        }
-        first
-    }
-
-    /// Leaves rewritten reports on disk until the earliest of their retries is due.
-    fn rewritten(&mut self, appended: Appended, schedule: &mut Schedule) -> Option<u64> {
         let mut segments = appended.durable.into_iter();
         let mut first = None;
         for (id, due) in std::mem::take(&mut self.writing) {
@@ -147,14 +106,30 @@ impl Spooler {
                 schedule.again(id, due);
                 continue;
             };
-            let due = due.unwrap_or_else(Instant::now);
-            self.retry_segments.entry(segment).and_modify(|first| *first = due.min(*first)).or_insert(due);
-            self.retries.insert(job.report.id(), job.retry);
-            if let State::Idle(spool) = &mut self.state {
+            let becomes_head = !is_rewrite && self.head.is_none() && !self.has_backlog;
+            if is_rewrite {
+                let due = due.unwrap_or_else(Instant::now);
+                self.retry_segments
+                    .entry(segment)
+                    .and_modify(|first| *first = due.min(*first))
+                    .or_insert(due);
+                self.retries.insert(job.report.id(), job.retry);
+            } else if becomes_head {
+                self.head = Some(segment);
+            }
+            if let State::Idle(spool) = &mut self.state
+                && (is_rewrite || becomes_head)
+            {
                 spool.hold(segment);
             }
-            schedule.settle(id, Settlement::Spooled);
-            *self.resting.entry(segment).or_default() += 1;
+            if self.head == Some(segment) {
+                schedule.place(id, segment);
+                schedule.again(id, due);
+            } else {
+                self.has_backlog |= !is_rewrite;
+                schedule.settle(id, Settlement::Spooled);
+                *self.resting.entry(segment).or_default() += 1;
+            }
         }
         first
     }
@@ -174,7 +149,7 @@ impl Spooler {
     pub(crate) fn give_up_waiting(&mut self, schedule: &mut Schedule, budget: &Arc<Budget>) {
         self.is_stuck = true;
         self.note(&"it does not answer", budget);
-        self.written(Appended::default(), schedule);
+        self.written(Appended::default(), false, schedule);
         schedule.give_up_writing();
     }
 
@@ -185,14 +160,13 @@ impl Spooler {
         budget: &Arc<Budget>,
         mut next_id: impl FnMut() -> u64,
     ) {
+        self.has_backlog = matches!(&self.state, State::Idle(spool) if spool.has_waiting());
         let Some(Loaded { segment, items, corrupt, is_foreign }) = loaded else {
             // Segments that could not be read are tried again later.
-            self.has_backlog = matches!(&self.state, State::Idle(spool) if spool.has_waiting());
             self.next_load = Instant::now() + LATER;
             return;
         };
         self.head = Some(segment);
-        self.has_backlog = matches!(&self.state, State::Idle(spool) if spool.has_waiting());
         let mut resting = self.resting.remove(&segment).unwrap_or_default();
         for item in items {
             // A write that was never acknowledged may have reached the disk: its reports are new to
@@ -218,8 +192,7 @@ impl Spooler {
     /// Counts a failure, and logs it unless a recent one was logged.
     fn note(&mut self, error: &dyn std::fmt::Display, budget: &Arc<Budget>) {
         budget.counters().fail_to_spool();
-        if self.told.is_none_or(|told| told.elapsed() >= QUIET) {
-            self.told = Some(Instant::now());
+        if is_due(&mut self.told, QUIET) {
             tracing::warn!(%error, "the spool does not work as it should");
         }
     }
@@ -227,9 +200,8 @@ impl Spooler {
     /// Keeps reports in memory and pauses disk operations.
     fn fail(&mut self, error: &dyn std::fmt::Display, schedule: &mut Schedule, budget: &Arc<Budget>) {
         self.note(error, budget);
-        let pause = SHORTEST_PAUSE.saturating_mul(1 << self.failures.min(6)).min(LONGEST_PAUSE);
+        self.pause = Some(Instant::now() + doubled(SHORTEST_PAUSE, self.failures));
         self.failures = self.failures.saturating_add(1);
-        self.pause = Some(Instant::now() + pause);
         schedule.give_up_writing();
     }
 }

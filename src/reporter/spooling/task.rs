@@ -4,8 +4,8 @@ use std::io;
 
 use tokio::task::JoinHandle;
 
-use crate::spool::SegmentId;
-use crate::spool::{Adopted, Appended, Item, Loaded, OsFs, Settings, Spool};
+use crate::spool::{Adopted, Appended, Item, Loaded, OsFs, SegmentId, Settings, Spool};
+use crate::unwind::guarded;
 
 /// The most folders of other processes that one adoption examines.
 const FOLDERS: usize = 8;
@@ -13,7 +13,7 @@ const FOLDERS: usize = 8;
 pub(crate) enum Task {
     /// Seals the named segment first, so that the items go to a new one.
     Write(Vec<Item>, Option<SegmentId>),
-    /// Writes the items to segments of their own.
+    /// Writes the items, which are on disk already, to segments of their own.
     Rewrite(Vec<Item>),
     Load,
     Remove(SegmentId),
@@ -23,8 +23,11 @@ pub(crate) enum Task {
 /// The result of a task.
 pub(crate) enum Done {
     Opened(io::Result<()>),
-    Written(Appended),
-    Rewritten(Appended),
+    /// The result of a write, or of a rewrite.
+    Written {
+        appended: Appended,
+        is_rewrite: bool,
+    },
     Loaded(io::Result<Option<Loaded>>),
     Removed(io::Result<()>),
     Adopted(io::Result<Adopted>),
@@ -45,11 +48,11 @@ pub(crate) fn run(mut spool: Spool<OsFs>, task: Task) -> Option<Running> {
         let done = match task {
             Task::Write(items, sealed) => {
                 if let Some(segment) = sealed {
-                    spool.seal_segment(segment);
+                    spool.seal(segment);
                 }
-                Done::Written(spool.append(&items))
+                Done::Written { appended: spool.append(&items), is_rewrite: false }
             }
-            Task::Rewrite(items) => Done::Rewritten(spool.rewrite(&items)),
+            Task::Rewrite(items) => Done::Written { appended: spool.rewrite(&items), is_rewrite: true },
             Task::Load => Done::Loaded(spool.load_oldest()),
             Task::Remove(segment) => Done::Removed(spool.remove(segment)),
             Task::Adopt => {
@@ -66,6 +69,5 @@ pub(crate) fn run(mut spool: Spool<OsFs>, task: Task) -> Option<Running> {
 
 /// Returns `None` if the system refuses a thread.
 pub(crate) fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<JoinHandle<T>> {
-    let spawn = std::panic::AssertUnwindSafe(|| tokio::task::spawn_blocking(work));
-    std::panic::catch_unwind(spawn).ok()
+    guarded(|| tokio::task::spawn_blocking(work))
 }

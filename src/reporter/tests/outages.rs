@@ -1,7 +1,8 @@
 //! Promises 2, 3 and 4 while the collector fails, on a paused clock.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -242,6 +243,26 @@ async fn probes_go_round_the_reports_and_cost_them_nothing() {
     probed.dedup();
     assert_eq!(probed.len(), round, "nobody twice in a round");
     assert_eq!(simulated.stats().pending, 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_report_is_probed_again_and_again_however_the_pauses_vary() {
+    fn varied() -> f64 {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        (NEXT.fetch_add(7_919, SeqCst) % 1_000) as f64 / 1_000.0
+    }
+
+    let (simulated, seen) = answering(builder(), varied, |_| Err(DeliveryError::unavailable()));
+    for _ in 0..20 {
+        simulated.report();
+    }
+    sleep(10 * HOUR).await;
+    let attempts: Vec<_> = seen.all().iter().map(|attempt| attempt.number).collect();
+    assert!(attempts.len() > 500);
+    for window in attempts[20..].windows(60) {
+        let probed: BTreeSet<_> = window.iter().collect();
+        assert_eq!(probed.len(), 20, "some wait for three rounds: {window:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,7 @@
 //! Work that the worker leaves to other threads: reading large bodies and calling the application's
 //! hooks.
 
-use std::collections::{HashSet, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -14,6 +13,7 @@ use crate::delivery::job::Job;
 use crate::handoff::Item;
 use crate::interaction::Interaction;
 use crate::translation::Effort;
+use crate::unwind::guarded;
 
 /// How many hooks run at once, each on its own thread.
 const MAX_HOOKS: usize = 2;
@@ -35,7 +35,6 @@ pub(crate) struct Aside {
     /// An interaction that was read aside and waits for a thread for its hooks.
     read: Option<(u64, Reservation, Box<Interaction>)>,
     hooks: JoinSet<(u64, Result<Job, Unmade>)>,
-    ids: HashSet<u64>,
 }
 
 /// The system refused a thread. The item is lost, and is counted when it is dropped.
@@ -51,16 +50,12 @@ impl Aside {
             reading: JoinSet::new(),
             read: None,
             hooks: JoinSet::new(),
-            ids: HashSet::new(),
         }
     }
 
+    /// The number of items that are queued or in progress.
     pub(crate) fn len(&self) -> usize {
-        self.ids.len()
-    }
-
-    pub(crate) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
-        self.ids.iter().copied()
+        self.waiting.len() + self.reading.len() + usize::from(self.read.is_some()) + self.hooks.len()
     }
 
     /// Whether another interaction may be made whose hooks have to be called.
@@ -82,7 +77,6 @@ impl Aside {
         }
         self.waiting_bytes += bytes;
         self.waiting.push_back((id, item, bytes));
-        self.ids.insert(id);
         Ok(())
     }
 
@@ -96,10 +90,7 @@ impl Aside {
         self.waiting_bytes -= bytes;
         let reporting = Arc::clone(&self.reporting);
         let read = move || (id, prepare::job(id, item, &reporting, Effort::Full));
-        spawn(&mut self.reading, read).err().map(|error| {
-            self.ids.remove(&id);
-            (id, error)
-        })
+        spawn(&mut self.reading, read).err().map(|error| (id, error))
     }
 
     /// Calls the hooks for an interaction.
@@ -112,14 +103,11 @@ impl Aside {
         if !self.has_room() {
             // Only an interaction that was read aside gets here, and there is at most one.
             self.read = Some((id, reservation, interaction));
-            self.ids.insert(id);
             return Ok(());
         }
         let reporting = Arc::clone(&self.reporting);
         let write = move || (id, prepare::write(id, reservation, interaction, &reporting));
-        spawn(&mut self.hooks, write)?;
-        self.ids.insert(id);
-        Ok(())
+        spawn(&mut self.hooks, write)
     }
 
     /// Waits for the next item to finish. Pending while no item is in progress.
@@ -128,32 +116,19 @@ impl Aside {
     ///
     /// No items are lost.
     pub(crate) async fn next(&mut self) -> (u64, Prepared) {
-        let (id, prepared) = tokio::select! {
+        tokio::select! {
             Some(Ok(read)) = self.reading.join_next() => read,
             Some(Ok((id, result))) = self.hooks.join_next() => (id, Prepared::Done(result)),
             else => std::future::pending().await,
-        };
-        self.ids.remove(&id);
-        (id, prepared)
+        }
     }
 
     /// Returns an item that has already finished, if there is one.
     pub(crate) fn try_next(&mut self) -> Option<(u64, Prepared)> {
-        let read = self.reading.try_join_next().and_then(Result::ok);
-        let (id, prepared) = match read {
-            Some(read) => read,
-            None => {
-                let (id, result) = self.hooks.try_join_next()?.ok()?;
-                (id, Prepared::Done(result))
-            }
-        };
-        self.ids.remove(&id);
-        Some((id, prepared))
-    }
-
-    /// Whether an item is queued or in progress.
-    pub(crate) fn is_busy(&self) -> bool {
-        !self.ids.is_empty()
+        self.reading.try_join_next().and_then(Result::ok).or_else(|| {
+            let (id, result) = self.hooks.try_join_next()?.ok()?;
+            Some((id, Prepared::Done(result)))
+        })
     }
 
     /// Takes the interaction that waits for its hooks, if a thread is free.
@@ -163,12 +138,8 @@ impl Aside {
 
     /// Drops the items that have not started.
     pub(crate) fn clear(&mut self) {
-        for (id, ..) in self.waiting.drain(..) {
-            self.ids.remove(&id);
-        }
-        if let Some((id, ..)) = self.read.take() {
-            self.ids.remove(&id);
-        }
+        self.waiting.clear();
+        self.read = None;
     }
 }
 
@@ -177,8 +148,7 @@ fn spawn<T: Send + 'static>(
     tasks: &mut JoinSet<T>,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<(), NoThread> {
-    let spawned = catch_unwind(AssertUnwindSafe(|| tasks.spawn_blocking(work)));
-    spawned.map(drop).map_err(|_| NoThread)
+    guarded(|| tasks.spawn_blocking(work)).map(drop).ok_or(NoThread)
 }
 
 #[cfg(test)]

@@ -1,18 +1,14 @@
 //! The worker's commands.
 
+use std::collections::HashSet;
+
 use tokio::time::Instant;
-use tower::{BoxError, Service};
 
 use super::{Command, Deadline, Worker};
-use crate::report::Report;
+use crate::delivery::Transport;
 use crate::reporter::summary::{Flush, Reply};
 
-impl<S> Worker<S>
-where
-    S: Service<Report>,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-{
+impl<S: Transport> Worker<S> {
     pub(crate) fn handle_command(&mut self, command: Command) {
         match command {
             Command::Flush(deadline, reply) => self.begin_flush(deadline, Reply::Flush(reply)),
@@ -21,10 +17,14 @@ where
     }
 
     pub(crate) fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {
+        // The jobs settled so far are no longer held.
+        self.account();
         let (now, deadline) = (Instant::now(), deadline.map(Instant::from_std));
         let flush = Flush {
             queued: self.receiver.queue.len(),
-            jobs: self.dispatcher.schedule.ids().chain(self.aside.ids()).collect(),
+            last: self.next_job,
+            held: self.held(),
+            jobs: HashSet::new(),
             spooled: self.receiver.budget.counters().on_disk(),
             deadline,
             half_time: deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep};
-use tower::{BoxError, Service};
+use tower::Service;
 
 use self::aside::{Aside, NoThread};
 use self::prepare::{Prepared, Unmade};
@@ -19,6 +19,7 @@ use super::spooling::{Conditions, Spooler};
 use super::summary::{Flush, Outcome};
 use crate::budget::Budget;
 use crate::config::{ReportOptions, RetryLimits};
+use crate::delivery::Transport;
 use crate::delivery::dispatcher::{Dispatcher, until};
 use crate::delivery::job::Job;
 use crate::delivery::outage_log::LossLog;
@@ -77,12 +78,7 @@ enum Event {
     Deadline,
 }
 
-impl<S> Worker<S>
-where
-    S: Service<Report>,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-{
+impl<S: Transport> Worker<S> {
     pub(super) fn new(
         receiver: Receiver,
         inbox: mpsc::UnboundedReceiver<Command>,
@@ -178,8 +174,9 @@ where
         let now = Instant::now();
         let conditions = Conditions {
             is_failing: self.dispatcher.is_failing(),
-            is_ending: self.flushes.iter_mut().any(|flush| flush.is_ending(now)),
+            is_ending: is_over || self.flushes.iter_mut().any(|flush| flush.is_ending(now)),
             is_over,
+            is_budget_half_full: self.receiver.budget.is_half_full(),
         };
         let (next_job, flushes) = (&mut self.next_job, &mut self.flushes);
         let next_id = || begin_job(next_job, flushes, false);
@@ -194,7 +191,7 @@ where
 
     /// The interactions that the worker holds, each with its reservation.
     pub(super) fn held(&self) -> usize {
-        self.dispatcher.len() + self.aside.len()
+        self.dispatcher.schedule.len() + self.aside.len()
     }
 
     fn has_room(&self) -> bool {
@@ -216,7 +213,7 @@ where
             let item = if self.has_room() { self.receiver.queue.pop() } else { None };
             let Some(item) = item else { return true };
             self.idle_polls = 0;
-            let id = self.begin_job();
+            let id = begin_job(&mut self.next_job, &mut self.flushes, true);
             let prepared = prepare::job(id, item, &self.reporting, Effort::Try);
             self.go_on_with(id, prepared);
         }
@@ -251,10 +248,6 @@ where
         {
             self.discard(id, Settlement::Dropped(DropReason::Panicked));
         }
-    }
-
-    fn begin_job(&mut self) -> u64 {
-        begin_job(&mut self.next_job, &mut self.flushes, true)
     }
 
     pub(super) fn enqueue(&mut self, id: u64, result: Result<Job, Unmade>) {

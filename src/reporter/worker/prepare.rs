@@ -1,7 +1,6 @@
 //! Turns an exchange into a report, without a panic that could end the worker.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::budget::Reservation;
 use crate::config::ReportOptions;
@@ -13,6 +12,7 @@ use crate::policy::apply_hooks;
 use crate::report::Report;
 use crate::stats::{DropReason, Losses, Settlement};
 use crate::translation::{Clock, Effort, Untranslated, translate};
+use crate::unwind::guarded;
 
 /// Larger bodies are read on another thread: copying alone takes a fraction of a millisecond, and
 /// the worker has deadlines to meet.
@@ -53,7 +53,7 @@ pub(crate) fn job(id: u64, item: Item, reporting: &ReportOptions, effort: Effort
     let (reservation, interaction) = match item {
         Item::Exchange(mut exchange) => {
             let charged = Cell::new(0);
-            let read = guarded(|| translate(&mut exchange, Clock::now(), reporting, effort, &charged));
+            let read = settled(|| translate(&mut exchange, Clock::now(), reporting, effort, &charged));
             match read {
                 // The decoded bodies have been dropped.
                 Err(Untranslated::TooMuch) => exchange.reservation.budget().release(charged.get()),
@@ -82,7 +82,7 @@ pub(crate) fn write(
     interaction: Box<Interaction>,
     reporting: &ReportOptions,
 ) -> Result<Job, Unmade> {
-    let settlement = match guarded(|| report(*interaction, reporting)) {
+    let settlement = match settled(|| report(*interaction, reporting)) {
         Ok((report, uploads, losses)) => {
             let mut job = Job::new(id, reservation, report, uploads.into());
             if job.recharge() {
@@ -109,6 +109,7 @@ fn report(interaction: Interaction, reporting: &ReportOptions) -> Result<Written
     written.map_err(|_| Settlement::Dropped(DropReason::Panicked))
 }
 
-fn guarded<T, E: From<Settlement>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Settlement::Dropped(DropReason::Panicked).into()))
+/// Runs work that drops the interaction if it panics.
+fn settled<T, E: From<Settlement>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    guarded(work).unwrap_or(Err(Settlement::Dropped(DropReason::Panicked).into()))
 }

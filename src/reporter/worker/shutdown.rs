@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tower::{BoxError, Service};
 
 use super::Worker;
-use crate::report::Report;
+use crate::delivery::Transport;
 use crate::reporter::summary::{Outcome, Reply};
 
 /// How long deliveries continue once all handles are gone.
@@ -18,12 +17,7 @@ const LAST_ANSWERS: Duration = Duration::from_millis(10);
 /// How long past the deadline the remaining reports are written to disk.
 const LAST_WRITES: Duration = Duration::from_millis(60);
 
-impl<S> Worker<S>
-where
-    S: Service<Report>,
-    S::Future: Send + 'static,
-    S::Error: Into<BoxError>,
-{
+impl<S: Transport> Worker<S> {
     /// Starts the worker's own last flush, once all handles are gone and the last exchange has
     /// ended.
     pub(crate) fn begin_last_flush(&mut self) {
@@ -77,7 +71,7 @@ where
                 self.begin_aside();
                 self.spool(true);
             }
-            let reads = self.spooler.writes_ahead() && self.aside.is_busy();
+            let reads = self.spooler.writes_ahead() && self.aside.len() > 0;
             let has_more = self.spooler.writes_ahead() && self.receiver.queue.len() > 0;
             let writes = self.spooler.is_busy();
             if !(reads || has_more || writes) {

@@ -142,10 +142,10 @@ fn bodies_that_may_not_wait_are_reported_without_being_read_however_small() {
             Observer::begin(&ends.0, Operation::ImageGeneration, &headers, &mut extensions);
         request.record_whole(&Bytes::from_static(br#"{"prompt":"a cat"}"#));
         if has_response {
-            observer.respond(StatusCode::OK, &headers);
+            observer.on_response(StatusCode::OK, &headers);
             observer.into_tap().record_whole(&Bytes::from_static(br#"{"data":[{"b64_json":"AAAA"}]}"#));
         } else {
-            observer.fail();
+            observer.on_error();
             drop(observer);
         }
         let report = report(job(&ends.2, ends.1.queue.pop().unwrap(), Effort::Unread));

@@ -1,0 +1,136 @@
+//! Exchanges as they are in practice: texts with line feeds, quotes, code and some letters beyond ASCII, the fields that
+//! OpenAI's API gives today.
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+
+/// A chat: what was asked, and what was answered, in frames.
+pub struct Exchange {
+    pub request: Vec<Bytes>,
+    pub response: Vec<Bytes>,
+    pub is_stream: bool,
+}
+
+/// What people and models write, in turns.
+const TEXTS: [&str; 4] = [
+    "I’ve got a service that proxies \"chat completions\", and its p99 went from 40 ms to 1.2 s after the last deploy. \
+     Nothing in the logs stands out. Where would you start looking, and what should I measure first?",
+    "Start with what changed — not with what is slow.\n\n1. **Diff the deploy.** A new dependency, a changed pool size, a \
+     log level.\n2. **Look at the queue.** If latency grows while CPU stays flat, requests wait:\n\n```rust\nlet permit = \
+     semaphore.acquire().await?;\nprintln!(\"waited {:?}\\n\", start.elapsed());\n```\n\nThen compare the time *before* and \
+     *after* the permit.",
+    "Danke! Der Größenunterschied ist auffällig: vorher 12 Verbindungen, jetzt 2. The pool’s limit comes from \
+     C:\\config\\pool.toml, and it said \"max = 2\" (a leftover from a test). With 12 it is back at 38 ms 🎉",
+    "Good find. A limit of 2 means that the third request waits for the first to end, so the tail is what you saw. Two \
+     things would have shown it earlier: a gauge of how many wait for a connection, and an alert on the time they wait — \
+     both are a line of code each. If you want to be thorough, run the load test again with 4, 8 and 16 connections, and \
+     keep the smallest that holds the p99; more only moves the queue to the other side.",
+];
+
+/// Frames are what fits a connection's read buffer.
+const FRAME: usize = 16 * 1024;
+
+/// The scenario of that name: `json-BYTES`, with a request and a response of so many bytes each, or `stream-CHUNKS`.
+pub fn exchange(name: &str) -> Option<Exchange> {
+    let (kind, size) = name.split_once('-')?;
+    let size = size.parse().ok()?;
+    match kind {
+        "json" => Some(Exchange {
+            request: frames(request(size, false)),
+            response: frames(answer(size)),
+            is_stream: false,
+        }),
+        "stream" => {
+            Some(Exchange { request: frames(request(1_024, true)), response: stream(size), is_stream: true })
+        }
+        _ => None,
+    }
+}
+
+fn frames(body: String) -> Vec<Bytes> {
+    let body = Bytes::from(body);
+    (0..body.len()).step_by(FRAME).map(|at| body.slice(at..body.len().min(at + FRAME))).collect()
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+/// Text of about so many bytes, as a JSON string.
+fn text(bytes: usize) -> String {
+    let mut text = String::new();
+    let mut turns = TEXTS.iter().cycle();
+    while text.len() < bytes {
+        text.push_str(turns.next().unwrap_or(&""));
+        text.push_str("\n\n");
+    }
+    let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    quoted(text.get(..end).unwrap_or_default())
+}
+
+/// A conversation of about so many bytes.
+fn request(bytes: usize, is_stream: bool) -> String {
+    let mut request = String::from(
+        r#"{"model":"gpt-4o-mini","messages":[{"role":"system","content":"You are a helpful assistant."}"#,
+    );
+    let tail = format!(
+        r#"],"temperature":0.7,"max_tokens":1024,"top_p":1.0,"stream":{is_stream},"user":"user-42","metadata":{{"team":"billing"}}}}"#
+    );
+    for (turn, text) in TEXTS.iter().cycle().enumerate() {
+        let role = if turn % 2 == 0 { "user" } else { "assistant" };
+        let message = format!(r#",{{"role":"{role}","content":{}}}"#, quoted(text));
+        if request.len() + message.len() + tail.len() > bytes {
+            break;
+        }
+        request.push_str(&message);
+    }
+    let left = bytes.saturating_sub(request.len() + tail.len() + r#",{"role":"user","content":""}"#.len());
+    if left > 0 {
+        let _ = write!(request, r#",{{"role":"user","content":{}}}"#, text(left));
+    }
+    request + &tail
+}
+
+/// An answer of about so many bytes: a choice for each 8 KiB.
+fn answer(bytes: usize) -> String {
+    let head = r#"{"id":"chatcmpl-CvAjQPpqrc4D6eaDx8a4BYdnfiBZ6","object":"chat.completion","created":1767741984,"model":"gpt-4o-mini-2024-07-18","choices":["#;
+    let tail = r#"],"usage":{"prompt_tokens":231,"completion_tokens":350,"total_tokens":581,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}},"service_tier":"default","system_fingerprint":"fp_c4585b5b9c"}"#;
+    let left = bytes.saturating_sub(head.len() + tail.len());
+    let count = left.div_ceil(8 * 1024).max(1);
+    let each = left.div_euclid(count);
+    let choice = |index| {
+        let (before, after) = (
+            format!(r#"{{"index":{index},"message":{{"role":"assistant","content":"#),
+            r#","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}"#,
+        );
+        format!("{before}{}{after}", text(each.saturating_sub(before.len() + after.len() + 40)))
+    };
+    let choices: Vec<_> = (0..count).map(choice).collect();
+    format!("{head}{}{tail}", choices.join(","))
+}
+
+/// So many chunks, each a frame: a role, a word each, the reason why it ended, the usage, and the mark of the end.
+fn stream(chunks: usize) -> Vec<Bytes> {
+    let head = r#"data: {"id":"chatcmpl-Cr4QEId1Y0l9qcxYwbRcJ5NjRcVSZ","object":"chat.completion.chunk","created":1766764418,"model":"gpt-4o-mini-2024-07-18","service_tier":"default","system_fingerprint":"fp_29330a9688","choices":["#;
+    let event = |number: usize, choices: &str, usage: &str| {
+        // Padding of no fixed length, against guessing words from lengths.
+        let padding = "Kz7QdzdJdMMgDHt6".get(..1 + number * 7 % 15).unwrap_or_default();
+        format!("{head}{choices}],\"usage\":{usage},\"obfuscation\":\"{padding}\"}}\n\n")
+    };
+    let delta = |delta: &str, reason: &str| {
+        format!(r#"{{"index":0,"delta":{delta},"logprobs":null,"finish_reason":{reason}}}"#)
+    };
+    let mut events =
+        vec![event(0, &delta(r#"{"role":"assistant","content":"","refusal":null}"#, "null"), "null")];
+    let words = TEXTS.iter().flat_map(|text| text.split_inclusive(' ')).cycle();
+    for (number, word) in words.take(chunks.saturating_sub(3)).enumerate() {
+        let content = format!(r#"{{"content":{}}}"#, quoted(word));
+        events.push(event(number, &delta(&content, "null"), "null"));
+    }
+    events.push(event(1, &delta("{}", r#""stop""#), "null"));
+    let usage = r#"{"prompt_tokens":231,"completion_tokens":1997,"total_tokens":2228,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}"#;
+    events.push(event(2, "", usage));
+    events.push("data: [DONE]\n\n".to_owned());
+    events.into_iter().map(Bytes::from).collect()
+}

@@ -1,0 +1,84 @@
+//! What is compared with: a payload built with `serde_json::Value` and a struct, as most would write it.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload {
+    reconify: Envelope,
+    timestamps: Timestamps,
+    session: Option<&'static str>,
+    session_timeout: Option<u32>,
+    user: User,
+    request: Value,
+    response: Value,
+}
+
+#[derive(Serialize)]
+struct Envelope {
+    format: &'static str,
+    r#type: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Timestamps {
+    request: u64,
+    response: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct User {
+    user_id: &'static str,
+}
+
+/// From bytes to payload. Callgrind counts what happens in here.
+#[inline(never)]
+pub fn report(request: &[u8], response: &[u8], is_stream: bool) -> serde_json::Result<Vec<u8>> {
+    let response = if is_stream { assembled(response)? } else { serde_json::from_slice(response)? };
+    let payload = Payload {
+        reconify: Envelope { format: "openai", r#type: "chat", version: "1.0.0" },
+        timestamps: Timestamps { request: 1_689_703_471_457, response: 1_689_703_474_393 },
+        session: Some("session-7"),
+        session_timeout: None,
+        user: User { user_id: "user-42" },
+        request: serde_json::from_slice(request)?,
+        response,
+    };
+    serde_json::to_vec(&payload)
+}
+
+/// A `Value` a chunk, all merged into one. No more than a stream of one answer in text needs.
+fn assembled(stream: &[u8]) -> serde_json::Result<Value> {
+    let mut whole = Map::new();
+    let mut content = String::new();
+    let mut finish_reason = Value::Null;
+    for line in stream.split(|byte| *byte == b'\n') {
+        let Some(data) = line.strip_prefix(b"data: ").filter(|data| *data != b"[DONE]") else { continue };
+        let Value::Object(chunk) = serde_json::from_slice(data)? else { continue };
+        for (key, value) in chunk {
+            match key.as_str() {
+                "choices" => {
+                    for choice in value.as_array().into_iter().flatten() {
+                        let said = choice.get("delta").and_then(|delta| delta.get("content"));
+                        content.push_str(said.and_then(Value::as_str).unwrap_or_default());
+                        if let Some(reason) = choice.get("finish_reason").filter(|reason| !reason.is_null()) {
+                            finish_reason = reason.clone();
+                        }
+                    }
+                }
+                "obfuscation" => {}
+                _ => drop(whole.insert(key, value)),
+            }
+        }
+    }
+    whole.insert("object".into(), "chat.completion".into());
+    let message = json!({"role": "assistant", "content": content});
+    whole.insert(
+        "choices".into(),
+        json!([{"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason}]),
+    );
+    Ok(Value::Object(whole))
+}

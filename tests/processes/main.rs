@@ -1,0 +1,16 @@
+//! The examples as processes. A binary of its own, because it needs their binaries: cargo builds them for a run of all
+//! tests, but not for a run of `--test it`.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod examples;
+#[cfg(unix)]
+mod gateway;
+#[path = "../support/mod.rs"]
+mod support;
