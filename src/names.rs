@@ -1,4 +1,7 @@
-//! Names of enum variants.
+//! Names: of enum variants, and of the log's target.
+
+/// The target of every line in the log.
+pub(crate) const LOG: &str = "tower_reconify";
 
 /// Gives an enum its list of values, `as_str` and `Display`.
 macro_rules! named {

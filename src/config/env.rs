@@ -13,6 +13,7 @@ use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
 use super::setting::{Problem, Setting};
 use super::spool::Spooling;
 use crate::error::Error;
+use crate::names::LOG;
 #[cfg(doc)]
 use crate::provider::operation::Operation;
 
@@ -92,7 +93,7 @@ impl ConfigBuilder {
             return self;
         }
         tracing::warn!(
-            target: "tower_reconify",
+            target: LOG,
             "nothing is reported: RECONIFY_APP_KEY and RECONIFY_API_KEY are not set"
         );
         self.disabled(true)
@@ -165,7 +166,7 @@ fn read(
     }
     let known = VARIABLES.map(|(name, _)| name);
     for (name, meant) in misspelled(&set.collect::<Vec<_>>(), &known) {
-        tracing::warn!("the environment variable {} is not read: {meant} may be meant", name.escape_debug());
+        tracing::warn!(target: LOG, "the environment variable {} is not read: {meant} may be meant", name.escape_debug());
     }
     builder
 }

@@ -12,7 +12,7 @@ use super::defaults::{
 };
 use super::hooks::Hooks;
 use super::spool::Spool;
-use crate::names::named;
+use crate::names::{LOG, named};
 use crate::provider::captured::Operations;
 use crate::provider::operation::Operation;
 
@@ -248,6 +248,15 @@ impl Config {
         };
         let operations = Operations { routes: Vec::new(), known: Operation::on_by_default().collect() };
         Self { destination: Some(destination), operations, ..Self::disabled() }
+    }
+
+    /// Logs that reporting starts, with its main settings.
+    pub(crate) fn log_start(&self, is_http: bool) {
+        let endpoint = self.destination.as_ref().filter(|_| is_http).map(|to| &to.endpoint);
+        let collector = endpoint.and_then(Uri::host).unwrap_or("a transport of the application");
+        let spool = self.spool.as_ref().map(|spool| spool.folder.display());
+        let (sample, spool) = (self.reporting.sample, spool.as_ref().map(tracing::field::display));
+        tracing::info!(target: LOG, collector, sample, spool, "reporting starts");
     }
 
     /// Whether a layer with this configuration captures nothing.

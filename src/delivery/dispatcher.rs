@@ -11,6 +11,7 @@ use super::outage_log::OutageLog;
 use super::schedule::Schedule;
 use super::{Breaker, Decision, GiveUpReason, Transport};
 use crate::config::{MAX_DELIVERIES, RetryLimits};
+use crate::names::LOG;
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Settlement};
 use crate::transport::DeliveryError;
@@ -31,6 +32,7 @@ pub(crate) struct Dispatcher<S: Service<Report>> {
     /// The transport is not ready, and wakes the worker once it is.
     is_blocked: bool,
     outage_log: OutageLog,
+    last_success: Option<Instant>,
 }
 
 impl<S: Transport> Dispatcher<S> {
@@ -44,6 +46,7 @@ impl<S: Transport> Dispatcher<S> {
             running: InFlight::new(),
             is_blocked: false,
             outage_log: OutageLog::default(),
+            last_success: None,
         }
     }
 
@@ -160,6 +163,28 @@ impl<S: Transport> Dispatcher<S> {
         self.breaker.is_failing(Instant::now())
     }
 
+    /// When a report or image was last accepted.
+    pub(crate) fn last_success(&self) -> Option<Instant> {
+        self.last_success
+    }
+
+    /// Why reports are not delivered yet: unanswered attempts, and reports that wait.
+    pub(crate) fn explain(&mut self) -> String {
+        let (running, waiting) = (self.running.len(), self.schedule.len().saturating_sub(self.running.len()));
+        let mut reasons = Vec::new();
+        if let Some(since) = self.running.oldest() {
+            let attempts = if running == 1 { "attempt" } else { "attempts" };
+            let seconds = since.elapsed().as_secs_f64();
+            reasons.push(format!("{running} {attempts} unanswered for {seconds:.1} s"));
+        }
+        match self.outage_log.last() {
+            Some(error) if waiting > 0 => reasons.push(format!("{waiting} waiting because {error}")),
+            None if waiting > 0 => reasons.push(format!("{waiting} waiting")),
+            _ => {}
+        }
+        reasons.join(", ")
+    }
+
     /// The number of attempts in flight.
     pub(crate) fn in_flight(&self) -> usize {
         self.running.len()
@@ -169,6 +194,7 @@ impl<S: Transport> Dispatcher<S> {
         match ended {
             Some(Ok(())) => {
                 self.breaker.succeeded();
+                self.last_success = Some(Instant::now());
                 self.outage_log.delivered();
                 self.go_on(id);
             }
@@ -189,6 +215,7 @@ impl<S: Transport> Dispatcher<S> {
         let (now, class) = (Instant::now(), error.class());
         let waiting = self.schedule.len();
         let Some(job) = self.schedule.get(id) else { return };
+        tracing::debug!(target: LOG, id = %job.report.id(), %error, "an attempt failed");
         let counts_as_attempt = self.breaker.failed(now, job.report.id(), error, (self.random)());
         if class != FailureClass::Unsendable {
             self.outage_log.failed(error, self.breaker.doubts_keys(), waiting);

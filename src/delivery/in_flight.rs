@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use pin_project_lite::pin_project;
+use tokio::time::Instant;
 use tower::BoxError;
 
 use crate::transport::DeliveryError;
@@ -23,6 +24,7 @@ pin_project! {
     /// when it is dropped; none of these panics may end the worker.
     struct Attempt<F> {
         job: u64,
+        since: Instant,
         is_begun: bool,
         // `None` once it has ended, or if it may no longer start.
         #[pin]
@@ -51,7 +53,12 @@ where
     }
 
     pub(crate) fn push(&mut self, job: u64, future: F) {
-        self.0.push(Attempt { job, is_begun: false, future: Some(future) });
+        self.0.push(Attempt { job, since: Instant::now(), is_begun: false, future: Some(future) });
+    }
+
+    /// When the oldest attempt began.
+    pub(crate) fn oldest(&mut self) -> Option<Instant> {
+        Pin::new(&mut self.0).iter_pin_mut().map(|attempt| attempt.since).min()
     }
 
     /// Waits for the next attempt to finish and returns it with its job; `None` if there are no

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::stats::Stats;
+use crate::names::LOG;
+use crate::stats::{FailureClass, Stats};
 use crate::transport::DeliveryError;
 
 /// The minimum time between two warnings of one kind.
@@ -22,27 +23,58 @@ pub(crate) struct OutageLog {
     is_told: bool,
     are_keys_told: bool,
     told: Option<Instant>,
+    has_delivered: bool,
+    /// The last failure, until the next success.
+    last: Option<DeliveryError>,
 }
 
 impl OutageLog {
     pub(crate) fn delivered(&mut self) {
+        if !std::mem::replace(&mut self.has_delivered, true) {
+            tracing::info!(target: LOG, "the first report was accepted");
+        }
+        self.last = None;
         let (failures, since) = (std::mem::take(&mut self.failures), self.since.take());
         self.are_keys_told = false;
         if std::mem::take(&mut self.is_told) {
             let seconds = since.map(|since| since.elapsed().as_secs());
-            tracing::info!(failures, seconds, "reports are delivered again");
+            tracing::info!(target: LOG, failures, seconds, "reports are delivered again");
         }
+    }
+
+    /// The last failure, if nothing was delivered since.
+    pub(crate) fn last(&self) -> Option<&DeliveryError> {
+        self.last.as_ref()
     }
 
     pub(crate) fn failed(&mut self, error: &DeliveryError, are_keys_doubted: bool, waiting: usize) {
         self.since.get_or_insert_with(Instant::now);
         self.failures += 1;
+        self.last = Some(error.clone());
         if are_keys_doubted && !std::mem::replace(&mut self.are_keys_told, true) {
             self.is_told = true;
-            tracing::warn!(%error, waiting, "reports wait until the keys are accepted");
+            tracing::warn!(target: LOG, %error, waiting, "reports wait until the keys are accepted");
         } else if self.failures >= EPISODE && !self.is_told && is_due(&mut self.told, QUIET) {
             self.is_told = true;
-            tracing::warn!(%error, waiting, "reports wait to be delivered");
+            tracing::warn!(target: LOG, %error, waiting, "reports wait to be delivered");
+        }
+    }
+}
+
+/// Logs reports that an earlier process left on disk.
+#[derive(Debug, Default)]
+pub(crate) struct RecoveryLog {
+    /// The number at the last line.
+    known: u64,
+    told: Option<Instant>,
+}
+
+impl RecoveryLog {
+    /// Logs how many were loaded, at the first and then at most once a minute; all `at_end`.
+    pub(crate) fn look(&mut self, recovered: u64, at_end: bool) {
+        if recovered > self.known && (is_due(&mut self.told, QUIET) || at_end) {
+            self.known = recovered;
+            tracing::info!(target: LOG, recovered, "reports of an earlier process were read from disk");
         }
     }
 }
@@ -69,7 +101,7 @@ impl LossLog {
         let lost = all - self.known;
         if lost > 0 {
             (self.known, self.told) = (all, Some(Instant::now()));
-            tracing::warn!(lost, last_failure = ?stats.last_failure, %stats, "reports were lost");
+            tracing::warn!(target: LOG, lost, last_failure = stats.last_failure.map(FailureClass::as_str), %stats, "reports were lost");
         }
     }
 }

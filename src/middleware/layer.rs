@@ -40,7 +40,7 @@ impl ReconifyLayer {
     /// A layer that sends its reports over HTTP to the endpoint of the configuration.
     #[cfg(feature = "reqwest")]
     pub fn new(config: Config) -> Self {
-        Self::start(config, HttpTransport::new)
+        Self::start(config, true, HttpTransport::new)
     }
 
     /// A layer that sends its reports through the application's HTTP client, with its proxies,
@@ -79,7 +79,7 @@ impl ReconifyLayer {
     /// ```
     #[cfg(feature = "reqwest")]
     pub fn with_client(config: Config, client: reqwest::Client) -> Self {
-        Self::start(config, |destination| HttpTransport::with_client(destination, client))
+        Self::start(config, true, |destination| HttpTransport::with_client(destination, client))
     }
 
     /// A layer that sends its reports through a service of the application, such as a broker, a
@@ -112,16 +112,20 @@ impl ReconifyLayer {
         S::Future: Send,
         S::Error: Into<BoxError>,
     {
-        Self::start(config, |_| transport)
+        Self::start(config, false, |_| transport)
     }
 
     fn start<S: Transport + 'static>(
         config: Config,
+        is_http: bool,
         transport: impl FnOnce(Destination) -> S + Send + 'static,
     ) -> Self {
         let (operations, capturing) = (config.operations.clone(), config.capturing);
         let reporter = match config.destination.clone() {
-            Some(destination) => Reporter::start(config, || transport(destination)),
+            Some(destination) => {
+                config.log_start(is_http);
+                Reporter::start(config, || transport(destination))
+            }
             None => Reporter::disabled(),
         };
         let tracker = Tracker::new(reporter.sender().cloned(), operations, capturing);

@@ -53,7 +53,7 @@ pub(super) fn begin(
     request: &mut Request,
     extensions: &mut Extensions,
 ) -> (Observer, bool) {
-    let Some(operation) = tracker.operation(request.method(), request.url().path()) else {
+    let Some(operation) = tracker.operation(request.method(), request.url().path(), request.headers()) else {
         tracker.pass(request.headers_mut(), true);
         return (Observer::default(), false);
     };

@@ -59,7 +59,7 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let operation = self.tracker.operation(&head.method, head.uri.path());
+        let operation = self.tracker.operation(&head.method, head.uri.path(), &head.headers);
         let tracks_nesting = operation.is_some() && self.tracker.tracks_nesting();
         let (mut observer, mut tap) = match operation {
             Some(operation) => self.tracker.begin(operation, &head.headers, &mut head.extensions),

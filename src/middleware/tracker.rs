@@ -1,14 +1,22 @@
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use http::header::CONTENT_TYPE;
 use http::{Extensions, HeaderMap, Method};
+use tracing::{Level, enabled, level_enabled};
 
 use crate::capture::{Observer, Tap};
 use crate::config::{CaptureOptions, IdentityHeaders};
 use crate::handoff::Sender;
 use crate::identity::remove_headers;
+use crate::names::LOG;
 use crate::provider::captured::Operations;
 use crate::provider::operation::Operation;
+
+/// How many paths of requests that are not captured are logged, and how long they may be.
+const MOST_PATHS: usize = 32;
+const MOST_PATH_BYTES: usize = 256;
 
 /// Recognises and captures exchanges for a service, whatever its request type is.
 #[derive(Clone)]
@@ -17,19 +25,41 @@ pub(super) struct Tracker(Arc<Settings>);
 struct Settings {
     /// `None` if the layer is disabled.
     sender: Option<Sender>,
+    /// The paths of requests that were not captured, as far as they were logged.
+    passed: Mutex<BTreeSet<String>>,
     operations: Operations,
     capturing: CaptureOptions,
 }
 
 impl Tracker {
     pub(super) fn new(sender: Option<Sender>, operations: Operations, capturing: CaptureOptions) -> Self {
-        Self(Arc::new(Settings { sender, operations, capturing }))
+        Self(Arc::new(Settings { sender, passed: Mutex::default(), operations, capturing }))
     }
 
     /// The called operation, if it is captured.
     #[inline]
-    pub(super) fn operation(&self, method: &Method, path: &str) -> Option<Operation> {
-        self.0.operations.of(method, path)
+    pub(super) fn operation(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Operation> {
+        let operation = self.0.operations.of(method, path);
+        if operation.is_none() && level_enabled!(Level::DEBUG) {
+            self.log_passed(method, path, headers);
+        }
+        operation
+    }
+
+    /// Logs the path of a JSON `POST` once: it may be a call to a model that should be declared.
+    #[cold]
+    fn log_passed(&self, method: &Method, path: &str, headers: &HeaderMap) {
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let is_json = content_type.is_some_and(|value| value.starts_with("application/json"));
+        let is_candidate = method == Method::POST && is_json && path.len() <= MOST_PATH_BYTES;
+        if self.0.sender.is_none() || !is_candidate || !enabled!(target: LOG, Level::DEBUG) {
+            return;
+        }
+        let mut passed = self.0.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        if passed.len() < MOST_PATHS && passed.insert(path.to_owned()) {
+            drop(passed);
+            tracing::debug!(target: LOG, ?path, "a JSON POST is not captured; `route` declares calls to a model");
+        }
     }
 
     /// Begins to record a request. Both results are empty if the request is not recorded.

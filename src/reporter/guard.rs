@@ -74,3 +74,58 @@ fn block_on<F: Future>(future: F) -> F::Output {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tower::service_fn;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::interaction::{Interaction, InteractionKind};
+    use crate::middleware::ReconifyLayer;
+    use crate::report::Report;
+    use crate::transport::DeliveryError;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn reporting() -> Reporter {
+        let config = Config::builder("app", "key").build().unwrap();
+        let transport = service_fn(async |_: Report| Ok::<_, DeliveryError>(()));
+        ReconifyLayer::with_transport(config, transport).reporter()
+    }
+
+    /// A `main` that leaves early.
+    fn ends_early(reporter: &Reporter) -> Result<(), &'static str> {
+        let _guard = reporter.guard(PATIENCE);
+        reporter.report(Interaction::new(InteractionKind::Chat, &1, &2).unwrap());
+        Err("an error")?;
+        Ok(())
+    }
+
+    #[test]
+    fn a_program_that_leaves_main_through_an_error_delivers_its_reports() {
+        let reporter = reporting();
+        ends_early(&reporter).unwrap_err();
+        assert_eq!(reporter.stats().delivered, 1);
+    }
+
+    #[tokio::test]
+    async fn a_guard_works_on_the_only_thread_of_a_runtime_and_under_another_executor() {
+        let reporter = reporting();
+        ends_early(&reporter).unwrap_err();
+        assert_eq!(reporter.stats().delivered, 1);
+        let reporter = reporting();
+        futures_executor::block_on(async { ends_early(&reporter).unwrap_err() });
+        assert_eq!(reporter.stats().delivered, 1);
+    }
+
+    #[test]
+    fn a_blocking_shutdown_says_what_came_of_the_reports() {
+        let reporter = reporting();
+        reporter.report(Interaction::new(InteractionKind::Chat, &1, &2).unwrap());
+        let summary = reporter.shutdown_blocking(PATIENCE);
+        assert_eq!((summary.delivered, summary.is_complete()), (1, true));
+        let shown = "1 delivered, 0 rejected, 0 dropped, 0 withheld, 0 spooled, 0 exchanges_open";
+        assert_eq!(summary.to_string(), shown);
+    }
+}

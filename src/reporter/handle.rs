@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::delivery::Transport;
 use crate::handoff::{self, Sender};
 use crate::interaction::Interaction;
+use crate::names::LOG;
 use crate::stats::{DropReason, Settlement, Stats};
 
 /// A handle to a layer's reporter: counters, flush, shutdown, and reports made by hand.
@@ -74,13 +75,13 @@ impl Reporter {
                 }
                 Err(error) => {
                     drop(receiver);
-                    tracing::error!(%error, "the reporter has no runtime: nothing will be reported");
+                    tracing::error!(target: LOG, %error, "the reporter has no runtime: nothing will be reported");
                 }
             }
         });
         if let Err(error) = started {
             sender.stop();
-            tracing::error!(%error, "the reporter has no thread: nothing will be reported");
+            tracing::error!(target: LOG, %error, "the reporter has no thread: nothing will be reported");
         }
         Self::linked(sender, commands)
     }

@@ -1,4 +1,5 @@
 use std::collections::HashSet;
+use std::fmt;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -103,6 +104,24 @@ impl ShutdownSummary {
     }
 }
 
+/// One line with all counts by name.
+impl fmt::Display for FlushSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { delivered, rejected, dropped, withheld, spooled, pending } = self;
+        write!(f, "{delivered} delivered, {rejected} rejected, {dropped} dropped, {withheld} withheld, ")?;
+        write!(f, "{spooled} spooled, {pending} pending")
+    }
+}
+
+/// One line with all counts by name.
+impl fmt::Display for ShutdownSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { delivered, rejected, dropped, withheld, spooled, exchanges_open } = self;
+        write!(f, "{delivered} delivered, {rejected} rejected, {dropped} dropped, {withheld} withheld, ")?;
+        write!(f, "{spooled} spooled, {exchanges_open} exchanges_open")
+    }
+}
+
 /// A flush in progress: the work it waits for.
 pub(crate) struct Flush {
     /// Items that were in the queue at the start.
@@ -117,6 +136,7 @@ pub(crate) struct Flush {
     /// Reports on disk only: those there at the start, and those spooled since that the flush waits
     /// for.
     pub(crate) spooled: u64,
+    pub(crate) begun: Instant,
     pub(crate) deadline: Option<Instant>,
     /// Half of the time to the deadline; `None` once it has passed.
     pub(crate) half_time: Option<Instant>,

@@ -68,6 +68,11 @@ impl Counters {
         }
     }
 
+    /// How many reports of earlier processes were loaded from disk.
+    pub(crate) fn recovered(&self) -> u64 {
+        self.recovered.load(Relaxed)
+    }
+
     /// Sets the number of reports that are both in memory and on disk.
     pub(crate) fn set_spooled_and_held(&self, reports: usize) {
         self.spooled_and_held.store(reports as u64, Relaxed);

@@ -22,6 +22,7 @@ use super::error::{DeliveryError, causes};
 use super::response;
 use super::tls::Tls;
 use crate::config::{Destination, MAX_DELIVERIES, is_this_machine};
+use crate::names::LOG;
 use crate::report::Report;
 
 /// A host that does not accept a connection within three seconds is down or unreachable.
@@ -71,7 +72,7 @@ impl HttpTransport {
         Self::to(destination, |url, is_local| {
             let client = client(is_local)
                 .inspect_err(
-                    |error| tracing::error!(%error, "no HTTP client can be made: no report will be delivered"),
+                    |error| tracing::error!(target: LOG, %error, "no HTTP client can be made: no report will be delivered"),
                 )
                 .ok()?;
             let mut target = Target::new(client, url)?;
@@ -114,7 +115,7 @@ impl Target {
             .header(USER_AGENT, HeaderValue::from_static(AGENT))
             .build()
             .inspect_err(
-                |error| tracing::error!(%error, "no request can be made: no report will be delivered"),
+                |error| tracing::error!(target: LOG, %error, "no request can be made: no report will be delivered"),
             )
             .ok()?;
         let (url, mut headers) = (request.url().clone(), request.headers().clone());

@@ -8,6 +8,7 @@ use reqwest::dns::{Name, Resolve, Resolving};
 use tokio::sync::OnceCell;
 
 use super::error::DeliveryError;
+use crate::names::LOG;
 
 /// Whether reqwest has TLS, as far as known.
 #[derive(Debug, Default)]
@@ -39,8 +40,7 @@ impl Tls {
             return Ok(());
         }
         if !self.is_told.swap(true, Relaxed) {
-            tracing::error!(
-                "reports for an https endpoint are dropped, because this build has no TLS: enable the feature `rustls` of \
+            tracing::error!(target: LOG, "reports for an https endpoint are dropped, because this build has no TLS: enable the feature `rustls` of \
                  tower-reconify"
             );
         }

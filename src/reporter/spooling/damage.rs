@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::names::LOG;
+
 /// An episode ends after this time without another damaged segment.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -21,8 +23,7 @@ impl Damage {
     /// characters in the path.
     pub(crate) fn found(&mut self, records: u64, aside: &Path) {
         if self.last.replace(Instant::now()).is_none() {
-            tracing::warn!(
-                records,
+            tracing::warn!(target: LOG, records,
                 ?aside,
                 "reports on disk are damaged, and lost; the segments are set aside"
             );
@@ -47,7 +48,7 @@ impl Damage {
     pub(crate) fn ended(&mut self) {
         let Self { last, segments, records } = std::mem::take(self);
         if last.is_some() {
-            tracing::warn!(segments, records, "no more damaged reports are found on disk");
+            tracing::warn!(target: LOG, segments, records, "no more damaged reports are found on disk");
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::delivery::doubled;
 use crate::delivery::job::Job;
 use crate::delivery::outage_log::is_due;
 use crate::delivery::schedule::Schedule;
+use crate::names::LOG;
 use crate::spool::{Appended, Loaded, OsFs, Spool, Stopped};
 use crate::stats::Settlement;
 
@@ -193,7 +194,8 @@ impl Spooler {
     fn note(&mut self, error: &dyn std::fmt::Display, budget: &Arc<Budget>) {
         budget.counters().fail_to_spool();
         if is_due(&mut self.told, QUIET) {
-            tracing::warn!(%error, "the spool does not work as it should");
+            let folder = self.settings.as_ref().map(|settings| settings.folder.as_path());
+            tracing::warn!(target: LOG, %error, ?folder, "the spool does not work as it should");
         }
     }
 

@@ -67,7 +67,7 @@ where
 /// Makes every log call site ask for the current thread's subscriber. With a single subscriber in
 /// the process, tracing asks only on the first thread that reaches the call site. If that thread
 /// has no subscriber, the call site is disabled for all threads.
-fn listen() {
+pub(in crate::reporter) fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry()).unwrap());
 }

@@ -1,14 +1,19 @@
 //! Promise 7: which lines the log contains, and which it does not.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::Full;
 use tokio::time::sleep;
+use tower::{Layer, ServiceExt, service_fn};
 use tracing::subscriber::DefaultGuard;
 
-use super::harness::{answering, builder};
+use super::harness::{answering, builder, listen, start};
+use crate::middleware::ReconifyLayer;
+use crate::report::Report;
 use crate::stats::{DropReason, FailureClass};
 use crate::transport::DeliveryError;
 
@@ -31,14 +36,27 @@ impl io::Write for Log {
 
 impl Log {
     pub(in crate::reporter) fn here() -> (Self, DefaultGuard) {
+        Self::at(tracing::Level::INFO)
+    }
+
+    pub(in crate::reporter) fn at(level: tracing::Level) -> (Self, DefaultGuard) {
+        listen();
         let log = Self::default();
         let writer = log.clone();
         let subscriber =
             tracing_subscriber::fmt().with_ansi(false).without_time().with_writer(move || writer.clone());
+        let subscriber = subscriber.with_max_level(level);
         (log, tracing::subscriber::set_default(subscriber.finish()))
     }
 
+    /// The lines about something that is wrong, or right again.
     pub(in crate::reporter) fn lines(&self) -> Vec<String> {
+        let routine = ["the first report was accepted", "were read from disk", "stay on disk"];
+        let is_routine = |line: &String| routine.iter().any(|text| line.contains(text));
+        self.all().into_iter().filter(|line| !is_routine(line)).collect()
+    }
+
+    pub(in crate::reporter) fn all(&self) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         text.lines().filter(|line| line.contains("tower_reconify")).map(str::to_owned).collect()
     }
@@ -146,4 +164,113 @@ async fn one_report_that_fails_among_others_is_no_outage_and_told_when_it_is_los
     let lines = log.lines();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert!(lines[0].contains("lost=1") && lines[0].contains("undelivered 1"), "{lines:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_debug_each_report_is_one_line_and_each_failed_attempt_another_with_its_cause() {
+    let (log, _guard) = Log::at(tracing::Level::DEBUG);
+    let failures = Arc::new(AtomicUsize::new(0));
+    let (simulated, _) = answering(
+        builder(),
+        || 0.5,
+        move |_| match failures.fetch_add(1, SeqCst) {
+            0 => Err(DeliveryError::unreachable().with_source("connection refused")),
+            _ => Ok(()),
+        },
+    );
+    simulated.report();
+    simulated.flush(HOUR).await;
+    let lines = log.all();
+    assert_eq!(lines.len(), 3, "{lines:#?}");
+    assert!(lines[0].contains("DEBUG tower_reconify: a report was made id="), "{lines:#?}");
+    assert!(lines[0].contains("outcome=\"answered\"") && lines[0].contains("duration_ms="), "{lines:#?}");
+    let failure = "an attempt failed id=";
+    assert!(lines[1].contains(failure) && lines[1].contains("reached: connection refused"), "{lines:#?}");
+    assert!(lines[2].contains("INFO tower_reconify: the first report was accepted"), "{lines:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_loses_reports_says_how_many_and_why() {
+    let (log, _guard) = Log::here();
+    let transport = service_fn(|_: Report| std::future::pending::<Result<(), DeliveryError>>());
+    let simulated = start(builder(), transport, || 0.5);
+    simulated.report();
+    let ended = simulated.shutdown(2 * SECOND).await;
+    assert_eq!(ended.dropped, 1);
+    let lines = log.lines();
+    let line = lines.iter().find(|line| line.contains("reports were not delivered")).unwrap();
+    assert!(line.contains("WARN") && line.contains("lost=1"), "{lines:#?}");
+    assert!(line.contains("why=1 attempt unanswered for 2.0 s"), "{lines:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_during_an_outage_names_the_last_failure() {
+    let (log, _guard) = Log::here();
+    let failure = DeliveryError::unavailable().with_status(503).with_retry_after(HOUR);
+    let (simulated, _) = answering(builder(), || 0.5, move |_| Err(failure.clone()));
+    simulated.report();
+    sleep(SECOND).await;
+    simulated.shutdown(SECOND).await;
+    let lines = log.lines();
+    let line = lines.iter().find(|line| line.contains("reports were not delivered")).unwrap();
+    let why = "why=1 waiting because the collector cannot accept the report now (status 503)";
+    assert!(line.contains(why), "{lines:#?}");
+}
+
+/// A layer in front of a service that answers, and the paths to ask.
+async fn pass(layer: &ReconifyLayer, paths: impl IntoIterator<Item = String>, content_type: &str) {
+    let inner = service_fn(async |_: http::Request<crate::RequestBody<Full<Bytes>>>| {
+        Ok::<_, std::convert::Infallible>(http::Response::new(Full::<Bytes>::default()))
+    });
+    for path in paths {
+        let request = http::Request::post(path).header("content-type", content_type);
+        let request = request.body(Full::<Bytes>::default()).unwrap();
+        layer.layer(inner).oneshot(request).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn paths_of_json_posts_that_are_not_captured_are_told_once_without_query_and_32_at_the_most() {
+    let (log, guard) = Log::at(tracing::Level::DEBUG);
+    let (layer, _reports) = crate::testing::recording();
+    pass(&layer, ["/ask?key=s3cret", "/ask", "/v1/chat/completions"].map(str::to_owned), "application/json")
+        .await;
+    pass(&layer, ["/form".to_owned()], "text/plain").await;
+    let told = |log: &Log| -> Vec<_> {
+        log.all().into_iter().filter(|line| line.contains("not captured")).collect()
+    };
+    let lines = told(&log);
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0].contains("DEBUG tower_reconify: ") && lines[0].contains("path=\"/ask\""), "{lines:#?}");
+    pass(&layer, (0..100).map(|number| format!("/{number}")), "application/json; charset=utf-8").await;
+    pass(&layer, [format!("/{}", "x".repeat(1_000))], "application/json").await;
+    assert_eq!(told(&log).len(), 32);
+    drop(guard);
+
+    let (log, _guard) = Log::here();
+    let (layer, _reports) = crate::testing::recording();
+    pass(&layer, ["/ask".to_owned()], "application/json").await;
+    let disabled = ReconifyLayer::with_transport(
+        crate::Config::disabled(),
+        service_fn(async |_: Report| Ok::<_, DeliveryError>(())),
+    );
+    pass(&disabled, ["/ask".to_owned()], "application/json").await;
+    assert!(told(&log).is_empty(), "{:#?}", log.all());
+}
+
+#[tokio::test]
+async fn the_start_of_reporting_is_one_line_with_collector_sampling_and_spool() {
+    let (log, _guard) = Log::here();
+    let folder = tempfile::tempdir().unwrap();
+    let spool = crate::Spool::at(folder.path());
+    let config = builder().endpoint("https://u:pw@collector.example/track?s3cret").sample(0.5).spool(spool);
+    drop(ReconifyLayer::new(config.build().unwrap()));
+    let lines = log.all();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    let start = format!(
+        "INFO tower_reconify: reporting starts collector=\"collector.example\" sample=0.5 spool={}",
+        folder.path().display()
+    );
+    assert!(lines[0].contains(&start), "{lines:#?}");
+    assert!(!lines[0].contains("pw") && !lines[0].contains("s3cret"));
 }

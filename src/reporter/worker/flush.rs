@@ -2,11 +2,17 @@
 
 use std::collections::HashSet;
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{Command, Deadline, Worker};
 use crate::delivery::Transport;
 use crate::reporter::summary::{Flush, Reply};
+
+/// How long a shutdown waits for a delivery if all reports are on disk: a healthy collector answers
+/// sooner.
+const NO_PROGRESS: Duration = Duration::from_millis(250);
 
 impl<S: Transport> Worker<S> {
     pub(crate) fn handle_command(&mut self, command: Command) {
@@ -26,6 +32,7 @@ impl<S: Transport> Worker<S> {
             held: self.held(),
             jobs: HashSet::new(),
             spooled: self.receiver.budget.counters().on_disk(),
+            begun: now,
             deadline,
             half_time: deadline.map(|deadline| now + deadline.saturating_duration_since(now) / 2),
             reply,
@@ -43,6 +50,9 @@ impl<S: Transport> Worker<S> {
             return false;
         }
         let (now, is_queue_empty) = (Instant::now(), self.receiver.queue.len() == 0);
+        if self.saved_at().is_some_and(|moment| moment <= now) {
+            return true;
+        }
         let has_more = self.spooler.has_more(&self.dispatcher.schedule);
         let is_over = |flush: &Flush| flush.is_over(now, is_queue_empty, has_more);
         if self.flushes.iter().any(|flush| flush.is_last() && is_over(flush)) {
@@ -51,6 +61,18 @@ impl<S: Transport> Worker<S> {
         let stats = || self.receiver.budget.stats();
         self.flushes.extract_if(.., |flush| is_over(flush)).for_each(|flush| flush.answer(stats()));
         false
+    }
+
+    /// When the worker ends although reports are left: if all of them are on disk, and the collector
+    /// has accepted none for a moment, a longer wait serves nobody.
+    pub(crate) fn saved_at(&self) -> Option<Instant> {
+        let flush = self.flushes.iter().find(|flush| flush.is_last())?;
+        let schedule = &self.dispatcher.schedule;
+        let is_held_elsewhere =
+            self.aside.len() > 0 || self.receiver.queue.len() > 0 || self.spooler.is_busy();
+        let is_saved = schedule.len() == schedule.on_disk() && !is_held_elsewhere;
+        let since = self.dispatcher.last_success().map_or(flush.begun, |last| last.max(flush.begun));
+        is_saved.then(|| since + NO_PROGRESS)
     }
 
     pub(crate) fn account(&mut self) {

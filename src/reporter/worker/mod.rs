@@ -22,7 +22,7 @@ use crate::config::{ReportOptions, RetryLimits};
 use crate::delivery::Transport;
 use crate::delivery::dispatcher::{Dispatcher, until};
 use crate::delivery::job::Job;
-use crate::delivery::outage_log::LossLog;
+use crate::delivery::outage_log::{LossLog, RecoveryLog};
 use crate::handoff::{Queue, Receiver};
 use crate::report::Report;
 use crate::stats::{DropReason, Settlement};
@@ -66,6 +66,7 @@ pub(super) struct Worker<S: Service<Report>> {
     /// All handles are gone, so no exchange, report or command can follow.
     pub(super) is_abandoned: bool,
     pub(super) losses: LossLog,
+    pub(super) recoveries: RecoveryLog,
 }
 
 #[expect(clippy::large_enum_variant, reason = "it is matched where it is returned")]
@@ -101,6 +102,7 @@ impl<S: Transport> Worker<S> {
             idle_polls: 0,
             is_abandoned: false,
             losses: LossLog::default(),
+            recoveries: RecoveryLog::default(),
         }
     }
 
@@ -153,7 +155,8 @@ impl<S: Transport> Worker<S> {
         let waiting = if has_room { 0 } else { queue.len() };
         let (known, look) = (self.held() + waiting, self.idle_polls);
         let waits_for_ends = self.is_abandoned && !self.is_in_last_flush();
-        let deadline = self.flushes.iter().filter_map(Flush::next_moment).min();
+        let moments = self.flushes.iter().filter_map(Flush::next_moment);
+        let deadline = moments.chain(self.saved_at()).min();
         let Receiver { budget, queue, abandoned } = &mut self.receiver;
         tokio::select! {
             Some(command) = self.inbox.recv() => Event::Command(command),
@@ -185,7 +188,9 @@ impl<S: Transport> Worker<S> {
 
     /// Publishes the values that other threads read.
     fn publish_gauges(&mut self) {
-        self.receiver.budget.counters().set_sending(self.dispatcher.in_flight());
+        let counters = self.receiver.budget.counters();
+        counters.set_sending(self.dispatcher.in_flight());
+        self.recoveries.look(counters.recovered(), false);
         self.losses.look(|| self.receiver.budget.stats());
     }
 

@@ -1,14 +1,17 @@
 //! Turns an exchange into a report, without a panic that could end the worker.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use crate::budget::Reservation;
 use crate::config::ReportOptions;
 use crate::delivery::job::Job;
 use crate::exchange::{Answer, Exchange};
 use crate::handoff::Item;
-use crate::interaction::Interaction;
+use crate::interaction::{Interaction, Outcome};
+use crate::names::LOG;
 use crate::policy::apply_hooks;
+use crate::provider::operation::Operation;
 use crate::report::Report;
 use crate::stats::{DropReason, Losses, Settlement};
 use crate::translation::{Clock, Effort, Untranslated, translate};
@@ -82,8 +85,10 @@ pub(crate) fn write(
     interaction: Box<Interaction>,
     reporting: &ReportOptions,
 ) -> Result<Job, Unmade> {
+    let (status, duration) = (interaction.details.status, interaction.details.duration);
     let settlement = match settled(|| report(*interaction, reporting)) {
         Ok((report, uploads, losses)) => {
+            log(&report, status, duration);
             let mut job = Job::new(id, reservation, report, uploads.into());
             if job.recharge() {
                 job.reservation.budget().counters().lose(losses);
@@ -95,6 +100,18 @@ pub(crate) fn write(
         Err(settlement) => settlement,
     };
     Err((reservation, settlement))
+}
+
+fn log(report: &Report, status: Option<u16>, duration: Duration) {
+    tracing::debug!(
+        target: LOG,
+        id = %report.id(),
+        operation = report.operation().map(Operation::as_str),
+        outcome = report.outcome().map(Outcome::as_str),
+        status,
+        duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        "a report was made"
+    );
 }
 
 /// A report, its images, and the content it lacks.

@@ -6,7 +6,9 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Worker;
 use crate::delivery::Transport;
+use crate::names::LOG;
 use crate::reporter::summary::{Outcome, Reply};
+use crate::stats::DropReason;
 
 /// How long deliveries continue once all handles are gone.
 const GRACE: Duration = Duration::from_secs(5);
@@ -39,6 +41,7 @@ impl<S: Transport> Worker<S> {
     /// as dropped, and the counters follow when they end.
     pub(crate) async fn end(mut self) {
         self.inbox.close();
+        let dropped = self.receiver.budget.stats().dropped(DropReason::Shutdown);
         while let Ok(command) = self.inbox.try_recv() {
             self.handle_command(command);
         }
@@ -47,6 +50,7 @@ impl<S: Transport> Worker<S> {
         }
         self.dispatcher.finish_ended(Instant::now() + LAST_ANSWERS).await;
         self.account();
+        let why = self.dispatcher.explain();
         self.dispatcher.abort();
         self.save(Instant::now() + LAST_WRITES).await;
         drop(self.dispatcher);
@@ -56,8 +60,17 @@ impl<S: Transport> Worker<S> {
         counters.set_sending(0);
         let stats = self.receiver.budget.stats();
         self.losses.tell(&stats);
+        self.recoveries.look(stats.recovered, true);
         let (pending, spooled) = (self.aside.len() as u64, stats.spooled);
         let exchanges_open = stats.pending.saturating_sub(pending);
+        let lost = (stats.dropped(DropReason::Shutdown) + pending).saturating_sub(dropped);
+        match (lost, spooled) {
+            (0, 0) => {}
+            (0, _) => tracing::info!(target: LOG, spooled, %why, "reports stay on disk for the next process"),
+            _ => {
+                tracing::warn!(target: LOG, lost, spooled, exchanges_open, %why, "reports were not delivered")
+            }
+        }
         let outcome = Outcome { stats, pending, spooled, exchanges_open };
         self.flushes.into_iter().for_each(|flush| flush.reply.send(outcome));
     }

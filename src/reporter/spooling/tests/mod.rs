@@ -13,13 +13,15 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::config::Limits;
 use crate::config::Spool;
 use crate::config::{ConfigBuilder, Spooling};
-use crate::reporter::tests::harness::{Attempt, Seen, Simulated, answering, builder};
+use crate::report::Report;
+use crate::reporter::tests::harness::{Attempt, Seen, Simulated, answering, builder, start};
+use crate::reporter::tests::logging::Log;
 use crate::stats::{DropReason, Stats};
 use crate::transport::DeliveryError;
 
@@ -300,4 +302,61 @@ async fn two_processes_share_a_folder_and_each_reports_its_own() {
         assert_eq!((stats.captured, stats.delivered, stats.recovered), (1_000, 1_000, 0));
         assert_eq!(taken(&seen).len(), 1_000);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_whose_reports_are_all_on_disk_does_not_wait_for_a_collector_that_takes_none() {
+    for (mode, hangs) in [(Spooling::Always, true), (Spooling::Always, false), (Spooling::WhenNeeded, false)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let transport = tower::service_fn(move |_: Report| async move {
+            match hangs {
+                true => std::future::pending().await,
+                false => Err::<(), _>(DeliveryError::unavailable()),
+            }
+        });
+        let simulated = start(spooling(folder.path(), mode), transport, || 0.5);
+        for _ in 0..100 {
+            simulated.report();
+        }
+        sleep(2 * SECOND).await;
+        let began = Instant::now();
+        let ended = simulated.shutdown(60 * SECOND).await;
+        assert!(began.elapsed() < SECOND, "{mode:?} {hangs}: {:?}", began.elapsed());
+        assert_eq!((ended.spooled, ended.dropped), (100, 0), "{mode:?} {hangs}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_goes_on_while_the_collector_takes_what_is_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let transport = tower::service_fn(|_: Report| async {
+        sleep(SECOND / 5).await;
+        Ok::<_, DeliveryError>(())
+    });
+    let simulated = start(spooling(folder.path(), Spooling::Always), transport, || 0.5);
+    for _ in 0..100 {
+        simulated.report();
+    }
+    let ended = simulated.shutdown(60 * SECOND).await;
+    assert_eq!((ended.delivered, ended.spooled, ended.dropped), (100, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_says_how_many_reports_of_an_earlier_process_were_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let is_up = Arc::new(AtomicBool::new(false));
+    let (first, _) = switched(spooling(folder.path(), Spooling::Always), &is_up);
+    (0..20).for_each(|_| first.report());
+    sleep(SECOND).await;
+    assert_eq!(first.shutdown(SECOND).await.spooled, 20);
+    is_up.store(true, SeqCst);
+    let (log, _guard) = Log::here();
+    let (second, _) = switched(spooling(folder.path(), Spooling::Always), &is_up);
+    while second.stats().delivered < 20 {
+        sleep(SECOND).await;
+    }
+    second.shutdown(SECOND).await;
+    let lines = log.all();
+    assert!(lines.iter().any(|line| line.contains("INFO") && line.contains("recovered=20")), "{lines:#?}");
 }
