@@ -345,3 +345,47 @@ fn milliseconds(time: SystemTime) -> u64 {
 fn whole_milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn interaction(request: &str) -> Interaction {
+        let request = RawValue::from_string(request.to_owned()).unwrap();
+        let interaction = Interaction::new(InteractionKind::Chat, &request, &"an answer").unwrap();
+        interaction.user(User::new("alice")).session(Session::new("s"))
+    }
+
+    #[test]
+    fn a_report_tells_what_it_is_about_until_it_is_read_back_from_disk() {
+        let report = Report::new(&interaction("{}"), &ReportOptions::default()).unwrap();
+        assert_eq!((report.user(), report.session()), (Some(&User::new("alice")), Some(&Session::new("s"))));
+        assert_eq!((report.kind(), report.outcome()), (Some(InteractionKind::Chat), Some(Outcome::Answered)));
+        assert_eq!((report.provider(), report.operation()), (Some(Provider::default()), None));
+        let restored = Report::restore(report.id(), report.bytes(), report.keys_at(), false).unwrap();
+        assert_eq!((restored.json(), restored.id()), (report.json(), report.id()));
+        assert_eq!((restored.user(), restored.session(), restored.kind()), (None, None, None));
+        assert_eq!((restored.provider(), restored.outcome(), restored.operation()), (None, None, None));
+    }
+
+    #[test]
+    fn a_json_line_is_one_line_and_the_same_json_even_if_the_request_has_line_breaks() {
+        let request = "{\n  \"a\":\r\n \"x\\ny\"\n}";
+        let report = Report::new(&interaction(request), &ReportOptions::default()).unwrap();
+        assert!(report.json().contains(request), "the request is reported unchanged");
+        let line = report.json_line();
+        assert!(!line.contains(['\n', '\r']), "{line}");
+        let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(parsed(&line), parsed(report.json()));
+        let report = Report::new(&interaction("{}"), &ReportOptions::default()).unwrap();
+        assert!(matches!(report.json_line(), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn the_texts_of_user_and_session_count_as_memory_of_the_report() {
+        let report = Report::new(&interaction("{}"), &ReportOptions::default()).unwrap();
+        assert_eq!(report.held(), report.len() + "alice".len() + "s".len());
+    }
+}

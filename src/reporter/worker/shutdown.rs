@@ -59,16 +59,16 @@ impl<S: Transport> Worker<S> {
         let counters = self.receiver.budget.counters();
         counters.set_sending(0);
         let stats = self.receiver.budget.stats();
-        self.losses.tell(&stats);
         self.recoveries.look(stats.recovered, true);
         let (pending, spooled) = (self.aside.len() as u64, stats.spooled);
         let exchanges_open = stats.pending.saturating_sub(pending);
         let lost = (stats.dropped(DropReason::Shutdown) + pending).saturating_sub(dropped);
-        match (lost, spooled) {
-            (0, 0) => {}
-            (0, _) => tracing::info!(target: LOG, spooled, %why, "reports stay on disk for the next process"),
-            _ => {
-                tracing::warn!(target: LOG, lost, spooled, exchanges_open, %why, "reports were not delivered")
+        if lost > 0 {
+            tracing::warn!(target: LOG, lost, spooled, exchanges_open, %why, %stats, "reports were not delivered");
+        } else {
+            self.losses.tell(&stats);
+            if spooled > 0 {
+                tracing::info!(target: LOG, spooled, %why, "reports stay on disk for the next process");
             }
         }
         let outcome = Outcome { stats, pending, spooled, exchanges_open };
