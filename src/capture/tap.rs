@@ -4,7 +4,7 @@ use std::{fmt, mem};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use crate::exchange::Ended;
+use crate::exchange::BodyEnd;
 use crate::handoff::{Half, finish};
 
 /// Records one half of an exchange: the request body, or the response, which is the future first
@@ -34,7 +34,7 @@ impl Tap {
                     if let Some(half) = &mut self.0 {
                         half.record(&data);
                         if body.is_end_stream() {
-                            half.end_as(Ended::Complete);
+                            half.end_as(BodyEnd::Complete);
                         }
                     }
                     // A new frame: moving the old one, which has room for trailers, would move
@@ -49,7 +49,7 @@ impl Tap {
             },
             Poll::Ready(item) => {
                 if !self.is_empty() {
-                    self.end_as(if item.is_some() { Ended::Broken } else { Ended::Complete });
+                    self.end_as(if item.is_some() { BodyEnd::Broken } else { BodyEnd::Complete });
                     *self = Self::default();
                 }
                 Poll::Ready(item)
@@ -62,7 +62,7 @@ impl Tap {
     #[inline(always)]
     pub(crate) fn check_end_stream(&mut self, body: &impl Body) {
         if !self.is_empty() && body.is_end_stream() {
-            self.end_as(Ended::Complete);
+            self.end_as(BodyEnd::Complete);
         }
     }
 
@@ -72,11 +72,11 @@ impl Tap {
         if let Some(half) = &mut self.0 {
             half.record(body);
         }
-        self.end_as(Ended::Complete);
+        self.end_as(BodyEnd::Complete);
     }
 
     #[inline(always)]
-    fn end_as(&mut self, ended: Ended) {
+    fn end_as(&mut self, ended: BodyEnd) {
         if let Some(half) = &mut self.0 {
             half.end_as(ended);
         }
@@ -86,14 +86,14 @@ impl Tap {
     #[cold]
     #[inline(never)]
     fn end_at_trailers(&mut self) {
-        self.end_as(Ended::Complete);
+        self.end_as(BodyEnd::Complete);
     }
 
     /// Until the guard is disarmed, a panic marks the body as broken. A closure around the poll
     /// would cost a move of each frame.
     #[inline(always)]
     pub(super) fn break_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Self)> {
-        OnPanic(self, |tap: &mut Self| tap.end_as(Ended::Broken))
+        OnPanic(self, |tap: &mut Self| tap.end_as(BodyEnd::Broken))
     }
 }
 

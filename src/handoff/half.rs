@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use super::recorder::Recorder;
 use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit};
-use crate::exchange::{Answer, Ended, Head, MediaType, Message, Response};
+use crate::exchange::{BodyEnd, CallResult, Head, MediaType, RecordedMessage, Response};
 use crate::identity::Identity;
 use crate::provider::operation::Operation;
 
@@ -19,7 +19,7 @@ use crate::provider::operation::Operation;
 pub(crate) struct Half {
     head: Head,
     pub(super) recorder: Recorder,
-    ended: Ended,
+    ended: BodyEnd,
     /// Of a request: what is known when it enters the layer.
     pub(super) request_meta: Option<RequestMeta>,
     pub(super) is_response: bool,
@@ -121,7 +121,7 @@ impl Half {
 
     /// Sets how the body counts as ended, unless it is set again later.
     #[inline]
-    pub(crate) fn end_as(&mut self, ended: Ended) {
+    pub(crate) fn end_as(&mut self, ended: BodyEnd) {
         self.ended = ended;
     }
 
@@ -181,21 +181,24 @@ impl Half {
     }
 
     /// Takes the recorded message.
-    pub(crate) fn take(&mut self) -> Message {
-        Message { head: mem::take(&mut self.head), body: self.recorder.finish(mem::take(&mut self.ended)) }
+    pub(crate) fn take(&mut self) -> RecordedMessage {
+        RecordedMessage {
+            head: mem::take(&mut self.head),
+            body: self.recorder.finish(mem::take(&mut self.ended)),
+        }
     }
 
     /// Takes the response, and the time at which its last byte left.
-    pub(crate) fn take_answer(&mut self) -> (Answer, Instant) {
+    pub(crate) fn take_result(&mut self) -> (CallResult, Instant) {
         let (message, request_id) = (self.take(), self.request_id.take());
-        let answer = match mem::take(&mut self.response_state) {
-            ResponseState::Nothing => Answer::None,
-            ResponseState::Failure => Answer::Failed,
+        let result = match mem::take(&mut self.response_state) {
+            ResponseState::Nothing => CallResult::Cancelled,
+            ResponseState::Failure => CallResult::Failed,
             ResponseState::Response(status) => {
-                Answer::Response(Box::new(Response { status, request_id, message }))
+                CallResult::Response(Box::new(Response { status, request_id, message }))
             }
         };
-        (answer, self.finished.take().unwrap_or_else(Instant::now))
+        (result, self.finished.take().unwrap_or_else(Instant::now))
     }
 
     /// Takes the number of bytes charged to the budget; the caller is responsible for them now.

@@ -21,7 +21,7 @@ pub(super) const READY: usize = 1_024;
 /// One entry of the queue.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the usual one is large; a box would cost an allocation")]
-pub(crate) enum Item {
+pub(crate) enum QueueItem {
     Exchange(Exchange),
     /// Reported by the application itself.
     Interaction(Reservation, Box<Interaction>),
@@ -31,7 +31,7 @@ pub(crate) enum Item {
 pub(crate) struct Queue {
     budget: Arc<Budget>,
     /// The oldest entries, which the worker took out because they have waited for long.
-    pub(super) waiting: SegQueue<Item>,
+    pub(super) waiting: SegQueue<QueueItem>,
     ready: ArrayQueue<Handed>,
     /// Entries that do not fit into `ready`. While there are any, new entries follow them, except
     /// those that other threads push at the same moment.
@@ -99,22 +99,22 @@ impl Queue {
         self.overflow.push(handed);
     }
 
-    pub(crate) fn pop(&self) -> Option<Item> {
+    pub(crate) fn pop(&self) -> Option<QueueItem> {
         self.waiting.pop().or_else(|| self.take_next())
     }
 
-    pub(super) fn take_next(&self) -> Option<Item> {
+    pub(super) fn take_next(&self) -> Option<QueueItem> {
         loop {
             match self.next()? {
                 Handed::Interaction(reported) => {
                     let (reservation, interaction) = *reported;
-                    return Some(Item::Interaction(reservation, interaction.into()));
+                    return Some(QueueItem::Interaction(reservation, interaction.into()));
                 }
                 Handed::Exchange(finished) => {
                     // Never empty: each exchange is handed over once.
                     let Some((exchange, pooled)) = finished.take() else { continue };
                     let _ = self.spare.push(pooled);
-                    return Some(Item::Exchange(exchange));
+                    return Some(QueueItem::Exchange(exchange));
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use crate::budget::{Budget, FIRST_BLOCK, LARGEST_BLOCK};
-use crate::exchange::{Ended, KEEP_BY_REFERENCE, Mark, Piece, Recording, Tail};
+use crate::exchange::{BodyEnd, BodyPiece, KEEP_BY_REFERENCE, Mark, Recording, Tail};
 
 /// Capacity for blocks from the start: enough for most streams.
 const PIECES: usize = 16;
@@ -31,8 +31,8 @@ pub(crate) struct Recorder {
     tail: Option<Box<Tail>>,
     /// Full blocks and large frames, in order. The first is stored inline: most bodies have no
     /// more.
-    first: Option<Piece>,
-    pieces: Vec<Piece>,
+    first: Option<BodyPiece>,
+    pieces: Vec<BodyPiece>,
     pieces_len: usize,
     /// The number of bytes charged to the budget.
     pub(super) charged: usize,
@@ -171,7 +171,7 @@ impl Recorder {
             return self.append(frame, budget);
         }
         self.close(budget);
-        self.push(Piece::Frame(frame.clone()));
+        self.push(BodyPiece::Frame(frame.clone()));
         charge(&mut self.charged, frame.len(), budget)
     }
 
@@ -184,7 +184,7 @@ impl Recorder {
         }
         if !self.open.is_empty() {
             let block = mem::take(&mut self.open);
-            self.push(Piece::Frame(Bytes::copy_from_slice(&block)));
+            self.push(BodyPiece::Frame(Bytes::copy_from_slice(&block)));
             budget.give_back(block);
         }
     }
@@ -213,7 +213,7 @@ impl Recorder {
         self.is_charged = true;
         let full = mem::replace(&mut self.open, budget.take_block(size));
         if !full.is_empty() {
-            self.push(Piece::Block(full));
+            self.push(BodyPiece::Block(full));
         }
         self.open.extend_from_slice(rest);
         true
@@ -236,7 +236,7 @@ impl Recorder {
         }
     }
 
-    fn push(&mut self, piece: Piece) {
+    fn push(&mut self, piece: BodyPiece) {
         if self.first.is_none() {
             self.pieces_len = piece.len();
             self.first = Some(piece);
@@ -250,7 +250,7 @@ impl Recorder {
     }
 
     /// Takes the recording. A small block and the capacity for blocks remain, for the next body.
-    pub(crate) fn finish(&mut self, ended: Ended) -> Recording {
+    pub(crate) fn finish(&mut self, ended: BodyEnd) -> Recording {
         let passed = self.passed();
         let Self { mut open, first, mut pieces, charged, over_budget, moments, tail, .. } = mem::take(self);
         let mut kept = Vec::with_capacity(pieces.len() + 2);
@@ -260,10 +260,10 @@ impl Recorder {
             self.pieces = pieces;
         }
         if open.capacity() > LARGEST_SPARE {
-            kept.push(Piece::Block(open));
+            kept.push(BodyPiece::Block(open));
         } else {
             if !open.is_empty() {
-                kept.push(Piece::Frame(Bytes::copy_from_slice(&open)));
+                kept.push(BodyPiece::Frame(Bytes::copy_from_slice(&open)));
             }
             open.clear();
             self.open = open;

@@ -13,7 +13,7 @@ use crate::codec::json::lenient;
 use crate::codec::json::{self, Fields, Node};
 use crate::codec::sse::looks_like_events;
 use crate::codec::{multipart, ndjson};
-use crate::exchange::{Answer, Head, MediaType, Message};
+use crate::exchange::{CallResult, Head, MediaType, RecordedMessage};
 use crate::interaction::Text;
 use crate::provider::{Convert, Converted, OperationSpec, Placeholder};
 use crate::stats::Losses;
@@ -35,12 +35,18 @@ pub(crate) struct ReportedBody {
 /// times as long in JSON.
 const MOST_TEXT: usize = 4 * 1024 * 1024;
 
-pub(crate) fn of_request(reading: &BodyContext, message: &mut Message) -> Result<ReportedBody, TooMuch> {
+pub(crate) fn of_request(
+    reading: &BodyContext,
+    message: &mut RecordedMessage,
+) -> Result<ReportedBody, TooMuch> {
     let placeholder = reading.placeholders().request;
     reading.body(message, placeholder, |body| reading.request(body, placeholder))
 }
 
-pub(crate) fn of_response(reading: &BodyContext, message: &mut Message) -> Result<ReportedBody, TooMuch> {
+pub(crate) fn of_response(
+    reading: &BodyContext,
+    message: &mut RecordedMessage,
+) -> Result<ReportedBody, TooMuch> {
     reading.body(message, reading.placeholders().response, |body| reading.response(body))
 }
 
@@ -67,15 +73,15 @@ fn by_length(body: &DecodedBody, placeholder: Option<Placeholder>, is_cut: bool)
 }
 
 /// The replacement for a response that is too expensive to parse.
-pub(crate) fn of_unread_response(reading: &BodyContext, answer: &Answer) -> ReportedBody {
-    match answer {
-        Answer::Response(response) => unread(&response.message, reading.placeholders().response),
-        Answer::None | Answer::Failed => of_no_response(reading),
+pub(crate) fn of_unread_response(reading: &BodyContext, result: &CallResult) -> ReportedBody {
+    match result {
+        CallResult::Response(response) => unread(&response.message, reading.placeholders().response),
+        CallResult::Cancelled | CallResult::Failed => of_no_response(reading),
     }
 }
 
 /// The replacement for a body that is too expensive to parse.
-fn unread(message: &Message, placeholder: Option<Placeholder>) -> ReportedBody {
+fn unread(message: &RecordedMessage, placeholder: Option<Placeholder>) -> ReportedBody {
     let mut fields = Fields::default();
     describe(&mut fields, &message.head, message.body.passed);
     let losses = Losses { is_unread: true, ..Losses::default() };
@@ -92,7 +98,7 @@ impl BodyContext<'_> {
     /// Reads a body within the allowance, or reports its media type and length instead.
     fn body(
         &self,
-        message: &mut Message,
+        message: &mut RecordedMessage,
         placeholder: Option<Placeholder>,
         read: impl FnOnce(&DecodedBody) -> ReportedBody,
     ) -> Result<ReportedBody, TooMuch> {
@@ -265,7 +271,7 @@ impl BodyContext<'_> {
 /// Work must grow linearly with the length. Nodes must stay within the allowance, except for nodes
 /// that are derived from admitted ones.
 #[cfg(fuzzing)]
-fn check_cost(cost: allowance::Cost, message: &Message) {
+fn check_cost(cost: allowance::Cost, message: &RecordedMessage) {
     if message.head.codings.is_empty() {
         let most = 500 * message.body.passed as usize + 100_000;
         assert!(cost.work <= most, "{cost:?} of {} bytes", message.body.passed);

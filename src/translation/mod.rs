@@ -9,4 +9,4 @@ mod streamed;
 mod translate;
 
 pub(crate) use self::effort::Effort;
-pub(crate) use self::translate::{Clock, Untranslated, translate};
+pub(crate) use self::translate::{Untranslated, WallClock, translate};
