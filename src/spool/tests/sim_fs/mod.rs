@@ -124,7 +124,7 @@ impl Fs for SimFs {
         Ok(inside.map(|(path, number)| state.entry(path, *number)).collect())
     }
 
-    fn look(&self, path: &Path, _: bool) -> io::Result<Entry> {
+    fn stat(&self, path: &Path, _: bool) -> io::Result<Entry> {
         let state = self.begin(false)?;
         let number = *state.now.get(path).ok_or(ErrorKind::NotFound)?;
         Ok(state.entry(path, number))

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use fastrand::Rng;
 
-use crate::spool::fs::{Entry, Kind};
+use crate::spool::fs::{Entry, EntryKind};
 
 pub(crate) struct State {
     pub(crate) random: Rng,
@@ -162,7 +162,7 @@ impl State {
         let name = path.file_name().map(|name| name.to_str().unwrap().to_owned());
         Entry {
             name: name.unwrap_or_default(),
-            kind: if inode.is_folder { Kind::Dir } else { Kind::File },
+            kind: if inode.is_folder { EntryKind::Dir } else { EntryKind::File },
             bytes: inode.data.len() as u64,
             modified: UNIX_EPOCH + Duration::from_secs(number),
             owner: Some(u32::from(self.faults.strangers.contains(path))),
