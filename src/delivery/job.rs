@@ -47,7 +47,7 @@ impl Job {
         self.report = upload;
         self.retry = Retry::default();
         // Releases the bytes already sent. A smaller reservation always fits.
-        self.recharge();
+        self.resize_reservation();
         true
     }
 
@@ -57,7 +57,7 @@ impl Job {
     }
 
     /// Resizes the reservation to the bytes still to be sent. Returns whether there was room.
-    pub(crate) fn recharge(&mut self) -> bool {
+    pub(crate) fn resize_reservation(&mut self) -> bool {
         self.reservation.resize(self.len(), 1 + self.uploads.len())
     }
 }

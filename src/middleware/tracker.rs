@@ -12,9 +12,9 @@ use crate::provider::operation::Operation;
 
 /// Recognises and captures exchanges for a service, whatever its request type is.
 #[derive(Clone)]
-pub(super) struct Tracker(Arc<Settings>);
+pub(super) struct Tracker(Arc<TrackerInner>);
 
-struct Settings {
+struct TrackerInner {
     /// `None` if the layer is disabled.
     sender: Option<Sender>,
     operations: Operations,
@@ -23,7 +23,7 @@ struct Settings {
 
 impl Tracker {
     pub(super) fn new(sender: Option<Sender>, operations: Operations, capturing: CaptureOptions) -> Self {
-        Self(Arc::new(Settings { sender, operations, capturing }))
+        Self(Arc::new(TrackerInner { sender, operations, capturing }))
     }
 
     /// The called operation, if it is captured.

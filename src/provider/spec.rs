@@ -6,7 +6,7 @@ use super::detached_image::DetachedImage;
 use super::kind::InteractionKind;
 use super::operation::{Operation, Provider};
 use super::placeholder::{Placeholder, Placeholders};
-use super::stream::{Assembled, Events};
+use super::stream::{Assembled, RecordedStream};
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::codec::json::Fields;
@@ -47,7 +47,7 @@ pub(crate) struct OperationSpec {
     pub(crate) framings: &'static [Framing],
     pub(crate) end_marker: EndMarker,
     /// Assembles a stream: one indirect call per stream, none per event.
-    pub(crate) assemble: for<'a> fn(Events<'a>, Operation) -> Assembled,
+    pub(crate) assemble: for<'a> fn(RecordedStream<'a>, Operation) -> Assembled,
     /// Conversion into the format that Reconify documents, if the operation has another one.
     pub(crate) convert: Option<Convert>,
     /// Builds the response for a call that got none, from the name of the error and its text.

@@ -5,7 +5,7 @@ use std::io;
 use super::fs::Fs;
 use super::record::SpooledItem;
 use super::writer::Writer;
-use super::{SEGMENT_ITEMS, Segment, SegmentId, SegmentStore, SegmentState, next, segment};
+use super::{SEGMENT_ITEMS, Segment, SegmentId, SegmentState, SegmentStore, next, segment};
 
 /// The result of [`SegmentStore::append`].
 #[derive(Debug, Default)]
@@ -43,7 +43,11 @@ impl<D: Fs> SegmentStore<D> {
         appended
     }
 
-    fn append_beside<'a>(&mut self, mut used: u64, items: impl IntoIterator<Item = &'a SpooledItem>) -> Appended {
+    fn append_beside<'a>(
+        &mut self,
+        mut used: u64,
+        items: impl IntoIterator<Item = &'a SpooledItem>,
+    ) -> Appended {
         let mut appended = Appended::default();
         let mut record = Vec::new();
         for item in items {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::fs::{Entry, Fs, EntryKind};
+use super::fs::{Entry, EntryKind, Fs};
 
 /// The UUID namespace of the folder names of apps.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f0d_2a6e_53c1_4b0e_9d55_1d3c_8a77_40b2);

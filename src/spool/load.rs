@@ -6,7 +6,7 @@ use std::path::Path;
 use super::fs::Fs;
 use super::record::SpooledItem;
 use super::segment::{self, DecodedSegment};
-use super::{SEGMENT_ITEMS, SegmentId, SegmentStore, SegmentState};
+use super::{SEGMENT_ITEMS, SegmentId, SegmentState, SegmentStore};
 
 /// The most unreadable segments that one call skips.
 const MOST_UNREADABLE: usize = 8;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::dir::{ProcessDir, is_number, is_process};
-use super::fs::{Entry, Fs, EntryKind};
+use super::fs::{Entry, EntryKind, Fs};
 
 /// The most segments kept per app.
 const MOST: usize = 16;

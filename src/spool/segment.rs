@@ -3,7 +3,7 @@
 
 use memchr::memmem;
 
-use super::record::{self, HEAD, SpooledItem, LARGEST, MARKER, Region};
+use super::record::{self, HEAD, LARGEST, MARKER, Region, SpooledItem};
 
 const MAGIC: &[u8; 8] = b"\x89RCSPOOL";
 const VERSION: u32 = 1;

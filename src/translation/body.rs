@@ -158,7 +158,7 @@ impl BodyContext<'_> {
     /// The framing of a body that is a stream by its media type or its first bytes.
     fn framing(&self, body: &DecodedBody) -> Option<Framing> {
         let OperationSpec { framings, end_marker, .. } = self.operation.spec();
-        let says_events = || {
+        let is_event_stream = || {
             body.head.media_type == MediaType::EventStream
                 && !body.losses.is_undecodable
                 && !begins_like_json(&body.bytes)
@@ -167,8 +167,8 @@ impl BodyContext<'_> {
         let is_piece = |line: &[u8]| end_marker.is(line) || lenient::is_readable(line);
         let has_line = || ndjson::Lines::new(&body.bytes).next().is_some_and(is_piece);
         framings.iter().copied().find(|framing| match framing {
-            Framing::Events => says_events() || looks_like_events(&body.bytes, *end_marker),
-            Framing::Lines => body.says_lines() && has_line(),
+            Framing::Events => is_event_stream() || looks_like_events(&body.bytes, *end_marker),
+            Framing::Lines => body.is_ndjson() && has_line(),
         })
     }
 
@@ -285,7 +285,7 @@ fn check_cost(cost: allowance::Cost, message: &RecordedMessage) {
 impl ReportedBody {
     /// Whether the body has fields that were sent. With an error status these are the error:
     /// compatible servers have many formats for one.
-    pub(crate) fn says_something(&self) -> bool {
+    pub(crate) fn has_content(&self) -> bool {
         let has_fields = |raw: &RawValue| json::object(raw).is_some_and(|fields| !fields.is_empty());
         let whole = self.json.raw();
         let first = json::array(&whole).and_then(|elements| elements.first().copied());

@@ -86,7 +86,7 @@ impl<'m> DecodedBody<'m> {
     }
 
     /// Whether the media type is newline-delimited JSON.
-    pub(crate) fn says_lines(&self) -> bool {
+    pub(crate) fn is_ndjson(&self) -> bool {
         matches!(&self.head.media_type, MediaType::Other(name) if ndjson::is_media_type(name))
     }
 

@@ -187,7 +187,7 @@ fn read(
         };
         return Ok((response, outcome));
     }
-    if reading.limited(|| response.says_something())?.unwrap_or_default() {
+    if reading.limited(|| response.has_content())?.unwrap_or_default() {
         return Ok((response, Outcome::Refused));
     }
     let message = format!("The service answered with status {}.", status.as_u16());

@@ -7,8 +7,8 @@ use crate::budget::Budget;
 use crate::delivery::Retry;
 use crate::delivery::job::{Job, now_ms};
 use crate::report::Report;
-use crate::spool::SpooledItem;
 use crate::spool::SegmentId;
+use crate::spool::SpooledItem;
 use crate::stats::{DropReason, Settlement};
 
 /// Two bits of an item's flags: the failure of its first report or upload that was not delivered.

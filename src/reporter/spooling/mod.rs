@@ -28,7 +28,7 @@ use crate::delivery::Retry;
 use crate::delivery::dispatcher::until;
 use crate::delivery::job::Job;
 use crate::delivery::schedule::Schedule;
-use crate::spool::{OsFs, SEGMENT_BYTES, SegmentId, SpoolSettings, SegmentStore, app_folder};
+use crate::spool::{OsFs, SEGMENT_BYTES, SegmentId, SegmentStore, SpoolSettings, app_folder};
 
 /// The most reports, and bytes of reports, in one write.
 const BATCH: usize = 256;

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::task::JoinHandle;
 
-use crate::spool::{Adopted, Appended, SpooledItem, Loaded, OsFs, SegmentId, SpoolSettings, SegmentStore};
+use crate::spool::{Adopted, Appended, Loaded, OsFs, SegmentId, SegmentStore, SpoolSettings, SpooledItem};
 use crate::unwind::guarded;
 
 /// The most folders of other processes that one adoption examines.

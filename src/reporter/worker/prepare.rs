@@ -85,7 +85,7 @@ pub(crate) fn write(
     let settlement = match settled(|| report(*interaction, reporting)) {
         Ok((report, uploads, losses)) => {
             let mut job = Job::new(id, reservation, report, uploads.into());
-            if job.recharge() {
+            if job.resize_reservation() {
                 job.reservation.budget().counters().lose(losses);
                 return Ok(job);
             }

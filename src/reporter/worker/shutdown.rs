@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Worker;
 use crate::delivery::Transport;
-use crate::reporter::summary::{Outcome, Reply};
+use crate::reporter::summary::{FinalCounts, Reply};
 
 /// How long deliveries continue once all handles are gone.
 const GRACE: Duration = Duration::from_secs(5);
@@ -58,7 +58,7 @@ impl<S: Transport> Worker<S> {
         self.losses.tell(&stats);
         let (pending, spooled) = (self.aside.len() as u64, stats.spooled);
         let exchanges_open = stats.pending.saturating_sub(pending);
-        let outcome = Outcome { stats, pending, spooled, exchanges_open };
+        let outcome = FinalCounts { stats, pending, spooled, exchanges_open };
         self.flushes.into_iter().for_each(|flush| flush.reply.send(outcome));
     }
 

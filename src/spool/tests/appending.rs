@@ -246,7 +246,8 @@ fn a_segment_that_has_gone_counts_as_corrupt() {
 fn corrupt_segments_are_set_aside_within_bounds() {
     let disk = SimFs::new(1);
     let mut spool =
-        SegmentStore::open(disk.process(), SpoolSettings { max_bytes: 40_000, ..settings("/spool") }).unwrap();
+        SegmentStore::open(disk.process(), SpoolSettings { max_bytes: 40_000, ..settings("/spool") })
+            .unwrap();
     let aside = |disk: &SimFs| -> Vec<_> {
         let is_aside = |path: &std::path::PathBuf| path.to_str().unwrap().ends_with(".seg.corrupt");
         disk.paths().into_iter().filter(is_aside).collect()
@@ -281,7 +282,9 @@ fn corrupt_segments_are_set_aside_within_bounds() {
     assert!(files.len() < 16, "the long ones are fewer");
     assert!(files.iter().all(|path| disk.read(path, 10_000).unwrap().len() > 2_000), "the oldest went first");
     // They stay and count towards the limit, and no process loads them.
-    let mut next = SegmentStore::open(disk.process(), SpoolSettings { max_bytes: 40_000, ..settings("/spool") }).unwrap();
+    let mut next =
+        SegmentStore::open(disk.process(), SpoolSettings { max_bytes: 40_000, ..settings("/spool") })
+            .unwrap();
     assert!(next.bytes() > 0);
     adopt_all(&mut next, 10);
     assert!(next.load_oldest().unwrap().is_none());

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use self::sim_fs::SimFs;
-use super::{Appended, Fs, SpooledItem, SpoolSettings, SegmentStore, Stopped, app_folder};
+use super::{Appended, Fs, SegmentStore, SpoolSettings, SpooledItem, Stopped, app_folder};
 use crate::report::Report;
 
 impl<D: Fs> SegmentStore<D> {
@@ -152,7 +152,8 @@ fn what_is_in_memory_is_not_loaded() {
 #[test]
 fn the_cap_holds_and_what_fitted_is_safe() {
     let disk = SimFs::new(1);
-    let mut spool = SegmentStore::open(disk.process(), SpoolSettings { max_bytes: 2_000, ..settings("/spool") }).unwrap();
+    let mut spool =
+        SegmentStore::open(disk.process(), SpoolSettings { max_bytes: 2_000, ..settings("/spool") }).unwrap();
     let all = items(0..100);
     let appended = spool.append(&all);
     assert!(matches!(appended.stopped, Some(Stopped::Full)));

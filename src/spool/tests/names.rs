@@ -209,7 +209,8 @@ fn a_segment_longer_than_any_can_be_is_set_aside_unread() {
     let file = fs::File::create(dead.join("00000000000000000001.seg")).unwrap();
     file.set_len(crate::spool::record::LARGEST as u64 + 100).unwrap();
 
-    let mut spool = SegmentStore::open(OsFs, SpoolSettings { max_bytes: 1 << 40, ..settings(spool.path()) }).unwrap();
+    let mut spool =
+        SegmentStore::open(OsFs, SpoolSettings { max_bytes: 1 << 40, ..settings(spool.path()) }).unwrap();
     adopt_all(&mut spool, 10);
     let loaded = spool.load_oldest().unwrap().unwrap();
     assert_eq!((loaded.items.len(), loaded.corrupt, loaded.is_foreign), (0, 1, true));

@@ -160,7 +160,8 @@ fn nobody_else_may_look_inside() {
 fn the_folder_of_an_app_does_not_give_its_key_away() {
     let folder = tempfile::tempdir().unwrap();
     let key = "secret-app-key";
-    let spool = SegmentStore::open(OsFs, SpoolSettings { app: app_folder(key), ..settings(folder.path()) }).unwrap();
+    let spool =
+        SegmentStore::open(OsFs, SpoolSettings { app: app_folder(key), ..settings(folder.path()) }).unwrap();
     assert!(!spool.folder.path.to_str().unwrap().contains(key));
     // Reports of earlier versions are stored under this name.
     assert_ne!(app_folder(key), app_folder("another"));

@@ -86,7 +86,7 @@ impl<'a> StreamedItem<'a> {
     }
 
     /// Begins a part. Without an index, it follows the last one.
-    pub(crate) fn announce_part(
+    pub(crate) fn part_added(
         &mut self,
         part: Part,
         index: Option<u64>,
