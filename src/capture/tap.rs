@@ -7,9 +7,11 @@ use http_body::{Body, Frame};
 use crate::exchange::BodyEnd;
 use crate::handoff::{Half, finish};
 
-/// Records one half of an exchange: the request body, or the response, which is the future first
-/// and the response body then. Either half may outlive the other, on another thread. Dropping the
-/// tap ends its half; the half that ends last hands the exchange over. An empty tap records
+/// Records one half of an exchange: the request body, or the response. The tap of the response moves
+/// from the future to the response body. Either half may outlive the other, on another thread.
+///
+/// Dropping the tap ends its half: this is where a client that disconnects, or a caller that
+/// cancels, is noticed. The half that ends last hands the exchange over. An empty tap records
 /// nothing.
 ///
 /// It is one pointer, because requests are moved a lot.
@@ -58,7 +60,7 @@ impl Tap {
         }
     }
 
-    /// Marks the body as complete if it says so. Servers stop polling at the last byte.
+    /// Marks the body as complete if its `is_end_stream` is true. Servers stop polling at the last byte.
     #[inline(always)]
     pub(crate) fn check_end_stream(&mut self, body: &impl Body) {
         if !self.is_empty() && body.is_end_stream() {

@@ -31,7 +31,7 @@ pub(crate) struct Exchange {
     pub(crate) identity: Identity,
     /// When the request entered the layer.
     pub(crate) started: Instant,
-    /// When the last byte of the response left the layer, or when it was known that there is none.
+    /// When the last byte of the response left the layer, or when the call ended without a response.
     pub(crate) finished: Instant,
     pub(crate) request: RecordedMessage,
     pub(crate) result: CallResult,
@@ -40,7 +40,7 @@ pub(crate) struct Exchange {
 /// What the inner service returned for a request.
 #[derive(Debug, Default)]
 pub(crate) enum CallResult {
-    /// Nothing: the caller went away before there was a response.
+    /// The caller cancelled the call before there was a response.
     #[default]
     Cancelled,
     /// An error instead of a response.
@@ -52,7 +52,7 @@ pub(crate) enum CallResult {
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
-    /// `x-request-id`, if it is to be reported.
+    /// The request id that the server sent, if it is to be reported.
     pub(crate) request_id: Option<Box<str>>,
     pub(crate) message: RecordedMessage,
 }
@@ -69,7 +69,7 @@ pub(crate) struct RecordedMessage {
 pub(crate) struct Recording {
     /// The kept bytes, in order.
     pub(crate) pieces: Vec<BodyPiece>,
-    /// The number of bytes that passed, kept or not.
+    /// The number of bytes that passed, including those that were not kept.
     pub(crate) passed: u64,
     /// The number of bytes charged to the budget for it.
     #[cfg_attr(not(test), expect(dead_code, reason = "the exchange's reservation has taken it over"))]

@@ -14,8 +14,7 @@ use crate::identity::Identity;
 use crate::interaction::Interaction;
 use crate::provider::operation::Operation;
 
-/// The callers' end. The worker lives while a clone of it exists or an exchange that it began is
-/// open.
+/// The callers' end. The worker lives while a clone of it, or an open exchange begun by one, exists.
 #[derive(Clone)]
 pub(crate) struct Sender(Arc<SenderInner>);
 
@@ -75,7 +74,7 @@ impl Sender {
         pooled.begin(budget, (permit, operation, identity), headers, capturing.metadata)
     }
 
-    /// Hands over an interaction that the application reports itself.
+    /// Hands over an interaction that the application reports by itself.
     pub(crate) fn report(&self, reservation: Reservation, interaction: Interaction) {
         self.0.queue.push(Handed::Interaction(Box::new((reservation, interaction))));
     }

@@ -12,13 +12,13 @@ use crate::provider::operation::Operation;
 
 /// The bytes charged for an open exchange, beside bodies, identity and long headers. The allocator
 /// gave out 780 bytes for each exchange with an open response (`tests/memory.rs`, debug build). The
-/// rest stands for the state of the caller's connection, which was not measured.
+/// remainder allows for the state of the caller's connection, which was not measured.
 pub(crate) const EXCHANGE_OVERHEAD: usize = 2 * 1024;
 
 /// The memory of an exchange, reused for the next one.
 pub(crate) struct PooledExchange {
-    /// The rendezvous, for the identity slot. The worker makes the reference, so that the caller
-    /// does not count references.
+    /// The rendezvous, for the identity slot. The worker creates this reference, which spares the
+    /// caller an atomic increment.
     exchange: Weak<Rendezvous<Half>>,
     request: Box<Half>,
     response: Box<Half>,

@@ -10,12 +10,12 @@ use crate::interaction::Interaction;
 use crate::stats::{DropReason, Settlement};
 use crate::sync::{ArrayQueue, AtomicBool, SegQueue};
 
-/// How many exchanges are pooled: as many as can end between two looks of a busy worker. With their
-/// buffers they take at most 2.5 MB, and only if that many ended at once.
+/// The size of the pool: as many exchanges as can end between two polls of a busy worker. With
+/// their buffers they take at most 2.5 MB, and only if that many ended at once.
 const SPARE: usize = 256;
 
-/// The slots allocated from the start: as many exchanges as can end between two looks of a busy
-/// worker. Further ones go to the overflow queue, which allocates.
+/// The slots allocated from the start: as many exchanges as can end between two polls of a busy
+/// worker. Further exchanges go to the overflow queue, which allocates.
 pub(super) const READY: usize = 1_024;
 
 /// One entry of the queue.
@@ -30,7 +30,7 @@ pub(crate) enum QueueItem {
 /// The queue. It has no bound of its own: only exchanges that the budget admitted get here.
 pub(crate) struct Queue {
     budget: Arc<Budget>,
-    /// The oldest entries, which the worker took out because they have waited for long.
+    /// The oldest entries, compacted because they have waited for long.
     pub(super) waiting: SegQueue<QueueItem>,
     ready: ArrayQueue<Handed>,
     /// Entries that do not fit into `ready`. While there are any, new entries follow them, except
@@ -128,7 +128,7 @@ impl Queue {
         self.waiting.len() + self.arrived()
     }
 
-    /// Entries that are still as the callers pushed them.
+    /// The number of entries that are still as the callers pushed them.
     pub(super) fn arrived(&self) -> usize {
         self.ready.len() + self.overflow.len()
     }

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use crate::budget::{Budget, FIRST_BLOCK, LARGEST_BLOCK};
 use crate::exchange::{BodyEnd, BodyPiece, KEEP_BY_REFERENCE, Mark, Recording, Tail};
 
-/// Capacity for blocks from the start: enough for most streams.
+/// The initial capacity for pieces: enough for most streams.
 const PIECES: usize = 16;
 
 /// The largest block that is kept for another body.
@@ -22,8 +22,8 @@ pub(crate) struct Recorder {
     open: BytesMut,
     /// Whether a frame that fits can be appended without any further check.
     is_open: bool,
-    /// Whether the budget is charged for it. A block left by the previous body is charged from the
-    /// beginning, if there was room.
+    /// Whether the budget is charged for the open block. A block left by the previous body is charged
+    /// when the exchange begins, if the budget has room.
     is_charged: bool,
     /// The number of bytes that passed and were not kept.
     beyond: u64,
@@ -51,8 +51,7 @@ struct Moments {
 }
 
 impl Recorder {
-    /// Sets what is known before the body: whether it comes in many frames, and whether to record
-    /// when they pass.
+    /// Prepares for a body: whether it comes in many frames, and whether to record when they pass.
     pub(crate) fn expect(&mut self, is_stream: bool, with_marks: bool) {
         self.is_stream = is_stream;
         if with_marks {
@@ -112,7 +111,7 @@ impl Recorder {
         self.is_open = !self.open.is_empty() && self.moments.as_deref().is_none_or(|moments| moments.is_full);
     }
 
-    /// Keeps the end of what exceeds the limit, if the budget has room.
+    /// Keeps the last of the bytes that exceed the limit, if the budget has room.
     #[cold]
     fn keep_tail(&mut self, bytes: &[u8], budget: &Budget) {
         self.beyond += bytes.len() as u64;
@@ -147,7 +146,7 @@ impl Recorder {
         self.kept() as u64 + self.beyond
     }
 
-    /// Records the time, if that is asked for and the budget has room.
+    /// Records a timestamp, if timestamps are recorded and the budget has room.
     fn mark(&mut self, passed: u64, budget: &Budget) {
         let Some(Moments { marks, is_full }) = self.moments.as_deref_mut() else { return };
         if *is_full {

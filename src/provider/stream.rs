@@ -50,7 +50,8 @@ pub(crate) struct Assembled {
 
 /// Assembles a stream, one event after the other.
 pub(crate) trait StreamAssembler<'a>: Default {
-    /// Adds one event with data, but no end marker. Returns whether its data was readable; if not, the state is unchanged.
+    /// Adds one event with data that is not an end marker. Returns whether the data was readable;
+    /// if not, the state is unchanged.
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool;
 
     /// Marks the result as truncated.

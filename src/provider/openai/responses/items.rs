@@ -71,8 +71,8 @@ impl<'a> Items<'a> {
         self.list.get_mut(at)
     }
 
-    /// Adds an announced item. An unknown id means a new item, unless pieces of the item came
-    /// before.
+    /// Adds the item of an `output_item.added` event. An unknown id means a new item, unless pieces
+    /// of the item came before.
     pub(crate) fn item_added(&mut self, event: &Chunk<'a>) -> Option<()> {
         let (raw, kind, address) = given(event)?;
         let class = Class::of(kind);

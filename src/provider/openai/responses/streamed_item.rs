@@ -85,7 +85,7 @@ impl<'a> StreamedItem<'a> {
         }
     }
 
-    /// Begins a part. Without an index, it follows the last one.
+    /// Begins a part that a `part.added` event announces. Without an index, it follows the last one.
     pub(crate) fn part_added(
         &mut self,
         part: Part,
