@@ -2,10 +2,10 @@
 
 use serde_json::value::RawValue;
 
-use super::complete;
 use super::context::BodyContext;
 use super::decoded_body::{DecodedBody, begins_like_json};
 use super::effort::{Effort, TooMuch};
+use super::partial_json;
 use super::streamed::{Stream, streamed};
 use crate::codec::allowance;
 use crate::codec::framing::Framing;
@@ -187,7 +187,7 @@ impl BodyContext<'_> {
 
     /// The complete values of a body that is not valid JSON.
     fn parts(&self, body: &DecodedBody, placeholder: Option<Placeholder>) -> Option<ReportedBody> {
-        let (json, losses) = complete::parts(body, placeholder)?;
+        let (json, losses) = partial_json::complete_values(body, placeholder)?;
         Some(ReportedBody { json: Text::Own(json), stream: None, losses, is_sent: true, is_error: false })
     }
 

@@ -1,10 +1,10 @@
 //! Translates recorded bytes into an interaction: the request and its response.
 
 pub(crate) mod body;
-mod complete;
 pub(crate) mod context;
 pub(crate) mod decoded_body;
 mod effort;
+mod partial_json;
 mod streamed;
 mod translate;
 
