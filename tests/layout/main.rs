@@ -273,6 +273,22 @@ fn every_test_that_a_guarantee_names_is_there() {
     }
 }
 
+/// A search for a name finds one type.
+#[test]
+fn no_two_types_have_the_same_name() {
+    let mut seen = BTreeSet::new();
+    for file in product() {
+        for line in fs::read_to_string(&file).unwrap().lines() {
+            let item = line.strip_prefix("pub").map_or(line, |rest| rest.split_once(' ').unwrap().1);
+            let kind = ["struct ", "enum ", "trait ", "type "].iter().find(|kind| item.starts_with(**kind));
+            if let Some(name) = kind.and_then(|kind| names_after(item, kind).next()) {
+                assert!(seen.insert(name.clone()), "{} has a second {name}", file.display());
+            }
+        }
+    }
+    assert!(seen.len() > 100, "{seen:?}");
+}
+
 /// A path in backquotes, from the root of the repository or from `src`, leads to a file or folder.
 #[test]
 fn every_path_that_the_architecture_names_exists() {

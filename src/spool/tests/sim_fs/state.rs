@@ -9,7 +9,7 @@ use fastrand::Rng;
 
 use crate::spool::fs::{Entry, EntryKind};
 
-pub(crate) struct State {
+pub(crate) struct DiskState {
     pub(crate) random: Rng,
     /// The names that processes see, and those on disk.
     pub(crate) now: Names,
@@ -70,7 +70,7 @@ pub(crate) struct Faults {
     pub(crate) operations: u64,
 }
 
-impl State {
+impl DiskState {
     pub(crate) fn new(seed: u64) -> Self {
         let root = Inode { is_folder: true, ..Inode::default() };
         let names = Names::from([(PathBuf::from("/"), 0)]);
