@@ -3,7 +3,7 @@ use http::{Extensions, HeaderMap, StatusCode};
 use super::nesting::is_within;
 use super::tap::{OnPanic, Tap};
 use crate::config::{CaptureOptions, IdentityHeaders};
-use crate::handoff::{Sender, UNDER_WAY};
+use crate::handoff::{EXCHANGE_OVERHEAD, Sender};
 use crate::identity::{Identity, IdentitySlot, OptOut, read_headers};
 use crate::provider::operation::Operation;
 use crate::stats::WithholdReason;
@@ -38,7 +38,9 @@ impl Observer {
                 sender.budget().withhold(WithholdReason::OptedOut);
                 None
             }
-            OptOut::Content | OptOut::Nothing => sender.budget().acquire(UNDER_WAY + identity.bytes()),
+            OptOut::Content | OptOut::Nothing => {
+                sender.budget().acquire(EXCHANGE_OVERHEAD + identity.bytes())
+            }
         };
         let Some(permit) = permit else {
             extensions.insert(IdentitySlot::settled());
@@ -113,8 +115,8 @@ mod tests {
     use super::*;
     use crate::budget::Budget;
     use crate::config::Limits;
-    use crate::exchange::{Answer, Exchange};
-    use crate::handoff::{self, Item};
+    use crate::exchange::{CallResult, Exchange};
+    use crate::handoff::{self, QueueItem};
     use crate::identity::{Session, User};
 
     #[test]
@@ -198,7 +200,7 @@ mod tests {
             }
         }
         match receiver.queue.pop() {
-            Some(Item::Exchange(exchange)) => exchange,
+            Some(QueueItem::Exchange(exchange)) => exchange,
             other => panic!("{other:?} is no exchange"),
         }
     }
@@ -218,7 +220,7 @@ mod tests {
         drop(first);
         let next = exchange(&ends, Extensions::new(), b"", drop);
         assert!(next.identity.is_empty(), "{:?}", next.identity);
-        assert!(matches!(next.answer, Answer::None), "{:?}", next.answer);
+        assert!(matches!(next.result, CallResult::Cancelled), "{:?}", next.result);
         assert!(next.request.body.passed == 0 && next.request.body.pieces.is_empty());
         drop(next);
         assert_eq!(ends.0.budget().stats().bytes_held, 0);
@@ -238,12 +240,12 @@ mod tests {
     /// reference needs none.
     #[test]
     fn a_block_that_nobody_uses_takes_no_room_from_a_body() {
-        let limits = Limits { items: 2, bytes: 20_000 + UNDER_WAY, body_bytes: 20_000 };
+        let limits = Limits { items: 2, bytes: 20_000 + EXCHANGE_OVERHEAD, body_bytes: 20_000 };
         let ends = handoff::channel(Arc::new(Budget::new(limits)), CaptureOptions::default());
         drop(exchange(&ends, Extensions::new(), &[b'x'; 4_000], drop));
         let next = exchange(&ends, Extensions::new(), &[b'x'; 9_000], drop);
-        let Answer::Response(response) = &next.answer else { panic!("{:?}", next.answer) };
+        let CallResult::Response(response) = &next.result else { panic!("{:?}", next.result) };
         assert!(!next.request.body.over_budget && !response.message.body.over_budget);
-        assert_eq!(ends.0.budget().stats().bytes_held as usize, 18_000 + UNDER_WAY);
+        assert_eq!(ends.0.budget().stats().bytes_held as usize, 18_000 + EXCHANGE_OVERHEAD);
     }
 }

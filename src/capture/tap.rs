@@ -4,12 +4,14 @@ use std::{fmt, mem};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
-use crate::exchange::Ended;
+use crate::exchange::BodyEnd;
 use crate::handoff::{Half, finish};
 
-/// Records one half of an exchange: the request body, or the response, which is the future first
-/// and the response body then. Either half may outlive the other, on another thread. Dropping the
-/// tap ends its half; the half that ends last hands the exchange over. An empty tap records
+/// Records one half of an exchange: the request body, or the response. The tap of the response moves
+/// from the future to the response body. Either half may outlive the other, on another thread.
+///
+/// Dropping the tap ends its half: this is where a client that disconnects, or a caller that
+/// cancels, is noticed. The half that ends last hands the exchange over. An empty tap records
 /// nothing.
 ///
 /// It is one pointer, because requests are moved a lot.
@@ -34,7 +36,7 @@ impl Tap {
                     if let Some(half) = &mut self.0 {
                         half.record(&data);
                         if body.is_end_stream() {
-                            half.end_as(Ended::Complete);
+                            half.end_as(BodyEnd::Complete);
                         }
                     }
                     // A new frame: moving the old one, which has room for trailers, would move
@@ -49,7 +51,7 @@ impl Tap {
             },
             Poll::Ready(item) => {
                 if !self.is_empty() {
-                    self.end_as(if item.is_some() { Ended::Broken } else { Ended::Complete });
+                    self.end_as(if item.is_some() { BodyEnd::Broken } else { BodyEnd::Complete });
                     *self = Self::default();
                 }
                 Poll::Ready(item)
@@ -58,11 +60,11 @@ impl Tap {
         }
     }
 
-    /// Marks the body as complete if it says so. Servers stop polling at the last byte.
+    /// Marks the body as complete if its `is_end_stream` is true. Servers stop polling at the last byte.
     #[inline(always)]
     pub(crate) fn check_end_stream(&mut self, body: &impl Body) {
         if !self.is_empty() && body.is_end_stream() {
-            self.end_as(Ended::Complete);
+            self.end_as(BodyEnd::Complete);
         }
     }
 
@@ -72,11 +74,11 @@ impl Tap {
         if let Some(half) = &mut self.0 {
             half.record(body);
         }
-        self.end_as(Ended::Complete);
+        self.end_as(BodyEnd::Complete);
     }
 
     #[inline(always)]
-    fn end_as(&mut self, ended: Ended) {
+    fn end_as(&mut self, ended: BodyEnd) {
         if let Some(half) = &mut self.0 {
             half.end_as(ended);
         }
@@ -86,14 +88,14 @@ impl Tap {
     #[cold]
     #[inline(never)]
     fn end_at_trailers(&mut self) {
-        self.end_as(Ended::Complete);
+        self.end_as(BodyEnd::Complete);
     }
 
     /// Until the guard is disarmed, a panic marks the body as broken. A closure around the poll
     /// would cost a move of each frame.
     #[inline(always)]
     pub(super) fn break_on_panic(&mut self) -> OnPanic<'_, impl Fn(&mut Self)> {
-        OnPanic(self, |tap: &mut Self| tap.end_as(Ended::Broken))
+        OnPanic(self, |tap: &mut Self| tap.end_as(BodyEnd::Broken))
     }
 }
 

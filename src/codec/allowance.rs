@@ -128,7 +128,7 @@ pub(crate) fn refuse() {
 }
 
 /// Records that there was no room for a list element, which is left out.
-fn leave_out() {
+fn refuse_element() {
     refuse();
     let counts = COUNTS.get();
     COUNTS.set(Counts { left_out: counts.left_out + 1, ..counts });
@@ -160,7 +160,7 @@ impl Held {
         if has_room {
             self.grow(nodes)
         } else {
-            leave_out()
+            refuse_element()
         }
         has_room
     }

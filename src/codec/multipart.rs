@@ -39,7 +39,7 @@ pub(crate) fn fields(content_type: &str, body: &Bytes, tail: &[u8]) -> Option<Fo
     if !has_short_headers(body, &boundary) || !has_short_headers(tail, &boundary) {
         return None;
     }
-    let mut parts = Parts::default();
+    let mut parts = FormParts::default();
     let is_whole = read(body.clone(), &boundary, &mut parts)?;
     // A boundary never occurs inside a part, so the first one in the tail begins a part or ends the
     // form.
@@ -61,7 +61,7 @@ pub(crate) fn fields(content_type: &str, body: &Bytes, tail: &[u8]) -> Option<Fo
 }
 
 #[derive(Default)]
-struct Parts {
+struct FormParts {
     fields: IndexMap<String, Vec<Node<'static>>>,
     count: usize,
     /// The total length of all texts.
@@ -80,7 +80,7 @@ fn has_short_headers(form: &[u8], boundary: &str) -> bool {
 
 /// Reads parts to the end, and returns whether that was the end of the form. `None` if there are
 /// too many.
-fn read(body: Bytes, boundary: &str, parts: &mut Parts) -> Option<bool> {
+fn read(body: Bytes, boundary: &str, parts: &mut FormParts) -> Option<bool> {
     let body = stream::iter([Ok::<_, Infallible>(body)]);
     let mut reading = pin!(read_parts(multer::Multipart::new(body, boundary), parts));
     // The body is in memory, so reading never has to wait.
@@ -90,7 +90,7 @@ fn read(body: Bytes, boundary: &str, parts: &mut Parts) -> Option<bool> {
     }
 }
 
-async fn read_parts(mut form: multer::Multipart<'_>, parts: &mut Parts) -> Option<bool> {
+async fn read_parts(mut form: multer::Multipart<'_>, parts: &mut FormParts) -> Option<bool> {
     loop {
         let field = match form.next_field().await {
             Ok(Some(field)) => field,

@@ -47,7 +47,7 @@ impl Job {
         self.report = upload;
         self.retry = Retry::default();
         // Releases the bytes already sent. A smaller reservation always fits.
-        self.recharge();
+        self.resize_reservation();
         true
     }
 
@@ -57,7 +57,7 @@ impl Job {
     }
 
     /// Resizes the reservation to what is still to be sent. Returns whether there was room.
-    pub(crate) fn recharge(&mut self) -> bool {
+    pub(crate) fn resize_reservation(&mut self) -> bool {
         let bytes = self.report.held() + self.uploads.iter().map(Report::len).sum::<usize>();
         self.reservation.resize(bytes, 1 + self.uploads.len())
     }

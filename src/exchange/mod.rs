@@ -31,18 +31,18 @@ pub(crate) struct Exchange {
     pub(crate) identity: Identity,
     /// When the request entered the layer.
     pub(crate) started: Instant,
-    /// When the last byte of the response left the layer, or when it was known that there is none.
+    /// When the last byte of the response left the layer, or when the call ended without a response.
     pub(crate) finished: Instant,
-    pub(crate) request: Message,
-    pub(crate) answer: Answer,
+    pub(crate) request: RecordedMessage,
+    pub(crate) result: CallResult,
 }
 
 /// What the inner service returned for a request.
 #[derive(Debug, Default)]
-pub(crate) enum Answer {
-    /// Nothing: the caller went away before there was a response.
+pub(crate) enum CallResult {
+    /// The caller cancelled the call before there was a response.
     #[default]
-    None,
+    Cancelled,
     /// An error instead of a response.
     Failed,
     /// A response, whole or in part.
@@ -52,14 +52,14 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
-    /// `x-request-id`, if it is to be reported.
+    /// The request id that the server sent, if it is to be reported.
     pub(crate) request_id: Option<Box<str>>,
-    pub(crate) message: Message,
+    pub(crate) message: RecordedMessage,
 }
 
 /// A body, with the headers that are needed to read it.
 #[derive(Debug, Default)]
-pub(crate) struct Message {
+pub(crate) struct RecordedMessage {
     pub(crate) head: Head,
     pub(crate) body: Recording,
 }
@@ -68,13 +68,13 @@ pub(crate) struct Message {
 #[derive(Default)]
 pub(crate) struct Recording {
     /// The kept bytes, in order.
-    pub(crate) pieces: Vec<Piece>,
-    /// The number of bytes that passed, kept or not.
+    pub(crate) pieces: Vec<BodyPiece>,
+    /// The number of bytes that passed, including those that were not kept.
     pub(crate) passed: u64,
     /// The number of bytes charged to the budget for it.
     #[cfg_attr(not(test), expect(dead_code, reason = "the exchange's reservation has taken it over"))]
     pub(crate) charged: usize,
-    pub(crate) ended: Ended,
+    pub(crate) ended: BodyEnd,
     /// Whether the budget had no room for the body. Nothing is kept then.
     pub(crate) over_budget: bool,
     /// When frames passed, if that was recorded.
@@ -84,7 +84,7 @@ pub(crate) struct Recording {
 }
 
 /// Some of the kept bytes.
-pub(crate) enum Piece {
+pub(crate) enum BodyPiece {
     /// Copied from frames.
     Block(BytesMut),
     /// The frame itself.
@@ -100,7 +100,7 @@ pub(crate) struct Mark {
 
 /// How a body ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum BodyEnd {
     /// It was dropped before its end.
     #[default]
     Dropped,
@@ -113,20 +113,20 @@ pub(crate) enum Ended {
 impl Exchange {
     /// Copies the frames that are kept by reference. Returns the number of bytes copied.
     pub(crate) fn compact(&mut self) -> usize {
-        let answered = match &mut self.answer {
-            Answer::Response(response) => response.message.body.compact(),
-            Answer::None | Answer::Failed => 0,
+        let answered = match &mut self.result {
+            CallResult::Response(response) => response.message.body.compact(),
+            CallResult::Cancelled | CallResult::Failed => 0,
         };
         self.request.body.compact() + answered
     }
 }
 
-impl Message {
+impl RecordedMessage {
     /// Whether the whole body passed. Servers stop polling once they have written as many bytes as
     /// `content-length` said, so such a body may look dropped.
     pub(crate) fn is_complete(&self) -> bool {
-        self.body.ended == Ended::Complete
-            || self.body.ended == Ended::Dropped && self.head.length == Some(self.body.passed)
+        self.body.ended == BodyEnd::Complete
+            || self.body.ended == BodyEnd::Dropped && self.head.length == Some(self.body.passed)
     }
 }
 
@@ -144,7 +144,7 @@ impl Recording {
     fn compact(&mut self) -> usize {
         let mut copied = 0;
         for piece in &mut self.pieces {
-            if let Piece::Frame(frame) = piece
+            if let BodyPiece::Frame(frame) = piece
                 && frame.len() >= KEEP_BY_REFERENCE
             {
                 *frame = Bytes::copy_from_slice(frame);
@@ -167,26 +167,26 @@ impl Recording {
     /// Joins the kept bytes into one piece, and returns the blocks to the pool.
     pub(crate) fn join(&mut self, budget: &Budget) -> Bytes {
         let whole = match self.pieces.as_mut_slice() {
-            [Piece::Frame(frame)] => return frame.clone(),
+            [BodyPiece::Frame(frame)] => return frame.clone(),
             // The block was made for a body of this size.
-            [Piece::Block(block)] if block.len() == block.capacity() => mem::take(block).freeze(),
+            [BodyPiece::Block(block)] if block.len() == block.capacity() => mem::take(block).freeze(),
             _ => {
                 let mut whole = BytesMut::with_capacity(self.len());
                 for piece in self.pieces.drain(..) {
                     whole.extend_from_slice(&piece);
-                    if let Piece::Block(block) = piece {
+                    if let BodyPiece::Block(block) = piece {
                         budget.give_back(block);
                     }
                 }
                 whole.freeze()
             }
         };
-        self.pieces = vec![Piece::Frame(whole.clone())];
+        self.pieces = vec![BodyPiece::Frame(whole.clone())];
         whole
     }
 }
 
-impl Deref for Piece {
+impl Deref for BodyPiece {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {

@@ -8,7 +8,7 @@ use super::{answer_of, budget, check, check_images, choice, message as message_o
 use crate::codec::json::lenient;
 use crate::codec::json::tail;
 use crate::codec::{json, multipart};
-use crate::exchange::{Ended, MediaType, Message, Tail};
+use crate::exchange::{BodyEnd, MediaType, RecordedMessage, Tail};
 use crate::provider::Placeholder;
 use crate::provider::openai::responses;
 use crate::provider::operation::Operation;
@@ -57,7 +57,7 @@ pub fn body(input: &[u8]) {
         let cut = || {
             let mut message = message(beginning);
             message.body.passed += 1 + end.len() as u64;
-            message.body.ended = Ended::Complete;
+            message.body.ended = BodyEnd::Complete;
             message.body.tail = Some(Box::new(Tail::of(end)));
             message
         };
@@ -77,7 +77,7 @@ pub fn body(input: &[u8]) {
     }
 }
 
-fn request_of(reading: &BodyContext, mut message: Message) -> ReportedBody {
+fn request_of(reading: &BodyContext, mut message: RecordedMessage) -> ReportedBody {
     body::of_request(reading, &mut message).expect("with all effort there is always something")
 }
 

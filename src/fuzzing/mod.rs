@@ -15,7 +15,7 @@ use crate::budget::Budget;
 use crate::codec::sse::Events;
 use crate::codec::{content_encoding as codings, json};
 use crate::config::Limits;
-use crate::exchange::{Head, Message, Piece, Recording};
+use crate::exchange::{BodyPiece, Head, RecordedMessage, Recording};
 use crate::provider::openai::chat::assembler::ChatAssembler;
 use crate::provider::openai::{images, responses};
 use crate::provider::operation::Operation;
@@ -172,7 +172,7 @@ fn choice<T: Copy>(choices: &[T], byte: u8) -> Option<T> {
 }
 
 /// The reported response. The input is small enough for the allowance.
-fn answer_of(reading: &BodyContext, mut message: Message) -> ReportedBody {
+fn answer_of(reading: &BodyContext, mut message: RecordedMessage) -> ReportedBody {
     of_response(reading, &mut message).expect("with all effort there is always something")
 }
 
@@ -180,7 +180,7 @@ fn budget() -> Budget {
     Budget::new(Limits { items: 1, bytes: LIMIT, body_bytes: LIMIT })
 }
 
-fn message(content_type: u8, coding: u8, body: &[u8]) -> Message {
+fn message(content_type: u8, coding: u8, body: &[u8]) -> RecordedMessage {
     let mut headers = HeaderMap::new();
     if let Some(value) = choice(&CONTENT_TYPES, content_type) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(value));
@@ -189,13 +189,13 @@ fn message(content_type: u8, coding: u8, body: &[u8]) -> Message {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(value));
     }
     let body = Recording {
-        pieces: vec![Piece::Frame(Bytes::copy_from_slice(body))],
+        pieces: vec![BodyPiece::Frame(Bytes::copy_from_slice(body))],
         passed: body.len() as u64,
         ..Recording::default()
     };
     let mut head = Head::default();
     head.read(&headers);
-    Message { head, body }
+    RecordedMessage { head, body }
 }
 
 /// The same events with another framing.

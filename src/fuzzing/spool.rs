@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::report::Report;
 use crate::spool::SEGMENT_ITEMS;
-use crate::spool::record::Item;
-use crate::spool::segment::{self, Decoded};
+use crate::spool::record::SpooledItem;
+use crate::spool::segment::{self, DecodedSegment};
 
 const BEGINNING: &str = r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0"}"#;
 
@@ -38,7 +38,7 @@ pub fn segment(input: &[u8]) {
 fn check(bytes: &[u8]) {
     let single = segment::decode(bytes, 1);
     assert!(single.items.len() <= 1, "one where there may be no more");
-    let Decoded { items, corrupt } = segment::decode(bytes, SEGMENT_ITEMS);
+    let DecodedSegment { items, corrupt } = segment::decode(bytes, SEGMENT_ITEMS);
     assert!(items.len() <= SEGMENT_ITEMS, "no more than a writer puts into a segment");
     assert!(items.len() + usize::try_from(corrupt).expect("small") <= bytes.len() / 8 + 2, "all take space");
     let mut again = segment::header();
@@ -64,15 +64,15 @@ fn checksummed(input: &[u8]) -> Vec<u8> {
     segment
 }
 
-fn item(number: u64, length: usize) -> Item {
+fn item(number: u64, length: usize) -> SpooledItem {
     let json = format!(r#"{BEGINNING},"filler":"{}"}}"#, "x".repeat(length % 32));
     let keys_at = BEGINNING.len() - 1;
     let report = |id| Report::restore(Uuid::from_u128(id), Bytes::from(json.clone()), keys_at, id > 0);
     let reports = (0..=number.into()).take(3).map(|id| report(id).expect("it is one")).collect();
-    Item { created_ms: number, flags: 1, reports }
+    SpooledItem { created_ms: number, flags: 1, reports }
 }
 
-fn written(item: &Item) -> Vec<u8> {
+fn written(item: &SpooledItem) -> Vec<u8> {
     let mut record = Vec::new();
     item.encode(&mut record).expect("it fits");
     record

@@ -14,13 +14,12 @@ use crate::identity::Identity;
 use crate::interaction::Interaction;
 use crate::provider::operation::Operation;
 
-/// The callers' end. The worker lives while a clone of it exists or an exchange that it began is
-/// open.
+/// The callers' end. The worker lives while a clone of it, or an open exchange begun by one, exists.
 #[derive(Clone)]
-pub(crate) struct Sender(Arc<Ends>);
+pub(crate) struct Sender(Arc<SenderInner>);
 
 /// The state that all clones share.
-struct Ends {
+struct SenderInner {
     budget: Arc<Budget>,
     queue: Arc<Queue>,
     capturing: CaptureOptions,
@@ -39,8 +38,9 @@ pub(crate) struct Receiver {
 pub(crate) fn channel(budget: Arc<Budget>, capturing: CaptureOptions) -> (Sender, Receiver) {
     let queue = Arc::new(Queue::new(Arc::clone(&budget)));
     let (alive, abandoned) = mpsc::channel(1);
-    let ends = Ends { budget: Arc::clone(&budget), queue: Arc::clone(&queue), capturing, _alive: alive };
-    (Sender(Arc::new(ends)), Receiver { budget, queue, abandoned })
+    let inner =
+        SenderInner { budget: Arc::clone(&budget), queue: Arc::clone(&queue), capturing, _alive: alive };
+    (Sender(Arc::new(inner)), Receiver { budget, queue, abandoned })
 }
 
 impl Sender {
@@ -69,12 +69,12 @@ impl Sender {
         identity: Identity,
         headers: &HeaderMap,
     ) -> (Weak<Rendezvous<Half>>, Box<Half>, Box<Half>) {
-        let Ends { budget, queue, capturing, .. } = &*self.0;
+        let SenderInner { budget, queue, capturing, .. } = &*self.0;
         let pooled = queue.spare.pop().unwrap_or_else(|| PooledExchange::new(Arc::clone(queue) as _));
         pooled.begin(budget, (permit, operation, identity), headers, capturing.metadata)
     }
 
-    /// Hands over an interaction that the application reports itself.
+    /// Hands over an interaction that the application reports by itself.
     pub(crate) fn report(&self, reservation: Reservation, interaction: Interaction) {
         self.0.queue.push(Handed::Interaction(Box::new((reservation, interaction))));
     }

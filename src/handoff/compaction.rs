@@ -1,14 +1,14 @@
-//! Moves entries that wait for long into memory of their own.
+//! Copies entries that wait for long out of the connections' read buffers.
 
-use super::queue::{Item, Queue};
+use super::queue::{Queue, QueueItem};
 
-/// This many entries stay as they came. More wait only while the collector is slow or down.
+/// This many entries are not copied. More wait only while the collector is slow or down.
 const FEW: usize = 32;
 
 /// The most that is copied at once, before the worker turns to other work.
 const BYTES_AT_ONCE: usize = 1024 * 1024;
 
-/// The cost of taking an exchange apart, counted as bytes, even if nothing is copied.
+/// The fixed cost of compacting an exchange, counted as bytes, even if nothing is copied.
 const BYTES_APIECE: usize = 4 * 1024;
 
 impl Queue {
@@ -22,7 +22,7 @@ impl Queue {
                 return true;
             }
             let Some(mut item) = self.take_next() else { return false };
-            if let Item::Exchange(exchange) = &mut item {
+            if let QueueItem::Exchange(exchange) = &mut item {
                 copied += exchange.compact();
             }
             copied += BYTES_APIECE;
@@ -65,8 +65,8 @@ mod tests {
 
     fn take(receiver: &Receiver) -> Option<u8> {
         match receiver.queue.pop()? {
-            Item::Exchange(exchange) => Some(exchange.request.body.into_bytes(&receiver.budget)[0]),
-            Item::Interaction(_, reported) => reported.request().parse().ok(),
+            QueueItem::Exchange(exchange) => Some(exchange.request.body.into_bytes(&receiver.budget)[0]),
+            QueueItem::Interaction(_, reported) => reported.request().parse().ok(),
         }
     }
 

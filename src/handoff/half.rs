@@ -9,18 +9,18 @@ use http::{HeaderMap, StatusCode};
 use super::recorder::Recorder;
 use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit};
-use crate::exchange::{Answer, Ended, Head, MediaType, Message, Response};
+use crate::exchange::{BodyEnd, CallResult, Head, MediaType, RecordedMessage, Response};
 use crate::identity::Identity;
 use crate::provider::operation::Operation;
 
-/// One half of an exchange: the request, or whatever stands for the response. Whoever records it
-/// owns it, and finishes it.
+/// One half of an exchange: the request, or the response or its absence. The tap that records it
+/// owns it and finishes it.
 #[derive(Default)]
 pub(crate) struct Half {
     head: Head,
     pub(super) recorder: Recorder,
-    ended: Ended,
-    /// Of a request: what is known when it enters the layer.
+    ended: BodyEnd,
+    /// `None` for a response.
     pub(super) request_meta: Option<RequestMeta>,
     pub(super) is_response: bool,
     response_state: ResponseState,
@@ -28,16 +28,16 @@ pub(crate) struct Half {
     /// Bytes charged for texts from the headers.
     texts: usize,
     finished: Option<Instant>,
-    /// The operation, if times and request ids are recorded.
+    /// The operation of a response, if times and request ids are recorded.
     pub(super) metadata_of: Option<Operation>,
     has_woken_worker: bool,
-    /// Where it meets the other half. `None` while the exchange waits for the worker.
+    /// Where the two halves meet. `None` while the exchange waits for the worker.
     exchange: Option<Arc<Rendezvous<Half>>>,
-    /// Where the exchange is handed over. `None` in the half that ended first.
+    /// The queue that the exchange is handed to. `None` in the half that ended first.
     pub(super) out: Option<Arc<dyn HandOver>>,
 }
 
-/// A request as it enters the layer.
+/// The facts known when a request enters the layer.
 pub(crate) struct RequestMeta {
     pub(crate) permit: Permit,
     pub(crate) operation: Operation,
@@ -54,7 +54,7 @@ enum ResponseState {
     Response(StatusCode),
 }
 
-/// Where exchanges go when both halves have ended. A trait, because the queue that implements it
+/// Receives exchanges whose halves have both ended. A trait, because the queue, which implements it,
 /// stores halves.
 pub(crate) trait HandOver: Send + Sync + UnwindSafe + RefUnwindSafe {
     /// The budget that the exchanges are charged to.
@@ -119,9 +119,9 @@ impl Half {
         recorder.record(frame, || out.as_deref().map(|out| &**out.budget()));
     }
 
-    /// Sets how the body counts as ended, unless it is set again later.
+    /// Sets how the body ended. A later call overrides it.
     #[inline]
-    pub(crate) fn end_as(&mut self, ended: Ended) {
+    pub(crate) fn end_as(&mut self, ended: BodyEnd) {
         self.ended = ended;
     }
 
@@ -172,30 +172,33 @@ impl Half {
         self.response_state = ResponseState::Failure;
     }
 
-    /// Prepares for another exchange, which it shares with the other half.
+    /// Prepares for another exchange. The other half gets the same one.
     pub(crate) fn serve(&mut self, exchange: Arc<Rendezvous<Half>>, out: &Arc<dyn HandOver>) {
         self.exchange = Some(exchange);
         self.has_woken_worker = false;
-        // Of two halves in use before, one still has its reference.
+        // One of two reused halves still has its reference.
         self.out.get_or_insert_with(|| Arc::clone(out));
     }
 
     /// Takes the recorded message.
-    pub(crate) fn take(&mut self) -> Message {
-        Message { head: mem::take(&mut self.head), body: self.recorder.finish(mem::take(&mut self.ended)) }
+    pub(crate) fn take(&mut self) -> RecordedMessage {
+        RecordedMessage {
+            head: mem::take(&mut self.head),
+            body: self.recorder.finish(mem::take(&mut self.ended)),
+        }
     }
 
     /// Takes the response, and the time at which its last byte left.
-    pub(crate) fn take_answer(&mut self) -> (Answer, Instant) {
+    pub(crate) fn take_result(&mut self) -> (CallResult, Instant) {
         let (message, request_id) = (self.take(), self.request_id.take());
-        let answer = match mem::take(&mut self.response_state) {
-            ResponseState::Nothing => Answer::None,
-            ResponseState::Failure => Answer::Failed,
+        let result = match mem::take(&mut self.response_state) {
+            ResponseState::Nothing => CallResult::Cancelled,
+            ResponseState::Failure => CallResult::Failed,
             ResponseState::Response(status) => {
-                Answer::Response(Box::new(Response { status, request_id, message }))
+                CallResult::Response(Box::new(Response { status, request_id, message }))
             }
         };
-        (answer, self.finished.take().unwrap_or_else(Instant::now))
+        (result, self.finished.take().unwrap_or_else(Instant::now))
     }
 
     /// Takes the number of bytes charged to the budget; the caller is responsible for them now.
@@ -204,7 +207,7 @@ impl Half {
     }
 }
 
-/// The request id, in the first of the headers that servers of the operation put it into.
+/// The request id: the first of the headers that the operation's provider lists.
 #[cold]
 #[inline(never)]
 fn request_id(headers: &HeaderMap, operation: Operation) -> Option<Box<str>> {

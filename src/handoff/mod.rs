@@ -14,5 +14,5 @@ mod rendezvous;
 
 pub(crate) use self::channel::{Receiver, Sender, channel};
 pub(crate) use self::half::{Half, finish};
-pub(crate) use self::pool::UNDER_WAY;
-pub(crate) use self::queue::{Item, Queue};
+pub(crate) use self::pool::EXCHANGE_OVERHEAD;
+pub(crate) use self::queue::{Queue, QueueItem};

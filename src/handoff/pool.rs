@@ -6,19 +6,19 @@ use http::HeaderMap;
 use super::half::{Finished, Half, HandOver, RequestMeta};
 use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit};
-use crate::exchange::{Answer, Exchange, Message};
+use crate::exchange::{CallResult, Exchange, RecordedMessage};
 use crate::identity::Identity;
 use crate::provider::operation::Operation;
 
 /// The bytes charged for an open exchange, beside bodies, identity and long headers. The allocator
 /// gave out 780 bytes for each exchange with an open response (`tests/memory.rs`, debug build). The
-/// rest stands for the state of the caller's connection, which was not measured.
-pub(crate) const UNDER_WAY: usize = 2 * 1024;
+/// remainder allows for the state of the caller's connection, which was not measured.
+pub(crate) const EXCHANGE_OVERHEAD: usize = 2 * 1024;
 
 /// The memory of an exchange, reused for the next one.
 pub(crate) struct PooledExchange {
-    /// The rendezvous, for the identity slot. The worker makes the reference, so that the caller
-    /// does not count references.
+    /// The rendezvous, for the identity slot. The worker creates this reference, which spares the
+    /// caller an atomic increment.
     exchange: Weak<Rendezvous<Half>>,
     request: Box<Half>,
     response: Box<Half>,
@@ -78,11 +78,11 @@ impl Finished {
         };
         reservation.adopt(request.take_charged() + response.take_charged());
         let message = request.take();
-        let (answer, finished) = response.take_answer();
-        let is_kept = |message: &Message| !message.body.over_budget;
+        let (result, finished) = response.take_result();
+        let is_kept = |message: &RecordedMessage| !message.body.over_budget;
         let has_room = has_room
             && is_kept(&message)
-            && !matches!(&answer, Answer::Response(response) if !is_kept(&response.message));
+            && !matches!(&result, CallResult::Response(response) if !is_kept(&response.message));
         let taken = Exchange {
             reservation,
             has_room,
@@ -91,7 +91,7 @@ impl Finished {
             started,
             finished,
             request: message,
-            answer,
+            result,
         };
         let exchange = reuse_or_new(exchange, out.budget());
         Some((taken, PooledExchange::of((request, response), exchange, &out)))

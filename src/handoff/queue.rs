@@ -10,18 +10,18 @@ use crate::interaction::Interaction;
 use crate::stats::{DropReason, Settlement};
 use crate::sync::{ArrayQueue, AtomicBool, SegQueue};
 
-/// How many exchanges are pooled: as many as can end between two looks of a busy worker. With their
-/// buffers they take at most 2.5 MB, and only if that many ended at once.
+/// The size of the pool: as many exchanges as can end between two polls of a busy worker. With
+/// their buffers they take at most 2.5 MB, and only if that many ended at once.
 const SPARE: usize = 256;
 
-/// The slots allocated from the start: as many exchanges as can end between two looks of a busy
-/// worker. Further ones go to the overflow queue, which allocates.
+/// The slots allocated from the start: as many exchanges as can end between two polls of a busy
+/// worker. Further exchanges go to the overflow queue, which allocates.
 pub(super) const READY: usize = 1_024;
 
 /// One entry of the queue.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the usual one is large; a box would cost an allocation")]
-pub(crate) enum Item {
+pub(crate) enum QueueItem {
     Exchange(Exchange),
     /// Reported by the application itself.
     Interaction(Reservation, Box<Interaction>),
@@ -30,8 +30,8 @@ pub(crate) enum Item {
 /// The queue. It has no bound of its own: only exchanges that the budget admitted get here.
 pub(crate) struct Queue {
     budget: Arc<Budget>,
-    /// The oldest entries, which the worker took out because they have waited for long.
-    pub(super) waiting: SegQueue<Item>,
+    /// The oldest entries, compacted because they have waited for long.
+    pub(super) waiting: SegQueue<QueueItem>,
     ready: ArrayQueue<Handed>,
     /// Entries that do not fit into `ready`. While there are any, new entries follow them, except
     /// those that other threads push at the same moment.
@@ -99,22 +99,22 @@ impl Queue {
         self.overflow.push(handed);
     }
 
-    pub(crate) fn pop(&self) -> Option<Item> {
+    pub(crate) fn pop(&self) -> Option<QueueItem> {
         self.waiting.pop().or_else(|| self.take_next())
     }
 
-    pub(super) fn take_next(&self) -> Option<Item> {
+    pub(super) fn take_next(&self) -> Option<QueueItem> {
         loop {
             match self.next()? {
                 Handed::Interaction(reported) => {
                     let (reservation, interaction) = *reported;
-                    return Some(Item::Interaction(reservation, interaction.into()));
+                    return Some(QueueItem::Interaction(reservation, interaction.into()));
                 }
                 Handed::Exchange(finished) => {
                     // Never empty: each exchange is handed over once.
                     let Some((exchange, pooled)) = finished.take() else { continue };
                     let _ = self.spare.push(pooled);
-                    return Some(Item::Exchange(exchange));
+                    return Some(QueueItem::Exchange(exchange));
                 }
             }
         }
@@ -128,7 +128,7 @@ impl Queue {
         self.waiting.len() + self.arrived()
     }
 
-    /// Entries that are still as the callers pushed them.
+    /// The number of entries that are still as the callers pushed them.
     pub(super) fn arrived(&self) -> usize {
         self.ready.len() + self.overflow.len()
     }

@@ -4,9 +4,9 @@ use std::time::Instant;
 use bytes::{Bytes, BytesMut};
 
 use crate::budget::{Budget, FIRST_BLOCK, LARGEST_BLOCK};
-use crate::exchange::{Ended, KEEP_BY_REFERENCE, Mark, Piece, Recording, Tail};
+use crate::exchange::{BodyEnd, BodyPiece, KEEP_BY_REFERENCE, Mark, Recording, Tail};
 
-/// Capacity for blocks from the start: enough for most streams.
+/// The initial capacity for pieces: enough for most streams.
 const PIECES: usize = 16;
 
 /// The largest block that is kept for another body.
@@ -22,8 +22,8 @@ pub(crate) struct Recorder {
     open: BytesMut,
     /// Whether a frame that fits can be appended without any further check.
     is_open: bool,
-    /// Whether the budget is charged for it. A block left by the previous body is charged from the
-    /// beginning, if there was room.
+    /// Whether the budget is charged for the open block. A block left by the previous body is charged
+    /// when the exchange begins, if the budget has room.
     is_charged: bool,
     /// The number of bytes that passed and were not kept.
     beyond: u64,
@@ -31,8 +31,8 @@ pub(crate) struct Recorder {
     tail: Option<Box<Tail>>,
     /// Full blocks and large frames, in order. The first is stored inline: most bodies have no
     /// more.
-    first: Option<Piece>,
-    pieces: Vec<Piece>,
+    first: Option<BodyPiece>,
+    pieces: Vec<BodyPiece>,
     pieces_len: usize,
     /// The number of bytes charged to the budget.
     pub(super) charged: usize,
@@ -51,8 +51,7 @@ struct Moments {
 }
 
 impl Recorder {
-    /// Sets what is known before the body: whether it comes in many frames, and whether to record
-    /// when they pass.
+    /// Prepares for a body: whether it comes in many frames, and whether to record when they pass.
     pub(crate) fn expect(&mut self, is_stream: bool, with_marks: bool) {
         self.is_stream = is_stream;
         if with_marks {
@@ -112,7 +111,7 @@ impl Recorder {
         self.is_open = !self.open.is_empty() && self.moments.as_deref().is_none_or(|moments| moments.is_full);
     }
 
-    /// Keeps the end of what exceeds the limit, if the budget has room.
+    /// Keeps the last of the bytes that exceed the limit, if the budget has room.
     #[cold]
     fn keep_tail(&mut self, bytes: &[u8], budget: &Budget) {
         self.beyond += bytes.len() as u64;
@@ -147,7 +146,7 @@ impl Recorder {
         self.kept() as u64 + self.beyond
     }
 
-    /// Records the time, if that is asked for and the budget has room.
+    /// Records a timestamp, if timestamps are recorded and the budget has room.
     fn mark(&mut self, passed: u64, budget: &Budget) {
         let Some(Moments { marks, is_full }) = self.moments.as_deref_mut() else { return };
         if *is_full {
@@ -171,7 +170,7 @@ impl Recorder {
             return self.append(frame, budget);
         }
         self.close(budget);
-        self.push(Piece::Frame(frame.clone()));
+        self.push(BodyPiece::Frame(frame.clone()));
         charge(&mut self.charged, frame.len(), budget)
     }
 
@@ -184,7 +183,7 @@ impl Recorder {
         }
         if !self.open.is_empty() {
             let block = mem::take(&mut self.open);
-            self.push(Piece::Frame(Bytes::copy_from_slice(&block)));
+            self.push(BodyPiece::Frame(Bytes::copy_from_slice(&block)));
             budget.give_back(block);
         }
     }
@@ -213,7 +212,7 @@ impl Recorder {
         self.is_charged = true;
         let full = mem::replace(&mut self.open, budget.take_block(size));
         if !full.is_empty() {
-            self.push(Piece::Block(full));
+            self.push(BodyPiece::Block(full));
         }
         self.open.extend_from_slice(rest);
         true
@@ -236,7 +235,7 @@ impl Recorder {
         }
     }
 
-    fn push(&mut self, piece: Piece) {
+    fn push(&mut self, piece: BodyPiece) {
         if self.first.is_none() {
             self.pieces_len = piece.len();
             self.first = Some(piece);
@@ -250,7 +249,7 @@ impl Recorder {
     }
 
     /// Takes the recording. A small block and the capacity for blocks remain, for the next body.
-    pub(crate) fn finish(&mut self, ended: Ended) -> Recording {
+    pub(crate) fn finish(&mut self, ended: BodyEnd) -> Recording {
         let passed = self.passed();
         let Self { mut open, first, mut pieces, charged, over_budget, moments, tail, .. } = mem::take(self);
         let mut kept = Vec::with_capacity(pieces.len() + 2);
@@ -260,10 +259,10 @@ impl Recorder {
             self.pieces = pieces;
         }
         if open.capacity() > LARGEST_SPARE {
-            kept.push(Piece::Block(open));
+            kept.push(BodyPiece::Block(open));
         } else {
             if !open.is_empty() {
-                kept.push(Piece::Frame(Bytes::copy_from_slice(&open)));
+                kept.push(BodyPiece::Frame(Bytes::copy_from_slice(&open)));
             }
             open.clear();
             self.open = open;

@@ -11,7 +11,7 @@ use crate::sync::{AtomicBool, AtomicCell, Mutex, MutexGuard};
 pub(crate) struct Rendezvous<H> {
     is_open: AtomicBool,
     late: Mutex<Option<Box<LateIdentity>>>,
-    /// The half that has ended; once both have, the last one.
+    /// The half that has ended. Once both have ended, the one that ended last.
     pub(super) ended: AtomicCell<Option<Box<H>>>,
     budget: Arc<Budget>,
 }
@@ -45,8 +45,8 @@ impl<H> Rendezvous<H> {
         *self.late.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Leaves a half that has ended. Returns the other half if that has ended too: of two threads
-    /// that get here at once, to exactly one.
+    /// Stores a half that has ended, and returns the other half if it ended before. If both end at
+    /// once, exactly one of the two calls returns a half.
     #[inline(always)]
     pub(crate) fn meet(&self, half: Box<H>) -> Option<Box<H>> {
         let first = self.ended.swap(Some(half))?;
@@ -104,7 +104,7 @@ impl LateIdentity {
     }
 }
 
-/// An update that came too late is charged too.
+/// Releases the charge of updates that nobody took.
 impl Drop for LateIdentity {
     fn drop(&mut self) {
         self.budget.release(self.charged);

@@ -19,12 +19,12 @@ use serde::{Serialize, Serializer};
 /// request.extensions_mut().insert(user);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct User(Arc<Fields>);
+pub struct User(Arc<UserFields>);
 
 /// The fields under Reconify's names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Fields {
+struct UserFields {
     #[serde(skip_serializing_if = "String::is_empty")]
     user_id: String,
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_number")]
@@ -44,12 +44,12 @@ struct Fields {
 impl User {
     /// A user with the application's own id (`userId`).
     pub fn new(id: impl Into<String>) -> Self {
-        Self(Arc::new(Fields { user_id: id.into(), ..Fields::default() }))
+        Self(Arc::new(UserFields { user_id: id.into(), ..UserFields::default() }))
     }
 
     /// A user with an e-mail address only.
     pub fn with_email(address: impl Into<String>) -> Self {
-        Self(Arc::new(Fields { email: address.into(), ..Fields::default() }))
+        Self(Arc::new(UserFields { email: address.into(), ..UserFields::default() }))
     }
 
     /// Sets the e-mail address.
@@ -112,11 +112,12 @@ impl User {
     /// The memory size of its texts.
     #[inline]
     pub(crate) fn bytes(&self) -> usize {
-        let Fields { user_id, is_authenticated: _, first_name, last_name, email, phone, gender } = &*self.0;
+        let UserFields { user_id, is_authenticated: _, first_name, last_name, email, phone, gender } =
+            &*self.0;
         user_id.len() + first_name.len() + last_name.len() + email.len() + phone.len() + gender.len()
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Fields)) -> Self {
+    fn set(mut self, change: impl FnOnce(&mut UserFields)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self
     }

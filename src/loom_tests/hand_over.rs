@@ -4,7 +4,7 @@ use super::*;
 
 fn taken(receiver: &Receiver) -> Exchange {
     assert_eq!(receiver.queue.len(), 1, "it is handed over once");
-    let Some(Item::Exchange(exchange)) = receiver.queue.pop() else { panic!("an exchange") };
+    let Some(QueueItem::Exchange(exchange)) = receiver.queue.pop() else { panic!("an exchange") };
     exchange
 }
 
@@ -23,9 +23,9 @@ fn two_bodies_that_end_on_two_threads_are_one_exchange_with_both() {
         response.join().unwrap();
         let exchange = taken(&receiver);
         assert_eq!(exchange.request.body.passed, 3);
-        let Answer::Response(response) = &exchange.answer else { panic!("a response") };
+        let CallResult::Response(response) = &exchange.result else { panic!("a response") };
         assert_eq!(response.message.body.passed, 6);
-        assert_eq!(receiver.budget.stats().bytes_held as usize, UNDER_WAY + 9);
+        assert_eq!(receiver.budget.stats().bytes_held as usize, EXCHANGE_OVERHEAD + 9);
         exchange.reservation.settle(Settlement::Delivered);
         assert!(at_rest(&receiver.budget));
     });
@@ -44,7 +44,7 @@ fn whoever_says_something_meanwhile_neither_loses_nor_doubles_it() {
         request.join().unwrap();
         handler.join().unwrap();
         let exchange = taken(&receiver);
-        assert!(matches!(exchange.answer, Answer::Failed));
+        assert!(matches!(exchange.result, CallResult::Failed));
         drop(exchange);
         assert!(at_rest(&receiver.budget));
     });

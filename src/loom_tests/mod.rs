@@ -17,9 +17,9 @@ use loom::thread;
 use crate::budget::{Budget, FIRST_BLOCK, Reservation};
 use crate::capture::{Observer, Tap};
 use crate::config::{CaptureOptions, Limits};
-use crate::exchange::{Answer, Exchange};
-use crate::handoff::UNDER_WAY;
-use crate::handoff::{self, Item, Receiver, Sender};
+use crate::exchange::{CallResult, Exchange};
+use crate::handoff::EXCHANGE_OVERHEAD;
+use crate::handoff::{self, QueueItem, Receiver, Sender};
 use crate::identity::{IdentitySlot, User};
 use crate::interaction::{Interaction, InteractionKind};
 use crate::provider::operation::Operation;
@@ -44,7 +44,7 @@ fn budget(limits: Limits) -> Arc<Budget> {
 }
 
 fn ends() -> (Sender, Receiver) {
-    let limits = Limits { bytes: 2 * UNDER_WAY + 10, ..LIMITS };
+    let limits = Limits { bytes: 2 * EXCHANGE_OVERHEAD + 10, ..LIMITS };
     handoff::channel(budget(limits), CaptureOptions::default())
 }
 
@@ -55,7 +55,7 @@ fn begin(sender: &Sender) -> (Observer, Tap, IdentitySlot) {
 }
 
 /// An idle worker: it sleeps unless an exchange is open, and looks again.
-fn take(receiver: &Receiver) -> Item {
+fn take(receiver: &Receiver) -> QueueItem {
     loop {
         if let Some(item) = receiver.queue.pop() {
             return item;

@@ -35,7 +35,7 @@ impl Middleware for ReconifyLayer {
         next: Next<'_>,
     ) -> Result<Response> {
         let is_passed_on = extensions.get::<IdentitySlot>().is_some_and(IdentitySlot::is_taken);
-        let mut attempt = Attempt { extensions, is_passed_on };
+        let mut attempt = AttemptGuard { extensions, is_passed_on };
         let (observer, tracks_nesting) = begin(&self.tracker, &mut request, attempt.extensions);
         // The outer exchange may have ended in the meantime.
         attempt.is_passed_on &= observer.is_empty();
@@ -45,13 +45,13 @@ impl Middleware for ReconifyLayer {
 
 /// One attempt. Its slot is removed at the end, even if it is cancelled, because a retry with the
 /// same extensions is a new exchange.
-struct Attempt<'a> {
+struct AttemptGuard<'a> {
     extensions: &'a mut Extensions,
     /// An outer layer captures it.
     is_passed_on: bool,
 }
 
-impl Drop for Attempt<'_> {
+impl Drop for AttemptGuard<'_> {
     fn drop(&mut self) {
         if !self.is_passed_on {
             self.extensions.remove::<IdentitySlot>();

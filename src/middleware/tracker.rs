@@ -20,9 +20,9 @@ const MOST_PATH_BYTES: usize = 256;
 
 /// Recognises and captures exchanges for a service, whatever its request type is.
 #[derive(Clone)]
-pub(super) struct Tracker(Arc<Settings>);
+pub(super) struct Tracker(Arc<TrackerInner>);
 
-struct Settings {
+struct TrackerInner {
     /// `None` if the layer is disabled.
     sender: Option<Sender>,
     /// The paths of requests that were not captured, as far as they were logged.
@@ -33,7 +33,7 @@ struct Settings {
 
 impl Tracker {
     pub(super) fn new(sender: Option<Sender>, operations: Operations, capturing: CaptureOptions) -> Self {
-        Self(Arc::new(Settings { sender, passed: Mutex::default(), operations, capturing }))
+        Self(Arc::new(TrackerInner { sender, passed: Mutex::default(), operations, capturing }))
     }
 
     /// The called operation, if it is captured.

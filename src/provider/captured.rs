@@ -1,4 +1,5 @@
-//! Recognises the requests that are captured.
+//! Recognises the requests that are captured: by the application's own routes, else by the known
+//! paths of each provider (`recognise` in its folder).
 
 use std::mem;
 

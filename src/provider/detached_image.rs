@@ -3,7 +3,7 @@ use serde_json::value::RawValue;
 use super::media;
 use crate::codec::json::rewrite;
 
-/// An image that is uploaded apart from its report.
+/// An image that is uploaded separately from its report.
 #[derive(Clone)]
 pub(crate) struct DetachedImage {
     /// The file name that replaces it in the report.

@@ -73,7 +73,7 @@ pub(crate) fn append_piece<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, piece
 
 /// Appends a text that is either a piece of a longer text or a label repeated in every chunk.
 ///
-/// It stays one text while all pieces are equal. Once they differ, every piece counts.
+/// While all pieces are equal, they count as one label. Once they differ, every piece counts.
 pub(crate) fn repeat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, piece: &'a str, times: usize) {
     let slot = fields.entry(key, || Node::Repeated { piece, times: 0 });
     if let Node::Raw(raw) = slot

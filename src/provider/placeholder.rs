@@ -2,7 +2,7 @@ use crate::codec::json::{Fields, Node};
 
 /// A field that consoles expect, and the JSON for an empty one.
 ///
-/// It is added to bodies that could not be read in full.
+/// Bodies that could not be read in full get it, unless they have the field.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Placeholder {
     pub(crate) key: &'static str,

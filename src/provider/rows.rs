@@ -8,7 +8,7 @@ use super::spec::OperationSpec;
 
 pub(super) const FIRST: &OperationSpec = &PROVIDERS[0].operations[0];
 
-/// The row of the operation at this place in its enum.
+/// The row of the operation with this discriminant.
 #[inline]
 pub(super) const fn row(mut place: usize) -> Option<&'static OperationSpec> {
     let mut rest = PROVIDERS;

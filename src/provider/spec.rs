@@ -6,7 +6,7 @@ use super::detached_image::DetachedImage;
 use super::kind::InteractionKind;
 use super::operation::{Operation, Provider};
 use super::placeholder::{Placeholder, Placeholders};
-use super::stream::{Assembled, Events};
+use super::stream::{Assembled, RecordedStream};
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::codec::json::Fields;
@@ -41,26 +41,26 @@ pub(crate) struct OperationSpec {
     pub(crate) kept: Kept,
     /// Whether a request may be a form.
     pub(crate) takes_forms: bool,
-    /// The field in which a response in plain text is reported, if there are any.
+    /// The field that reports a response in plain text, if the operation has such responses.
     pub(crate) text_field: Option<&'static str>,
-    /// The framings of its streams. Of several that fit, the first counts.
+    /// The framings of its streams. If several match, the first is used.
     pub(crate) framings: &'static [Framing],
     pub(crate) end_marker: EndMarker,
     /// Assembles a stream: one indirect call per stream, none per event.
-    pub(crate) assemble: for<'a> fn(Events<'a>, Operation) -> Assembled,
+    pub(crate) assemble: for<'a> fn(RecordedStream<'a>, Operation) -> Assembled,
     /// Conversion into the format that Reconify documents, if the operation has another one.
     pub(crate) convert: Option<Convert>,
     /// Builds the response for a call that got none, from the name of the error and its text.
     pub(crate) error: fn(&str, &str, Option<Placeholder>) -> Fields<'static>,
     /// Whether the JSON text of a response is only an error, although its status is a success.
     pub(crate) is_error: fn(&[u8]) -> bool,
-    /// Images in responses, which are uploaded apart from the report.
+    /// How to detach images from responses. They are uploaded separately.
     pub(crate) images: Option<Images>,
     /// Determines the actual operation from the JSON text of the request.
     pub(crate) reclassify: Option<fn(&str) -> Operation>,
 }
 
-/// The fields of a request and a response that tell nothing of their content.
+/// The fields of a request and a response that reveal nothing of their content.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kept {
     /// Kept if they are neither object nor array.
@@ -89,7 +89,7 @@ pub(crate) struct Convert {
     /// The type in the report of the converted interaction.
     pub(crate) kind: InteractionKind,
     pub(crate) placeholders: Placeholders,
-    /// Whether the application decides about it, with
+    /// Whether the application can turn it off, with
     /// [`ConfigBuilder::responses`](crate::ConfigBuilder::responses).
     pub(crate) is_optional: bool,
     pub(crate) request: fn(&RawValue) -> Option<Converted>,
@@ -102,6 +102,6 @@ pub(crate) struct Convert {
 /// A converted body.
 pub(crate) struct Converted {
     pub(crate) json: String,
-    /// Some of the body was left out.
+    /// Part of the body was left out.
     pub(crate) is_truncated: bool,
 }

@@ -10,7 +10,7 @@ use crate::codec::framing::{Framing, Mended, Pieces};
 use crate::codec::json::{self, Node};
 
 /// A recorded stream.
-pub(crate) struct Events<'a> {
+pub(crate) struct RecordedStream<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) framing: Framing,
     pub(crate) end_marker: EndMarker,
@@ -50,7 +50,8 @@ pub(crate) struct Assembled {
 
 /// Assembles a stream, one event after the other.
 pub(crate) trait StreamAssembler<'a>: Default {
-    /// Adds one event with data, but no end marker. Returns whether its data was readable; if not, the state is unchanged.
+    /// Adds one event with data that is not an end marker. Returns whether the data was readable;
+    /// if not, the state is unchanged.
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool;
 
     /// Marks the result as truncated.
@@ -62,8 +63,11 @@ pub(crate) trait StreamAssembler<'a>: Default {
 
 /// Drives an assembler over a stream. It is generic, so that one indirect call per stream is
 /// enough.
-pub(crate) fn assemble<'a, A: StreamAssembler<'a>>(events: Events<'a>, operation: Operation) -> Assembled {
-    let Events { bytes, framing, end_marker, mended, truncated } = events;
+pub(crate) fn assemble<'a, A: StreamAssembler<'a>>(
+    stream: RecordedStream<'a>,
+    operation: Operation,
+) -> Assembled {
+    let RecordedStream { bytes, framing, end_marker, mended, truncated } = stream;
     let is_utf8 = json::is_utf8(bytes);
     let (mut assembler, mut progress) = (A::default(), Progress::default());
     let (mut first_token, mut elsewhere) = (None, None);

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::spooling::Spooler;
-use super::summary::{FlushSummary, Outcome, ShutdownSummary};
+use super::summary::{FinalCounts, FlushSummary, ShutdownSummary};
 use super::worker::{Command, Deadline, Worker};
 use crate::budget::Budget;
 use crate::config::Config;
@@ -211,9 +211,9 @@ impl Link {
     /// ended or misses the deadline.
     async fn ask(
         &self,
-        command: fn(Deadline, oneshot::Sender<Outcome>) -> Command,
+        command: fn(Deadline, oneshot::Sender<FinalCounts>) -> Command,
         deadline: Duration,
-    ) -> Option<Outcome> {
+    ) -> Option<FinalCounts> {
         if self.clock.is_forked() {
             return None;
         }
@@ -231,14 +231,14 @@ impl Link {
     }
 
     /// The outcome of a flush or a shutdown, estimated from the counters.
-    fn estimate(&self, is_shutdown: bool) -> Outcome {
+    fn estimate(&self, is_shutdown: bool) -> FinalCounts {
         let budget = self.sender.budget();
         let stats = budget.stats();
         let exchanges_open = budget.exchanges_open() as u64;
         let pending = stats.pending.saturating_sub(exchanges_open);
         // A shutdown loses no report that is on disk too.
         let saved = if is_shutdown { stats.pending_on_disk.min(pending) } else { 0 };
-        Outcome { stats, pending: pending - saved, spooled: stats.spooled + saved, exchanges_open }
+        FinalCounts { stats, pending: pending - saved, spooled: stats.spooled + saved, exchanges_open }
     }
 }
 

@@ -51,7 +51,7 @@ pub struct ShutdownSummary {
 
 /// The counts when a flush or a shutdown returns.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct FinalCounts {
     pub(crate) stats: Stats,
     /// Interactions that the call waited for and that are not settled.
     pub(crate) pending: u64,
@@ -69,8 +69,8 @@ impl FlushSummary {
 
     /// The difference between the counts before and after a flush. The caller reads `before`,
     /// because the worker may receive the command late.
-    pub(crate) fn since(before: &Stats, outcome: &Outcome) -> Self {
-        let Outcome { stats, pending, spooled, .. } = outcome;
+    pub(crate) fn since(before: &Stats, outcome: &FinalCounts) -> Self {
+        let FinalCounts { stats, pending, spooled, .. } = outcome;
         Self {
             delivered: stats.delivered.saturating_sub(before.delivered),
             rejected: stats.rejected.saturating_sub(before.rejected),
@@ -90,7 +90,7 @@ impl ShutdownSummary {
 
     /// The difference between the counts before and after a shutdown. Interactions still pending
     /// are lost.
-    pub(crate) fn since(before: &Stats, outcome: &Outcome) -> Self {
+    pub(crate) fn since(before: &Stats, outcome: &FinalCounts) -> Self {
         let FlushSummary { delivered, rejected, dropped, withheld, spooled, pending } =
             FlushSummary::since(before, outcome);
         Self {
@@ -144,8 +144,8 @@ pub(crate) struct Flush {
 }
 
 pub(crate) enum Reply {
-    Flush(oneshot::Sender<Outcome>),
-    Shutdown(oneshot::Sender<Outcome>),
+    Flush(oneshot::Sender<FinalCounts>),
+    Shutdown(oneshot::Sender<FinalCounts>),
     /// All handles are gone: the worker flushes by itself before it ends.
     Abandoned,
 }
@@ -211,12 +211,12 @@ impl Flush {
     /// Answers a flush after which the worker continues.
     pub(crate) fn answer(self, stats: Stats) {
         let (pending, spooled) = (self.pending() as u64, self.spooled);
-        self.reply.send(Outcome { stats, pending, spooled, exchanges_open: 0 });
+        self.reply.send(FinalCounts { stats, pending, spooled, exchanges_open: 0 });
     }
 }
 
 impl Reply {
-    pub(crate) fn send(self, outcome: Outcome) {
+    pub(crate) fn send(self, outcome: FinalCounts) {
         match self {
             // If the caller is gone, the result is discarded.
             Self::Flush(reply) | Self::Shutdown(reply) => drop(reply.send(outcome)),

@@ -3,11 +3,11 @@
 use std::io;
 
 use super::fs::Fs;
-use super::record::Item;
+use super::record::SpooledItem;
 use super::writer::Writer;
-use super::{SEGMENT_ITEMS, Segment, SegmentId, Spool, State, next, segment};
+use super::{SEGMENT_ITEMS, Segment, SegmentId, SegmentState, SegmentStore, next, segment};
 
-/// The result of [`Spool::append`].
+/// The result of [`SegmentStore::append`].
 #[derive(Debug, Default)]
 pub(crate) struct Appended {
     /// The segments of the durable items, in order. The items after these are not durable.
@@ -26,24 +26,28 @@ pub(crate) enum Stopped {
     Failed(io::Error),
 }
 
-impl<D: Fs> Spool<D> {
+impl<D: Fs> SegmentStore<D> {
     /// Writes items in order, and acknowledges them once they are synced. After an error the caller
     /// keeps the items that are not acknowledged, and later appends work as before.
-    pub(crate) fn append<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) -> Appended {
+    pub(crate) fn append<'a>(&mut self, items: impl IntoIterator<Item = &'a SpooledItem>) -> Appended {
         let used = self.bytes();
         self.append_beside(used, items)
     }
 
     /// Writes items that are already on disk to a segment of their own. The size limit does not
     /// apply, because their old segment is removed in exchange.
-    pub(crate) fn rewrite<'a>(&mut self, items: impl IntoIterator<Item = &'a Item>) -> Appended {
+    pub(crate) fn rewrite<'a>(&mut self, items: impl IntoIterator<Item = &'a SpooledItem>) -> Appended {
         self.writer = None;
         let appended = self.append_beside(0, items);
         self.writer = None;
         appended
     }
 
-    fn append_beside<'a>(&mut self, mut used: u64, items: impl IntoIterator<Item = &'a Item>) -> Appended {
+    fn append_beside<'a>(
+        &mut self,
+        mut used: u64,
+        items: impl IntoIterator<Item = &'a SpooledItem>,
+    ) -> Appended {
         let mut appended = Appended::default();
         let mut record = Vec::new();
         for item in items {
@@ -120,7 +124,7 @@ impl<D: Fs> Spool<D> {
     fn abandon(&mut self, error: io::Error) -> io::Error {
         let Some(mut writer) = self.writer.take() else { return error };
         if writer.give_up(&self.disk) {
-            let segment = Segment { state: State::Settled, ..Segment::new(writer.written, false) };
+            let segment = Segment { state: SegmentState::Settled, ..Segment::new(writer.written, false) };
             self.segments.insert(writer.number, segment);
         } else if let Some(segment) = self.segments.get_mut(&writer.number) {
             segment.bytes = writer.durable;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::fs::{Entry, Fs, Kind};
+use super::fs::{Entry, EntryKind, Fs};
 
 /// The UUID namespace of the folder names of apps.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f0d_2a6e_53c1_4b0e_9d55_1d3c_8a77_40b2);
@@ -48,7 +48,7 @@ impl<D: Fs> ProcessDir<D> {
     pub(crate) fn open(disk: &D, spool: &Path, app: Uuid) -> io::Result<Self> {
         make(disk, spool)?;
         // The application chose this folder, so it may be a link or belong to another user.
-        check(spool, &disk.look(spool, true)?, None)?;
+        check(spool, &disk.stat(spool, true)?, None)?;
         let app = spool.join(app.to_string());
         let mut failure = None;
         for _ in 0..ATTEMPTS {
@@ -67,11 +67,11 @@ impl<D: Fs> ProcessDir<D> {
         let name = Uuid::new_v4().to_string();
         let path = app.join(&name);
         make(disk, app)?;
-        let above = disk.look(app, false)?;
+        let above = disk.stat(app, false)?;
         check(app, &above, None)?;
         disk.create_folder(&path)?;
         // The owner of the new folder is this process's user, as this file system sees it.
-        let owner = disk.look(&path, false).and_then(|own| check(app, &above, own.owner).map(|()| own.owner));
+        let owner = disk.stat(&path, false).and_then(|own| check(app, &above, own.owner).map(|()| own.owner));
         let locked = owner.and_then(|owner| Ok((owner, Self::lock(disk, app, &path)?)));
         let (owner, lock) = locked.inspect_err(|_| {
             release(disk, &path, None);
@@ -169,7 +169,7 @@ impl Others {
 
 /// Refuses a folder that another user could have put there or could replace. The error names it.
 fn check(path: &Path, entry: &Entry, owner: Option<u32>) -> io::Result<()> {
-    let problem = if entry.kind != Kind::Dir {
+    let problem = if entry.kind != EntryKind::Dir {
         "is not used: it is a symbolic link, or no folder"
     } else if owner.is_some() && entry.owner != owner {
         "is not used: it belongs to another user"
@@ -187,7 +187,7 @@ fn take_lock<D: Fs>(disk: &D, dead: &Path) -> io::Result<Option<D::Lock>> {
     let entries = disk.list(dead)?;
     let path = dead.join(LOCK);
     match entries.iter().find(|entry| entry.name == LOCK) {
-        Some(entry) if entry.kind == Kind::File => disk.lock(&path, false),
+        Some(entry) if entry.kind == EntryKind::File => disk.lock(&path, false),
         Some(_) => Err(io::Error::new(ErrorKind::PermissionDenied, format!("{path:?} is no file"))),
         None if entries.iter().any(|entry| number_of(entry).is_some()) => disk.lock(&path, true),
         None => {
@@ -210,7 +210,7 @@ fn contents<D: Fs>(disk: &D, folder: &Path) -> io::Result<(Vec<(u64, Entry)>, us
 
 fn number_of(entry: &Entry) -> Option<u64> {
     let digits = entry.name.strip_suffix(".seg").filter(|digits| is_number(digits))?;
-    if entry.kind == Kind::File { digits.parse().ok() } else { None }
+    if entry.kind == EntryKind::File { digits.parse().ok() } else { None }
 }
 
 pub(crate) fn is_number(digits: &str) -> bool {

@@ -18,7 +18,7 @@ pub(crate) trait Fs: Debug {
     /// Lists all entries of a folder, without following symbolic links.
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>>;
     /// The entry of a path or, with `follows_links`, of the link's target.
-    fn look(&self, path: &Path, follows_links: bool) -> io::Result<Entry>;
+    fn stat(&self, path: &Path, follows_links: bool) -> io::Result<Entry>;
     /// Creates a file that must not exist, readable by this user only.
     fn create(&self, path: &Path) -> io::Result<Self::File>;
     fn append(&self, file: &mut Self::File, bytes: &[u8]) -> io::Result<()>;
@@ -41,7 +41,7 @@ pub(crate) trait Fs: Debug {
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) name: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: EntryKind,
     pub(crate) bytes: u64,
     pub(crate) modified: SystemTime,
     /// The owner, where the system reports one.
@@ -52,7 +52,7 @@ pub(crate) struct Entry {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum EntryKind {
     File,
     Dir,
     /// A symbolic link, a socket and the like.
@@ -89,7 +89,7 @@ impl Fs for OsFs {
         Ok(entries)
     }
 
-    fn look(&self, path: &Path, follows_links: bool) -> io::Result<Entry> {
+    fn stat(&self, path: &Path, follows_links: bool) -> io::Result<Entry> {
         let metadata = if follows_links { fs::metadata(path) } else { fs::symlink_metadata(path) };
         metadata.map(|metadata| entry(String::new(), &metadata))
     }
@@ -158,9 +158,9 @@ fn read_entry(entry: &fs::DirEntry) -> io::Result<Option<Entry>> {
 
 fn entry(name: String, metadata: &fs::Metadata) -> Entry {
     let kind = match metadata.file_type() {
-        kind if kind.is_file() => Kind::File,
-        kind if kind.is_dir() => Kind::Dir,
-        _ => Kind::Other,
+        kind if kind.is_file() => EntryKind::File,
+        kind if kind.is_dir() => EntryKind::Dir,
+        _ => EntryKind::Other,
     };
     let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
     #[cfg(unix)]

@@ -23,7 +23,7 @@ pub(crate) use self::dir::app_folder;
 pub(crate) use self::fs::{Fs, OsFs};
 pub(crate) use self::load::Loaded;
 use self::quarantine::Quarantine;
-pub(crate) use self::record::Item;
+pub(crate) use self::record::SpooledItem;
 pub(crate) use self::segment::SegmentId;
 use self::writer::Writer;
 
@@ -34,7 +34,7 @@ pub(crate) const SEGMENT_BYTES: u64 = 1024 * 1024;
 pub(crate) const SEGMENT_ITEMS: usize = 512;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct SpoolSettings {
     pub(crate) folder: PathBuf,
     /// The app that the reports belong to: [`app_folder`].
     pub(crate) app: Uuid,
@@ -44,7 +44,7 @@ pub(crate) struct Settings {
     pub(crate) segment_bytes: u64,
 }
 
-/// The result of [`Spool::adopt`].
+/// The result of [`SegmentStore::adopt`].
 #[derive(Debug, Default)]
 pub(crate) struct Adopted {
     /// The number of folders of dead processes.
@@ -58,9 +58,9 @@ pub(crate) struct Adopted {
 
 /// The reports of one process on disk, including those it adopted. Every call blocks.
 #[derive(Debug)]
-pub(crate) struct Spool<D: Fs> {
+pub(crate) struct SegmentStore<D: Fs> {
     disk: D,
-    settings: Settings,
+    settings: SpoolSettings,
     folder: ProcessDir<D>,
     segments: BTreeMap<u64, Segment>,
     writer: Option<Writer<D::File>>,
@@ -77,11 +77,11 @@ struct Segment {
     bytes: u64,
     is_foreign: bool,
     is_corrupt: bool,
-    state: State,
+    state: SegmentState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum State {
+enum SegmentState {
     Waiting,
     /// Skipped until the others have been tried.
     Unreadable,
@@ -91,9 +91,9 @@ enum State {
     Settled,
 }
 
-impl<D: Fs> Spool<D> {
+impl<D: Fs> SegmentStore<D> {
     /// Creates the folders, and locks this process's own.
-    pub(crate) fn open(disk: D, settings: Settings) -> io::Result<Self> {
+    pub(crate) fn open(disk: D, settings: SpoolSettings) -> io::Result<Self> {
         let spool = std::path::absolute(&settings.folder)?;
         let folder = ProcessDir::open(&disk, &spool, settings.app)?;
         let aside = Quarantine::open(&disk, &folder, settings.max_bytes);
@@ -112,12 +112,12 @@ impl<D: Fs> Spool<D> {
 
     /// Excludes a segment from loading while its items are in memory.
     pub(crate) fn hold(&mut self, SegmentId(number): SegmentId) {
-        self.set(number, State::Out);
+        self.set(number, SegmentState::Out);
     }
 
     /// Makes a segment available for loading, possibly again.
     pub(crate) fn release(&mut self, SegmentId(number): SegmentId) {
-        self.set(number, State::Waiting);
+        self.set(number, SegmentState::Waiting);
     }
 
     /// Removes a segment whose items are all settled, or quarantines it if it was corrupt. After an
@@ -137,7 +137,7 @@ impl<D: Fs> Spool<D> {
 
     /// Removes the segments whose removal failed before.
     pub(crate) fn tidy(&mut self) -> io::Result<()> {
-        let is_settled = |(_, segment): &(&u64, &Segment)| segment.state == State::Settled;
+        let is_settled = |(_, segment): &(&u64, &Segment)| segment.state == SegmentState::Settled;
         let settled: Vec<u64> = self.segments.iter().filter(is_settled).map(|(number, _)| *number).collect();
         let failure = settled.into_iter().filter_map(|number| self.settle(number).err()).last();
         self.sync_removals().and(failure.map_or(Ok(()), Err))
@@ -187,7 +187,7 @@ impl<D: Fs> Spool<D> {
 
     /// Whether there are segments to load, now or later.
     pub(crate) fn has_waiting(&self) -> bool {
-        self.oldest(State::Waiting).or(self.oldest(State::Unreadable)).is_some()
+        self.oldest(SegmentState::Waiting).or(self.oldest(SegmentState::Unreadable)).is_some()
     }
 
     /// Makes later appends go to another segment.
@@ -197,7 +197,7 @@ impl<D: Fs> Spool<D> {
 
     fn settle(&mut self, number: u64) -> io::Result<()> {
         self.seal(SegmentId(number));
-        self.set(number, State::Settled);
+        self.set(number, SegmentState::Settled);
         let is_corrupt = self.segments.get(&number).is_some_and(|segment| segment.is_corrupt);
         let removed = match is_corrupt {
             true => self.aside.put(&self.disk, &self.folder, number),
@@ -220,20 +220,20 @@ impl<D: Fs> Spool<D> {
         Ok(())
     }
 
-    fn oldest(&self, state: State) -> Option<u64> {
+    fn oldest(&self, state: SegmentState) -> Option<u64> {
         self.segments.iter().find(|(_, segment)| segment.state == state).map(|(number, _)| *number)
     }
 
-    fn set(&mut self, number: u64, state: State) {
+    fn set(&mut self, number: u64, state: SegmentState) {
         if let Some(segment) =
-            self.segments.get_mut(&number).filter(|segment| segment.state != State::Settled)
+            self.segments.get_mut(&number).filter(|segment| segment.state != SegmentState::Settled)
         {
             segment.state = state;
         }
     }
 }
 
-impl<D: Fs> Drop for Spool<D> {
+impl<D: Fs> Drop for SegmentStore<D> {
     fn drop(&mut self) {
         self.writer = None;
         let _ = self.tidy();
@@ -245,7 +245,7 @@ impl<D: Fs> Drop for Spool<D> {
 
 impl Segment {
     fn new(bytes: u64, is_foreign: bool) -> Self {
-        Self { bytes, is_foreign, is_corrupt: false, state: State::Waiting }
+        Self { bytes, is_foreign, is_corrupt: false, state: SegmentState::Waiting }
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::dir::{ProcessDir, is_number, is_process};
-use super::fs::{Entry, Fs, Kind};
+use super::fs::{Entry, EntryKind, Fs};
 
 /// The most segments kept per app.
 const MOST: usize = 16;
@@ -36,7 +36,7 @@ impl Quarantine {
     /// Removes the oldest segments beyond the limits.
     fn trim<D: Fs>(&mut self, disk: &D, app: &Path) -> io::Result<()> {
         let mut files = disk.list(app)?;
-        files.retain(|entry| entry.kind == Kind::File && is_ours(&entry.name));
+        files.retain(|entry| entry.kind == EntryKind::File && is_ours(&entry.name));
         files.sort_unstable_by(|a, b| (b.modified, &b.name).cmp(&(a.modified, &a.name)));
         // A segment larger than the limit is removed without displacing others.
         let is_too_large = |entry: &Entry| entry.bytes > self.limit;

@@ -22,7 +22,7 @@ const MOST_REPORTS: usize = 256;
 
 /// A report and its images, stored together.
 #[derive(Clone, Debug)]
-pub(crate) struct Item {
+pub(crate) struct SpooledItem {
     /// The creation time by the system clock, in ms since 1970.
     pub(crate) created_ms: u64,
     /// Defined by the worker.
@@ -38,13 +38,13 @@ pub(crate) struct Oversized;
 #[derive(Debug)]
 pub(crate) enum Region<'a> {
     /// A record, and the bytes after it.
-    Record(Item, &'a [u8]),
+    Record(SpooledItem, &'a [u8]),
     /// A record that claims to be longer than the region.
     Short,
     Corrupt,
 }
 
-impl Item {
+impl SpooledItem {
     /// Appends the item as a record.
     pub(crate) fn encode(&self, record: &mut Vec<u8>) -> Result<(), Oversized> {
         let start = record.len();
@@ -116,7 +116,7 @@ pub(crate) fn read(region: &[u8]) -> Region<'_> {
     if checksum(length, payload) != u32::from_le_bytes(sum) {
         return Region::Corrupt;
     }
-    Item::decode(payload).map_or(Region::Corrupt, |item| Region::Record(item, rest))
+    SpooledItem::decode(payload).map_or(Region::Corrupt, |item| Region::Record(item, rest))
 }
 
 /// The payload length according to a record's head.

@@ -3,7 +3,7 @@
 
 use memchr::memmem;
 
-use super::record::{self, HEAD, Item, LARGEST, MARKER, Region};
+use super::record::{self, HEAD, LARGEST, MARKER, Region, SpooledItem};
 
 const MAGIC: &[u8; 8] = b"\x89RCSPOOL";
 const VERSION: u32 = 1;
@@ -17,8 +17,8 @@ pub(crate) struct SegmentId(pub(crate) u64);
 
 /// The contents of a segment.
 #[derive(Debug, Default)]
-pub(crate) struct Decoded {
-    pub(crate) items: Vec<Item>,
+pub(crate) struct DecodedSegment {
+    pub(crate) items: Vec<SpooledItem>,
     /// The number of unreadable ranges. A truncated end does not count.
     pub(crate) corrupt: u64,
 }
@@ -39,7 +39,7 @@ pub(crate) fn header() -> Vec<u8> {
     header
 }
 
-impl Decoded {
+impl DecodedSegment {
     /// The result for a segment that is not decoded.
     pub(crate) fn unread() -> Self {
         Self { items: Vec::new(), corrupt: 1 }
@@ -48,15 +48,15 @@ impl Decoded {
 
 /// Decodes all readable records. A record ends at the next marker, so each byte belongs to at most
 /// one record. A segment with more than `most_records` records is not decoded.
-pub(crate) fn decode(segment: &[u8], most_records: usize) -> Decoded {
+pub(crate) fn decode(segment: &[u8], most_records: usize) -> DecodedSegment {
     if memmem::find_iter(segment, MARKER).nth(most_records).is_some() {
-        return Decoded::unread();
+        return DecodedSegment::unread();
     }
-    let mut decoded = Decoded::default();
+    let mut decoded = DecodedSegment::default();
     let body = match read_header(segment) {
         Header::Known(body) => body,
         Header::Torn => return decoded,
-        Header::OtherVersion => return Decoded::unread(),
+        Header::OtherVersion => return DecodedSegment::unread(),
         Header::Corrupt => segment,
     };
     let mut starts = memmem::find_iter(body, MARKER).peekable();

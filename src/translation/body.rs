@@ -2,10 +2,10 @@
 
 use serde_json::value::RawValue;
 
-use super::complete;
 use super::context::BodyContext;
 use super::decoded_body::{DecodedBody, begins_like_json};
 use super::effort::{Effort, TooMuch};
+use super::partial_json;
 use super::streamed::{Stream, streamed};
 use crate::codec::allowance;
 use crate::codec::framing::Framing;
@@ -13,7 +13,7 @@ use crate::codec::json::lenient;
 use crate::codec::json::{self, Fields, Node};
 use crate::codec::sse::looks_like_events;
 use crate::codec::{multipart, ndjson};
-use crate::exchange::{Answer, Head, MediaType, Message};
+use crate::exchange::{CallResult, Head, MediaType, RecordedMessage};
 use crate::interaction::Text;
 use crate::provider::{Convert, Converted, OperationSpec, Placeholder};
 use crate::stats::Losses;
@@ -35,12 +35,18 @@ pub(crate) struct ReportedBody {
 /// times as long in JSON.
 const MOST_TEXT: usize = 4 * 1024 * 1024;
 
-pub(crate) fn of_request(reading: &BodyContext, message: &mut Message) -> Result<ReportedBody, TooMuch> {
+pub(crate) fn of_request(
+    reading: &BodyContext,
+    message: &mut RecordedMessage,
+) -> Result<ReportedBody, TooMuch> {
     let placeholder = reading.placeholders().request;
     reading.body(message, placeholder, |body| reading.request(body, placeholder))
 }
 
-pub(crate) fn of_response(reading: &BodyContext, message: &mut Message) -> Result<ReportedBody, TooMuch> {
+pub(crate) fn of_response(
+    reading: &BodyContext,
+    message: &mut RecordedMessage,
+) -> Result<ReportedBody, TooMuch> {
     reading.body(message, reading.placeholders().response, |body| reading.response(body))
 }
 
@@ -67,15 +73,15 @@ fn by_length(body: &DecodedBody, placeholder: Option<Placeholder>, is_cut: bool)
 }
 
 /// The replacement for a response that is too expensive to parse.
-pub(crate) fn of_unread_response(reading: &BodyContext, answer: &Answer) -> ReportedBody {
-    match answer {
-        Answer::Response(response) => unread(&response.message, reading.placeholders().response),
-        Answer::None | Answer::Failed => of_no_response(reading),
+pub(crate) fn of_unread_response(reading: &BodyContext, result: &CallResult) -> ReportedBody {
+    match result {
+        CallResult::Response(response) => unread(&response.message, reading.placeholders().response),
+        CallResult::Cancelled | CallResult::Failed => of_no_response(reading),
     }
 }
 
 /// The replacement for a body that is too expensive to parse.
-fn unread(message: &Message, placeholder: Option<Placeholder>) -> ReportedBody {
+fn unread(message: &RecordedMessage, placeholder: Option<Placeholder>) -> ReportedBody {
     let mut fields = Fields::default();
     describe(&mut fields, &message.head, message.body.passed);
     let losses = Losses { is_unread: true, ..Losses::default() };
@@ -92,7 +98,7 @@ impl BodyContext<'_> {
     /// Reads a body within the allowance, or reports its media type and length instead.
     fn body(
         &self,
-        message: &mut Message,
+        message: &mut RecordedMessage,
         placeholder: Option<Placeholder>,
         read: impl FnOnce(&DecodedBody) -> ReportedBody,
     ) -> Result<ReportedBody, TooMuch> {
@@ -152,7 +158,7 @@ impl BodyContext<'_> {
     /// The framing of a body that is a stream by its media type or its first bytes.
     fn framing(&self, body: &DecodedBody) -> Option<Framing> {
         let OperationSpec { framings, end_marker, .. } = self.operation.spec();
-        let says_events = || {
+        let is_event_stream = || {
             body.head.media_type == MediaType::EventStream
                 && !body.losses.is_undecodable
                 && !begins_like_json(&body.bytes)
@@ -161,8 +167,8 @@ impl BodyContext<'_> {
         let is_piece = |line: &[u8]| end_marker.is(line) || lenient::is_readable(line);
         let has_line = || ndjson::Lines::new(&body.bytes).next().is_some_and(is_piece);
         framings.iter().copied().find(|framing| match framing {
-            Framing::Events => says_events() || looks_like_events(&body.bytes, *end_marker),
-            Framing::Lines => body.says_lines() && has_line(),
+            Framing::Events => is_event_stream() || looks_like_events(&body.bytes, *end_marker),
+            Framing::Lines => body.is_ndjson() && has_line(),
         })
     }
 
@@ -181,7 +187,7 @@ impl BodyContext<'_> {
 
     /// The complete values of a body that is not valid JSON.
     fn parts(&self, body: &DecodedBody, placeholder: Option<Placeholder>) -> Option<ReportedBody> {
-        let (json, losses) = complete::parts(body, placeholder)?;
+        let (json, losses) = partial_json::complete_values(body, placeholder)?;
         Some(ReportedBody { json: Text::Own(json), stream: None, losses, is_sent: true, is_error: false })
     }
 
@@ -265,7 +271,7 @@ impl BodyContext<'_> {
 /// Work must grow linearly with the length. Nodes must stay within the allowance, except for nodes
 /// that are derived from admitted ones.
 #[cfg(fuzzing)]
-fn check_cost(cost: allowance::Cost, message: &Message) {
+fn check_cost(cost: allowance::Cost, message: &RecordedMessage) {
     if message.head.codings.is_empty() {
         let most = 500 * message.body.passed as usize + 100_000;
         assert!(cost.work <= most, "{cost:?} of {} bytes", message.body.passed);
@@ -279,7 +285,7 @@ fn check_cost(cost: allowance::Cost, message: &Message) {
 impl ReportedBody {
     /// Whether the body has fields that were sent. With an error status these are the error:
     /// compatible servers have many formats for one.
-    pub(crate) fn says_something(&self) -> bool {
+    pub(crate) fn has_content(&self) -> bool {
         let has_fields = |raw: &RawValue| json::object(raw).is_some_and(|fields| !fields.is_empty());
         let whole = self.json.raw();
         let first = json::array(&whole).and_then(|elements| elements.first().copied());

@@ -12,7 +12,7 @@ use crate::codec::json::lenient;
 use crate::codec::json::{Fields, Node};
 use crate::codec::sse::looks_like_events;
 use crate::codec::{allowance, json, ndjson};
-use crate::exchange::{Head, Mark, MediaType, Message};
+use crate::exchange::{Head, Mark, MediaType, RecordedMessage};
 use crate::stats::Losses;
 
 pub(crate) struct DecodedBody<'m> {
@@ -37,7 +37,7 @@ const MAX_CODINGS: usize = 4;
 
 impl<'m> DecodedBody<'m> {
     /// `None` if the allowance is exhausted.
-    pub(crate) fn of(message: &'m mut Message, reading: &BodyContext) -> Option<Self> {
+    pub(crate) fn of(message: &'m mut RecordedMessage, reading: &BodyContext) -> Option<Self> {
         if !allowance::examine(message.body.len()) {
             return None;
         }
@@ -48,7 +48,7 @@ impl<'m> DecodedBody<'m> {
             // The body is not read again, so its pieces need not stay in memory beside the result.
             message.body.pieces.clear();
         }
-        let Message { head, body } = &*message;
+        let RecordedMessage { head, body } = &*message;
         let passed = body.passed;
         let is_longer = passed > kept.len() as u64;
         let end_marker = reading.operation.spec().end_marker;
@@ -86,7 +86,7 @@ impl<'m> DecodedBody<'m> {
     }
 
     /// Whether the media type is newline-delimited JSON.
-    pub(crate) fn says_lines(&self) -> bool {
+    pub(crate) fn is_ndjson(&self) -> bool {
         matches!(&self.head.media_type, MediaType::Other(name) if ndjson::is_media_type(name))
     }
 

@@ -1,12 +1,12 @@
 //! Translates recorded bytes into an interaction: the request and its response.
 
 pub(crate) mod body;
-mod complete;
 pub(crate) mod context;
 pub(crate) mod decoded_body;
 mod effort;
+mod partial_json;
 mod streamed;
 mod translate;
 
 pub(crate) use self::effort::Effort;
-pub(crate) use self::translate::{Clock, Untranslated, translate};
+pub(crate) use self::translate::{Untranslated, WallClock, translate};

@@ -8,7 +8,7 @@ use crate::codec::framing::{Framing, Mended};
 use crate::codec::json::Node;
 use crate::provider::OperationSpec;
 use crate::provider::operation::Operation;
-use crate::provider::stream::{Assembled, Events, Progress};
+use crate::provider::stream::{Assembled, Progress, RecordedStream};
 use crate::stats::Losses;
 
 #[derive(Debug, Default)]
@@ -27,13 +27,13 @@ pub(crate) fn streamed(
     let OperationSpec { assemble, end_marker, .. } = *operation.spec();
     let mended = OnceCell::new();
     let truncated = body.losses.is_truncated.then(|| Node::Object(body.truncated()));
-    let events = Events { bytes: &body.bytes, framing, end_marker, mended: &mended, truncated };
-    let Assembled { json, mut progress, first_token } = assemble(events, operation);
+    let stream = RecordedStream { bytes: &body.bytes, framing, end_marker, mended: &mended, truncated };
+    let Assembled { json, mut progress, first_token } = assemble(stream, operation);
     // A stream whose middle was not recorded may have its terminal event in the tail.
     let ends_in_tail = || {
         let (bytes, mended) = (body.lines_of_tail(), &OnceCell::new());
-        let events = Events { bytes, framing, end_marker, mended, truncated: None };
-        !bytes.is_empty() && assemble(events, operation).progress.is_done
+        let stream = RecordedStream { bytes, framing, end_marker, mended, truncated: None };
+        !bytes.is_empty() && assemble(stream, operation).progress.is_done
     };
     progress.is_done = progress.is_done || ends_in_tail();
     let stream = Stream { progress, first_token: first_token.and_then(|end| body.moment(end)) };

@@ -8,7 +8,7 @@ use super::body::{self, ReportedBody};
 use super::context::BodyContext;
 use super::effort::{Effort, TooMuch};
 use crate::config::{Media, ReportOptions, Responses};
-use crate::exchange::{Answer, Ended, Exchange, Message, Response};
+use crate::exchange::{BodyEnd, CallResult, Exchange, RecordedMessage, Response};
 use crate::identity::OptOut;
 use crate::interaction::Outcome;
 use crate::interaction::{Details, Interaction, Text};
@@ -19,12 +19,12 @@ use crate::stats::{DropReason, Settlement, WithholdReason};
 
 /// Converts monotonic times, taken on the callers' tasks, to the time of day.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub(crate) struct WallClock {
     now: Instant,
     today: SystemTime,
 }
 
-impl Clock {
+impl WallClock {
     pub(crate) fn now() -> Self {
         Self { now: Instant::now(), today: SystemTime::now() }
     }
@@ -61,7 +61,7 @@ impl From<TooMuch> for Untranslated {
 /// Decoded bodies are charged to the budget. The caller must settle that charge in every case.
 pub(crate) fn translate(
     exchange: &mut Exchange,
-    clock: Clock,
+    clock: WallClock,
     reporting: &ReportOptions,
     effort: Effort,
     charged: &Cell<usize>,
@@ -79,13 +79,13 @@ pub(crate) fn translate(
     if !exchange.has_room {
         return Err(Settlement::Dropped(DropReason::TooManyBytes).into());
     }
-    match &exchange.answer {
+    match &exchange.result {
         _ if reporting.failures => {}
-        Answer::Failed => return Err(Settlement::Withheld(WithholdReason::Failed).into()),
-        Answer::Response(response) if !response.status.is_success() => {
+        CallResult::Failed => return Err(Settlement::Withheld(WithholdReason::Failed).into()),
+        CallResult::Response(response) if !response.status.is_success() => {
             return Err(Settlement::Withheld(WithholdReason::Refused).into());
         }
-        Answer::Response(_) | Answer::None => {}
+        CallResult::Response(_) | CallResult::Cancelled => {}
     }
     let request = body::of_request(&reading, &mut exchange.request)?;
     if let Some(reclassify) = reading.operation.spec().reclassify.filter(|_| request.is_sent) {
@@ -96,13 +96,13 @@ pub(crate) fn translate(
         duration: exchange.finished.saturating_duration_since(exchange.started),
         ..Details::default()
     };
-    let (mut response, outcome) = match &mut exchange.answer {
-        Answer::None => (body::of_no_response(&reading), Outcome::Abandoned),
-        Answer::Failed => (
+    let (mut response, outcome) = match &mut exchange.result {
+        CallResult::Cancelled => (body::of_no_response(&reading), Outcome::Abandoned),
+        CallResult::Failed => (
             body::of_error(&reading, "no_response", "The service gave an error instead of a response."),
             Outcome::Failed,
         ),
-        Answer::Response(response) => {
+        CallResult::Response(response) => {
             let Response { status, request_id, message } = &mut **response;
             details.status = Some(status.as_u16());
             let read = read(&reading, *status, message)?;
@@ -126,7 +126,7 @@ pub(crate) fn translate(
                 Some(detached) => detached,
                 None => {
                     response.losses.is_unread = true;
-                    (body::of_unread_response(&reading, &exchange.answer).json, Vec::new())
+                    (body::of_unread_response(&reading, &exchange.result).json, Vec::new())
                 }
             }
         }
@@ -173,7 +173,7 @@ fn detach_images(
 fn read(
     reading: &BodyContext,
     status: StatusCode,
-    message: &mut Message,
+    message: &mut RecordedMessage,
 ) -> Result<(ReportedBody, Outcome), TooMuch> {
     let (is_complete, ended) = (message.is_complete(), message.body.ended);
     let response = body::of_response(reading, message)?;
@@ -187,7 +187,7 @@ fn read(
         };
         return Ok((response, outcome));
     }
-    if reading.limited(|| response.says_something())?.unwrap_or_default() {
+    if reading.limited(|| response.has_content())?.unwrap_or_default() {
         return Ok((response, Outcome::Refused));
     }
     let message = format!("The service answered with status {}.", status.as_u16());
@@ -195,17 +195,17 @@ fn read(
     Ok((ReportedBody { losses: response.losses, ..error }, Outcome::Refused))
 }
 
-fn outcome(is_complete: bool, ended: Ended) -> Outcome {
+fn outcome(is_complete: bool, ended: BodyEnd) -> Outcome {
     match ended {
         _ if is_complete => Outcome::Answered,
-        Ended::Broken => Outcome::Interrupted,
-        Ended::Dropped | Ended::Complete => Outcome::Abandoned,
+        BodyEnd::Broken => Outcome::Interrupted,
+        BodyEnd::Dropped | BodyEnd::Complete => Outcome::Abandoned,
     }
 }
 
 /// The events of a stream decide its outcome: a proxy that times out ends the body normally, and
 /// clients stop reading at the terminal event.
-fn outcome_of_stream(stream: Progress, is_truncated: bool, is_complete: bool, ended: Ended) -> Outcome {
+fn outcome_of_stream(stream: Progress, is_truncated: bool, is_complete: bool, ended: BodyEnd) -> Outcome {
     match outcome(is_complete, ended) {
         _ if stream.has_error => Outcome::Interrupted,
         _ if stream.is_done => Outcome::Answered,

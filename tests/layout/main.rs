@@ -273,6 +273,39 @@ fn every_test_that_a_guarantee_names_is_there() {
     }
 }
 
+/// A search for a name finds one type.
+#[test]
+fn no_two_types_have_the_same_name() {
+    let mut seen = BTreeSet::new();
+    for file in product() {
+        for line in fs::read_to_string(&file).unwrap().lines() {
+            let item = line.strip_prefix("pub").map_or(line, |rest| rest.split_once(' ').unwrap().1);
+            let kind = ["struct ", "enum ", "trait ", "type "].iter().find(|kind| item.starts_with(**kind));
+            if let Some(name) = kind.and_then(|kind| names_after(item, kind).next()) {
+                assert!(seen.insert(name.clone()), "{} has a second {name}", file.display());
+            }
+        }
+    }
+    assert!(seen.len() > 100, "{seen:?}");
+}
+
+/// A path in backquotes, from the root of the repository or from `src`, leads to a file or folder.
+#[test]
+fn every_path_that_the_architecture_names_exists() {
+    let text = fs::read_to_string("ARCHITECTURE.md").unwrap();
+    let (_, prose) = text.split_once("\n| folder | contents |").unwrap();
+    let is_path = |name: &&str| name.contains('/') && !name.contains([' ', ':']);
+    let paths: Vec<_> = prose.split('`').skip(1).step_by(2).filter(is_path).collect();
+    assert!(paths.len() > 30, "{paths:?}");
+    // A name in the table of folders stands in the folder of its row.
+    let is_there = |path: &str| Path::new(path).exists() || Path::new("src").join(path).exists();
+    let folders = ["reporter", "middleware", "provider"];
+    let missing =
+        |path: &&&str| !is_there(path) && !folders.iter().any(|folder| is_there(&format!("{folder}/{path}")));
+    let missing: Vec<_> = paths.iter().filter(missing).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// A copy without it has events that arrive late.
 #[test]
 fn the_gateway_the_readme_and_the_crate_page_serve_without_delaying_small_writes() {

@@ -77,7 +77,7 @@ pub(crate) fn read(text: &str) -> Option<Lenient> {
     }
     let mut scan = Scan { text, at: 0, json: String::new(), copied: 0, levels: Vec::new(), end: 0, depth: 0 };
     let outcome = scan.run();
-    if outcome == Outcome::Invalid {
+    if outcome == ScanResult::Invalid {
         return None;
     }
     if scan.end == 0 {
@@ -95,7 +95,7 @@ pub(crate) fn read(text: &str) -> Option<Lenient> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
+enum ScanResult {
     Whole,
     Cut,
     Invalid,
@@ -130,13 +130,13 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    fn run(&mut self) -> Outcome {
+    fn run(&mut self) -> ScanResult {
         let mut expected = Expected::Value;
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
             let blank = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
             let Some(blank) = blank else {
-                return if expected == Expected::Nothing { Outcome::Whole } else { Outcome::Cut };
+                return if expected == Expected::Nothing { ScanResult::Whole } else { ScanResult::Cut };
             };
             self.at += blank;
             let byte = rest.get(blank).copied().unwrap_or_default();
@@ -160,11 +160,11 @@ impl Scan<'_> {
                 }
                 (Expected::Key | Expected::KeyOrEnd, b'"') => match self.string() {
                     true => Expected::Colon,
-                    false => return Outcome::Cut,
+                    false => return ScanResult::Cut,
                 },
                 (Expected::Value | Expected::ValueOrEnd, b'{' | b'[') => {
                     if self.levels.len() == MAX_DEPTH {
-                        return Outcome::Invalid;
+                        return ScanResult::Invalid;
                     }
                     self.at += 1;
                     let is_object = byte == b'{';
@@ -172,16 +172,16 @@ impl Scan<'_> {
                     if is_object { Expected::KeyOrEnd } else { Expected::ValueOrEnd }
                 }
                 // A single token is neither an object nor an array.
-                _ if level.is_none() => return Outcome::Invalid,
+                _ if level.is_none() => return ScanResult::Invalid,
                 (Expected::Value | Expected::ValueOrEnd, b'"') => match self.string() {
                     true => self.complete(),
-                    false => return Outcome::Cut,
+                    false => return ScanResult::Cut,
                 },
                 (Expected::Value | Expected::ValueOrEnd, _) => match self.literal() {
-                    Outcome::Whole => self.complete(),
+                    ScanResult::Whole => self.complete(),
                     outcome => return outcome,
                 },
-                _ => return Outcome::Invalid,
+                _ => return ScanResult::Invalid,
             };
         }
     }
@@ -208,7 +208,7 @@ impl Scan<'_> {
     }
 
     /// Skips a number, `true`, `false` or `null`, or replaces an invalid number.
-    fn literal(&mut self) -> Outcome {
+    fn literal(&mut self) -> ScanResult {
         let rest = self.text.get(self.at..).unwrap_or_default();
         for word in NON_FINITE {
             if rest.starts_with(word) {
@@ -219,34 +219,34 @@ impl Scan<'_> {
                 }
                 // The replacement is two quotes longer.
                 if self.json.len() + (self.at - self.copied) + 2 > self.at + room {
-                    return Outcome::Cut;
+                    return ScanResult::Cut;
                 }
                 self.json.push_str(self.text.get(self.copied..self.at).unwrap_or_default());
                 self.json.extend(["\"", word, "\""]);
                 self.at += word.len();
                 self.copied = self.at;
-                return Outcome::Whole;
+                return ScanResult::Whole;
             }
         }
         for word in ["true", "false", "null"] {
             if rest.starts_with(word) {
                 self.at += word.len();
-                return Outcome::Whole;
+                return ScanResult::Whole;
             }
         }
         let is_cut = |word: &str| word.starts_with(rest);
         if NON_FINITE.into_iter().chain(["true", "false", "null"]).any(is_cut) {
-            return Outcome::Cut;
+            return ScanResult::Cut;
         }
         let is_number = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
         match rest.bytes().position(|byte| !is_number(&byte)) {
-            Some(0) => Outcome::Invalid,
+            Some(0) => ScanResult::Invalid,
             Some(length) => {
                 self.at += length;
-                Outcome::Whole
+                ScanResult::Whole
             }
             // More digits may have followed.
-            None => Outcome::Cut,
+            None => ScanResult::Cut,
         }
     }
 }

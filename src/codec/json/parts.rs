@@ -12,16 +12,16 @@ use crate::codec::allowance::{self, Held};
 
 /// The parts of one level, held within the [allowance](crate::codec::allowance).
 #[derive(Debug)]
-pub(crate) struct Parts<T> {
+pub(crate) struct ParsedLevel<T> {
     parts: Vec<T>,
     _held: Held,
 }
 
 /// The fields of one JSON object, in order.
-pub(crate) type Entries<'a> = Parts<(Cow<'a, str>, &'a RawValue)>;
+pub(crate) type Entries<'a> = ParsedLevel<(Cow<'a, str>, &'a RawValue)>;
 
 /// The elements of one JSON array.
-pub(crate) type Values<'a> = Parts<&'a RawValue>;
+pub(crate) type Values<'a> = ParsedLevel<&'a RawValue>;
 
 /// The number of nodes charged per part: an element takes 16 bytes, a field 40, and lists grow by
 /// doubling.
@@ -31,7 +31,7 @@ const ENTRY: usize = 2;
 /// The initial capacity. A chunk of OpenAI's has nine fields.
 const MANY_FIELDS: usize = 12;
 
-impl<T> Parts<T> {
+impl<T> ParsedLevel<T> {
     /// `None` if there is no room for all parts.
     fn read<E: Error>(weight: usize, mut next: impl FnMut() -> Result<Option<T>, E>) -> Result<Self, E> {
         let most = allowance::nodes_left() / weight;
@@ -51,13 +51,13 @@ impl<T> Parts<T> {
     }
 }
 
-impl<T> Default for Parts<T> {
+impl<T> Default for ParsedLevel<T> {
     fn default() -> Self {
         Self { parts: Vec::new(), _held: Held::default() }
     }
 }
 
-impl<T> Deref for Parts<T> {
+impl<T> Deref for ParsedLevel<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
@@ -65,7 +65,7 @@ impl<T> Deref for Parts<T> {
     }
 }
 
-impl<T> IntoIterator for Parts<T> {
+impl<T> IntoIterator for ParsedLevel<T> {
     type Item = T;
     type IntoIter = IntoParts<T>;
 
@@ -92,7 +92,7 @@ impl<T> Iterator for IntoParts<T> {
     }
 }
 
-impl<'s, T> IntoIterator for &'s Parts<T> {
+impl<'s, T> IntoIterator for &'s ParsedLevel<T> {
     type Item = &'s T;
     type IntoIter = std::slice::Iter<'s, T>;
 
@@ -101,7 +101,7 @@ impl<'s, T> IntoIterator for &'s Parts<T> {
     }
 }
 
-impl<T> FromIterator<T> for Parts<T> {
+impl<T> FromIterator<T> for ParsedLevel<T> {
     fn from_iter<I: IntoIterator<Item = T>>(parts: I) -> Self {
         let parts: Vec<_> = parts.into_iter().collect();
         let _held = Held::new(parts.len() * ENTRY);
@@ -121,7 +121,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                Parts::read(ENTRY, || {
+                ParsedLevel::read(ENTRY, || {
                     let Some(name) = map.next_key()? else { return Ok(None) };
                     Ok(Some((key(name), map.next_value()?)))
                 })
@@ -154,7 +154,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Values<'a> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                Parts::read(ELEMENT, || seq.next_element())
+                ParsedLevel::read(ELEMENT, || seq.next_element())
             }
         }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::budget::FIRST_BLOCK;
 use crate::config::Limits;
 use crate::handoff::half::finish;
-use crate::handoff::queue::{Item, READY};
+use crate::handoff::queue::{QueueItem, READY};
 use crate::interaction::InteractionKind;
 
 #[test]
@@ -35,7 +35,7 @@ fn what_finds_no_place_is_taken_in_the_order_in_which_it_came() {
         }
     };
     let take = || match receiver.queue.pop() {
-        Some(Item::Interaction(_, interaction)) => Some(interaction.request().to_string()),
+        Some(QueueItem::Interaction(_, interaction)) => Some(interaction.request().to_string()),
         Some(other) => panic!("{other:?} was not reported by hand"),
         None => None,
     };

@@ -17,7 +17,7 @@ fn record_as(is_stream: bool, frames: &[Bytes], budget: &Budget) -> Recording {
     let mut recorder = Recorder::default();
     recorder.expect(is_stream, false);
     frames.iter().for_each(|frame| recorder.record(frame, || Some(budget)));
-    recorder.finish(Ended::Complete)
+    recorder.finish(BodyEnd::Complete)
 }
 
 fn frames() -> impl Strategy<Value = Vec<Bytes>> {
@@ -69,7 +69,7 @@ proptest! {
             recorder.expect(is_stream, with_marks);
             frames.iter().for_each(|frame| recorder.record(frame, || Some(&budget)));
             let whole = frames.concat();
-            let recording = recorder.finish(Ended::Complete);
+            let recording = recorder.finish(BodyEnd::Complete);
             let held = budget.stats().bytes_held;
             prop_assert_eq!(recording.passed, whole.len() as u64);
             prop_assert_eq!(held, recording.charged as u64);
@@ -119,7 +119,7 @@ fn moments_are_in_the_budget() {
         for _ in 0..2_000 {
             recorder.record(&Bytes::from_static(b"x"), || Some(&budget));
         }
-        let recording = recorder.finish(Ended::Complete);
+        let recording = recorder.finish(BodyEnd::Complete);
         assert_eq!((recording.over_budget, recording.marks.len()), (false, marks));
         assert!(recording.charged >= recording.marks.len() * size_of::<Mark>() + 2_000);
         assert_eq!(budget.stats().bytes_held, recording.charged as u64);
@@ -141,7 +141,7 @@ fn after_a_moment_that_had_no_room_none_is_noted() {
     record(1);
     budget.release(taken);
     record(100);
-    assert_eq!(recorder.finish(Ended::Complete).marks.len(), 16);
+    assert_eq!(recorder.finish(BodyEnd::Complete).marks.len(), 16);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_small_block_serves_another_body_and_holds_nothing_of_the_one_before() {
         recorder.record(&Bytes::from_static(body.as_bytes()), || Some(&budget));
         let block = recorder.open.as_ptr();
         let held = budget.stats().bytes_held;
-        let recording = recorder.finish(Ended::Complete);
+        let recording = recorder.finish(BodyEnd::Complete);
         budget.release(recording.charged);
         assert_eq!((held, recording.into_bytes(&budget)), (8.max(body.len()) as u64, Bytes::from(body)));
         block

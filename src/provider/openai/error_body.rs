@@ -1,4 +1,4 @@
-//! Errors: those of this crate, and those that have a success status.
+//! Errors made by this crate, and errors sent with a success status.
 
 use memchr::memmem;
 use serde_json::value::RawValue;

@@ -41,7 +41,7 @@ fn detach(json: Box<RawValue>, today: SystemTime) -> Detached {
     replaced(json, text, images)
 }
 
-/// The text in place of a response, and its images. The response itself if there is none.
+/// The text in place of the response, and its images; the response unchanged if there is no text.
 fn replaced(json: Box<RawValue>, text: Option<String>, images: Vec<DetachedImage>) -> Detached {
     match text.and_then(|text| RawValue::from_string(text).ok()) {
         Some(text) => (text, images),

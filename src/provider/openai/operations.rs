@@ -26,7 +26,7 @@ const fn placeholder(key: &'static str, empty: &'static str) -> Placeholder {
     Placeholder { key, empty, unless: None }
 }
 
-/// The headers of OpenAI, Azure and other servers, in this order.
+/// The request id headers of OpenAI, Azure and other servers, in order of precedence.
 const REQUEST_IDS: &[&str] = &["x-request-id", "apim-request-id", "request-id"];
 
 /// The defaults of a row.
@@ -43,7 +43,7 @@ const COMMON: OperationSpec = OperationSpec {
     text_field: None,
     framings: &[Framing::Events, Framing::Lines],
     end_marker: EndMarker(Some("[DONE]")),
-    assemble: |events, operation| assemble::<ChatAssembler<'_>>(events, operation),
+    assemble: |stream, operation| assemble::<ChatAssembler<'_>>(stream, operation),
     convert: None,
     error,
     is_error,
@@ -51,13 +51,13 @@ const COMMON: OperationSpec = OperationSpec {
     reclassify: None,
 };
 
-/// What the operations that answer with images have in common.
+/// The defaults of operations that return images.
 const IMAGE: OperationSpec = OperationSpec {
     kind: InteractionKind::Image,
     images: Some(images::ELEMENTS),
     on_by_default: true,
     placeholders: Placeholders { request: Some(PROMPT), response: Some(placeholder("data", "[]")) },
-    assemble: |events, operation| assemble::<ImageAssembler<'_>>(events, operation),
+    assemble: |stream, operation| assemble::<ImageAssembler<'_>>(stream, operation),
     ..COMMON
 };
 
@@ -89,7 +89,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         images: Some(images::GENERATED),
         on_by_default: true,
         takes_forms: false,
-        assemble: |events, operation| assemble::<ResponseAssembler<'_>>(events, operation),
+        assemble: |stream, operation| assemble::<ResponseAssembler<'_>>(stream, operation),
         convert: Some(Convert {
             kind: InteractionKind::Chat,
             placeholders: CHAT,
@@ -121,7 +121,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         operation: Operation::Speech,
         name: "speech",
         kind: InteractionKind::Speech,
-        assemble: |events, operation| assemble::<AudioAssembler<'_>>(events, operation),
+        assemble: |stream, operation| assemble::<AudioAssembler<'_>>(stream, operation),
         ..COMMON
     },
     OperationSpec {
@@ -129,7 +129,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         name: "transcription",
         kind: InteractionKind::Transcription,
         text_field: Some("text"),
-        assemble: |events, operation| assemble::<AudioAssembler<'_>>(events, operation),
+        assemble: |stream, operation| assemble::<AudioAssembler<'_>>(stream, operation),
         ..COMMON
     },
     OperationSpec {
@@ -137,7 +137,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         name: "translation",
         kind: InteractionKind::Translation,
         text_field: Some("text"),
-        assemble: |events, operation| assemble::<AudioAssembler<'_>>(events, operation),
+        assemble: |stream, operation| assemble::<AudioAssembler<'_>>(stream, operation),
         ..COMMON
     },
 ];
@@ -159,7 +159,7 @@ pub(super) fn recognise(path: &str) -> Option<Operation> {
 #[inline(never)]
 fn named(path: &str) -> Option<Operation> {
     let path = trimmed(path);
-    // One comparison per name lets the compiler know the length of each name.
+    // One comparison per name, so that the compiler knows the length of each name.
     let before = |name| path.strip_suffix(name).map(trimmed);
     let below = |parent, name| before(name).is_some_and(|before| before.ends_with(parent));
     let generic = |name| before(name).is_some_and(is_base);
@@ -185,9 +185,9 @@ fn trimmed(path: &str) -> &str {
     if path.ends_with('/') { path.trim_end_matches('/') } else { path }
 }
 
-/// Whether a generic name counts after this prefix, because other APIs use these names too.
+/// Whether a generic name counts after this prefix. Other APIs use these names too.
 ///
-/// OpenAI, Azure and compatible servers put them after nothing, `v` and a number, `openai`,
+/// OpenAI, Azure and compatible servers put these names after nothing, `v` and a number, `openai`,
 /// `deployments/{name}` or `engines/{name}`.
 fn is_base(path: &str) -> bool {
     let unnumbered = path.trim_end_matches(|letter: char| letter.is_ascii_digit());

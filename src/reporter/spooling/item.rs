@@ -7,8 +7,8 @@ use crate::budget::Budget;
 use crate::delivery::Retry;
 use crate::delivery::job::{Job, now_ms};
 use crate::report::Report;
-use crate::spool::Item;
 use crate::spool::SegmentId;
+use crate::spool::SpooledItem;
 use crate::stats::{DropReason, Settlement};
 
 /// Two bits of an item's flags: the failure of its first report or upload that was not delivered.
@@ -19,14 +19,14 @@ const UNDELIVERED: u8 = 2;
 const ATTEMPTS: u32 = 2;
 
 impl Job {
-    pub(crate) fn to_item(&self) -> Item {
+    pub(crate) fn to_item(&self) -> SpooledItem {
         let failed = match self.failed {
             None => 0,
             Some(Settlement::Rejected) => REJECTED,
             Some(_) => UNDELIVERED,
         };
         let attempts = u8::try_from(self.retry.attempts()).unwrap_or(u8::MAX).min(u8::MAX >> ATTEMPTS);
-        Item {
+        SpooledItem {
             created_ms: self.created_ms,
             flags: failed | attempts << ATTEMPTS,
             reports: std::iter::once(&self.report).chain(&self.uploads).cloned().collect(),
@@ -36,12 +36,12 @@ impl Job {
     /// Returns `None` for an item without a report; the spool never yields one.
     pub(crate) fn from_item(
         id: u64,
-        item: Item,
+        item: SpooledItem,
         segment: SegmentId,
         budget: &Arc<Budget>,
         is_foreign: bool,
     ) -> Option<Self> {
-        let Item { created_ms, flags, reports } = item;
+        let SpooledItem { created_ms, flags, reports } = item;
         let bytes = reports.iter().map(Report::len).sum();
         let mut reports = reports.into_iter();
         let mut job = Self::new(id, budget.resume(is_foreign, bytes), reports.next()?, reports.collect());

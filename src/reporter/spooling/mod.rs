@@ -28,7 +28,7 @@ use crate::delivery::Retry;
 use crate::delivery::dispatcher::until;
 use crate::delivery::job::Job;
 use crate::delivery::schedule::Schedule;
-use crate::spool::{OsFs, SEGMENT_BYTES, SegmentId, Settings, Spool, app_folder};
+use crate::spool::{OsFs, SEGMENT_BYTES, SegmentId, SegmentStore, SpoolSettings, app_folder};
 
 /// The most reports, and bytes of reports, in one write.
 const BATCH: usize = 256;
@@ -50,7 +50,7 @@ const STUCK: Duration = Duration::from_secs(3);
 
 pub(crate) struct Spooler {
     /// `None` if the spool is off.
-    settings: Option<Settings>,
+    settings: Option<SpoolSettings>,
     is_always: bool,
     state: State,
     is_stuck: bool,
@@ -77,11 +77,11 @@ pub(crate) struct Spooler {
 
 enum State {
     Closed,
-    Idle(Spool<OsFs>),
+    Idle(SegmentStore<OsFs>),
     /// An operation, and its start.
     Busy(Running, Instant),
     /// The result of the operation; `None` if it panicked.
-    Ended(Option<(Option<Spool<OsFs>>, Done)>),
+    Ended(Option<(Option<SegmentStore<OsFs>>, Done)>),
 }
 
 /// The state of the worker, as far as it affects the spool.
@@ -99,7 +99,7 @@ pub(crate) struct Conditions {
 impl Spooler {
     pub(crate) fn of(config: &Config) -> Self {
         let spool = config.spool.as_ref().zip(config.destination.as_ref());
-        let settings = |(spool, to): (&config::Spool, &Destination)| Settings {
+        let settings = |(spool, to): (&config::Spool, &Destination)| SpoolSettings {
             folder: spool.folder.clone(),
             app: app_folder(to.app_key.expose_secret()),
             max_bytes: spool.max_bytes,
@@ -268,7 +268,7 @@ impl Spooler {
         Some(Task::Rewrite(self.batch(schedule)))
     }
 
-    fn batch(&mut self, schedule: &mut Schedule) -> Vec<crate::spool::Item> {
+    fn batch(&mut self, schedule: &mut Schedule) -> Vec<crate::spool::SpooledItem> {
         let (mut items, mut bytes) = (Vec::new(), 0);
         while items.len() < BATCH && bytes < BATCH_BYTES {
             let Some((id, due)) = schedule.unwritten.pop_front() else { break };

@@ -13,7 +13,7 @@ use crate::delivery::job::Job;
 use crate::delivery::outage_log::is_due;
 use crate::delivery::schedule::Schedule;
 use crate::names::LOG;
-use crate::spool::{Appended, Loaded, OsFs, Spool, Stopped};
+use crate::spool::{Appended, Loaded, OsFs, SegmentStore, Stopped};
 use crate::stats::Settlement;
 
 /// The pause after a disk failure. It doubles with each further failure, up to a minute.
@@ -29,7 +29,7 @@ impl Spooler {
     /// Handles a finished disk operation.
     pub(crate) fn finish(
         &mut self,
-        ended: Option<(Option<Spool<OsFs>>, Done)>,
+        ended: Option<(Option<SegmentStore<OsFs>>, Done)>,
         schedule: &mut Schedule,
         budget: &Arc<Budget>,
         next_id: impl FnMut() -> u64,

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::task::JoinHandle;
 
-use crate::spool::{Adopted, Appended, Item, Loaded, OsFs, SegmentId, Settings, Spool};
+use crate::spool::{Adopted, Appended, Loaded, OsFs, SegmentId, SegmentStore, SpoolSettings, SpooledItem};
 use crate::unwind::guarded;
 
 /// The most folders of other processes that one adoption examines.
@@ -12,9 +12,9 @@ const FOLDERS: usize = 8;
 
 pub(crate) enum Task {
     /// Seals the named segment first, so that the items go to a new one.
-    Write(Vec<Item>, Option<SegmentId>),
+    Write(Vec<SpooledItem>, Option<SegmentId>),
     /// Writes the items, which are on disk already, to segments of their own.
-    Rewrite(Vec<Item>),
+    Rewrite(Vec<SpooledItem>),
     Load,
     Remove(SegmentId),
     Adopt,
@@ -34,16 +34,16 @@ pub(crate) enum Done {
 }
 
 /// A running task. It returns the spool, if it is open, and the result.
-pub(crate) type Running = JoinHandle<(Option<Spool<OsFs>>, Done)>;
+pub(crate) type Running = JoinHandle<(Option<SegmentStore<OsFs>>, Done)>;
 
-pub(crate) fn open(settings: Settings) -> Option<Running> {
-    spawn(move || match Spool::open(OsFs, settings) {
+pub(crate) fn open(settings: SpoolSettings) -> Option<Running> {
+    spawn(move || match SegmentStore::open(OsFs, settings) {
         Ok(spool) => (Some(spool), Done::Opened(Ok(()))),
         Err(error) => (None, Done::Opened(Err(error))),
     })
 }
 
-pub(crate) fn run(mut spool: Spool<OsFs>, task: Task) -> Option<Running> {
+pub(crate) fn run(mut spool: SegmentStore<OsFs>, task: Task) -> Option<Running> {
     spawn(move || {
         let done = match task {
             Task::Write(items, sealed) => {

@@ -16,7 +16,7 @@ use crate::interaction::{Interaction, InteractionKind};
 use crate::report::Report;
 use crate::reporter::handle::Reporter;
 use crate::reporter::spooling::Spooler;
-use crate::reporter::summary::{FlushSummary, Outcome, ShutdownSummary};
+use crate::reporter::summary::{FinalCounts, FlushSummary, ShutdownSummary};
 use crate::reporter::worker::{Command, Deadline, Worker};
 use crate::stats::Stats;
 use crate::transport::DeliveryError;
@@ -123,9 +123,9 @@ impl Simulated {
 
     async fn ask(
         &self,
-        command: fn(Deadline, oneshot::Sender<Outcome>) -> Command,
+        command: fn(Deadline, oneshot::Sender<FinalCounts>) -> Command,
         deadline: Duration,
-    ) -> Outcome {
+    ) -> FinalCounts {
         let (reply, answer) = oneshot::channel();
         let deadline = (Instant::now() + deadline).into_std();
         self.commands.send(command(Some(deadline), reply)).unwrap_or_else(|_| panic!("the worker lives"));

@@ -263,7 +263,8 @@ async fn the_start_of_reporting_is_one_line_with_collector_sampling_and_spool() 
     let (log, _guard) = Log::here();
     let folder = tempfile::tempdir().unwrap();
     let spool = crate::Spool::at(folder.path());
-    let config = builder().endpoint("https://u:p4ssw0rd@collector.example/track?s3cret").sample(0.5).spool(spool);
+    let config =
+        builder().endpoint("https://u:p4ssw0rd@collector.example/track?s3cret").sample(0.5).spool(spool);
     drop(ReconifyLayer::new(config.build().unwrap()));
     let lines = log.all();
     assert_eq!(lines.len(), 1, "{lines:#?}");

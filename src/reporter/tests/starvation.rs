@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::config::Limits;
 use crate::delivery::dispatcher::Dispatcher;
 use crate::delivery::job::Job;
-use crate::handoff::Item;
+use crate::handoff::QueueItem;
 use crate::interaction::{Interaction, InteractionKind};
 use crate::provider::operation::Operation;
 use crate::report::Report;
@@ -207,7 +207,7 @@ async fn an_answer_that_has_come_is_taken_whatever_the_other_attempts_do() {
 /// Makes a numbered job, ready for delivery.
 fn job(id: u64, budget: &Arc<Budget>, config: &Config) -> Job {
     let interaction = Interaction::new(InteractionKind::Chat, &id, &"answer").unwrap();
-    let item = Item::Interaction(budget.admit().unwrap(), Box::new(interaction));
+    let item = QueueItem::Interaction(budget.admit().unwrap(), Box::new(interaction));
     match prepare::job(id, item, &config.reporting, Effort::Try) {
         Prepared::Done(job) => job.unwrap(),
         _ => panic!("it is small, and there are no hooks"),

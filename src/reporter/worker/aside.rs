@@ -10,7 +10,7 @@ use super::prepare::{self, Prepared, Unmade};
 use crate::budget::Reservation;
 use crate::config::ReportOptions;
 use crate::delivery::job::Job;
-use crate::handoff::Item;
+use crate::handoff::QueueItem;
 use crate::interaction::Interaction;
 use crate::translation::Effort;
 use crate::unwind::guarded;
@@ -29,7 +29,7 @@ pub(crate) struct Aside {
     /// The most bytes that may wait to be read.
     room: usize,
     /// Items that take long to read, in order of arrival. They are read one at a time.
-    waiting: VecDeque<(u64, Item, usize)>,
+    waiting: VecDeque<(u64, QueueItem, usize)>,
     waiting_bytes: usize,
     reading: JoinSet<(u64, Prepared)>,
     /// An interaction that was read aside and waits for a thread for its hooks.
@@ -66,12 +66,12 @@ impl Aside {
     /// Queues an item to be read. Returns it if too many bytes are waiting already: slow bodies may
     /// not fill the budget.
     #[expect(clippy::result_large_err, reason = "it is given back, and used where it is returned")]
-    pub(crate) fn wait(&mut self, id: u64, mut item: Item) -> Result<(), Item> {
+    pub(crate) fn wait(&mut self, id: u64, mut item: QueueItem) -> Result<(), QueueItem> {
         let bytes = prepare::size(&item).max(LEAST_WAITING);
         if !self.waiting.is_empty() && self.waiting_bytes + bytes > self.room {
             return Err(item);
         }
-        if let Item::Exchange(exchange) = &mut item {
+        if let QueueItem::Exchange(exchange) = &mut item {
             // The item may wait for long and should not keep its connection's read buffer alive.
             exchange.compact();
         }

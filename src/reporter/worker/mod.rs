@@ -16,7 +16,7 @@ use tower::Service;
 use self::aside::{Aside, NoThread};
 use self::prepare::{Prepared, Unmade};
 use super::spooling::{Conditions, Spooler};
-use super::summary::{Flush, Outcome};
+use super::summary::{FinalCounts, Flush};
 use crate::budget::Budget;
 use crate::config::{ReportOptions, RetryLimits};
 use crate::delivery::Transport;
@@ -48,8 +48,8 @@ pub(super) type Deadline = Option<std::time::Instant>;
 
 /// A request of a [`Reporter`](super::Reporter) to the worker.
 pub(super) enum Command {
-    Flush(Deadline, oneshot::Sender<Outcome>),
-    Shutdown(Deadline, oneshot::Sender<Outcome>),
+    Flush(Deadline, oneshot::Sender<FinalCounts>),
+    Shutdown(Deadline, oneshot::Sender<FinalCounts>),
 }
 
 pub(super) struct Worker<S: Service<Report>> {
@@ -70,7 +70,7 @@ pub(super) struct Worker<S: Service<Report>> {
 }
 
 #[expect(clippy::large_enum_variant, reason = "it is matched where it is returned")]
-enum Event {
+enum WorkerEvent {
     Command(Command),
     Abandoned,
     Prepared(u64, Prepared),
@@ -123,12 +123,12 @@ impl<S: Transport> Worker<S> {
             let event = self.next_event().await;
             turn = Instant::now();
             match event {
-                Event::Command(command) => self.handle_command(command),
-                Event::Abandoned => self.is_abandoned = true,
-                Event::Prepared(id, prepared) => self.go_on_with(id, prepared),
-                Event::Look => self.idle_polls = self.idle_polls.saturating_add(1),
-                Event::Progress => self.go_on(turn).await,
-                Event::Deadline => {}
+                WorkerEvent::Command(command) => self.handle_command(command),
+                WorkerEvent::Abandoned => self.is_abandoned = true,
+                WorkerEvent::Prepared(id, prepared) => self.go_on_with(id, prepared),
+                WorkerEvent::Look => self.idle_polls = self.idle_polls.saturating_add(1),
+                WorkerEvent::Progress => self.go_on(turn).await,
+                WorkerEvent::Deadline => {}
             }
         }
     }
@@ -147,7 +147,7 @@ impl<S: Transport> Worker<S> {
         }
     }
 
-    async fn next_event(&mut self) -> Event {
+    async fn next_event(&mut self) -> WorkerEvent {
         let has_room = self.has_room();
         let Receiver { queue, .. } = &self.receiver;
         let has_more = if has_room { queue.len() > 0 } else { queue.compact() };
@@ -159,16 +159,16 @@ impl<S: Transport> Worker<S> {
         let deadline = moments.chain(self.saved_at()).min();
         let Receiver { budget, queue, abandoned } = &mut self.receiver;
         tokio::select! {
-            Some(command) = self.inbox.recv() => Event::Command(command),
-            _ = abandoned.recv(), if !self.is_abandoned => Event::Abandoned,
-            (id, prepared) = self.aside.next() => Event::Prepared(id, prepared),
-            () = self.dispatcher.progress() => Event::Progress,
-            () = self.spooler.progress() => Event::Progress,
-            () = until(deadline) => Event::Deadline,
+            Some(command) = self.inbox.recv() => WorkerEvent::Command(command),
+            _ = abandoned.recv(), if !self.is_abandoned => WorkerEvent::Abandoned,
+            (id, prepared) = self.aside.next() => WorkerEvent::Prepared(id, prepared),
+            () = self.dispatcher.progress() => WorkerEvent::Progress,
+            () = self.spooler.progress() => WorkerEvent::Progress,
+            () = until(deadline) => WorkerEvent::Deadline,
             // The other event sources get a turn before the rest of the queue.
-            () = tokio::task::yield_now(), if has_more => Event::Progress,
-            () = await_exchanges(budget, queue, known, look), if !has_more => Event::Look,
-            () = sleep(LONGEST_TICK), if waits_for_ends && !has_room => Event::Progress,
+            () = tokio::task::yield_now(), if has_more => WorkerEvent::Progress,
+            () = await_exchanges(budget, queue, known, look), if !has_more => WorkerEvent::Look,
+            () = sleep(LONGEST_TICK), if waits_for_ends && !has_room => WorkerEvent::Progress,
         }
     }
 

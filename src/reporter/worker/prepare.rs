@@ -6,15 +6,15 @@ use std::time::Duration;
 use crate::budget::Reservation;
 use crate::config::ReportOptions;
 use crate::delivery::job::Job;
-use crate::exchange::{Answer, Exchange};
-use crate::handoff::Item;
+use crate::exchange::{CallResult, Exchange};
+use crate::handoff::QueueItem;
 use crate::interaction::{Interaction, Outcome};
 use crate::names::LOG;
 use crate::policy::apply_hooks;
 use crate::provider::operation::Operation;
 use crate::report::Report;
 use crate::stats::{DropReason, Losses, Settlement};
-use crate::translation::{Clock, Effort, Untranslated, translate};
+use crate::translation::{Effort, Untranslated, WallClock, translate};
 use crate::unwind::guarded;
 
 /// Larger bodies are read on another thread: copying alone takes a fraction of a millisecond, and
@@ -31,32 +31,32 @@ pub(crate) enum Prepared {
     /// The application's hooks have to be called.
     Hooks(Reservation, Box<Interaction>),
     /// Reading the item would take too long on the worker's own thread.
-    TooMuch(Item),
+    TooMuch(QueueItem),
 }
 
 /// The number of bytes of bodies in an item.
-pub(crate) fn size(item: &Item) -> usize {
+pub(crate) fn size(item: &QueueItem) -> usize {
     match item {
-        Item::Exchange(Exchange { request, answer, .. }) => {
-            let answer = match answer {
-                Answer::Response(response) => response.message.body.len(),
-                Answer::None | Answer::Failed => 0,
+        QueueItem::Exchange(Exchange { request, result, .. }) => {
+            let response = match result {
+                CallResult::Response(response) => response.message.body.len(),
+                CallResult::Cancelled | CallResult::Failed => 0,
             };
-            request.body.len() + answer
+            request.body.len() + response
         }
-        Item::Interaction(_, interaction) => interaction.request.len() + interaction.response.len(),
+        QueueItem::Interaction(_, interaction) => interaction.request.len() + interaction.response.len(),
     }
 }
 
 /// Makes a report of an item, unless it is withheld or fails.
-pub(crate) fn job(id: u64, item: Item, reporting: &ReportOptions, effort: Effort) -> Prepared {
+pub(crate) fn job(id: u64, item: QueueItem, reporting: &ReportOptions, effort: Effort) -> Prepared {
     if effort == Effort::Try && size(&item) > LARGE {
         return Prepared::TooMuch(item);
     }
     let (reservation, interaction) = match item {
-        Item::Exchange(mut exchange) => {
+        QueueItem::Exchange(mut exchange) => {
             let charged = Cell::new(0);
-            let read = settled(|| translate(&mut exchange, Clock::now(), reporting, effort, &charged));
+            let read = settled(|| translate(&mut exchange, WallClock::now(), reporting, effort, &charged));
             match read {
                 // The decoded bodies have been dropped.
                 Err(Untranslated::TooMuch) => exchange.reservation.budget().release(charged.get()),
@@ -64,13 +64,13 @@ pub(crate) fn job(id: u64, item: Item, reporting: &ReportOptions, effort: Effort
             }
             match read {
                 Ok(interaction) => (exchange.reservation, Box::new(interaction)),
-                Err(Untranslated::TooMuch) => return Prepared::TooMuch(Item::Exchange(exchange)),
+                Err(Untranslated::TooMuch) => return Prepared::TooMuch(QueueItem::Exchange(exchange)),
                 Err(Untranslated::Settled(settlement)) => {
                     return Prepared::Done(Err((exchange.reservation, settlement)));
                 }
             }
         }
-        Item::Interaction(reservation, interaction) => (reservation, interaction),
+        QueueItem::Interaction(reservation, interaction) => (reservation, interaction),
     };
     match reporting.hooks.is_empty() {
         true => Prepared::Done(write(id, reservation, interaction, reporting)),
@@ -90,7 +90,7 @@ pub(crate) fn write(
         Ok((report, uploads, losses)) => {
             log(&report, status, duration);
             let mut job = Job::new(id, reservation, report, uploads.into());
-            if job.recharge() {
+            if job.resize_reservation() {
                 job.reservation.budget().counters().lose(losses);
                 return Ok(job);
             }

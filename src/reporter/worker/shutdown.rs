@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::Worker;
 use crate::delivery::Transport;
 use crate::names::LOG;
-use crate::reporter::summary::{Outcome, Reply};
+use crate::reporter::summary::{FinalCounts, Reply};
 use crate::stats::DropReason;
 
 /// How long deliveries continue once all handles are gone.
@@ -71,7 +71,7 @@ impl<S: Transport> Worker<S> {
                 tracing::info!(target: LOG, spooled, %why, "reports stay on disk for the next process");
             }
         }
-        let outcome = Outcome { stats, pending, spooled, exchanges_open };
+        let outcome = FinalCounts { stats, pending, spooled, exchanges_open };
         self.flushes.into_iter().for_each(|flush| flush.reply.send(outcome));
     }
 

@@ -49,8 +49,8 @@ fn the_living_and_those_of_another_key_are_left_alone() {
     let disk = SimFs::new(1);
     let mut living = open(&disk);
     append(&mut living, 0..3);
-    let other = Settings { app: app_folder("another"), ..settings("/spool") };
-    let mut stranger = Spool::open(disk.process(), other).unwrap();
+    let other = SpoolSettings { app: app_folder("another"), ..settings("/spool") };
+    let mut stranger = SegmentStore::open(disk.process(), other).unwrap();
     let mut spool = open(&disk);
     assert_eq!(adopt_all(&mut spool, 10), 0);
     living.disk.kill();
@@ -166,7 +166,7 @@ fn a_process_that_is_starting_wherever_it_is_takes_another_folder_or_keeps_its_o
             adopt_all(&mut adopter, 10);
             adopt_all(&mut adopter, 10);
         });
-        let mut spool = Spool::open(starting, settings("/spool")).unwrap();
+        let mut spool = SegmentStore::open(starting, settings("/spool")).unwrap();
         append(&mut spool, 0..3);
         assert_eq!(drain(&mut spool), [0, 1, 2], "paused after {step}");
         spool.close();
@@ -214,7 +214,7 @@ fn folders_of_another_user_are_refused_and_named() {
 
     disk.faults(|faults| _ = faults.strangers.insert(app.clone()));
     let before = disk.paths();
-    let error = Spool::open(disk.process(), settings("/spool")).unwrap_err().to_string();
+    let error = SegmentStore::open(disk.process(), settings("/spool")).unwrap_err().to_string();
     assert!(error.contains(&format!("{app:?}")) && error.contains("another user"), "{error}");
     assert_eq!(disk.paths(), before, "nothing is left in it");
     // The configured folder may belong to any user.

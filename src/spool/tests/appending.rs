@@ -20,7 +20,7 @@ fn recover(disk: &SimFs) -> Vec<u64> {
 
 /// Appends batch by batch, and retries each item until it is acknowledged or out of attempts.
 /// Returns the acknowledged numbers.
-fn append_stubbornly(spool: &mut Spool<SimFs>) -> Vec<u64> {
+fn append_stubbornly(spool: &mut SegmentStore<SimFs>) -> Vec<u64> {
     let mut acknowledged = Vec::new();
     for batch in items(0..15).chunks(5) {
         let mut left = batch;
@@ -53,7 +53,7 @@ fn one_error_anywhere_loses_nothing_and_holds_nothing_up() {
         for fail_in in 0..operations {
             let disk = SimFs::new(fail_in);
             disk.faults(|faults| faults.fail_in = Some(fail_in));
-            let Ok(mut spool) = Spool::open(disk.process(), settings("/spool")) else { continue };
+            let Ok(mut spool) = SegmentStore::open(disk.process(), settings("/spool")) else { continue };
             assert_eq!(append_stubbornly(&mut spool), Vec::from_iter(0..15), "error {fail_in}");
             if is_crash {
                 disk.crash()
@@ -78,7 +78,7 @@ fn an_attempt_to_open_that_fails_leaves_nothing_behind() {
     for fail_in in 0..operations {
         let disk = SimFs::new(fail_in);
         disk.faults(|faults| faults.fail_in = Some(fail_in));
-        if Spool::open(disk.process(), settings("/spool")).is_err() {
+        if SegmentStore::open(disk.process(), settings("/spool")).is_err() {
             failures += 1;
             let app = settings("/spool").app.to_string();
             assert!(disk.paths().iter().all(|path| path.parent().is_none_or(|up| !up.ends_with(&app))));
@@ -158,7 +158,7 @@ fn a_read_only_disk_is_an_error_every_time_and_nothing_else() {
     let disk = SimFs::new(1);
     disk.faults(|faults| faults.is_read_only = true);
     assert_eq!(
-        Spool::open(disk.process(), settings("/spool")).unwrap_err().kind(),
+        SegmentStore::open(disk.process(), settings("/spool")).unwrap_err().kind(),
         ErrorKind::ReadOnlyFilesystem
     );
     disk.faults(|faults| faults.is_read_only = false);
@@ -246,7 +246,8 @@ fn a_segment_that_has_gone_counts_as_corrupt() {
 fn corrupt_segments_are_set_aside_within_bounds() {
     let disk = SimFs::new(1);
     let mut spool =
-        Spool::open(disk.process(), Settings { max_bytes: 40_000, ..settings("/spool") }).unwrap();
+        SegmentStore::open(disk.process(), SpoolSettings { max_bytes: 40_000, ..settings("/spool") })
+            .unwrap();
     let aside = |disk: &SimFs| -> Vec<_> {
         let is_aside = |path: &std::path::PathBuf| path.to_str().unwrap().ends_with(".seg.corrupt");
         disk.paths().into_iter().filter(is_aside).collect()
@@ -281,7 +282,9 @@ fn corrupt_segments_are_set_aside_within_bounds() {
     assert!(files.len() < 16, "the long ones are fewer");
     assert!(files.iter().all(|path| disk.read(path, 10_000).unwrap().len() > 2_000), "the oldest went first");
     // They stay and count towards the limit, and no process loads them.
-    let mut next = Spool::open(disk.process(), Settings { max_bytes: 40_000, ..settings("/spool") }).unwrap();
+    let mut next =
+        SegmentStore::open(disk.process(), SpoolSettings { max_bytes: 40_000, ..settings("/spool") })
+            .unwrap();
     assert!(next.bytes() > 0);
     adopt_all(&mut next, 10);
     assert!(next.load_oldest().unwrap().is_none());

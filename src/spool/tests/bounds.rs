@@ -8,12 +8,12 @@ use crate::spool::{SEGMENT_BYTES, SEGMENT_ITEMS};
 const MIB: usize = SEGMENT_BYTES as usize;
 
 /// Opens a spool with segments of the real length.
-fn real(disk: &SimFs) -> Spool<SimFs> {
-    let settings = Settings { max_bytes: 1 << 30, segment_bytes: SEGMENT_BYTES, ..settings("/spool") };
-    Spool::open(disk.process(), settings).unwrap()
+fn real(disk: &SimFs) -> SegmentStore<SimFs> {
+    let settings = SpoolSettings { max_bytes: 1 << 30, segment_bytes: SEGMENT_BYTES, ..settings("/spool") };
+    SegmentStore::open(disk.process(), settings).unwrap()
 }
 
-fn encoded(item: &Item) -> Vec<u8> {
+fn encoded(item: &SpooledItem) -> Vec<u8> {
     let mut record = Vec::new();
     item.encode(&mut record).unwrap();
     record

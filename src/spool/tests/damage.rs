@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::spool::record::{HEAD, MARKER};
-use crate::spool::segment::{Decoded, HEADER, header};
+use crate::spool::segment::{DecodedSegment, HEADER, header};
 use crate::spool::{SEGMENT_ITEMS, segment};
 
-fn decode(bytes: &[u8]) -> Decoded {
+fn decode(bytes: &[u8]) -> DecodedSegment {
     segment::decode(bytes, SEGMENT_ITEMS)
 }
 
@@ -116,7 +116,7 @@ fn an_id_that_looks_like_a_marker_is_not_written() {
     id[3..11].copy_from_slice(MARKER);
     let report = report(u128::from_be_bytes(id), "", false);
     let mut record = b"before".to_vec();
-    Item { created_ms: 0, flags: 0, reports: vec![report] }.encode(&mut record).unwrap_err();
+    SpooledItem { created_ms: 0, flags: 0, reports: vec![report] }.encode(&mut record).unwrap_err();
     assert_eq!(record, b"before");
 }
 
@@ -193,7 +193,7 @@ fn keys_go_into_nothing_but_an_object_that_begins_as_ours_do() {
 
 #[test]
 fn an_item_has_a_limited_number_of_reports() {
-    let item = |reports| Item { reports: vec![report(1, "", true); reports], ..item(1, 0) };
+    let item = |reports| SpooledItem { reports: vec![report(1, "", true); reports], ..item(1, 0) };
     let mut most = header();
     item(256).encode(&mut most).unwrap();
     assert_eq!(decode(&most).items[0].reports.len(), 256);
@@ -221,7 +221,7 @@ fn the_format_is_as_it_was_written_down() {
     let report = report(0xA5, "", true);
     let json = report.bytes();
     let mut written = header();
-    Item { created_ms: 0x0102, flags: 3, reports: vec![report] }.encode(&mut written).unwrap();
+    SpooledItem { created_ms: 0x0102, flags: 3, reports: vec![report] }.encode(&mut written).unwrap();
     let mut expected = b"\x89RCSPOOL\x01\0\0\0".to_vec();
     expected.extend_from_slice(&crc32fast::hash(&expected.clone()).to_le_bytes());
     let mut payload = b"\x02\x01\0\0\0\0\0\0\x03\x01\0\0\0".to_vec();

@@ -14,10 +14,10 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use self::sim_fs::SimFs;
-use super::{Appended, Fs, Item, Settings, Spool, Stopped, app_folder};
+use super::{Appended, Fs, SegmentStore, SpoolSettings, SpooledItem, Stopped, app_folder};
 use crate::report::Report;
 
-impl<D: Fs> Spool<D> {
+impl<D: Fs> SegmentStore<D> {
     fn segments(&self) -> usize {
         self.segments.len()
     }
@@ -38,18 +38,18 @@ fn report(id: u128, fields: &str, is_upload: bool) -> Report {
 
 /// Makes an item with a numbered report of the given number of letters. Every third item also has
 /// an image upload.
-fn item(number: u64, letters: usize) -> Item {
+fn item(number: u64, letters: usize) -> SpooledItem {
     let report = |is_upload| {
         let fields = format!(r#","number":{number},"ü":"{}""#, "x".repeat(letters));
         report(u128::from(number) << 64 | u128::from(is_upload), &fields, is_upload)
     };
     let reports =
         if number.is_multiple_of(3) { vec![report(false), report(true)] } else { vec![report(false)] };
-    Item { created_ms: 1_700_000_000_000 + number, flags: (number % 2) as u8, reports }
+    SpooledItem { created_ms: 1_700_000_000_000 + number, flags: (number % 2) as u8, reports }
 }
 
 /// The number of an item, which must be unchanged.
-fn number(read: &Item) -> u64 {
+fn number(read: &SpooledItem) -> u64 {
     let number = read.created_ms - 1_700_000_000_000;
     let letters = read.reports[0].json().matches('x').count();
     let made = item(number, letters);
@@ -61,13 +61,13 @@ fn number(read: &Item) -> u64 {
     number
 }
 
-fn items(numbers: std::ops::Range<u64>) -> Vec<Item> {
+fn items(numbers: std::ops::Range<u64>) -> Vec<SpooledItem> {
     numbers.map(|number| item(number, 20)).collect()
 }
 
 /// A segment has room for four small items.
-fn settings(folder: impl AsRef<Path>) -> Settings {
-    Settings {
+fn settings(folder: impl AsRef<Path>) -> SpoolSettings {
+    SpoolSettings {
         folder: folder.as_ref().to_owned(),
         app: app_folder("app"),
         max_bytes: 1024 * 1024,
@@ -75,12 +75,12 @@ fn settings(folder: impl AsRef<Path>) -> Settings {
     }
 }
 
-fn open(disk: &SimFs) -> Spool<SimFs> {
-    Spool::open(disk.process(), settings("/spool")).unwrap()
+fn open(disk: &SimFs) -> SegmentStore<SimFs> {
+    SegmentStore::open(disk.process(), settings("/spool")).unwrap()
 }
 
 /// Appends items that must all be acknowledged.
-fn append<D: Fs>(spool: &mut Spool<D>, numbers: std::ops::Range<u64>) {
+fn append<D: Fs>(spool: &mut SegmentStore<D>, numbers: std::ops::Range<u64>) {
     let items = items(numbers);
     let Appended { durable, stopped } = spool.append(&items);
     assert!(stopped.is_none(), "{stopped:?}");
@@ -88,7 +88,7 @@ fn append<D: Fs>(spool: &mut Spool<D>, numbers: std::ops::Range<u64>) {
 }
 
 /// Loads and removes all segments. Returns the numbers in order.
-fn drain<D: Fs>(spool: &mut Spool<D>) -> Vec<u64> {
+fn drain<D: Fs>(spool: &mut SegmentStore<D>) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Some(loaded) = spool.load_oldest().unwrap() {
         assert_eq!(loaded.corrupt, 0);
@@ -100,7 +100,7 @@ fn drain<D: Fs>(spool: &mut Spool<D>) -> Vec<u64> {
 
 /// Adopts until a round is complete, with up to `at_most` folders a call. Returns the number of
 /// adopted folders.
-fn adopt_all<D: Fs>(spool: &mut Spool<D>, at_most: usize) -> usize {
+fn adopt_all<D: Fs>(spool: &mut SegmentStore<D>, at_most: usize) -> usize {
     let mut folders = 0;
     loop {
         let adopted = spool.adopt(at_most).unwrap();
@@ -152,7 +152,8 @@ fn what_is_in_memory_is_not_loaded() {
 #[test]
 fn the_cap_holds_and_what_fitted_is_safe() {
     let disk = SimFs::new(1);
-    let mut spool = Spool::open(disk.process(), Settings { max_bytes: 2_000, ..settings("/spool") }).unwrap();
+    let mut spool =
+        SegmentStore::open(disk.process(), SpoolSettings { max_bytes: 2_000, ..settings("/spool") }).unwrap();
     let all = items(0..100);
     let appended = spool.append(&all);
     assert!(matches!(appended.stopped, Some(Stopped::Full)));
@@ -168,9 +169,9 @@ fn the_cap_holds_and_what_fitted_is_safe() {
 
 #[test]
 fn an_item_that_never_fits_is_told_from_one_that_does_not_fit_now() {
-    let settings = Settings { max_bytes: 2_000, ..settings("/spool") };
-    let mut spool = Spool::open(SimFs::new(1), settings).unwrap();
-    let nothing = Item { reports: Vec::new(), ..item(1, 1) };
+    let settings = SpoolSettings { max_bytes: 2_000, ..settings("/spool") };
+    let mut spool = SegmentStore::open(SimFs::new(1), settings).unwrap();
+    let nothing = SpooledItem { reports: Vec::new(), ..item(1, 1) };
     for oversized in [item(1, 5_000), nothing] {
         let appended = spool.append([&item(0, 1), &oversized, &item(2, 1)]);
         assert!(matches!(appended.stopped, Some(Stopped::Oversized)));
@@ -192,5 +193,5 @@ fn an_item_longer_than_a_segment_has_one_to_itself() {
 fn a_spool_can_be_handed_to_another_thread() {
     fn is_send<T: Send>(_: &T) {}
     is_send(&open(&SimFs::new(1)));
-    is_send(&None::<Spool<super::OsFs>>);
+    is_send(&None::<SegmentStore<super::OsFs>>);
 }

@@ -45,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// A process, and its loaded segments.
 struct Process {
-    spool: Spool<SimFs>,
+    spool: SegmentStore<SimFs>,
     out: BTreeMap<SegmentId, Vec<u64>>,
     /// The newest own item that it loaded: unless segments are released, they are loaded in order.
     newest: Option<u64>,
@@ -80,7 +80,7 @@ impl World {
     /// Returns the process, and starts it first if possible.
     fn process(&mut self, which: usize) -> Option<&mut Process> {
         if self.processes[which].is_none() {
-            let spool = Spool::open(self.disk.process(), settings("/spool")).ok()?;
+            let spool = SegmentStore::open(self.disk.process(), settings("/spool")).ok()?;
             self.processes[which] = Some(Process { spool, out: BTreeMap::new(), newest: None });
         }
         self.processes[which].as_mut()
@@ -176,7 +176,7 @@ impl World {
         for process in self.processes.iter_mut().filter_map(Option::take) {
             process.spool.disk.kill();
         }
-        let mut spool = Spool::open(self.disk.process(), settings("/spool")).unwrap();
+        let mut spool = SegmentStore::open(self.disk.process(), settings("/spool")).unwrap();
         adopt_all(&mut spool, 2);
         self.processes[0] = Some(Process { spool, out: BTreeMap::new(), newest: None });
         let mut found = BTreeSet::new();

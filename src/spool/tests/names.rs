@@ -53,7 +53,7 @@ fn what_is_not_ours_is_left_where_it_is() {
     fs::write(app.join(Uuid::new_v4().to_string()), "a file").unwrap();
     let (before, beside) = (names(&dead), names(&app));
 
-    let mut spool = Spool::open(OsFs, settings(spool.path())).unwrap();
+    let mut spool = SegmentStore::open(OsFs, settings(spool.path())).unwrap();
     assert_eq!(adopt_all(&mut spool, 10), 1);
     assert_eq!(drain(&mut spool), [0, 1]);
     spool.close();
@@ -86,7 +86,7 @@ mod unix {
         symlink(precious.join("lock"), odd.join("lock")).unwrap();
         fs::copy(dead.join("00000000000000000007.seg"), odd.join("00000000000000000001.seg")).unwrap();
 
-        let mut spool = Spool::open(OsFs, settings(spool.path())).unwrap();
+        let mut spool = SegmentStore::open(OsFs, settings(spool.path())).unwrap();
         let adopted = spool.adopt(10).unwrap();
         assert_eq!((adopted.folders, adopted.has_more), (1, false));
         let error = adopted.error.unwrap().to_string();
@@ -102,7 +102,7 @@ mod unix {
         let app = spool.path().join(app_folder("app").to_string());
         for target in [elsewhere.path().to_owned(), spool.path().join("nowhere")] {
             symlink(&target, &app).unwrap();
-            let error = Spool::open(OsFs, settings(spool.path())).unwrap_err().to_string();
+            let error = SegmentStore::open(OsFs, settings(spool.path())).unwrap_err().to_string();
             assert!(error.contains(&format!("{app:?}")) && error.contains("symbolic link"), "{error}");
             fs::remove_file(&app).unwrap();
         }
@@ -119,12 +119,12 @@ mod unix {
         // entries.
         for mode in [0o700, 0o755, 0o2775, 0o1777] {
             fs::set_permissions(&real, Permissions::from_mode(mode)).unwrap();
-            Spool::open(OsFs, settings(&link)).unwrap().close();
+            SegmentStore::open(OsFs, settings(&link)).unwrap().close();
         }
         for mode in [0o777, 0o702] {
             fs::set_permissions(&real, Permissions::from_mode(mode)).unwrap();
             for path in [&real, &link] {
-                let error = Spool::open(OsFs, settings(path)).unwrap_err().to_string();
+                let error = SegmentStore::open(OsFs, settings(path)).unwrap_err().to_string();
                 assert!(error.contains(&format!("{path:?}")) && error.contains("everybody"), "{error}");
             }
         }
@@ -136,11 +136,11 @@ mod unix {
         let spool = tempfile::tempdir().unwrap();
         let (dead, app) = orphan(spool.path());
         fs::set_permissions(&dead, Permissions::from_mode(0o777)).unwrap();
-        let mut first = Spool::open(OsFs, settings(spool.path())).unwrap();
+        let mut first = SegmentStore::open(OsFs, settings(spool.path())).unwrap();
         let error = first.adopt(10).unwrap().error.unwrap().to_string();
         assert!(error.contains(&format!("{dead:?}")) && first.segments() == 0, "{error}");
         fs::set_permissions(&app, Permissions::from_mode(0o777)).unwrap();
-        let error = Spool::open(OsFs, settings(spool.path())).unwrap_err().to_string();
+        let error = SegmentStore::open(OsFs, settings(spool.path())).unwrap_err().to_string();
         assert!(error.contains(&format!("{app:?}")), "{error}");
     }
 
@@ -151,7 +151,7 @@ mod unix {
         for _ in 0..100 {
             symlink("/nowhere", app.join(Uuid::new_v4().to_string())).unwrap();
         }
-        let mut spool = Spool::open(OsFs, settings(spool.path())).unwrap();
+        let mut spool = SegmentStore::open(OsFs, settings(spool.path())).unwrap();
         let adopted = spool.adopt(10).unwrap();
         let error = adopted.error.unwrap().to_string();
         assert!(error.matches("symbolic link").count() == 4 && error.ends_with("96 more"), "{error}");
@@ -173,7 +173,7 @@ fn empty_and_last_segments_are_adopted_and_get_numbers_of_their_own() {
         fs::write(empty.join("00000000000000000001.seg"), header()).unwrap();
     }
 
-    let mut spool = Spool::open(OsFs, settings(spool.path())).unwrap();
+    let mut spool = SegmentStore::open(OsFs, settings(spool.path())).unwrap();
     assert_eq!(adopt_all(&mut spool, 100), 21);
     assert_eq!(spool.segments(), 23);
     append(&mut spool, 2..4);
@@ -209,7 +209,8 @@ fn a_segment_longer_than_any_can_be_is_set_aside_unread() {
     let file = fs::File::create(dead.join("00000000000000000001.seg")).unwrap();
     file.set_len(crate::spool::record::LARGEST as u64 + 100).unwrap();
 
-    let mut spool = Spool::open(OsFs, Settings { max_bytes: 1 << 40, ..settings(spool.path()) }).unwrap();
+    let mut spool =
+        SegmentStore::open(OsFs, SpoolSettings { max_bytes: 1 << 40, ..settings(spool.path()) }).unwrap();
     adopt_all(&mut spool, 10);
     let loaded = spool.load_oldest().unwrap().unwrap();
     assert_eq!((loaded.items.len(), loaded.corrupt, loaded.is_foreign), (0, 1, true));

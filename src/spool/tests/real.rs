@@ -7,8 +7,8 @@ use super::*;
 use crate::spool::segment::header;
 use crate::spool::{OsFs, SegmentId};
 
-fn open(folder: &Path) -> Spool<OsFs> {
-    Spool::open(OsFs, settings(folder)).unwrap()
+fn open(folder: &Path) -> SegmentStore<OsFs> {
+    SegmentStore::open(OsFs, settings(folder)).unwrap()
 }
 
 /// Creates folders of dead processes with one segment of one item each, without syncing them.
@@ -122,7 +122,7 @@ fn a_thousand_orphans_are_adopted_so_many_a_call() {
 }
 
 /// Skips the syncs, because a thousand of them would take long.
-fn drain_without_syncing(spool: &mut Spool<OsFs>) -> Vec<u64> {
+fn drain_without_syncing(spool: &mut SegmentStore<OsFs>) -> Vec<u64> {
     let mut numbers = Vec::new();
     while let Some(loaded) = spool.load_oldest().unwrap() {
         numbers.extend(loaded.items.iter().map(number));
@@ -160,7 +160,8 @@ fn nobody_else_may_look_inside() {
 fn the_folder_of_an_app_does_not_give_its_key_away() {
     let folder = tempfile::tempdir().unwrap();
     let key = "secret-app-key";
-    let spool = Spool::open(OsFs, Settings { app: app_folder(key), ..settings(folder.path()) }).unwrap();
+    let spool =
+        SegmentStore::open(OsFs, SpoolSettings { app: app_folder(key), ..settings(folder.path()) }).unwrap();
     assert!(!spool.folder.path.to_str().unwrap().contains(key));
     // Reports of earlier versions are stored under this name.
     assert_ne!(app_folder(key), app_folder("another"));
@@ -172,7 +173,7 @@ fn a_folder_that_cannot_be_made_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
     for path in [folder.path().join("file"), folder.path().join("file/below"), "".into(), "a\0b".into()] {
-        assert!(Spool::open(OsFs, settings(&path)).is_err(), "{}", path.display());
+        assert!(SegmentStore::open(OsFs, settings(&path)).is_err(), "{}", path.display());
     }
 }
 
@@ -186,7 +187,7 @@ fn a_read_only_folder_is_an_error_unless_modes_mean_nothing_to_us() {
     fs::create_dir(&read_only).unwrap();
     fs::set_permissions(&read_only, fs::Permissions::from_mode(0o500)).unwrap();
     let is_refused = fs::write(read_only.join("probe"), "").is_err();
-    assert_eq!(Spool::open(OsFs, settings(&read_only)).is_err(), is_refused);
+    assert_eq!(SegmentStore::open(OsFs, settings(&read_only)).is_err(), is_refused);
 }
 
 #[test]

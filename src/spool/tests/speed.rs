@@ -15,8 +15,8 @@ fn how_fast_records_of_4_kib_are_written_and_read() {
     for batch in [1, 10, 100, 1_000] {
         let folder = tempfile::tempdir_in(&place).unwrap();
         let settings =
-            Settings { max_bytes: 1 << 40, segment_bytes: SEGMENT_BYTES, ..settings(folder.path()) };
-        let mut spool = Spool::open(OsFs, settings).unwrap();
+            SpoolSettings { max_bytes: 1 << 40, segment_bytes: SEGMENT_BYTES, ..settings(folder.path()) };
+        let mut spool = SegmentStore::open(OsFs, settings).unwrap();
         let some = &all[..all.len().min(batch * 1_000)];
         let start = Instant::now();
         for items in some.chunks(batch) {

@@ -34,16 +34,16 @@ impl Still {
 }
 
 /// The result, its time, and the transport, which would close all connections when dropped.
-type Ended = (Result<(), DeliveryError>, Duration, HttpTransport);
+type AttemptEnd = (Result<(), DeliveryError>, Duration, HttpTransport);
 
-fn attempt(address: impl std::fmt::Display) -> impl Future<Output = Ended> {
+fn attempt(address: impl std::fmt::Display) -> impl Future<Output = AttemptEnd> {
     attempt_through(address, HttpTransport::new)
 }
 
 fn attempt_through(
     address: impl std::fmt::Display,
     transport: impl FnOnce(Destination) -> HttpTransport,
-) -> impl Future<Output = Ended> {
+) -> impl Future<Output = AttemptEnd> {
     let endpoint = format!("http://{address}/track");
     let config = Config::builder("app", "key").endpoint(endpoint).build().unwrap();
     let mut transport = transport(config.destination.clone().unwrap());

@@ -97,7 +97,7 @@ async fn as_many_stalled_uploads_silence_the_layer_as_the_guarantees_say() {
 }
 
 #[tokio::test]
-async fn requests_that_are_held_open_take_up_no_place() {
+async fn open_requests_do_not_count_toward_the_limit_of_items() {
     let mut observed = observed();
     let silent = observed.layer.layer(service_fn(|_: Request<RequestBody<Body>>| {
         std::future::pending::<Result<Response<Body>, Infallible>>()

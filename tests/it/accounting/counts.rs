@@ -48,7 +48,7 @@ async fn a_refusal_and_a_failure_are_withheld() {
 }
 
 #[tokio::test]
-async fn an_answer_that_the_caller_leaves_is_reported_with_what_had_arrived() {
+async fn a_response_that_the_caller_leaves_is_reported_with_everything_that_had_arrived() {
     let mut observed = observed();
     let endless = || {
         let first = stream::iter([Ok::<_, Infallible>(Bytes::from(
@@ -81,7 +81,7 @@ async fn a_caller_that_leaves_before_the_answer_is_one_exchange() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_reported_with_what_had_arrived() {
+async fn a_response_that_breaks_off_is_reported_with_everything_that_had_arrived() {
     let mut observed = observed();
     let broken = || {
         let frames =
@@ -111,7 +111,7 @@ async fn a_request_body_that_outlives_the_answer_is_waited_for() {
 }
 
 #[tokio::test]
-async fn beyond_the_items_the_newest_is_dropped_and_the_exchange_goes_on() {
+async fn beyond_the_limit_of_items_the_newest_report_is_dropped_and_the_exchange_goes_on() {
     let layer = hanging(Config::builder("a", "b").limits(Limits { items: 1, ..Limits::default() }));
     let whole = async |response: Response<ResponseBody<Body>>| {
         response.into_body().collect().await.unwrap().to_bytes()
@@ -135,7 +135,7 @@ fn hanging(config: ConfigBuilder) -> ReconifyLayer {
 }
 
 #[tokio::test]
-async fn beyond_the_bytes_the_newest_is_dropped_and_the_exchange_goes_on() {
+async fn beyond_the_limit_of_bytes_the_newest_report_is_dropped_and_the_exchange_goes_on() {
     let mut observed = observed_with(
         Config::builder("a", "b").limits(Limits { bytes: 4_000, ..Limits::default() }).build().unwrap(),
     );
@@ -187,7 +187,7 @@ async fn a_transport_that_panics_costs_the_report_and_not_the_worker() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn captured_is_the_sum_of_all_ends_and_never_exceeded_by_it() {
+async fn captured_is_the_sum_of_all_counts_at_rest_and_no_snapshot_shows_more() {
     const TASKS: u64 = 8;
     const EXCHANGES: u64 = 1_000;
     let layer = ReconifyLayer::with_transport(

@@ -112,7 +112,7 @@ async fn an_attempt_that_breaks_off_is_followed_by_another_and_leaves_nothing() 
 }
 
 #[tokio::test]
-async fn what_comes_before_an_answer_is_passed_over() {
+async fn interim_responses_are_skipped() {
     let before = "HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n".repeat(100);
     let mut script = ok();
     script.insert(1, says(before));
@@ -126,7 +126,7 @@ async fn what_comes_before_an_answer_is_passed_over() {
 }
 
 #[tokio::test]
-async fn of_an_answer_without_end_little_is_read() {
+async fn only_the_beginning_of_an_endless_response_is_read() {
     let spaces = Step::Repeat(vec![b' '; 64 * 1024], 2 * GIB);
     let chunk = Step::Repeat([b"10000\r\n", &[b' '; 64 * 1024][..], b"\r\n"].concat(), 2 * GIB);
     for (status, delivered, rejected, retried) in
@@ -151,7 +151,7 @@ async fn of_an_answer_without_end_little_is_read() {
 }
 
 #[tokio::test]
-async fn an_answer_is_neither_asked_to_be_encoded_nor_decoded() {
+async fn no_compression_is_requested_from_the_collector_and_none_is_decoded() {
     // As gzip: {"status":"error"}
     const ERROR: [u8; 38] = [
         31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 42, 46, 73, 44, 41, 45, 86, 178, 82, 74, 45, 42, 202, 47,
@@ -219,7 +219,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn where_the_applications_client_follows_a_redirect_go_neither_keys_nor_reports() {
+async fn a_redirect_that_the_applications_client_follows_gets_neither_keys_nor_reports() {
     for (status, is_followed) in
         [(300, false), (301, true), (302, true), (303, true), (307, false), (308, false)]
     {
@@ -245,7 +245,7 @@ async fn where_the_applications_client_follows_a_redirect_go_neither_keys_nor_re
 }
 
 #[tokio::test]
-async fn a_redirect_that_leads_round_in_circles_is_final() {
+async fn a_redirect_loop_rejects_the_report() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = format!("location: http://{}/track\r\n", listener.local_addr().unwrap());
     let again = answer(302, &location, "");
@@ -302,7 +302,7 @@ async fn a_disabled_layer_has_no_use_for_a_client() {
 }
 
 #[tokio::test]
-async fn an_endpoint_with_user_info_and_a_query_is_the_one_that_answers() {
+async fn an_endpoint_with_user_info_and_a_query_gets_the_report_with_basic_authentication() {
     for client in [None, Some(reqwest::Client::builder().no_proxy().build().unwrap())] {
         let mut collector = Scripted::playing([ok()]).await;
         let endpoint = format!("http://jane:secret@{}/a%20b/track?q=a b&{{}}=%7B|\"#part", collector.address);

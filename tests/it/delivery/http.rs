@@ -113,7 +113,7 @@ async fn a_report_is_posted_as_the_wire_contract_says() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again_with_the_same_bytes_and_id() {
+async fn a_temporary_failure_is_retried_with_the_same_bytes_and_id() {
     let answers = [|| status(503), || status(429), || status(500)] as [fn() -> _; 3];
     // All at once: each attempt that fails has a pause before the next.
     join_all(answers.map(async |answer| {
@@ -193,7 +193,7 @@ async fn keys_that_are_not_accepted_keep_the_reports_and_send_no_more() {
 }
 
 #[tokio::test]
-async fn a_success_that_says_nothing_or_never_ends_is_a_success() {
+async fn a_success_with_an_empty_or_endless_body_is_a_success() {
     let endless = || {
         let block = Bytes::from(vec![b' '; 16 * 1024]);
         Response::new(Body::from_stream(stream::repeat(Ok::<_, Infallible>(block))))

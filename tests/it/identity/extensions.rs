@@ -42,7 +42,7 @@ async fn a_session_without_a_timeout_has_the_configured_one() {
 }
 
 #[tokio::test]
-async fn identity_headers_from_outside_mean_nothing() {
+async fn identity_headers_are_ignored_by_default() {
     let mut observed = observed();
     let mut request = chat();
     request.headers_mut().insert("x-reconify-user-id", "forged".parse().unwrap());

@@ -90,7 +90,7 @@ async fn who(observed: &mut Observed) -> Value {
 }
 
 #[tokio::test]
-async fn a_call_that_is_made_before_its_scope_is_opened_is_in_it_all_the_same() {
+async fn a_call_made_before_its_scope_is_opened_gets_the_identity_of_the_scope() {
     let mut observed = observed();
     let mut openai = openai(&observed.layer);
     let response = of("u1").scope(openai.call(chat())).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_call_that_is_made_before_its_scope_is_opened_is_in_it_all_the_same() 
 }
 
 #[tokio::test]
-async fn a_slot_of_one_request_says_nothing_of_the_calls_of_another() {
+async fn an_identity_slot_of_one_request_does_not_affect_the_calls_of_another() {
     let mut observed = observed();
     let (sender, slots) = tokio::sync::mpsc::unbounded_channel();
     let keep = post(async move |slot: IdentitySlot, _: Bytes| {
@@ -169,7 +169,7 @@ async fn an_inner_user_ends_the_session_of_an_outer_one_whichever_layer_stands_w
 }
 
 #[tokio::test]
-async fn a_session_without_a_user_is_that_of_whoever_is_known() {
+async fn a_session_without_a_user_belongs_to_the_user_known_from_elsewhere() {
     let config = Config::builder("a", "b").identity_headers(IdentityHeaders::Read).build().unwrap();
     let mut observed = observed_with(config);
     let mut request = asked_with(|extensions| drop(extensions.insert(User::new("u1"))));
@@ -185,7 +185,7 @@ async fn a_session_without_a_user_is_that_of_whoever_is_known() {
 }
 
 #[tokio::test]
-async fn who_is_found_in_the_stream_of_an_anonymous_request_makes_the_calls_that_follow() {
+async fn a_user_found_while_an_anonymous_request_streams_has_the_calls_that_follow() {
     let mut observed = observed();
     let ask = asking(&observed.layer);
     let handler = get(async move |slot: IdentitySlot| {
@@ -201,7 +201,7 @@ async fn who_is_found_in_the_stream_of_an_anonymous_request_makes_the_calls_that
 }
 
 #[tokio::test]
-async fn what_is_left_out_takes_the_calls_that_are_made_meanwhile_with_it() {
+async fn an_opt_out_of_a_request_applies_to_the_calls_made_while_it_is_handled() {
     // By its scope, or because only the outermost are wanted.
     for (is_scoped, is_outermost_only) in [(true, false), (false, true), (true, true)] {
         let mut observed =
@@ -224,7 +224,7 @@ async fn what_is_left_out_takes_the_calls_that_are_made_meanwhile_with_it() {
 }
 
 #[tokio::test]
-async fn a_call_can_be_left_out_by_its_scope() {
+async fn a_scope_can_opt_a_call_out() {
     let mut observed = observed();
     of("u1").do_not_report().scope(asking(&observed.layer)()).await;
     of("u1").omit_content().scope(asking(&observed.layer)()).await;
@@ -245,7 +245,7 @@ async fn pass_on(outer: &ReconifyLayer, inner: &ReconifyLayer, change: fn(&mut E
 }
 
 #[tokio::test]
-async fn what_a_gateway_asks_for_on_the_way_is_heard_by_the_layer_that_records() {
+async fn an_opt_out_added_between_two_layers_reaches_the_layer_that_records() {
     let mut observed = observed();
     let layer = observed.layer.clone();
     pass_on(&layer, &layer, |extensions| _ = extensions.insert(DoNotReport)).await;

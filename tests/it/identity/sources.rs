@@ -170,7 +170,7 @@ async fn an_optional_login_lets_a_missing_login_pass_and_neither_an_expired_toke
 }
 
 #[tokio::test]
-async fn a_rejection_that_means_anonymous_leaves_alone_what_an_outer_layer_has_found_out() {
+async fn a_rejection_that_means_anonymous_keeps_the_identity_found_by_an_outer_layer() {
     let observed = &mut observed();
     let anonymous = identify::<Claims>().anonymous_if(|_| true);
     let outer = identify::<Identity>().map(|_| User::new("of the outer layer"));
@@ -235,7 +235,7 @@ async fn a_handler_can_identify_the_user_late_and_the_last_writer_wins() {
 }
 
 #[tokio::test]
-async fn a_slot_that_outlives_its_exchange_holds_nothing_up_and_does_nothing() {
+async fn an_identity_slot_that_outlives_its_exchange_delays_nothing_and_changes_nothing() {
     let mut observed = observed();
     let (sender, mut slots) = tokio::sync::mpsc::unbounded_channel();
     let handler = async move |slot: IdentitySlot, _: Bytes| {
@@ -252,13 +252,13 @@ async fn a_slot_that_outlives_its_exchange_holds_nothing_up_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_slot_without_a_layer_does_nothing() {
+async fn an_identity_slot_without_a_layer_does_nothing() {
     let app = Router::new().route("/", get(async |slot: IdentitySlot| slot.set_user(User::new("nobody"))));
     assert_eq!(call(app, Request::get("/").body(Body::empty()).unwrap()).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_handler_can_withhold_a_request_late() {
+async fn a_handler_can_opt_a_request_out_late() {
     let mut observed = observed();
     let app = Router::new()
         .route(
@@ -299,7 +299,7 @@ async fn handlers_can_read_who_is_asking() {
 }
 
 #[tokio::test]
-async fn calls_made_while_handling_a_request_are_those_of_its_user() {
+async fn calls_made_while_a_request_is_handled_have_its_user() {
     let mut observed = observed();
     let ask = asking(&observed.layer);
     let handler = async move |slot: IdentitySlot| {
@@ -341,7 +341,7 @@ async fn calls_made_while_handling_a_request_are_those_of_its_user() {
 }
 
 #[tokio::test]
-async fn what_a_request_carries_itself_comes_first_and_sessions_stay_with_their_users() {
+async fn the_extensions_of_a_request_take_precedence_and_sessions_stay_with_their_users() {
     let mut observed = observed();
     let current = Identity::from((User::new("u1"), Session::new("s1")));
     for (own, expected) in [
@@ -373,7 +373,7 @@ fn with_headers() -> Request {
 }
 
 #[tokio::test]
-async fn headers_say_who_is_asking_only_where_that_is_wanted() {
+async fn identity_headers_are_read_only_if_the_setting_allows_it() {
     for (setting, expected, passed) in [
         (None, json!([null, null]), 4),
         (Some(IdentityHeaders::Ignore), json!([null, null]), 4),

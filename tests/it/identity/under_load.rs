@@ -190,7 +190,7 @@ fn ask(layer: &ReconifyLayer, turn: Turn) -> impl Future<Output = Response<Body>
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn calls_on_the_way_out_are_never_those_of_another_user() {
+async fn outbound_calls_never_have_the_user_of_another_request() {
     let observed = layer();
     let outbound = observed.layer.clone();
     let handler = async move |body: Bytes| {

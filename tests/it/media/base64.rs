@@ -161,7 +161,7 @@ async fn media_are_kept_by_default() {
 
 /// Fields of a request or an answer, and what stands there when media are left out.
 #[tokio::test]
-async fn media_are_told_from_texts_and_links() {
+async fn media_are_told_apart_from_texts_and_links() {
     let mut observed = eliding();
     let long = "QUJD".repeat(100);
     for (field, elided) in [
@@ -204,7 +204,7 @@ async fn media_are_told_from_texts_and_links() {
 }
 
 #[tokio::test]
-async fn whatever_is_escaped_the_length_is_that_of_the_data() {
+async fn the_reported_length_is_that_of_the_decoded_data_whatever_is_escaped() {
     let mut observed = eliding();
     for (data, bytes) in
         [(r"QQ\u003d\u003d", 1), (r"\u002B\u002b\u002B\u002B", 3), (r"aGVs\u000abG8=", 5), (r"\/\/\/\/", 3)]
@@ -229,7 +229,7 @@ async fn media_of_interactions_reported_by_hand_are_elided() {
 }
 
 #[tokio::test]
-async fn more_media_than_are_looked_for_take_all_content_with_them() {
+async fn a_body_with_too_many_media_or_too_deep_nesting_is_reported_without_content() {
     let mut observed = eliding();
     for body in [
         format!(r#"{{"model":"m","a":[{}"picture"]}}"#, r#"{"b64_json":"AAAA"},"#.repeat(10_001)),

@@ -37,7 +37,7 @@ async fn images_that_are_answered_as_links_are_reported_as_they_are() {
 }
 
 #[tokio::test]
-async fn image_data_leaves_a_name_and_follows_as_an_upload_each() {
+async fn image_data_is_replaced_by_a_file_name_and_each_image_follows_as_an_upload() {
     let mut observed = observed();
     exchange(&observed, asked(), support::json(ANSWER)).await;
     let report = observed.report().await;
@@ -144,7 +144,7 @@ async fn an_upload_that_is_rejected_does_not_hold_up_its_siblings() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_there_twice_is_taken_once() {
+async fn a_data_field_that_occurs_twice_is_uploaded_once() {
     let mut observed = observed();
     let answer = r#"{"data":[{"b64_json":"Zmlyc3Q="}],"data":[{"b64_json":"c2Vjb25k"}]}"#;
     exchange(&observed, asked(), support::json(answer)).await;

@@ -33,7 +33,7 @@ fn asked_with(extend: impl FnOnce(&mut Extensions)) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_request_can_be_left_out_and_nothing_of_it_is_held() {
+async fn an_opted_out_request_is_not_recorded() {
     let observed = &mut observed();
     let request = asked_with(|extensions| {
         extensions.insert(DoNotReport);
@@ -104,7 +104,7 @@ async fn a_hook_can_redact_tag_and_leave_out() {
 }
 
 #[tokio::test]
-async fn what_a_hook_does_not_touch_stays_letter_by_letter() {
+async fn a_part_that_no_hook_changes_stays_byte_for_byte() {
     let mut observed = hooked(|mut interaction| {
         assert!(interaction.request().contains("1.0e2"));
         interaction.response_mut()["seen"] = true.into();
@@ -141,7 +141,7 @@ async fn a_hook_that_panics_loses_the_content_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn lengths_are_those_of_what_was_left_out_however_often_it_is() {
+async fn omitting_content_more_than_once_keeps_the_original_lengths() {
     let mut observed = hooked(|mut interaction| {
         interaction.omit_content();
         interaction.omit_content();
@@ -157,7 +157,7 @@ async fn lengths_are_those_of_what_was_left_out_however_often_it_is() {
 }
 
 #[tokio::test]
-async fn what_is_left_without_content_holds_none_in_the_fields_that_stay() {
+async fn fields_that_remain_without_content_contain_no_content() {
     let mut observed = observed();
     let mut request =
         post("/v1/chat/completions", r#"{"model":["secret"],"id":{"x":"secret"},"messages":[]}"#);
@@ -167,7 +167,7 @@ async fn what_is_left_without_content_holds_none_in_the_fields_that_stay() {
 }
 
 #[tokio::test]
-async fn what_no_tree_can_hold_does_not_escape_a_hook() {
+async fn a_body_that_no_tree_can_hold_is_omitted_if_a_hook_asks_for_the_tree() {
     let mut observed = hooked(|mut interaction| {
         interaction.request_mut();
         Some(interaction)
@@ -235,7 +235,7 @@ async fn a_session_can_be_derived_where_there_is_none() {
 }
 
 #[tokio::test]
-async fn a_sample_has_whole_sessions() {
+async fn sampling_keeps_or_drops_whole_sessions() {
     let mut observed = observed_with(builder().sample(0.5).build().unwrap());
     for turn in 0..300 {
         let request =
@@ -269,7 +269,7 @@ async fn a_derived_session_decides_about_the_sample() {
 }
 
 #[test]
-fn a_sample_that_is_no_part_of_a_whole_is_an_error_when_it_is_built() {
+fn a_sampling_rate_outside_of_zero_to_one_is_an_error_at_build() {
     for rate in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
         let error = builder().sample(rate).build().unwrap_err().to_string();
         assert!(error.contains("sample") && error.contains("from 0 to 1"), "{error}");

@@ -363,7 +363,7 @@ fn a_shutdown_whose_deadline_passed_while_the_thread_was_blocked_goes_on_once_it
 
 /// The worker loses a report after the call, and before it can know of it.
 #[test]
-fn nothing_that_is_lost_before_the_worker_notices_the_call_makes_an_answer_that_is_complete() {
+fn a_loss_before_the_worker_receives_the_call_makes_the_summary_incomplete() {
     let panic = || panic!("on purpose");
     let Blocked { layer, gate } = blocked(1, panic);
     let reporter = layer.reporter();
@@ -384,7 +384,7 @@ fn nothing_that_is_lost_before_the_worker_notices_the_call_makes_an_answer_that_
 }
 
 #[tokio::test]
-async fn what_comes_during_a_shutdown_and_is_dropped_is_in_its_answer() {
+async fn an_exchange_dropped_during_a_shutdown_is_in_its_summary() {
     let layer = hanging();
     exchange(&layer).await;
     let reporter = layer.reporter();

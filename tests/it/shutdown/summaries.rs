@@ -43,7 +43,7 @@ async fn a_running_delivery_is_counted_once_when_shutdown_cuts_it_off() {
 }
 
 #[tokio::test]
-async fn all_who_wait_when_the_worker_ends_hear_the_truth() {
+async fn every_flush_and_shutdown_pending_when_the_worker_ends_gets_a_correct_summary() {
     let (layer, called) = hanging();
     exchange(&layer).await;
     called.acquire().await.unwrap().forget();
@@ -99,7 +99,7 @@ async fn shutdown_waits_for_what_is_handed_over_while_it_waits_and_says_if_it_is
 }
 
 #[tokio::test]
-async fn what_is_handed_over_during_a_shutdown_and_lost_is_in_its_answer() {
+async fn an_exchange_handed_over_during_a_shutdown_and_lost_is_in_its_summary() {
     let (layer, called) = hanging();
     for _ in 0..32 {
         exchange(&layer).await;

@@ -62,7 +62,7 @@ async fn parallel_tool_calls_stay_apart() {
 }
 
 #[tokio::test]
-async fn tool_calls_without_an_index_are_told_by_their_ids() {
+async fn tool_calls_without_an_index_are_told_apart_by_their_ids() {
     let message = message(&[
         r#"{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"1"}}]}"#,
         r#"{"tool_calls":[{"id":"b","function":{"name":"f","arguments":"2"}}]}"#,
@@ -94,7 +94,7 @@ async fn a_named_call_under_a_used_index_is_a_call_of_its_own() {
 }
 
 #[tokio::test]
-async fn pieces_of_calls_that_share_an_index_are_told_by_their_ids() {
+async fn pieces_of_calls_that_share_an_index_are_told_apart_by_their_ids() {
     let piece = |id: &str, function: &str| {
         format!(r#"{{"tool_calls":[{{"index":0,"id":"{id}","function":{{{function}}}}}]}}"#)
     };
@@ -220,7 +220,7 @@ async fn a_name_that_is_repeated_without_the_id_begins_no_other_call() {
 }
 
 #[tokio::test]
-async fn arguments_that_are_an_object_are_whole() {
+async fn tool_call_arguments_sent_as_an_object_are_complete() {
     let message = message(&[
         r#"{"tool_calls":[{"index":0,"function":{"name":"f","arguments":{"a":1}}}]}"#,
         r#"{"tool_calls":[{"index":0,"function":{"name":"f","arguments":{"b":2}}}]}"#,
@@ -347,7 +347,7 @@ async fn elements_with_an_index_are_joined_as_the_unstreamed_answer_has_them() {
 }
 
 #[tokio::test]
-async fn what_a_further_piece_of_an_element_says_again_is_kept_once_and_the_rest_is_the_last() {
+async fn a_text_that_a_later_piece_repeats_is_kept_once_and_other_fields_have_their_last_value() {
     let message = message(&[
         r#"{"executed_tools":[{"index":0,"type":"python","arguments":"{\"code\":\"1\"}","search_results":{"results":[]},"at":1}]}"#,
         r#"{"executed_tools":[{"index":0,"type":"python","arguments":"{\"code\":\"1\"}","output":"1","search_results":{"results":[7]},"at":2}]}"#,
@@ -372,7 +372,7 @@ async fn what_a_further_piece_of_an_element_says_again_is_kept_once_and_the_rest
 }
 
 #[tokio::test]
-async fn elements_of_different_types_are_two_whatever_their_index() {
+async fn elements_of_different_types_stay_two_elements_whatever_their_index() {
     let message = message(&[
         r#"{"reasoning_details":[{"type":"reasoning.summary","summary":"a","index":0}]}"#,
         r#"{"reasoning_details":[{"type":"reasoning.encrypted","data":"QQ==","index":0}]}"#,
@@ -405,7 +405,7 @@ async fn elements_without_a_whole_number_as_index_stay_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_list_may_begin_with_numbers_or_null_and_give_way_to_something_else() {
+async fn a_list_may_start_as_null_or_numbers_and_may_be_replaced_by_another_value() {
     let message = message(&[
         r#"{"x":null,"y":[1],"z":[{"index":0}]}"#,
         r#"{"x":[{"index":0,"text":"a"}],"y":[{"index":0,"text":"b"}],"z":7}"#,
@@ -485,7 +485,7 @@ async fn lists_beside_the_delta_are_appended() {
 }
 
 #[tokio::test]
-async fn a_text_that_nobody_knows_is_joined_unless_all_its_pieces_are_the_same() {
+async fn an_unknown_text_field_is_joined_unless_all_its_pieces_are_equal() {
     let message = message(&[
         r#"{"cot_summary":"","cot_id":"7","laugh":"ha","mood":null,"level":"low","channel":"analysis"}"#,
         r#"{"cot_summary":"Look ","cot_id":"7","laugh":"ha","mood":"ca","level":2,"channel":"analysis"}"#,

@@ -101,7 +101,7 @@ proptest! {
 
     /// Bytes of a stream are replaced, dropped and doubled at random: whatever it is then, it is reported, as JSON.
     #[test]
-    fn no_stream_however_odd_goes_without_a_report(
+    fn every_stream_however_odd_is_reported(
         harms in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3), 1..30),
     ) {
         Runtime::new().unwrap().block_on(async {

@@ -14,7 +14,7 @@ async fn assembled(data: &[&str]) -> Value {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_in_a_stream_is_passed_over_and_counted() {
+async fn unreadable_events_of_a_stream_are_skipped_and_counted() {
     let good = delta(r#"{"content":"good"}"#);
     let mut observed = observed();
     let answer = events(&[
@@ -35,7 +35,7 @@ async fn what_cannot_be_read_in_a_stream_is_passed_over_and_counted() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_no_text_costs_nothing_else() {
+async fn a_key_with_a_lone_surrogate_is_kept_and_loses_nothing_else() {
     let response = assembled(&[r#"{"\ud800":1,"choices":[{"index":0,"delta":{"content":"a"}}]}"#]).await;
     assert_eq!(response["choices"][0]["message"]["content"], "a");
     assert_eq!(response["\\ud800"], 1, "known by its escapes");
@@ -50,7 +50,7 @@ async fn a_stream_that_says_it_is_json_is_read_as_the_stream_it_is() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_cost_a_stream_no_more_than_themselves() {
+async fn invalid_utf8_in_a_stream_becomes_replacement_characters_and_loses_nothing_else() {
     let mut observed = observed();
     let body = [
         &b"data: {\"choices\":[{\"delta\":{\"content\":\"a\xff\"}}]}\n\ndata: "[..],
@@ -131,7 +131,7 @@ async fn calls_without_any_fields_are_held_within_the_allowance_of_all_choices_t
 }
 
 #[tokio::test]
-async fn what_is_too_much_to_be_meant_is_counted() {
+async fn pieces_beyond_the_limits_of_a_stream_are_skipped_and_counted() {
     let mut observed = observed();
     let fields: String = (0..250_001).map(|field| format!(r#""{field}":0,"#)).collect();
     let elements = "{},".repeat(250_001);
@@ -149,7 +149,7 @@ async fn what_is_too_much_to_be_meant_is_counted() {
 }
 
 #[tokio::test]
-async fn events_of_nothing_keep_a_connection_alive_and_no_more() {
+async fn empty_events_only_keep_a_connection_alive() {
     let mut observed = observed();
     exchange(&observed, chat(), events(&["", &delta(r#"{"content":"a"}"#), "", "[DONE]"])).await;
     assert_eq!(observed.report().await["response"]["choices"][0]["message"]["content"], "a");

@@ -42,7 +42,7 @@ async fn a_stream_of_the_responses_api_is_reported_as_its_last_response() {
 }
 
 #[tokio::test]
-async fn items_that_the_last_response_leaves_out_are_those_that_were_streamed() {
+async fn items_missing_from_the_final_response_are_taken_from_the_stream() {
     let mut whole = answer();
     let items = whole["output"].take();
     whole["output"] = json!([]);
@@ -58,7 +58,7 @@ async fn items_that_the_last_response_leaves_out_are_those_that_were_streamed() 
 }
 
 #[tokio::test]
-async fn a_stream_that_is_left_has_all_that_had_arrived() {
+async fn a_responses_stream_that_the_caller_leaves_is_reported_with_everything_that_had_arrived() {
     let delta = |kind: &str, index: u64, delta: &str| json!({"type": format!("response.{kind}.delta"), "output_index": index, "content_index": 0, "summary_index": 0, "delta": delta});
     let response = assembled(&[
         json!({"type": "response.created", "response": {"id": "resp_1", "object": "response", "status": "in_progress", "output": []}}),
@@ -120,7 +120,7 @@ async fn an_error_in_the_stream_is_kept_and_the_exchange_is_interrupted() {
 }
 
 #[tokio::test]
-async fn a_response_that_ended_is_answered_though_the_caller_leaves_at_its_end() {
+async fn a_response_counts_as_answered_although_the_caller_leaves_after_its_terminal_event() {
     for (status, outcome) in
         [("completed", "answered"), ("incomplete", "answered"), ("in_progress", "abandoned")]
     {
@@ -144,7 +144,7 @@ async fn a_response_that_ended_is_answered_though_the_caller_leaves_at_its_end()
 }
 
 #[tokio::test]
-async fn what_is_said_without_pieces_is_kept_when_the_stream_is_left() {
+async fn text_from_a_done_event_is_kept_when_the_caller_leaves_the_stream() {
     let done = |kind: &str, key: &str, said: &str| json!({"type": format!("response.{kind}.done"), "output_index": 0, "content_index": 0, key: said});
     let response = assembled(&[done("output_text", "text", "Hello")]).await;
     assert_eq!(response["choices"][0]["message"]["content"], "Hello");
@@ -155,7 +155,7 @@ async fn what_is_said_without_pieces_is_kept_when_the_stream_is_left() {
 }
 
 #[tokio::test]
-async fn a_part_that_was_done_is_kept_as_it_was_then() {
+async fn a_part_is_kept_as_in_its_done_event_when_the_caller_leaves_the_stream() {
     let refused = assembled(&[
         json!({"type": "response.refusal.delta", "output_index": 0, "content_index": 0, "delta": "No."}),
         json!({"type": "response.content_part.done", "output_index": 0, "content_index": 0, "part": {"type": "refusal", "refusal": "No."}}),
@@ -177,7 +177,7 @@ async fn a_part_that_was_done_is_kept_as_it_was_then() {
 }
 
 #[tokio::test]
-async fn annotations_logprobs_and_previews_are_kept_when_the_stream_is_left() {
+async fn annotations_logprobs_and_previews_are_kept_when_the_caller_leaves_the_stream() {
     let response = assembled(&[
         json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": "Hello", "logprobs": [{"token": "Hello"}]}),
         json!({"type": "response.output_text.annotation.added", "output_index": 0, "content_index": 0, "annotation": {"type": "url_citation"}}),

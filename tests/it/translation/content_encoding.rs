@@ -120,7 +120,7 @@ async fn an_encoded_stream_that_was_cut_gives_what_could_be_decoded() {
 }
 
 #[tokio::test]
-async fn what_is_not_what_its_coding_says_is_reported_by_type_and_length_and_counted() {
+async fn a_body_that_its_content_encoding_cannot_decode_is_reported_by_type_and_length_and_counted() {
     for (coding, body) in [
         ("gzip", "plain text, of no coding"),
         ("br", "plain text, of no coding"),
@@ -171,7 +171,7 @@ async fn a_list_of_codings_that_is_wrong_in_part_is_undone_as_far_as_it_is_right
 }
 
 #[tokio::test]
-async fn a_body_with_a_name_of_no_coding_that_is_no_json_is_told_by_its_length_and_not_counted() {
+async fn a_body_that_is_not_json_in_an_unknown_coding_is_reported_by_its_length_and_not_counted() {
     let mut observed = observed();
     exchange(&observed, chat(), encoded("none", Bytes::from("<html>"))).await;
     let by_length = json!({"contentType": "application/json", "bytes": 6, "choices": []});
@@ -180,7 +180,7 @@ async fn a_body_with_a_name_of_no_coding_that_is_no_json_is_told_by_its_length_a
 }
 
 #[tokio::test]
-async fn what_is_complete_of_json_is_reported_though_the_rest_cannot_be_decoded() {
+async fn complete_values_of_json_are_reported_although_the_rest_cannot_be_decoded() {
     let words: String =
         (0..2_000_u64).map(|i| format!("{:x} ", i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     let plain = json!({"a": {"model": "m"}, "b": words}).to_string();
@@ -210,7 +210,7 @@ async fn the_end_of_an_encoded_body_is_not_taken_for_its_text() {
 }
 
 #[tokio::test]
-async fn a_body_that_was_cut_is_no_undecodable_one_wherever_it_was_cut() {
+async fn a_cut_body_never_counts_as_undecodable_wherever_it_was_cut() {
     let observed = observed();
     let plain = ANSWER.as_bytes();
     for (coding, whole) in [
@@ -230,7 +230,7 @@ async fn a_body_that_was_cut_is_no_undecodable_one_wherever_it_was_cut() {
 }
 
 #[tokio::test]
-async fn a_bomb_is_cut_at_the_limit() {
+async fn a_decompression_bomb_is_cut_at_the_limit() {
     let bomb = gzip(&vec![b' '; 50 * 1024 * 1024]).await;
     let mut observed = observed_with(
         Config::builder("a", "b")
@@ -248,7 +248,7 @@ async fn a_bomb_is_cut_at_the_limit() {
 }
 
 #[tokio::test]
-async fn what_bodies_grow_by_when_they_are_decoded_is_in_the_budget() {
+async fn the_growth_of_bodies_by_decoding_is_charged_to_the_budget() {
     const LIMIT: usize = 1024 * 1024;
     let config = Config::builder("a", "b")
         .limits(Limits { bytes: LIMIT, body_bytes: LIMIT, ..Limits::default() })
@@ -283,7 +283,7 @@ async fn what_bodies_grow_by_when_they_are_decoded_is_in_the_budget() {
 /// Each of them settles at once, since it does not fit into the budget: that leaves room for the next, and must not
 /// leave none for the shutdown.
 #[tokio::test]
-async fn a_queue_of_bombs_does_not_keep_the_worker_from_hearing_a_shutdown() {
+async fn a_queue_of_decompression_bombs_does_not_delay_a_shutdown() {
     let config =
         Config::builder("a", "b").limits(Limits { bytes: 512 * 1024, ..Limits::default() }).build().unwrap();
     let layer = ReconifyLayer::with_transport(
@@ -301,7 +301,7 @@ async fn a_queue_of_bombs_does_not_keep_the_worker_from_hearing_a_shutdown() {
 }
 
 #[tokio::test]
-async fn answers_that_take_long_to_read_do_not_hold_up_the_deadline() {
+async fn bodies_that_take_long_to_read_do_not_delay_the_deadline_of_a_shutdown() {
     let layer =
         ReconifyLayer::with_transport(config(), service_fn(async |_: Report| Ok::<_, Infallible>(())));
     let chunk = format!("data: {{\"choices\":[{}{{}}]}}\n\n", "{},".repeat(1_000_000));

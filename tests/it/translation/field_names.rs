@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::{events, exchange, json, observed, post};
 
 #[tokio::test]
-async fn a_streamed_response_that_calls_itself_otherwise_still_has_choices() {
+async fn a_streamed_response_with_an_unknown_object_name_still_has_choices() {
     let mut observed = observed();
     let stream = events(&[r#"{"type":"response.completed","response":{"object":"x","id":"resp_1"}}"#]);
     exchange(&observed, post("/v1/responses", "{}"), stream).await;
@@ -14,7 +14,7 @@ async fn a_streamed_response_that_calls_itself_otherwise_still_has_choices() {
 }
 
 #[tokio::test]
-async fn a_field_of_a_response_does_not_stand_in_the_place_of_the_choices() {
+async fn a_field_named_choices_in_a_response_does_not_replace_the_converted_choices() {
     let mut observed = observed();
     let output = r#"[{"type":"message","content":[{"type":"output_text","text":"Hi"}]}]"#;
     for answer in [
@@ -28,7 +28,7 @@ async fn a_field_of_a_response_does_not_stand_in_the_place_of_the_choices() {
 }
 
 #[tokio::test]
-async fn a_field_of_a_request_does_not_stand_in_the_place_of_the_messages() {
+async fn a_field_named_messages_in_a_request_does_not_replace_the_converted_messages() {
     let mut observed = observed();
     for question in [r#"{"input":"Hi","messages":1}"#, r#"{"messages":1,"input":[],"input":"Hi"}"#] {
         exchange(&observed, post("/v1/responses", question), json("{}")).await;

@@ -142,7 +142,7 @@ async fn a_transcription_as_text_or_subtitles_is_reported_as_a_text() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_transcript_is_not_reported_as_one() {
+async fn a_response_that_is_not_a_transcript_is_not_reported_as_one() {
     let mut observed = asked();
     let path = "/v1/audio/transcriptions";
     exchange(&observed, post(path, "{}"), answer_of("text/plain", r#"{"text": "Hello"}"#)).await;

@@ -43,7 +43,7 @@ fn mark(body: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_body_of_which_nothing_is_complete_is_replaced_by_its_length() {
+async fn a_cut_body_without_a_complete_value_is_replaced_by_its_length() {
     let mut observed = limited();
     for body in
         [format!(r#"{{"a":"{}"}}"#, long()), format!("{:30000}", "{}"), format!(r#"["{}"]"#, long()), long()]
@@ -56,7 +56,7 @@ async fn a_body_of_which_nothing_is_complete_is_replaced_by_its_length() {
 }
 
 #[tokio::test]
-async fn fields_and_messages_before_the_limit_are_reported_and_what_consoles_reach_for_is_there() {
+async fn fields_and_messages_before_the_limit_are_reported_with_the_placeholders_that_consoles_expect() {
     let mut observed = limited();
     let said = |content: &str| json!({"role": "user", "content": content});
     let body = format!(
@@ -221,7 +221,7 @@ async fn json_that_breaks_off_is_reported_as_far_as_it_goes_and_marked() {
 }
 
 #[tokio::test]
-async fn what_is_mended_in_a_long_body_is_counted_only_if_it_is_reported() {
+async fn mended_values_of_a_long_body_are_counted_only_if_they_are_reported() {
     let mut observed = limited();
     let body = format!(r#"{{"a":NaN,"b":"{}","c":-Infinity}}"#, long());
     let (request, _) = reported(&mut observed, "/v1/chat/completions", &body).await;
@@ -259,7 +259,7 @@ async fn outcome_of_long(path: &str, event: &str, last: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_long_stream_whose_end_says_that_it_is_whole_is_answered_though_its_caller_leaves_there() {
+async fn a_long_stream_with_its_terminal_event_counts_as_answered_although_the_caller_leaves_after_it() {
     let chunk = delta(r#"{"content":"x"}"#);
     let created = r#"{"type":"response.created","response":{"id":"r","object":"response"}}"#;
     let text = r#"{"type":"response.output_text.delta","item_id":"i","delta":"a text that is long enough"}"#;

@@ -78,7 +78,7 @@ async fn the_responses_api_can_be_reported_verbatim_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn what_compatible_servers_say_otherwise_is_kept() {
+async fn content_in_the_formats_of_compatible_servers_is_kept_in_a_chat() {
     let mut observed = observed();
     let answer = json!({"object": "response", "status": "completed", "output": [
         {"type": "message", "content": "Hello"},

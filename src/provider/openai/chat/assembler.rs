@@ -1,7 +1,7 @@
 //! Assembles a streamed chat or completion into the object that the unstreamed call would have
 //! returned.
 //!
-//! The fields of a chunk decide how it is read, more than the operation does: compatible servers
+//! The fields of a chunk, more than the operation, decide how it is read: compatible servers
 //! stream chat chunks from completion routes, and send texts and deltas side by side.
 
 use std::borrow::Cow;

@@ -13,7 +13,7 @@ use crate::provider::operation::Operation;
 #[derive(Debug, Default)]
 pub(crate) struct Choice<'a> {
     fields: Fields<'a>,
-    message: Option<Message<'a>>,
+    message: Option<StreamedMessage<'a>>,
     has_deltas: bool,
     /// Whether a text, tool call, refusal or reasoning has arrived.
     pub(crate) has_token: bool,
@@ -21,7 +21,7 @@ pub(crate) struct Choice<'a> {
 
 /// The sum of a chat's deltas.
 #[derive(Debug, Default)]
-struct Message<'a> {
+struct StreamedMessage<'a> {
     fields: Fields<'a>,
     tool_calls: ToolCalls<'a>,
 }
@@ -37,7 +37,7 @@ impl<'a> Choice<'a> {
                 "index" => {}
                 "delta" => {
                     if !std::mem::replace(&mut self.has_deltas, true) {
-                        self.message = Some(Message::default());
+                        self.message = Some(StreamedMessage::default());
                     }
                     let delta = delta.take().or_else(|| json::object(raw)).unwrap_or_default();
                     self.has_token = self.has_token || delta.iter().any(|(key, raw)| is_token(key, raw));
@@ -56,7 +56,7 @@ impl<'a> Choice<'a> {
             && !self.has_deltas
         {
             // Later pieces never join the elements of its lists.
-            self.message.insert(Message::default()).add(whole, &mut { elements::MOST_JOINED });
+            self.message.insert(StreamedMessage::default()).add(whole, &mut { elements::MOST_JOINED });
         }
     }
 
@@ -103,7 +103,7 @@ impl<'a> Choice<'a> {
     }
 }
 
-impl<'a> Message<'a> {
+impl<'a> StreamedMessage<'a> {
     fn add(&mut self, delta: Entries<'a>, joined: &mut usize) {
         for (key, raw) in delta {
             match &*key {

@@ -51,7 +51,7 @@ impl<'a> Chunk<'a> {
         self.get("type").and_then(json::text).map_or(self.name, str::as_bytes)
     }
 
-    /// The first field named `choices`. Those of further ones are added to them.
+    /// The first field named `choices`. The choices of further fields of that name are added to it.
     pub(crate) fn choices(&self) -> Option<Choices<'a>> {
         self.fields.iter().find(|(key, _)| key == "choices").map(|(_, raw)| Choices::of(raw))
     }

@@ -17,13 +17,13 @@ use crate::provider::operation::Operation;
 /// appear as `/completions`.
 pub(crate) fn operation_of_completion(request: &str) -> Operation {
     #[derive(Deserialize)]
-    struct Asked {
+    struct RequestFields {
         messages: Option<IgnoredAny>,
         prompt: Option<IgnoredAny>,
     }
 
     let is_chat = request.starts_with('{')
         && serde_json::from_str(request)
-            .is_ok_and(|asked: Asked| asked.messages.is_some() && asked.prompt.is_none());
+            .is_ok_and(|fields: RequestFields| fields.messages.is_some() && fields.prompt.is_none());
     if is_chat { Operation::Chat } else { Operation::Completion }
 }

@@ -16,7 +16,7 @@ pub(crate) struct ToolCalls<'a> {
     /// The number of lists of pieces so far.
     lists: u64,
     /// The call for each known index and id.
-    places: IndexMap<Place<'a>, usize, foldhash::fast::RandomState>,
+    places: IndexMap<CallKey<'a>, usize, foldhash::fast::RandomState>,
 }
 
 /// The maximum number of calls per message. Real messages have fewer; an attacker could send
@@ -39,7 +39,7 @@ struct Call<'a> {
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-enum Place<'a> {
+enum CallKey<'a> {
     Index(&'a str),
     Id(&'a str),
 }
@@ -84,11 +84,11 @@ impl<'a> ToolCalls<'a> {
         let place = |place| self.places.get(&place).copied();
         let known = match (index, id) {
             // If every call has the index 0, the ids tell the pieces apart.
-            (Some(index), Some(id)) if self.has(id, index) => place(Place::Id(id)),
+            (Some(index), Some(id)) if self.has(id, index) => place(CallKey::Id(id)),
             (Some(index), id) => {
-                place(Place::Index(index)).filter(|place| !self.begins_another(*place, id, piece))
+                place(CallKey::Index(index)).filter(|place| !self.begins_another(*place, id, piece))
             }
-            (None, Some(id)) => place(Place::Id(id)),
+            (None, Some(id)) => place(CallKey::Id(id)),
             (None, None) => {
                 let latest = self.calls.len().checked_sub(1);
                 latest.filter(|place| !self.begins_another(*place, None, piece))
@@ -101,7 +101,7 @@ impl<'a> ToolCalls<'a> {
             self.calls.push(Call { index: index.and_then(|index| index.parse().ok()), ..Call::default() });
             self.calls.len() - 1
         });
-        let names = [index.map(Place::Index), id.map(Place::Id)];
+        let names = [index.map(CallKey::Index), id.map(CallKey::Id)];
         for name in names.into_iter().flatten() {
             // An attacker could give a call a new id with each piece.
             if self.places.len() < MOST_PLACES || self.places.contains_key(&name) {
@@ -135,7 +135,7 @@ impl<'a> ToolCalls<'a> {
 
     /// Whether a call has this id and this index.
     fn has(&self, id: &'a str, index: &str) -> bool {
-        let place = self.places.get(&Place::Id(id));
+        let place = self.places.get(&CallKey::Id(id));
         let call = place.and_then(|place| self.calls.get(*place));
         call.is_some_and(|call| call.index == index.parse().ok() && call.id() == Some(id))
     }

@@ -93,7 +93,7 @@ impl<'a> ResponseAssembler<'a> {
     fn add_piece(&mut self, kind: &str, event: &Chunk<'a>, progress: &mut Progress) -> Option<()> {
         let kind = kind.strip_prefix("response.").and_then(|kind| kind.rsplit_once('.'));
         match kind.unwrap_or_default() {
-            ("output_item", "added") => self.items.announce(event)?,
+            ("output_item", "added") => self.items.item_added(event)?,
             ("output_item", "done") => {
                 progress.has_token = true;
                 self.items.complete(event)?;
@@ -102,7 +102,7 @@ impl<'a> ResponseAssembler<'a> {
                 let (part, _, text) = whole_part(event)?;
                 let index = number(event, part.index());
                 let item = self.items.of_event(event, part.item())?;
-                item.announce_part(part, index, text, &mut self.room)?;
+                item.part_added(part, index, text, &mut self.room)?;
             }
             ("content_part" | "reasoning_summary_part", "done") => {
                 let (part, raw, text) = whole_part(event)?;
@@ -139,7 +139,7 @@ impl<'a> ResponseAssembler<'a> {
                 }
             }
             (name, verb) => {
-                if let Some(target) = Target::of(name) {
+                if let Some(target) = TextTarget::of(name) {
                     self.add_text(target, verb, event)?;
                 }
             }
@@ -148,18 +148,18 @@ impl<'a> ResponseAssembler<'a> {
     }
 
     /// Adds a text, whole or in pieces.
-    fn add_text(&mut self, target: Target, verb: &str, event: &Chunk<'a>) -> Option<()> {
+    fn add_text(&mut self, target: TextTarget, verb: &str, event: &Chunk<'a>) -> Option<()> {
         let key = if verb == "delta" { "delta" } else { target.key() };
         let Some(text) = event.get(key).and_then(json::text) else { return Some(()) };
         let logprobs = event.get("logprobs").and_then(json::items).unwrap_or_default();
         match (target, verb) {
-            (Target::Part(part), "delta") => {
+            (TextTarget::Part(part), "delta") => {
                 let part = self.part(event, part)?;
                 part.text.push_str(text);
                 lengthen(&mut part.logprobs, logprobs);
             }
             // This is the text of all pieces. Some servers send no pieces.
-            (Target::Part(part), "added" | "done") => {
+            (TextTarget::Part(part), "added" | "done") => {
                 let index = number(event, part.index());
                 let item = self.items.of_event(event, part.item())?;
                 let part = item.whole_part(part, index, text, &mut self.room)?;
@@ -169,10 +169,10 @@ impl<'a> ResponseAssembler<'a> {
                     logprobs.clone_into(&mut part.logprobs);
                 }
             }
-            (Target::Field { item, key }, "delta") => {
+            (TextTarget::Field { item, key }, "delta") => {
                 self.items.of_event(event, item)?.text(key).push_str(text);
             }
-            (Target::Field { item, key }, "done") => {
+            (TextTarget::Field { item, key }, "done") => {
                 let item = self.items.of_event(event, item)?;
                 text.clone_into(item.text(key));
                 item.name = event.get("name").or(item.name);
@@ -235,7 +235,7 @@ fn whole_part<'a>(event: &Chunk<'a>) -> Option<(Part, &'a RawValue, &'a str)> {
 
 /// The part or field that a text belongs to.
 #[derive(Clone, Copy)]
-enum Target {
+enum TextTarget {
     Part(Part),
     /// A field of an item of this type.
     Field {
@@ -244,7 +244,7 @@ enum Target {
     },
 }
 
-impl Target {
+impl TextTarget {
     /// The target of an event name.
     fn of(name: &str) -> Option<Self> {
         Some(match name {

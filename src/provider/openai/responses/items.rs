@@ -71,13 +71,13 @@ impl<'a> Items<'a> {
         self.list.get_mut(at)
     }
 
-    /// Adds an announced item. An unknown id means a new item, unless pieces of the item came
-    /// before.
-    pub(crate) fn announce(&mut self, event: &Chunk<'a>) -> Option<()> {
+    /// Adds the item of an `output_item.added` event. An unknown id means a new item, unless pieces
+    /// of the item came before.
+    pub(crate) fn item_added(&mut self, event: &Chunk<'a>) -> Option<()> {
         let (raw, kind, address) = given(event)?;
         let class = Class::of(kind);
         let has_id = address.id.or(address.call_id).is_some();
-        let found = self.known(address, kind).or_else(|| {
+        let found = self.find(address, kind).or_else(|| {
             self.nearby(address, class, |item, _| {
                 let indices = (item.address.index, address.index);
                 let is_unnamed = !has_id || item.address.id.or(item.address.call_id).is_none();
@@ -100,7 +100,7 @@ impl<'a> Items<'a> {
     /// Adds a completed item, which replaces all its pieces.
     pub(crate) fn complete(&mut self, event: &Chunk<'a>) -> Option<()> {
         let (raw, kind, address) = given(event)?;
-        let found = self.known(address, kind).or_else(|| {
+        let found = self.find(address, kind).or_else(|| {
             self.nearby(address, Class::of(kind), |item, is_here| {
                 item.is_of(kind)
                     && !item.address.conflicts(address, item.done.is_some())
@@ -131,7 +131,7 @@ impl<'a> Items<'a> {
         for (index, raw) in given.into_iter().enumerate().take(MOST_ITEMS) {
             let Some((kind, address)) = address_of(raw, u64::try_from(index).ok()) else { continue };
             let is_known = self
-                .known(address, kind)
+                .find(address, kind)
                 .or_else(|| self.at(address.index))
                 .is_some_and(|at| self.list.get(at).is_some_and(|item| item.is_of(kind)));
             let is_counted = streamed.get_mut(kind).is_some_and(|left| match left.checked_sub(1) {
@@ -168,7 +168,7 @@ impl<'a> Items<'a> {
     }
 
     /// The item with this id, or with this call id. The output of a call has the same call id.
-    fn known(&self, address: Address<'a>, kind: &str) -> Option<usize> {
+    fn find(&self, address: Address<'a>, kind: &str) -> Option<usize> {
         self.named(address, Class::of(kind)).or_else(|| {
             let at = *self.by_id.get(address.call_id?)?;
             self.list.get(at).is_some_and(|item| item.is_of(kind)).then_some(at)

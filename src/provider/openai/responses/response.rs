@@ -7,7 +7,7 @@ use crate::provider::spec::Converted;
 
 /// The message of a chat, assembled from an output.
 #[derive(Default)]
-struct Message<'a> {
+struct ConvertedMessage<'a> {
     content: Option<String>,
     refusal: Option<String>,
     reasoning: Option<String>,
@@ -31,7 +31,7 @@ pub(crate) fn chat_response(raw: &RawValue) -> Option<Converted> {
     if get("output").is_none() && get("object").and_then(json::text) != Some("response") {
         return None;
     }
-    let mut message = Message::default();
+    let mut message = ConvertedMessage::default();
     if get("output").is_some_and(has_too_many) {
         return Some(of_too_many(raw, "choices"));
     }
@@ -60,7 +60,7 @@ pub(crate) fn chat_response(raw: &RawValue) -> Option<Converted> {
     Some(whole(chat.to_json()))
 }
 
-impl<'a> Message<'a> {
+impl<'a> ConvertedMessage<'a> {
     fn add(&mut self, item: &Item<'a>) {
         match item.kind() {
             "message" => {

@@ -85,8 +85,8 @@ impl<'a> StreamedItem<'a> {
         }
     }
 
-    /// Begins a part. Without an index, it follows the last one.
-    pub(crate) fn announce_part(
+    /// Begins a part that a `part.added` event announces. Without an index, it follows the last one.
+    pub(crate) fn part_added(
         &mut self,
         part: Part,
         index: Option<u64>,

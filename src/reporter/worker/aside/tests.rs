@@ -26,12 +26,16 @@ fn ends_of(bytes: usize) -> (Sender, Receiver, Aside) {
 }
 
 /// An exchange with this request body in this content encoding.
-fn item(ends: &(Sender, Receiver, Aside), body: &[u8], coding: &'static str) -> Item {
+fn item(ends: &(Sender, Receiver, Aside), body: &[u8], coding: &'static str) -> QueueItem {
     item_of(ends, Bytes::copy_from_slice(body), coding)
 }
 
 /// The same, from a buffer that the item may keep.
-fn item_of((sender, receiver, _): &(Sender, Receiver, Aside), body: Bytes, coding: &'static str) -> Item {
+fn item_of(
+    (sender, receiver, _): &(Sender, Receiver, Aside),
+    body: Bytes,
+    coding: &'static str,
+) -> QueueItem {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
     let (_, tap) = Observer::begin(sender, Operation::Chat, &headers, &mut Extensions::new());
@@ -40,7 +44,7 @@ fn item_of((sender, receiver, _): &(Sender, Receiver, Aside), body: Bytes, codin
     receiver.queue.pop().unwrap()
 }
 
-fn job(aside: &Aside, item: Item, effort: Effort) -> Prepared {
+fn job(aside: &Aside, item: QueueItem, effort: Effort) -> Prepared {
     prepare::job(0, item, &aside.reporting, effort)
 }
 

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 pub(crate) use self::state::Faults;
-use self::state::{Change, Interruption, State, is_empty};
+use self::state::{Change, DiskState, Interruption, is_empty};
 use crate::spool::fs::{Entry, Fs};
 
 /// The file system as seen by one process.
 #[derive(Clone)]
 pub(crate) struct SimFs {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<DiskState>>,
     process: u64,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Lock {
 
 impl SimFs {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { state: Arc::new(Mutex::new(State::new(seed))), process: 0 }
+        Self { state: Arc::new(Mutex::new(DiskState::new(seed))), process: 0 }
     }
 
     /// The same file system for another process.
@@ -88,12 +88,12 @@ impl SimFs {
         self.state().now.keys().cloned().collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, DiskState> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Starts an operation, unless a fault makes it fail.
-    fn begin(&self, is_write: bool) -> io::Result<MutexGuard<'_, State>> {
+    fn begin(&self, is_write: bool) -> io::Result<MutexGuard<'_, DiskState>> {
         let interruption = self.state().interruption(self.process);
         if let Some(interruption) = interruption {
             (interruption.happen)();
@@ -124,7 +124,7 @@ impl Fs for SimFs {
         Ok(inside.map(|(path, number)| state.entry(path, *number)).collect())
     }
 
-    fn look(&self, path: &Path, _: bool) -> io::Result<Entry> {
+    fn stat(&self, path: &Path, _: bool) -> io::Result<Entry> {
         let state = self.begin(false)?;
         let number = *state.now.get(path).ok_or(ErrorKind::NotFound)?;
         Ok(state.entry(path, number))

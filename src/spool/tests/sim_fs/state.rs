@@ -7,9 +7,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use fastrand::Rng;
 
-use crate::spool::fs::{Entry, Kind};
+use crate::spool::fs::{Entry, EntryKind};
 
-pub(crate) struct State {
+pub(crate) struct DiskState {
     pub(crate) random: Rng,
     /// The names that processes see, and those on disk.
     pub(crate) now: Names,
@@ -70,7 +70,7 @@ pub(crate) struct Faults {
     pub(crate) operations: u64,
 }
 
-impl State {
+impl DiskState {
     pub(crate) fn new(seed: u64) -> Self {
         let root = Inode { is_folder: true, ..Inode::default() };
         let names = Names::from([(PathBuf::from("/"), 0)]);
@@ -162,7 +162,7 @@ impl State {
         let name = path.file_name().map(|name| name.to_str().unwrap().to_owned());
         Entry {
             name: name.unwrap_or_default(),
-            kind: if inode.is_folder { Kind::Dir } else { Kind::File },
+            kind: if inode.is_folder { EntryKind::Dir } else { EntryKind::File },
             bytes: inode.data.len() as u64,
             modified: UNIX_EPOCH + Duration::from_secs(number),
             owner: Some(u32::from(self.faults.strangers.contains(path))),

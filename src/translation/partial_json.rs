@@ -14,7 +14,10 @@ use crate::stats::Losses;
 ///
 /// If the body is cut off, the complete members of its tail follow, if the tail was recorded, then
 /// a `truncated` mark and the placeholder.
-pub(super) fn parts(body: &DecodedBody, placeholder: Option<Placeholder>) -> Option<(Box<RawValue>, Losses)> {
+pub(super) fn complete_values(
+    body: &DecodedBody,
+    placeholder: Option<Placeholder>,
+) -> Option<(Box<RawValue>, Losses)> {
     if !begins_like_json(&body.bytes) {
         return None;
     }
