@@ -198,7 +198,7 @@ impl Report {
 
     /// The payload, without keys, as bytes. They are shared, not copied.
     pub fn bytes(&self) -> Bytes {
-        Bytes::from_owner(Shared(Arc::clone(&self.json)))
+        Bytes::from_owner(PayloadBytes(Arc::clone(&self.json)))
     }
 
     /// The length of the payload in bytes.
@@ -235,9 +235,9 @@ impl Report {
 }
 
 /// The text of a report as the owner of its bytes.
-struct Shared(Arc<String>);
+struct PayloadBytes(Arc<String>);
 
-impl AsRef<[u8]> for Shared {
+impl AsRef<[u8]> for PayloadBytes {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
     }

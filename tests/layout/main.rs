@@ -22,7 +22,7 @@ use tower_reconify::{Operation, Provider};
 use self::imports::Imports;
 
 /// The stages, in the order in which data pass them. A file imports only its own stage and earlier ones.
-const STAGES: [&str; 23] = [
+const STAGES: [&str; 24] = [
     "names",
     "error",
     "id",
@@ -46,6 +46,7 @@ const STAGES: [&str; 23] = [
     "delivery",
     "reporter",
     "middleware",
+    "testing",
 ];
 
 fn sources(folder: &str) -> Vec<PathBuf> {
