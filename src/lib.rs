@@ -54,9 +54,9 @@
 //! | precedence | way | where |
 //! | --- | --- | --- |
 //! | 1 | [`IdentitySlot`] | inside the handler, until the response has ended; the last value wins |
-//! | 2 | the request's extensions: [`User`], [`Session`], [`Tags`] ([`Identity::insert_into`] sets all of them) | any middleware; [`identify`] with an extractor of the application |
+//! | 2 | the request's extensions: [`User`], [`Session`], [`Tags`] ([`Identity::insert_into`] sets all of them) | any middleware; [`identify`] with an extractor of the application, or with `Extension<CurrentUser>` and [`map`](IdentifyLayer::map) |
 //! | 3 | `x-reconify-` headers, if [allowed](ConfigBuilder::identity_headers) | trusted callers; every client could set them |
-//! | 4 | [`Identity::scope`], a task-local | calls made while a request is handled; [`identify`] opens one |
+//! | 4 | [`Identity::scope`], a task-local | calls made while a request is handled; [`identify`] opens one, `identify::<Identity>()` from what a middleware has put into the extensions |
 //!
 //! The session and tags of one user are never combined with another user.
 //!
@@ -119,7 +119,7 @@
 //!
 //! ```no_run
 //! use tower::{Service, ServiceBuilder};
-//! use tower_reconify::{Config, Identity, ReconifyLayer, User};
+//! use tower_reconify::{Config, Identity, ReconifyLayer, User, reqwest};
 //!
 //! # async fn ask(request: reqwest::Request) -> Result<(), Box<dyn std::error::Error>> {
 //! let reconify = ReconifyLayer::new(Config::from_env()?);
@@ -206,14 +206,15 @@
 //! | --- | --- | --- |
 //! | `axum` | yes | the layer [`identify`], and extractors of [`User`], [`Session`], [`Identity`] and [`IdentitySlot`] |
 //! | `decompression` | yes | decoding of encoded bodies; without it they are reported by type and length |
-//! | `reqwest` | yes | the HTTP transport ([`ReconifyLayer::new`], [`with_client`](ReconifyLayer::with_client)) and the layer around reqwest clients; without it reports go through a [transport of the application](ReconifyLayer::with_transport) |
+//! | `reqwest` | yes | the HTTP transport ([`ReconifyLayer::new`], [`with_client`](ReconifyLayer::with_client)) and the layer around reqwest clients, and re-exports `tower_reconify::reqwest`, the version whose `Client` they take; without it reports go through a [transport of the application](ReconifyLayer::with_transport) |
 //! | `rustls` | yes | `https` for the HTTP transport (implies `reqwest`); without it, and unless another crate enables TLS in reqwest, only an `http` collector can be reached |
 //! | `reqwest-middleware` | no | `reqwest_middleware::Middleware` for [`ReconifyLayer`] (implies `reqwest`) |
 //!
 //! # Limits
 //!
 //! Bodies must have [`Bytes`](bytes::Bytes) as their data, as in Axum, hyper, reqwest and
-//! `http-body-util`. WebSockets are not captured. The result of a background response is fetched
+//! `http-body-util`. The inner service gets [`RequestBody`]s; its documentation says how to put the
+//! layer around a service that takes another type. WebSockets are not captured. The result of a background response is fetched
 //! with `GET /responses/{id}`, which is not captured either.
 //!
 //! Inside an axum `nest` the layer sees the path without the prefix. Below `nest("/v1/chat", …)` a
@@ -259,6 +260,11 @@ pub use self::config::{
 pub use self::error::Error;
 pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope, Session, Tags, User};
 pub use self::interaction::{Interaction, InteractionKind, Outcome, Provider};
+/// The version of reqwest whose clients [`ReconifyLayer::with_client`] takes and whose requests
+/// [`Reconify`] accepts.
+#[cfg(feature = "reqwest")]
+pub use ::reqwest;
+
 #[cfg(feature = "reqwest")]
 pub use self::middleware::ReqwestFuture;
 #[cfg(feature = "axum")]
