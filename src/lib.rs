@@ -189,16 +189,39 @@
 //! `NO_PROXY`). For other proxies, a private certificate authority or mutual TLS use
 //! [`ReconifyLayer::with_client`].
 //!
-//! [`Reporter::stats`] accounts for every interaction. The log (`tracing`) has a warning when an
-//! outage begins and one when it ends, and at most one per minute while reports are lost, with
-//! counts and never with content. Reports in memory are lost when the process ends, so call
-//! [`Reporter::shutdown`] first, and use a spool if that is not enough.
+//! [`Reporter::stats`] accounts for every interaction. Reports in memory are lost when the process
+//! ends, so call [`Reporter::shutdown`] first, and use a spool if that is not enough.
 //!
 //! With a [`Spool`] (`RECONIFY_SPOOL`) reports go to disk while the collector accepts none, if they
 //! fill more than half of the budget, and in the second half of a shutdown; or, with
 //! [`Spooling::Always`], before they are first sent. They are delivered by this process or by the
 //! next one that uses the folder and the same app key, with the same ids. After a crash the reports
 //! of one segment, 1 MiB, may be sent twice.
+//!
+//! # In operation
+//!
+//! [`docs/OPERATIONS.md`](https://docs.rs/crate/tower-reconify/latest/source/docs/OPERATIONS.md)
+//! has all of this in detail, with a table of symptoms.
+//!
+//! **Log.** The library logs with `tracing`, target `tower_reconify`, and never logs content or keys:
+//!
+//! | level | lines |
+//! | --- | --- |
+//! | `ERROR` | this process cannot send reports at all |
+//! | `WARN` | an outage begins; reports are lost, at most once a minute; a shutdown left reports undelivered, and why |
+//! | `INFO` | the start; the first accepted report; reports of an earlier process; the end of an outage |
+//! | `DEBUG` | a line per report; the cause of each failed attempt; the paths of JSON `POST`s that are not captured, at most 32 |
+//!
+//! **Metrics.** [`Stats::prometheus`] has the counts as Prometheus' text, and the alerts to set up;
+//! [`Stats::metrics`] has them for other systems.
+//!
+//! **At the end of a program** a server calls [`Reporter::shutdown`]. A `main` that can end through
+//! `?` binds a [guard](Reporter::guard) at its top: `let _guard = …`, because `let _ = …` drops it at
+//! once. [`std::process::exit`] skips the guard: call [`Reporter::shutdown_blocking`] first.
+//!
+//! **In tests** of the application the layer is [`testing::recording`]: nothing leaves the process,
+//! and the test looks at who was reported with what
+//! ([`docs/TESTING.md`](https://docs.rs/crate/tower-reconify/latest/source/docs/TESTING.md)).
 //!
 //! # Features
 //!
@@ -279,3 +302,11 @@ pub use self::transport::DeliveryError;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/TESTING.md")]
+struct Testing;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/OPERATIONS.md")]
+struct Operations;
