@@ -1,12 +1,6 @@
 //! Reads forms. Their files are reported by name, type and size.
 
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
 use bytes::Bytes;
-use futures_util::stream;
 use indexmap::IndexMap;
 use memchr::memmem;
 
@@ -19,8 +13,7 @@ const MOST_FIELDS: usize = 1_000;
 /// files. Prompts are far shorter, and a control character takes six times as much in JSON.
 const MOST_TEXT: usize = 1024 * 1024;
 
-/// The maximum length of a part's headers. The parser of a media type builds a list of its
-/// parameters.
+/// The maximum length of a part's headers, which are read once for each value.
 const MOST_HEADERS: usize = 4 * 1024;
 
 /// The content of a form.
@@ -35,17 +28,19 @@ pub(crate) struct Form {
 /// The complete fields in the beginning of a form and, if its middle is missing, in its tail.
 /// `None` if the body is not a form.
 pub(crate) fn fields(content_type: &str, body: &Bytes, tail: &[u8]) -> Option<Form> {
-    let boundary = multer::parse_boundary(content_type).ok()?;
-    if !has_short_headers(body, &boundary) || !has_short_headers(tail, &boundary) {
+    let media_type = content_type.split(';').next()?.trim();
+    if !media_type.eq_ignore_ascii_case("multipart/form-data") {
         return None;
     }
+    let delimiter = format!("\r\n--{}", parameter(content_type, "boundary")?);
     let mut parts = Parts::default();
-    let is_whole = read(body.clone(), &boundary, &mut parts)?;
-    // A boundary never occurs inside a part, so the first one in the tail begins a part or ends the
+    // A form may begin with a delimiter, without the line break before it.
+    let begin = memmem::find(body, delimiter.trim_start().as_bytes())?;
+    let is_whole = parts.read(body.get(begin + delimiter.trim_start().len()..)?, &delimiter)?;
+    // A delimiter never occurs inside a part, so the first one in the tail begins a part or ends the
     // form.
-    let delimiter = format!("\r\n--{boundary}");
     if let Some(begin) = memmem::find(tail, delimiter.as_bytes()) {
-        read(Bytes::copy_from_slice(tail.get(begin + 2..)?), &boundary, &mut parts)?;
+        parts.read(tail.get(begin + delimiter.len()..)?, &delimiter)?;
     }
     if parts.count == 0 && !is_whole {
         return None;
@@ -68,57 +63,72 @@ struct Parts {
     text: usize,
 }
 
-/// Whether the headers of each part are short, as far as they are recorded.
-fn has_short_headers(form: &[u8], boundary: &str) -> bool {
-    let delimiter = format!("--{boundary}");
-    memmem::find_iter(form, delimiter.as_bytes()).all(|start| {
-        let part = form.get(start + delimiter.len()..).unwrap_or_default();
-        let headers = part.get(..MOST_HEADERS).unwrap_or(part);
-        part.starts_with(b"--") || part.len() <= MOST_HEADERS || memmem::find(headers, b"\r\n\r\n").is_some()
-    })
-}
+impl Parts {
+    /// Reads what follows a delimiter to the end, and returns whether that was the end of the form.
+    /// `None` if there are too many parts, or one whose headers are too long.
+    fn read(&mut self, mut rest: &[u8], delimiter: &str) -> Option<bool> {
+        while !rest.starts_with(b"--") {
+            let Some(end) = memmem::find(rest.get(..MOST_HEADERS).unwrap_or(rest), b"\r\n\r\n") else {
+                return (rest.len() <= MOST_HEADERS).then_some(false);
+            };
+            if self.count == MOST_FIELDS {
+                return None;
+            }
+            let head = String::from_utf8_lossy(rest.get(..end)?);
+            let content = rest.get(end + 4..)?;
+            let end = memmem::find(content, delimiter.as_bytes());
+            if !self.add(&head, end.and_then(|end| content.get(..end))) {
+                return Some(false);
+            }
+            rest = content.get(end? + delimiter.len()..)?;
+        }
+        Some(true)
+    }
 
-/// Reads parts to the end, and returns whether that was the end of the form. `None` if there are
-/// too many.
-fn read(body: Bytes, boundary: &str, parts: &mut Parts) -> Option<bool> {
-    let body = stream::iter([Ok::<_, Infallible>(body)]);
-    let mut reading = pin!(read_parts(multer::Multipart::new(body, boundary), parts));
-    // The body is in memory, so reading never has to wait.
-    match reading.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(is_whole) => is_whole,
-        Poll::Pending => None,
+    /// Adds a part. Returns whether it is complete.
+    fn add(&mut self, head: &str, data: Option<&[u8]>) -> bool {
+        let header = |name: &str| {
+            let mut headers = head.split("\r\n").filter_map(|line| line.split_once(':'));
+            headers.find(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        };
+        let disposition = header("content-disposition").unwrap_or_default();
+        let filename = parameter(disposition, "filename");
+        let value = match (&filename, data.map(str::from_utf8)) {
+            (None, Some(Ok(text))) if self.text + text.len() <= MOST_TEXT => {
+                self.text += text.len();
+                Node::string(text)
+            }
+            (None, None) => return false,
+            _ => file(filename.as_deref(), header("content-type"), data.map(<[u8]>::len)),
+        };
+        let name = parameter(disposition, "name").unwrap_or_default();
+        self.fields.entry(name).or_default().push(value);
+        self.count += 1;
+        data.is_some()
     }
 }
 
-async fn read_parts(mut form: multer::Multipart<'_>, parts: &mut Parts) -> Option<bool> {
+/// A parameter of a header's value, such as `a` for the name `boundary` in
+/// `multipart/form-data; boundary="a"`.
+fn parameter(value: &str, name: &str) -> Option<String> {
+    let (_, mut rest) = value.split_once(';')?;
     loop {
-        let field = match form.next_field().await {
-            Ok(Some(field)) => field,
-            Ok(None) => return Some(true),
-            Err(_) => return Some(false),
-        };
-        if parts.count == MOST_FIELDS {
-            return None;
+        let (key, value) = rest.split_once('=')?;
+        let value = value.trim_start();
+        let is_quoted = value.starts_with('"');
+        let text = value.strip_prefix('"').unwrap_or(value);
+        let mut before = ' ';
+        let end = text.find(|character| {
+            let is_end = if is_quoted { character == '"' && before != '\\' } else { character == ';' };
+            before = character;
+            is_end
+        });
+        let (text, after) = text.split_at(end.unwrap_or(text.len()));
+        // Names without a value may come before.
+        if key.rsplit(';').next().is_some_and(|key| key.trim().eq_ignore_ascii_case(name)) {
+            return Some(if is_quoted { text.replace("\\\"", "\"") } else { text.trim().to_owned() });
         }
-        let name = field.name().unwrap_or_default().to_owned();
-        let filename = field.file_name().map(str::to_owned);
-        let content_type = field.content_type().map(ToString::to_string);
-        let data = field.bytes().await.ok();
-        let value = match (filename, data.as_deref().map(str::from_utf8)) {
-            (None, Some(Ok(text))) if parts.text + text.len() <= MOST_TEXT => {
-                parts.text += text.len();
-                Node::string(text)
-            }
-            (None, None) => return Some(false),
-            (filename, _) => {
-                file(filename.as_deref(), content_type.as_deref(), data.as_ref().map(Bytes::len))
-            }
-        };
-        parts.fields.entry(name).or_default().push(value);
-        parts.count += 1;
-        if data.is_none() {
-            return Some(false);
-        }
+        (_, rest) = after.split_once(';')?;
     }
 }
 
@@ -145,6 +155,44 @@ mod tests {
         let parts: Vec<_> =
             parts.iter().map(|part| format!("--b\r\ncontent-disposition: form-data; {part}\r\n")).collect();
         parts.concat() + "--b--\r\n"
+    }
+
+    #[test]
+    fn parameters_are_read_with_and_without_quotes_in_any_order() {
+        let value = r#"form-data; filename="a;\"name=\" b.png"; Name = c ; x; empty="#;
+        for (name, expected) in [
+            ("filename", Some(r#"a;"name=" b.png"#)),
+            ("name", Some("c")),
+            ("empty", Some("")),
+            ("file", None),
+        ] {
+            assert_eq!(parameter(value, name).as_deref(), expected, "{name}");
+        }
+        assert_eq!(parameter("a; b=\"cut", "b").as_deref(), Some("cut"));
+        assert_eq!(parameter("boundary=a", "boundary"), None);
+    }
+
+    #[test]
+    fn a_form_is_read_as_far_as_it_goes_wherever_it_is_cut() {
+        let parts = ["name=\"a\"\r\n\r\n1\r\n2", "name=b; filename=c\r\nContent-Type: d/e\r\n\r\n"];
+        let text = "before\r\n".to_owned() + &form(&parts.map(str::to_owned));
+        let file = json!({"filename": "c", "contentType": "d/e", "bytes": 0});
+        let read = |length: usize| fields(TYPE, &Bytes::copy_from_slice(&text.as_bytes()[..length]), &[]);
+        let whole = read(text.len()).unwrap();
+        let reported: Value = serde_json::from_str(&whole.fields.to_json()).unwrap();
+        assert_eq!((reported, whole.is_whole), (json!({"a": "1\r\n2", "b": file}), true));
+        let mut known = 0;
+        for length in 0..text.len() - 4 {
+            let form = read(length);
+            assert!(form.as_ref().is_none_or(|form| !form.is_whole), "{length}");
+            let fields: Value =
+                form.map_or(json!({}), |form| serde_json::from_str(&form.fields.to_json()).unwrap());
+            let fields = fields.as_object().unwrap();
+            assert!(fields.len() >= known, "{length}");
+            assert!(fields.get("a").is_none_or(|a| a == "1\r\n2"), "{length}");
+            known = fields.len();
+        }
+        assert_eq!(known, 2);
     }
 
     /// A control character takes six times as much in JSON.
