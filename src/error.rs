@@ -16,20 +16,41 @@ use std::fmt;
 /// assert!(error.is_config());
 /// assert!(error.to_string().contains("app_key"));
 /// ```
-#[derive(thiserror::Error)]
-#[error(transparent)]
-pub struct Error(#[from] Kind);
+pub struct Error(Kind);
 
-#[derive(Debug, thiserror::Error)]
 pub(crate) enum Kind {
-    #[error("{setting} is not set: {hint}")]
     Missing { setting: Cow<'static, str>, hint: &'static str },
-    #[error("{setting} is empty: {hint}")]
     Empty { setting: Cow<'static, str>, hint: &'static str },
-    #[error("{setting} is {value}, {problem}: {hint}")]
     Invalid { setting: Cow<'static, str>, value: String, problem: Cow<'static, str>, hint: &'static str },
-    #[error("the {part} is not valid JSON: {source}")]
     Json { part: &'static str, source: serde_json::Error },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Missing { setting, hint } => write!(f, "{setting} is not set: {hint}"),
+            Kind::Empty { setting, hint } => write!(f, "{setting} is empty: {hint}"),
+            Kind::Invalid { setting, value, problem, hint } => {
+                write!(f, "{setting} is {value}, {problem}: {hint}")
+            }
+            Kind::Json { part, source } => write!(f, "the {part} is not valid JSON: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            Kind::Json { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl From<Kind> for Error {
+    fn from(kind: Kind) -> Self {
+        Self(kind)
+    }
 }
 
 impl fmt::Debug for Error {

@@ -54,9 +54,9 @@
 //! | precedence | way | where |
 //! | --- | --- | --- |
 //! | 1 | [`IdentitySlot`] | inside the handler, until the response has ended; the last value wins |
-//! | 2 | the request's extensions: [`User`], [`Session`], [`Tags`] ([`Identity::insert_into`] sets all of them) | any middleware; [`identify`] with an extractor of the application |
+//! | 2 | the request's extensions: [`User`], [`Session`], [`Tags`] ([`Identity::insert_into`] sets all of them) | any middleware; [`identify`] with an extractor of the application, or with `Extension<CurrentUser>` and [`map`](IdentifyLayer::map) |
 //! | 3 | `x-reconify-` headers, if [allowed](ConfigBuilder::identity_headers) | trusted callers; every client could set them |
-//! | 4 | [`Identity::scope`], a task-local | calls made while a request is handled; [`identify`] opens one |
+//! | 4 | [`Identity::scope`], a task-local | calls made while a request is handled; [`identify`] opens one, `identify::<Identity>()` from what a middleware has put into the extensions |
 //!
 //! The session and tags of one user are never combined with another user.
 //!
@@ -119,7 +119,7 @@
 //!
 //! ```no_run
 //! use tower::{Service, ServiceBuilder};
-//! use tower_reconify::{Config, Identity, ReconifyLayer, User};
+//! use tower_reconify::{Config, Identity, ReconifyLayer, User, reqwest};
 //!
 //! # async fn ask(request: reqwest::Request) -> Result<(), Box<dyn std::error::Error>> {
 //! let reconify = ReconifyLayer::new(Config::from_env()?);
@@ -189,10 +189,8 @@
 //! `NO_PROXY`). For other proxies, a private certificate authority or mutual TLS use
 //! [`ReconifyLayer::with_client`].
 //!
-//! [`Reporter::stats`] accounts for every interaction. The log (`tracing`) has a warning when an
-//! outage begins and one when it ends, and at most one per minute while reports are lost, with
-//! counts and never with content. Reports in memory are lost when the process ends, so call
-//! [`Reporter::shutdown`] first, and use a spool if that is not enough.
+//! [`Reporter::stats`] accounts for every interaction. Reports in memory are lost when the process
+//! ends, so call [`Reporter::shutdown`] first, and use a spool if that is not enough.
 //!
 //! With a [`Spool`] (`RECONIFY_SPOOL`) reports go to disk while the collector accepts none, if they
 //! fill more than half of the budget, and in the second half of a shutdown; or, with
@@ -200,20 +198,47 @@
 //! next one that uses the folder and the same app key, with the same ids. After a crash the reports
 //! of one segment, 1 MiB, may be sent twice.
 //!
+//! # In operation
+//!
+//! [`docs/OPERATIONS.md`](https://docs.rs/crate/tower-reconify/latest/source/docs/OPERATIONS.md)
+//! has all of this in detail, with a table of symptoms.
+//!
+//! **Log.** The library logs with `tracing`, target `tower_reconify`, and never logs content or keys:
+//!
+//! | level | lines |
+//! | --- | --- |
+//! | `ERROR` | this process cannot send reports at all |
+//! | `WARN` | an outage begins; reports are lost, at most once a minute; a shutdown left reports undelivered, and why |
+//! | `INFO` | the start; the first accepted report; reports of an earlier process; the end of an outage |
+//! | `DEBUG` | a line per report; the cause of each failed attempt; the paths of JSON `POST`s that are not captured, at most 32 |
+//!
+//! **Metrics.** [`Stats::prometheus`] has the counts as Prometheus' text, and the alerts to set up;
+//! [`Stats::metrics`] has them for other systems.
+//!
+//! **At the end of a program** a server calls [`Reporter::shutdown`]. A `main` that can end through
+//! `?` binds a [guard](Reporter::guard) at its top: `let _guard = …`, because `let _ = …` drops it at
+//! once. [`std::process::exit`] skips the guard: call [`Reporter::shutdown_blocking`] first.
+//!
+//! **In tests** of the application the layer is [`testing::recording`]: nothing leaves the process,
+//! and the test looks at who was reported with what
+//! ([`docs/TESTING.md`](https://docs.rs/crate/tower-reconify/latest/source/docs/TESTING.md)).
+//!
 //! # Features
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `axum` | yes | the layer [`identify`], and extractors of [`User`], [`Session`], [`Identity`] and [`IdentitySlot`] |
 //! | `decompression` | yes | decoding of encoded bodies; without it they are reported by type and length |
-//! | `reqwest` | yes | the HTTP transport ([`ReconifyLayer::new`], [`with_client`](ReconifyLayer::with_client)) and the layer around reqwest clients; without it reports go through a [transport of the application](ReconifyLayer::with_transport) |
+//! | `multipart` | yes | the fields of forms (image edits, audio); without it they are reported by type and length |
+//! | `reqwest` | yes | the HTTP transport ([`ReconifyLayer::new`], [`with_client`](ReconifyLayer::with_client)) and the layer around reqwest clients, and re-exports `tower_reconify::reqwest`, the version whose `Client` they take; without it reports go through a [transport of the application](ReconifyLayer::with_transport) |
 //! | `rustls` | yes | `https` for the HTTP transport (implies `reqwest`); without it, and unless another crate enables TLS in reqwest, only an `http` collector can be reached |
 //! | `reqwest-middleware` | no | `reqwest_middleware::Middleware` for [`ReconifyLayer`] (implies `reqwest`) |
 //!
 //! # Limits
 //!
 //! Bodies must have [`Bytes`](bytes::Bytes) as their data, as in Axum, hyper, reqwest and
-//! `http-body-util`. WebSockets are not captured. The result of a background response is fetched
+//! `http-body-util`. The inner service gets [`RequestBody`]s; its documentation says how to put the
+//! layer around a service that takes another type. WebSockets are not captured. The result of a background response is fetched
 //! with `GET /responses/{id}`, which is not captured either.
 //!
 //! Inside an axum `nest` the layer sees the path without the prefix. Below `nest("/v1/chat", …)` a
@@ -259,6 +284,11 @@ pub use self::config::{
 pub use self::error::Error;
 pub use self::identity::{DoNotReport, Identity, IdentitySlot, OmitContent, Scope, Session, Tags, User};
 pub use self::interaction::{Interaction, InteractionKind, Outcome, Provider};
+/// The version of reqwest whose clients [`ReconifyLayer::with_client`] takes and whose requests
+/// [`Reconify`] accepts.
+#[cfg(feature = "reqwest")]
+pub use ::reqwest;
+
 #[cfg(feature = "reqwest")]
 pub use self::middleware::ReqwestFuture;
 #[cfg(feature = "axum")]
@@ -273,3 +303,11 @@ pub use self::transport::DeliveryError;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/TESTING.md")]
+struct Testing;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/OPERATIONS.md")]
+struct Operations;

@@ -5,6 +5,8 @@
 //! ```
 //!
 //! Without any settings it brings its own simulated OpenAI and its own collector. The README lists the settings.
+//!
+//! Besides `/v1/*`, which it forwards, it serves `/metrics` (the layer's counts for Prometheus) and `/healthz`.
 
 mod identity;
 mod proxy;
@@ -18,7 +20,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::any;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::{any, get};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -63,12 +67,16 @@ fn start() -> Result<(), Box<dyn Error>> {
 
 async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
     let reconify = ReconifyLayer::new(settings.reconify.clone());
+    let reporter = reconify.reporter();
     let app = Router::new()
         .route("/v1/{*path}", any(proxy::forward))
         .with_state(proxy::Upstream::new(settings.upstream.clone())?)
         .layer(reconify.clone())
         // Added last, so it runs first: the layer finds the user in the request.
-        .layer(identify::<identity::Caller>());
+        .layer(identify::<identity::Caller>())
+        // Added after the layers, so they do not pass them.
+        .route("/metrics", get(async move || metrics(&reporter)))
+        .route("/healthz", get("ok"));
 
     let listener = TcpListener::bind(&settings.listen).await.map_err(|error| {
         format!(
@@ -99,6 +107,11 @@ async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
         Err(_) => println!("cutting off what still runs"),
     }
     Ok(reconify.reporter())
+}
+
+/// The counts in Prometheus' text format.
+fn metrics(reporter: &Reporter) -> impl IntoResponse + use<> {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], reporter.stats().prometheus())
 }
 
 /// Ends with Ctrl-C, or with SIGTERM where there is one. Both are listened for from this call on.

@@ -13,6 +13,33 @@ pin_project! {
     ///
     /// It passes on every frame, size hint and error of `B` as it is, and records the data of a
     /// captured exchange.
+    ///
+    /// An inner service therefore takes `Request<RequestBody<B>>`. Routers of axum, functions that
+    /// are generic over the body, and hyper's clients (`build_http::<RequestBody<B>>()`) do. For a
+    /// service that takes one type of body only, convert it on the way, for example with tower-http
+    /// (feature `map-request-body`):
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    ///
+    /// use axum::body::Body;
+    /// use axum::http::{Request, Response};
+    /// use tower::{ServiceBuilder, service_fn};
+    /// use tower_http::map_request_body::MapRequestBodyLayer;
+    /// use tower_reconify::{Config, ReconifyLayer};
+    ///
+    /// let answering = service_fn(async |request: Request<Body>| {
+    ///     Ok::<_, Infallible>(Response::new(request.into_body()))
+    /// });
+    /// let service = ServiceBuilder::new()
+    ///     .layer(ReconifyLayer::new(Config::disabled()))
+    ///     .layer(MapRequestBodyLayer::new(Body::new))
+    ///     .service(answering);
+    /// # let _: axum::Router = axum::Router::new().route_service("/", service);
+    /// ```
+    ///
+    /// The data of `B` is [`Bytes`]. A body with other data is converted outside of the
+    /// `ReconifyLayer`: `axum::body::Body::new(BodyExt::map_frame(…))`, with http-body-util.
     #[derive(Debug)]
     pub struct RequestBody<B> {
         #[pin]

@@ -1,16 +1,20 @@
 //! For tests of applications: a layer whose reports a test can look at.
 //!
 //! ```
-//! use axum::body::Body;
+//! use axum::body::{Body, Bytes};
 //! use axum::http::Request;
 //! use axum::{Router, routing::post};
 //! use http_body_util::BodyExt;
 //! use tower::ServiceExt;
 //! use tower_reconify::{Operation, ReconifyLayer, User, testing};
 //!
+//! async fn chat(_request: Bytes) -> &'static str {
+//!     r#"{"choices":[]}"#
+//! }
+//!
 //! /// The application, with the layer passed in.
 //! fn app(reconify: ReconifyLayer) -> Router {
-//!     Router::new().route("/v1/chat/completions", post(async || r#"{"choices":[]}"#)).layer(reconify)
+//!     Router::new().route("/v1/chat/completions", post(chat)).layer(reconify)
 //! }
 //!
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -31,6 +35,8 @@
 //!
 //! The layer needs no keys and no network, and works with any runtime and with a paused clock. To
 //! test routes, hooks and other settings too, pass them to [`recording_with`].
+//! [`docs/TESTING.md`](https://docs.rs/crate/tower-reconify/latest/source/docs/TESTING.md)
+//! tests that a whole application reports the right user.
 
 use std::fmt;
 use std::future::{Future, poll_fn, ready};

@@ -11,8 +11,10 @@ use crate::codec::allowance;
 use crate::codec::framing::Framing;
 use crate::codec::json::lenient;
 use crate::codec::json::{self, Fields, Node};
+#[cfg(feature = "multipart")]
+use crate::codec::multipart;
+use crate::codec::ndjson;
 use crate::codec::sse::looks_like_events;
-use crate::codec::{multipart, ndjson};
 use crate::exchange::{CallResult, Head, MediaType, RecordedMessage};
 use crate::interaction::Text;
 use crate::provider::{Convert, Converted, OperationSpec, Placeholder};
@@ -201,7 +203,14 @@ impl BodyContext<'_> {
         Some(ReportedBody { json, stream: None, losses: body.losses, is_sent: true, is_error: false })
     }
 
+    /// Without the feature `multipart`, forms are reported by type and length.
+    #[cfg(not(feature = "multipart"))]
+    fn form(&self, _: &str, _: &DecodedBody, _: Option<Placeholder>) -> Option<ReportedBody> {
+        None
+    }
+
     /// The recorded fields of a form.
+    #[cfg(feature = "multipart")]
     fn form(
         &self,
         content_type: &str,

@@ -325,11 +325,31 @@ async fn a_hanging_collector_does_not_keep_the_gateway_from_ending() {
     let (status, counts) = gateway.stop().await;
     assert!(status.success());
     assert!(
-        counts.ends_with(
+        counts.contains(
             "3 captured = 0 delivered + 0 rejected + 3 dropped (shutdown 3) + 0 withheld + 0 pending + 0 spooled"
         ),
         "{counts}"
     );
+}
+
+#[tokio::test]
+async fn the_gateway_serves_its_counts_and_its_health_and_neither_forwards_nor_captures_them() {
+    let upstream = Upstream::start(|_, _| ok_json()).await;
+    let mut collector = Collector::start().await;
+    let gateway = Gateway::between(upstream.address, collector.address).await;
+    assert_eq!(post(&gateway, CHAT).await.text().await.unwrap(), ANSWER);
+    collector.post().await;
+    let get = async |path| client().get(gateway.url(path)).send().await.unwrap();
+    let metrics = get("/metrics").await;
+    assert_eq!(metrics.status(), 200);
+    assert_eq!(metrics.headers()["content-type"], "text/plain; version=0.0.4");
+    let text = metrics.text().await.unwrap();
+    assert!(text.contains("# TYPE reconify_captured_total counter\nreconify_captured_total 1\n"), "{text}");
+    let health = get("/healthz").await;
+    assert_eq!((health.status().as_u16(), health.text().await.unwrap().as_str()), (200, "ok"));
+    let (status, counts) = gateway.stop().await;
+    assert!(status.success() && counts.contains("1 captured = 1 delivered"), "{counts}");
+    assert_eq!(upstream.requests.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+mod bounds;
 mod extract;
 
 use std::convert::Infallible;
@@ -8,7 +9,6 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use axum_core::body::Body;
-use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::Request;
@@ -16,6 +16,7 @@ use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
+use self::bounds::{AnonymousIf, Extractor, IntoIdentity};
 pub use self::extract::MissingIdentity;
 use crate::identity::scope::{Scope, ScopeId};
 use crate::identity::{Identity, IdentitySlot};
@@ -70,6 +71,75 @@ use crate::identity::{Identity, IdentitySlot};
 ///     .layer(identify::<Claims>()); // identify::<Option<Claims>>() for an optional login
 /// # Ok::<_, tower_reconify::Error>(())
 /// ```
+///
+/// If a middleware of the application already puts the user into the request's extensions, extract
+/// that with axum's `Extension` and convert it. The middleware stands outside, so it is added last.
+/// If it puts a [`User`](crate::User) and a [`Session`](crate::Session) there, the
+/// [`ReconifyLayer`](crate::ReconifyLayer) finds them without this layer; `identify::<Identity>()`
+/// passes them on to the calls that the handler makes.
+///
+/// ```
+/// use axum::extract::Request;
+/// use axum::middleware::{Next, from_fn};
+/// use axum::{Extension, Router, response::Response, routing::post};
+/// use tower_reconify::{Config, Identity, ReconifyLayer, User, identify};
+///
+/// #[derive(Clone)]
+/// struct CurrentUser { id: String }
+///
+/// async fn log_in(mut request: Request, next: Next) -> Response {
+///     // From a verified cookie or token.
+///     request.extensions_mut().insert(CurrentUser { id: "user-42".into() });
+///     next.run(request).await
+/// }
+///
+/// async fn log_in_as_user(mut request: Request, next: Next) -> Response {
+///     request.extensions_mut().insert(User::new("user-42"));
+///     next.run(request).await
+/// }
+///
+/// let reconify = ReconifyLayer::new(Config::builder("app-key", "api-key").build()?);
+/// let routes: Router = Router::new().route("/v1/chat/completions", post(async || "an answer"));
+///
+/// let app = routes
+///     .clone()
+///     .layer(reconify.clone())
+///     .layer(identify::<Extension<CurrentUser>>().map(|Extension(user)| User::new(user.id)))
+///     .layer(from_fn(log_in));
+///
+/// let app = routes
+///     .layer(reconify) // around the client that the handler uses, if it calls OpenAI by itself
+///     .layer(identify::<Identity>())
+///     .layer(from_fn(log_in_as_user));
+/// # Ok::<_, tower_reconify::Error>(())
+/// ```
+///
+/// An extractor that needs a state gets it by [`with_state`](IdentifyLayer::with_state). Without it,
+/// and without a conversion, the layer does not compile:
+///
+/// ```compile_fail,E0277
+/// # use axum::{extract::FromRequestParts, http::{StatusCode, request::Parts}};
+/// # use tower_reconify::{Identity, identify};
+/// # struct Claims;
+/// # #[derive(Clone)]
+/// # struct Logins;
+/// # impl FromRequestParts<Logins> for Claims {
+/// #     type Rejection = StatusCode;
+/// #     async fn from_request_parts(_: &mut Parts, _: &Logins) -> Result<Self, StatusCode> { Ok(Self) }
+/// # }
+/// # impl From<Claims> for Identity {
+/// #     fn from(_: Claims) -> Self { Self::new() }
+/// # }
+/// // `Claims` is not an extractor with the state `()`
+/// let app: axum::Router = axum::Router::new().layer(identify::<Claims>());
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use axum::extract::Path;
+/// # use tower_reconify::identify;
+/// // `Path<u64>` cannot be converted into an `Identity`
+/// let app: axum::Router = axum::Router::new().layer(identify::<Path<u64>>());
+/// ```
 pub fn identify<E>() -> IdentifyLayer<E> {
     IdentifyLayer { state: (), to_identity: |extracted| extracted, is_anonymous: (), extractor: PhantomData }
 }
@@ -104,6 +174,32 @@ impl<E, S, F, P> IdentifyLayer<E, S, F, P> {
     /// use tower_reconify::{User, identify};
     ///
     /// let layer = identify::<Path<String>>().map(|Path(tenant)| User::new(tenant));
+    /// ```
+    ///
+    /// From a value that a middleware has put into the request's extensions:
+    ///
+    /// ```
+    /// use axum::Extension;
+    /// use tower_reconify::{Session, User, identify};
+    ///
+    /// #[derive(Clone)]
+    /// struct CurrentUser { id: String, chat: String }
+    ///
+    /// let layer = identify::<Extension<CurrentUser>>()
+    ///     .map(|Extension(user)| (User::new(user.id), Session::new(user.chat)));
+    /// # let _: axum::Router = axum::Router::new().layer(layer);
+    /// ```
+    ///
+    /// For routes that are also used without a login, the value is an `Option`:
+    ///
+    /// ```
+    /// # use axum::Extension;
+    /// # use tower_reconify::{Identity, User, identify};
+    /// # #[derive(Clone)]
+    /// # struct CurrentUser { id: String }
+    /// let layer = identify::<Option<Extension<CurrentUser>>>()
+    ///     .map(|user| Identity::from(user.map(|Extension(user)| User::new(user.id))));
+    /// # let _: axum::Router = axum::Router::new().layer(layer);
     /// ```
     #[must_use]
     pub fn map<F2, I>(self, to_identity: F2) -> IdentifyLayer<E, S, F2, P>
@@ -147,7 +243,7 @@ impl<E, S, F, P> IdentifyLayer<E, S, F, P> {
     #[must_use]
     pub fn anonymous_if<P2>(self, is_anonymous: P2) -> IdentifyLayer<E, S, F, P2>
     where
-        E: FromRequestParts<S>,
+        E: Extractor<S>,
         P2: Fn(&E::Rejection) -> bool,
     {
         let Self { state, to_identity, extractor, .. } = self;
@@ -155,22 +251,7 @@ impl<E, S, F, P> IdentifyLayer<E, S, F, P> {
     }
 }
 
-impl<T, E: FromRequestParts<S>, S: Clone, F: Clone> Layer<T> for IdentifyLayer<E, S, F> {
-    type Service = Identify<T, E, S, F, fn(&E::Rejection) -> bool>;
-
-    fn layer(&self, inner: T) -> Self::Service {
-        let Self { state, to_identity, extractor, .. } = self.clone();
-        Identify { inner, layer: IdentifyLayer { state, to_identity, is_anonymous: |_| false, extractor } }
-    }
-}
-
-impl<T, E, S, F, P> Layer<T> for IdentifyLayer<E, S, F, P>
-where
-    E: FromRequestParts<S>,
-    S: Clone,
-    F: Clone,
-    P: Fn(&E::Rejection) -> bool + Clone,
-{
+impl<T, E, S: Clone, F: Clone, P: Clone> Layer<T> for IdentifyLayer<E, S, F, P> {
     type Service = Identify<T, E, S, F, P>;
 
     fn layer(&self, inner: T) -> Self::Service {
@@ -184,11 +265,11 @@ where
     T::Response: IntoResponse,
     T::Future: Send,
     B: Send + 'static,
-    E: FromRequestParts<S> + Send,
+    E: Extractor<S> + Send,
     S: Clone + Send + Sync + 'static,
     F: Fn(E) -> I + Clone + Send + 'static,
-    I: Into<Identity>,
-    P: Fn(&E::Rejection) -> bool + Clone + Send + 'static,
+    I: IntoIdentity,
+    P: AnonymousIf<E::Rejection> + Clone + Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
@@ -205,9 +286,9 @@ where
         let IdentifyLayer { state, to_identity, is_anonymous, .. } = self.layer.clone();
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let identity: Identity = match E::from_request_parts(&mut parts, &state).await {
-                Ok(extracted) => to_identity(extracted).into(),
-                Err(rejection) if is_anonymous(&rejection) => Identity::new(),
+            let identity: Identity = match E::extract(&mut parts, &state).await {
+                Ok(extracted) => to_identity(extracted).into_identity(),
+                Err(rejection) if is_anonymous.accepts(&rejection) => Identity::new(),
                 Err(rejection) => return Ok(rejection.into_response()),
             };
             identity.clone().insert_into(&mut parts.extensions);

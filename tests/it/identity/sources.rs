@@ -6,9 +6,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, OptionalFromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Response, StatusCode};
+use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
@@ -207,6 +208,55 @@ async fn an_extractor_takes_the_applications_state_and_a_closure_says_what_it_me
     *request.uri_mut() = "/acme/chat/completions".parse().unwrap();
     call(app, request).await;
     assert_eq!(user_of(&mut observed).await, json!(["acme", null]));
+}
+
+/// What a middleware of the application knows.
+#[derive(Clone)]
+struct CurrentUser(&'static str);
+
+async fn log_in(mut request: Request, next: Next) -> axum::response::Response {
+    if request.headers().contains_key("x-login") {
+        request.extensions_mut().insert(CurrentUser("of a middleware"));
+        request.extensions_mut().insert(User::new("in the extensions"));
+    }
+    next.run(request).await
+}
+
+#[tokio::test]
+async fn a_value_that_a_middleware_puts_into_the_extensions_says_who_is_asking() {
+    let mut observed = observed();
+    let app = answering().layer(observed.layer.clone());
+    let who = identify::<Extension<CurrentUser>>().map(|Extension(CurrentUser(name))| User::new(name));
+    let required = app.clone().layer(who).layer(from_fn(log_in));
+    let (status, _) = call(required.clone(), asked_by(None)).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    call(required, asked_by(Some("yes"))).await;
+    assert_eq!(user_of(&mut observed).await, json!(["of a middleware", null]));
+
+    let who = identify::<Option<Extension<CurrentUser>>>()
+        .map(|user| Identity::from(user.map(|Extension(CurrentUser(name))| User::new(name))));
+    let optional = app.layer(who).layer(from_fn(log_in));
+    call(optional.clone(), asked_by(None)).await;
+    assert_eq!(user_of(&mut observed).await, json!([null, null]));
+    call(optional, asked_by(Some("yes"))).await;
+    assert_eq!(user_of(&mut observed).await, json!(["of a middleware", null]));
+}
+
+#[tokio::test]
+async fn calls_of_a_handler_are_those_of_the_user_that_a_middleware_puts_into_the_extensions() {
+    let mut observed = observed();
+    let client = observed
+        .layer
+        .layer(service_fn(async |_: Request<RequestBody<Body>>| Ok::<_, Infallible>(support::json(ANSWER))));
+    let handler = async move || {
+        let response = client.clone().oneshot(chat()).await.unwrap();
+        response.into_body().collect().await.unwrap().to_bytes()
+    };
+    let app = Router::new().route("/v1/chat/completions", post(handler));
+    call(app.clone().layer(from_fn(log_in)), asked_by(Some("yes"))).await;
+    assert_eq!(user_of(&mut observed).await, json!([null, null]), "without the layer there is no scope");
+    call(app.layer(identify::<Identity>()).layer(from_fn(log_in)), asked_by(Some("yes"))).await;
+    assert_eq!(user_of(&mut observed).await, json!(["in the extensions", null]));
 }
 
 #[tokio::test]
