@@ -33,7 +33,7 @@ pub(crate) fn fields(content_type: &str, body: &Bytes, tail: &[u8]) -> Option<Fo
         return None;
     }
     let delimiter = format!("\r\n--{}", parameter(content_type, "boundary")?);
-    let mut parts = Parts::default();
+    let mut parts = FormParts::default();
     // A form may begin with a delimiter, without the line break before it.
     let begin = memmem::find(body, delimiter.trim_start().as_bytes())?;
     let is_whole = parts.read(body.get(begin + delimiter.trim_start().len()..)?, &delimiter)?;
@@ -56,14 +56,14 @@ pub(crate) fn fields(content_type: &str, body: &Bytes, tail: &[u8]) -> Option<Fo
 }
 
 #[derive(Default)]
-struct Parts {
+struct FormParts {
     fields: IndexMap<String, Vec<Node<'static>>>,
     count: usize,
     /// The total length of all texts.
     text: usize,
 }
 
-impl Parts {
+impl FormParts {
     /// Reads what follows a delimiter to the end, and returns whether that was the end of the form.
     /// `None` if there are too many parts, or one whose headers are too long.
     fn read(&mut self, mut rest: &[u8], delimiter: &str) -> Option<bool> {
