@@ -89,7 +89,7 @@ impl ConfigBuilder {
     /// Disables the layer if both keys are unset.
     fn or_disabled(self) -> Self {
         let has_no_key = self.app_key.is_missing() && self.api_key.is_missing();
-        if !has_no_key || matches!(self.disabled.clone().get(), Ok(true)) {
+        if !has_no_key || !matches!(self.disabled.clone().get(), Ok(false)) {
             return self;
         }
         tracing::warn!(

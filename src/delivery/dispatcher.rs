@@ -168,11 +168,16 @@ impl<S: Transport> Dispatcher<S> {
         self.last_success
     }
 
+    /// When the newest of the attempts under way began.
+    pub(crate) fn newest_attempt(&mut self) -> Option<Instant> {
+        self.running.starts().max()
+    }
+
     /// Why reports are not delivered yet: unanswered attempts, and reports that wait.
     pub(crate) fn explain(&mut self) -> String {
         let (running, waiting) = (self.running.len(), self.schedule.len().saturating_sub(self.running.len()));
         let mut reasons = Vec::new();
-        if let Some(since) = self.running.oldest() {
+        if let Some(since) = self.running.starts().min() {
             let attempts = if running == 1 { "attempt" } else { "attempts" };
             let seconds = since.elapsed().as_secs_f64();
             reasons.push(format!("{running} {attempts} unanswered for {seconds:.1} s"));
@@ -215,10 +220,11 @@ impl<S: Transport> Dispatcher<S> {
         let (now, class) = (Instant::now(), error.class());
         let waiting = self.schedule.len();
         let Some(job) = self.schedule.get(id) else { return };
-        tracing::debug!(target: LOG, id = %job.report.id(), %error, "an attempt failed");
+        let chain = error.chain();
+        tracing::debug!(target: LOG, id = %job.report.id(), error = %chain, "an attempt failed");
         let counts_as_attempt = self.breaker.failed(now, job.report.id(), error, (self.random)());
         if class != FailureClass::Unsendable {
-            self.outage_log.failed(error, self.breaker.doubts_keys(), waiting);
+            self.outage_log.failed(chain, self.breaker.doubts_keys(), waiting);
         }
         job.reservation.budget().counters().fail(class);
         let limits = self.retry_limits;

@@ -56,9 +56,9 @@ where
         self.0.push(Attempt { job, since: Instant::now(), is_begun: false, future: Some(future) });
     }
 
-    /// When the oldest attempt began.
-    pub(crate) fn oldest(&mut self) -> Option<Instant> {
-        Pin::new(&mut self.0).iter_pin_mut().map(|attempt| attempt.since).min()
+    /// When each attempt began.
+    pub(crate) fn starts(&mut self) -> impl Iterator<Item = Instant> {
+        Pin::new(&mut self.0).iter_pin_mut().map(|attempt| attempt.since)
     }
 
     /// Waits for the next attempt to finish and returns it with its job; `None` if there are no

@@ -6,7 +6,6 @@ use tokio::time::Instant;
 
 use crate::names::LOG;
 use crate::stats::{FailureClass, Stats};
-use crate::transport::DeliveryError;
 
 /// The minimum time between two warnings of one kind.
 const QUIET: Duration = Duration::from_secs(60);
@@ -25,7 +24,7 @@ pub(crate) struct OutageLog {
     told: Option<Instant>,
     has_delivered: bool,
     /// The last failure, until the next success.
-    last: Option<DeliveryError>,
+    last: Option<String>,
 }
 
 impl OutageLog {
@@ -43,14 +42,13 @@ impl OutageLog {
     }
 
     /// The last failure, if nothing was delivered since.
-    pub(crate) fn last(&self) -> Option<&DeliveryError> {
-        self.last.as_ref()
+    pub(crate) fn last(&self) -> Option<&str> {
+        self.last.as_deref()
     }
 
-    pub(crate) fn failed(&mut self, error: &DeliveryError, are_keys_doubted: bool, waiting: usize) {
+    pub(crate) fn failed(&mut self, error: String, are_keys_doubted: bool, waiting: usize) {
         self.since.get_or_insert_with(Instant::now);
         self.failures += 1;
-        self.last = Some(error.clone());
         if are_keys_doubted && !std::mem::replace(&mut self.are_keys_told, true) {
             self.is_told = true;
             tracing::warn!(target: LOG, %error, waiting, "reports wait until the keys are accepted");
@@ -58,6 +56,7 @@ impl OutageLog {
             self.is_told = true;
             tracing::warn!(target: LOG, %error, waiting, "reports wait to be delivered");
         }
+        self.last = Some(error);
     }
 }
 
@@ -95,12 +94,17 @@ impl LossLog {
         }
     }
 
-    /// Logs the losses since the last warning.
-    pub(crate) fn tell(&mut self, stats: &Stats) {
+    /// How many were lost since this was asked last.
+    pub(crate) fn take(&mut self, stats: &Stats) -> u64 {
         let all = stats.rejected + stats.dropped_total();
-        let lost = all - self.known;
+        all.saturating_sub(std::mem::replace(&mut self.known, all))
+    }
+
+    /// Logs the losses since the last warning.
+    fn tell(&mut self, stats: &Stats) {
+        let lost = self.take(stats);
         if lost > 0 {
-            (self.known, self.told) = (all, Some(Instant::now()));
+            self.told = Some(Instant::now());
             tracing::warn!(target: LOG, lost, last_failure = stats.last_failure.map(FailureClass::as_str), %stats, "reports were lost");
         }
     }

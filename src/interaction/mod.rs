@@ -174,10 +174,10 @@ impl Interaction {
     /// Replaces texts: passes every string of the request, the response and the tags' values to
     /// `redact`, which returns the text to report instead, or `None` to keep it.
     ///
-    /// Strings are passed without escapes, keys and base64 image data not at all. A string that is
-    /// itself JSON, such as the arguments of a tool call, is one string. No tree is built. If `redact`
-    /// replaces a string of the response, its log probabilities become null, because they repeat the
-    /// text in pieces.
+    /// Strings are passed without escapes, keys and the data of uploaded images not at all. A string
+    /// that is itself JSON, such as the arguments of a tool call, is one string. No tree is built. If
+    /// `redact` replaces a string of the response, its `logprobs`, and the `segments` and `words` of a
+    /// transcription, become null, because they repeat the text in pieces.
     ///
     /// ```
     /// use tower_reconify::Config;

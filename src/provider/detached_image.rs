@@ -15,7 +15,7 @@ impl DetachedImage {
     /// Replaces the texts beside the data, such as a revised prompt.
     pub(crate) fn redact(&mut self, redact: &mut dyn FnMut(&str) -> Option<String>) {
         let media = media::find(self.element.get());
-        let is_data = |start| media.iter().any(|medium| medium.place.start == start);
+        let is_data = |start| media.binary_search_by_key(&start, |medium| medium.place.start).is_ok();
         let redacted = rewrite::strings(self.element.get(), |start, text| match is_data(start) {
             true => None,
             false => redact(text),

@@ -21,7 +21,7 @@ use self::spec::ProviderSpec;
 pub(crate) use self::spec::{Convert, Converted, Images, OperationSpec};
 
 /// Fields that repeat the text of a response in pieces.
-pub(crate) const ECHOES: &[&str] = &["logprobs"];
+pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
 
 /// The providers, in the order of their enum.
 const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER];

@@ -160,7 +160,8 @@ impl Report {
         Some(self.origin.as_ref()?.provider)
     }
 
-    /// The type of the interaction (`reconify.type`). `None` for a report read back from disk.
+    /// The type of the interaction: `reconify.type`, except in the upload of one of its images. `None`
+    /// for a report read back from disk.
     pub fn kind(&self) -> Option<InteractionKind> {
         Some(self.origin.as_ref()?.kind)
     }

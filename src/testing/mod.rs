@@ -66,7 +66,7 @@ pub fn recording() -> (ReconifyLayer, Reports) {
     record(Config::recording())
 }
 
-/// As [`recording`], with settings of the application. Its keys and endpoints are not used.
+/// As [`recording`], with settings of the application. Its keys, endpoints and spool are not used.
 ///
 /// ```
 /// use tower_reconify::{Config, Operation, testing};
@@ -80,14 +80,18 @@ pub fn recording() -> (ReconifyLayer, Reports) {
 ///
 /// If a setting is not valid.
 pub fn recording_with(settings: ConfigBuilder) -> Result<(ReconifyLayer, Reports), Error> {
-    Ok(record(settings.keys("testing", "testing").disabled(false).build()?))
+    let config = settings.keys("testing", "testing").disabled(false).build()?;
+    // Other tests would share the folder.
+    Ok(record(Config { spool: None, ..config }))
 }
 
 fn record(config: Config) -> (ReconifyLayer, Reports) {
     let (sender, received) = mpsc::unbounded_channel();
     let transport = service_fn(move |report: Report| {
-        // Without a receiver the test has ended.
-        drop(sender.send(report));
+        // Uploads of images are no reports of their own. Without a receiver the test has ended.
+        if !report.is_image_upload() {
+            drop(sender.send(report));
+        }
         ready(Ok::<_, std::convert::Infallible>(()))
     });
     let layer = ReconifyLayer::with_transport(config, transport);
@@ -95,7 +99,8 @@ fn record(config: Config) -> (ReconifyLayer, Reports) {
     (layer, reports)
 }
 
-/// The reports of a recording layer, in the order in which they were made.
+/// The reports of a recording layer, in the order in which their exchanges ended. Hooks run two at
+/// once, so with a hook the order of exchanges that end at the same time can change.
 #[derive(Debug)]
 pub struct Reports {
     reporter: Reporter,
@@ -118,7 +123,14 @@ impl Reports {
     ///
     /// If there is none within the [limit](Self::within), with the reason as far as it is known.
     pub async fn next(&mut self) -> Result<RecordedReport, Unexpected> {
-        let mut alarm = pin!(self.reporter.alarm(Instant::now() + self.limit));
+        let limit = Instant::now().checked_add(self.limit);
+        let alarm = async {
+            match limit {
+                Some(limit) => self.reporter.alarm(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut alarm = pin!(alarm);
         let next = poll_fn(|cx| match self.received.poll_recv(cx) {
             Poll::Ready(report) => Poll::Ready(report),
             Poll::Pending => alarm.as_mut().poll(cx).map(|()| None),

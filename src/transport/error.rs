@@ -1,11 +1,37 @@
 use std::error::Error;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tower::BoxError;
 
 use crate::stats::FailureClass;
+use crate::unwind::guarded;
+
+/// An error of a reqwest client of the application without its URL, which may contain secrets.
+fn without_url(error: BoxError) -> BoxError {
+    #[cfg(feature = "reqwest")]
+    return match error.downcast::<reqwest::Error>() {
+        Ok(error) => error.without_url().into(),
+        Err(error) => error,
+    };
+    #[cfg(not(feature = "reqwest"))]
+    error
+}
+
+/// A text of one line and limited length.
+struct Line(String);
+
+/// The most bytes of a [`Line`], and a little more.
+const MOST_BYTES: usize = 1_000;
+
+impl fmt::Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = MOST_BYTES.saturating_sub(self.0.len());
+        self.0.extend(text.chars().take(room).map(|letter| if letter.is_control() { ' ' } else { letter }));
+        if room > 0 { Ok(()) } else { Err(fmt::Error) }
+    }
+}
 
 /// An error and its sources. Limited, because a source may refer to itself.
 pub(super) fn causes<'a>(error: Cause<'a>) -> impl Iterator<Item = Cause<'a>> {
@@ -19,8 +45,9 @@ type Cause<'a> = &'a (dyn Error + 'static);
 ///
 /// A transport given to [`ReconifyLayer::with_transport`](crate::ReconifyLayer::with_transport)
 /// returns it as its error. Any other error becomes its [`source`](Error::source), with the class
-/// [`Transport`](FailureClass::Transport), and the report is retried. It contains no content of the
-/// report or the response.
+/// [`Transport`](FailureClass::Transport), and the report is retried. `Display` shows class and status
+/// only. The log shows the sources too, up to 1,000 bytes: they must contain neither secrets nor
+/// content of the report or the response.
 ///
 /// ```
 /// use std::time::Duration;
@@ -129,8 +156,19 @@ impl DeliveryError {
     pub(crate) fn of(error: BoxError) -> Self {
         match error.downcast() {
             Ok(error) => *error,
-            Err(error) => Self::new(FailureClass::Transport).with_source(error),
+            Err(error) => Self::new(FailureClass::Transport).with_source(without_url(error)),
         }
+    }
+
+    /// The error and its causes on one line, for the log. A cause comes from the application or the
+    /// network: its text may be endless, and its code may panic.
+    pub(crate) fn chain(&self) -> String {
+        let mut chain = Line(self.to_string());
+        // The line is cut where it fails.
+        let _ = guarded(|| {
+            self.source().into_iter().flat_map(causes).try_for_each(|cause| write!(chain, ": {cause}"))
+        });
+        chain.0
     }
 
     fn new(class: FailureClass) -> Self {
@@ -150,10 +188,10 @@ impl fmt::Display for DeliveryError {
             FailureClass::Unauthorized => "the collector did not accept the keys",
             FailureClass::Unsendable => "the report cannot be sent",
         })?;
-        if let Some(status) = self.status {
-            write!(f, " (status {status})")?;
+        match self.status {
+            Some(status) => write!(f, " (status {status})"),
+            None => Ok(()),
         }
-        self.source().into_iter().flat_map(causes).try_for_each(|cause| write!(f, ": {cause}"))
     }
 }
 
@@ -180,6 +218,43 @@ mod tests {
         let error = DeliveryError::of("the disk is full".into());
         assert!(error.is_retryable());
         assert_eq!(error.source().unwrap().to_string(), "the disk is full");
+    }
+
+    #[test]
+    fn the_log_gets_a_line_of_limited_length_whatever_the_cause_does() {
+        struct Cause(u8);
+
+        impl fmt::Debug for Cause {
+            fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Ok(())
+            }
+        }
+
+        impl fmt::Display for Cause {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self.0 {
+                    0 => panic!("a cause that panics"),
+                    1 => Err(fmt::Error),
+                    2 => f.write_str("a\nforged line"),
+                    _ => loop {
+                        f.write_str("endless ")?;
+                    },
+                }
+            }
+        }
+
+        impl Error for Cause {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(self)
+            }
+        }
+
+        let short = DeliveryError::unreachable().to_string();
+        for number in 0..4 {
+            let chain = DeliveryError::unreachable().with_source(Cause(number)).chain();
+            assert!(chain.starts_with(&short) && chain.len() < 1_100, "{number}: {chain}");
+            assert!(!chain.contains('\n'), "{chain}");
+        }
     }
 
     #[test]

@@ -216,7 +216,8 @@ async fn answered(
 ) -> Result<(), DeliveryError> {
     let response = posted.await.map_err(|error| {
         let failure = match error.is_redirect() {
-            true => DeliveryError::rejected(),
+            // Its causes name the target.
+            true => return DeliveryError::rejected(),
             false if is_tls(&error) => DeliveryError::tls(),
             false if error.is_timeout() && !error.is_connect() => DeliveryError::timeout(),
             false => DeliveryError::unreachable(),

@@ -232,6 +232,23 @@ fn every_example_is_run_by_a_test_and_says_its_command() {
     }
 }
 
+#[test]
+fn contributing_lists_each_dependency_with_its_reason_and_no_other() {
+    let manifest = fs::read_to_string("Cargo.toml").unwrap();
+    let (_, section) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let lines = section.lines().take_while(|line| !line.starts_with('['));
+    let dependencies: Vec<&str> = lines.filter_map(|line| Some(line.split_once(" = ")?.0)).collect();
+    let contributing = fs::read_to_string("CONTRIBUTING.md").unwrap();
+    let (_, section) = contributing.split_once("\n## Dependencies\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows: Vec<Vec<&str>> = section
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("| `")?.strip_suffix(" |")?.splitn(2, "` | ").collect()))
+        .collect();
+    assert!(rows.iter().all(|row| row.len() == 2 && !row[1].is_empty()), "{rows:?}");
+    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), dependencies);
+}
+
 /// The table of the ways in: what is called how, by which lines, and in which example.
 #[test]
 fn the_lines_of_every_way_in_stand_in_its_example() {
@@ -305,23 +322,6 @@ fn every_path_that_the_architecture_names_exists() {
         |path: &&&str| !is_there(path) && !folders.iter().any(|folder| is_there(&format!("{folder}/{path}")));
     let missing: Vec<_> = paths.iter().filter(missing).collect();
     assert!(missing.is_empty(), "{missing:?}");
-}
-
-#[test]
-fn contributing_lists_each_dependency_with_its_reason_and_no_other() {
-    let manifest = fs::read_to_string("Cargo.toml").unwrap();
-    let (_, section) = manifest.split_once("\n[dependencies]\n").unwrap();
-    let lines = section.lines().take_while(|line| !line.starts_with('['));
-    let dependencies: Vec<&str> = lines.filter_map(|line| Some(line.split_once(" = ")?.0)).collect();
-    let contributing = fs::read_to_string("CONTRIBUTING.md").unwrap();
-    let (_, section) = contributing.split_once("\n## Dependencies\n").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
-    let rows: Vec<Vec<&str>> = section
-        .lines()
-        .filter_map(|line| Some(line.strip_prefix("| `")?.strip_suffix(" |")?.splitn(2, "` | ").collect()))
-        .collect();
-    assert!(rows.iter().all(|row| row.len() == 2 && !row[1].is_empty()), "{rows:?}");
-    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), dependencies);
 }
 
 /// A copy without it has events that arrive late.

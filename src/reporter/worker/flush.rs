@@ -10,8 +10,11 @@ use super::{Command, Deadline, Worker};
 use crate::delivery::Transport;
 use crate::reporter::summary::{Flush, Reply};
 
-/// How long a shutdown waits for a delivery if all reports are on disk: a healthy collector answers
-/// sooner.
+/// How long a shutdown with all reports on disk waits for attempts under way. A healthy collector
+/// answers sooner, also over a new connection.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// How long it waits for the next attempt or success otherwise.
 const NO_PROGRESS: Duration = Duration::from_millis(250);
 
 impl<S: Transport> Worker<S> {
@@ -50,7 +53,8 @@ impl<S: Transport> Worker<S> {
             return false;
         }
         let (now, is_queue_empty) = (Instant::now(), self.receiver.queue.len() == 0);
-        if self.saved_at().is_some_and(|moment| moment <= now) {
+        self.look_for_end(now);
+        if self.ends_at.is_some_and(|moment| moment <= now) {
             return true;
         }
         let has_more = self.spooler.has_more(&self.dispatcher.schedule);
@@ -63,16 +67,24 @@ impl<S: Transport> Worker<S> {
         false
     }
 
-    /// When the worker ends although reports are left: if all of them are on disk, and the collector
-    /// has accepted none for a moment, a longer wait serves nobody.
-    pub(crate) fn saved_at(&self) -> Option<Instant> {
-        let flush = self.flushes.iter().find(|flush| flush.is_last())?;
+    /// Determines when the worker ends although reports are left: if all of them are on disk, and the
+    /// collector has had its time to accept more, a longer wait serves nobody.
+    fn look_for_end(&mut self, now: Instant) {
         let schedule = &self.dispatcher.schedule;
         let is_held_elsewhere =
             self.aside.len() > 0 || self.receiver.queue.len() > 0 || self.spooler.is_busy();
         let is_saved = schedule.len() == schedule.on_disk() && !is_held_elsewhere;
-        let since = self.dispatcher.last_success().map_or(flush.begun, |last| last.max(flush.begun));
-        is_saved.then(|| since + NO_PROGRESS)
+        let begun = self.flushes.iter().find(|flush| flush.is_last()).map(|flush| flush.begun);
+        let Some(begun) = begun.filter(|_| is_saved) else {
+            (self.saved_since, self.ends_at) = (None, None);
+            return;
+        };
+        let since = begun.max(*self.saved_since.get_or_insert(now));
+        let since = self.dispatcher.last_success().map_or(since, |last| last.max(since));
+        self.ends_at = Some(match self.dispatcher.newest_attempt() {
+            Some(begun) => since.max(begun) + ANSWER,
+            None => since + NO_PROGRESS,
+        });
     }
 
     pub(crate) fn account(&mut self) {

@@ -67,6 +67,9 @@ pub(super) struct Worker<S: Service<Report>> {
     pub(super) is_abandoned: bool,
     pub(super) losses: LossLog,
     pub(super) recoveries: RecoveryLog,
+    /// Since when all reports have been on disk during a shutdown, and when the worker therefore ends.
+    saved_since: Option<Instant>,
+    ends_at: Option<Instant>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "it is matched where it is returned")]
@@ -103,6 +106,8 @@ impl<S: Transport> Worker<S> {
             is_abandoned: false,
             losses: LossLog::default(),
             recoveries: RecoveryLog::default(),
+            saved_since: None,
+            ends_at: None,
         }
     }
 
@@ -156,7 +161,7 @@ impl<S: Transport> Worker<S> {
         let (known, look) = (self.held() + waiting, self.idle_polls);
         let waits_for_ends = self.is_abandoned && !self.is_in_last_flush();
         let moments = self.flushes.iter().filter_map(Flush::next_moment);
-        let deadline = moments.chain(self.saved_at()).min();
+        let deadline = moments.chain(self.ends_at).min();
         let Receiver { budget, queue, abandoned } = &mut self.receiver;
         tokio::select! {
             Some(command) = self.inbox.recv() => WorkerEvent::Command(command),

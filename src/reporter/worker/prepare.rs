@@ -1,7 +1,6 @@
 //! Turns an exchange into a report, without a panic that could end the worker.
 
 use std::cell::Cell;
-use std::time::Duration;
 
 use crate::budget::Reservation;
 use crate::config::ReportOptions;
@@ -85,10 +84,8 @@ pub(crate) fn write(
     interaction: Box<Interaction>,
     reporting: &ReportOptions,
 ) -> Result<Job, Unmade> {
-    let (status, duration) = (interaction.details.status, interaction.details.duration);
     let settlement = match settled(|| report(*interaction, reporting)) {
         Ok((report, uploads, losses)) => {
-            log(&report, status, duration);
             let mut job = Job::new(id, reservation, report, uploads.into());
             if job.resize_reservation() {
                 job.reservation.budget().counters().lose(losses);
@@ -102,14 +99,14 @@ pub(crate) fn write(
     Err((reservation, settlement))
 }
 
-fn log(report: &Report, status: Option<u16>, duration: Duration) {
+fn log(report: &Report, interaction: &Interaction) {
     tracing::debug!(
         target: LOG,
         id = %report.id(),
         operation = report.operation().map(Operation::as_str),
         outcome = report.outcome().map(Outcome::as_str),
-        status,
-        duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        status = interaction.details.status,
+        duration_ms = u64::try_from(interaction.details.duration.as_millis()).unwrap_or(u64::MAX),
         "a report was made"
     );
 }
@@ -122,6 +119,7 @@ fn report(interaction: Interaction, reporting: &ReportOptions) -> Result<Written
     // There is no known way for serialising raw JSON into memory to fail.
     let losses = interaction.details.losses;
     let written = Report::new(interaction, reporting)
+        .inspect(|report| log(report, interaction))
         .and_then(|report| Ok((report, Report::uploads(interaction)?, losses)));
     written.map_err(|_| Settlement::Dropped(DropReason::Panicked))
 }

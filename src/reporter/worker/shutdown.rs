@@ -8,7 +8,6 @@ use super::Worker;
 use crate::delivery::Transport;
 use crate::names::LOG;
 use crate::reporter::summary::{FinalCounts, Reply};
-use crate::stats::DropReason;
 
 /// How long deliveries continue once all handles are gone.
 const GRACE: Duration = Duration::from_secs(5);
@@ -41,7 +40,6 @@ impl<S: Transport> Worker<S> {
     /// as dropped, and the counters follow when they end.
     pub(crate) async fn end(mut self) {
         self.inbox.close();
-        let dropped = self.receiver.budget.stats().dropped(DropReason::Shutdown);
         while let Ok(command) = self.inbox.try_recv() {
             self.handle_command(command);
         }
@@ -62,14 +60,11 @@ impl<S: Transport> Worker<S> {
         self.recoveries.look(stats.recovered, true);
         let (pending, spooled) = (self.aside.len() as u64, stats.spooled);
         let exchanges_open = stats.pending.saturating_sub(pending);
-        let lost = (stats.dropped(DropReason::Shutdown) + pending).saturating_sub(dropped);
+        let lost = self.losses.take(&stats) + pending;
         if lost > 0 {
             tracing::warn!(target: LOG, lost, spooled, exchanges_open, %why, %stats, "reports were not delivered");
-        } else {
-            self.losses.tell(&stats);
-            if spooled > 0 {
-                tracing::info!(target: LOG, spooled, %why, "reports stay on disk for the next process");
-            }
+        } else if spooled > 0 {
+            tracing::info!(target: LOG, spooled, %why, "reports stay on disk for the next process");
         }
         let outcome = FinalCounts { stats, pending, spooled, exchanges_open };
         self.flushes.into_iter().for_each(|flush| flush.reply.send(outcome));
