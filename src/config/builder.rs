@@ -275,8 +275,10 @@ impl ConfigBuilder {
     pub fn spool(mut self, spool: Spool) -> Self {
         let Spool { folder, spooling, max_bytes } = spool;
         self.spool = Setting::parsed("spool", parse::folder(folder.into_os_string()).map(Some));
-        self.spooling = Setting::new("spooling", spooling);
-        self.spool_max_bytes = max_bytes;
+        if let Some(spooling) = spooling {
+            self.spooling = Setting::new("spooling", spooling);
+        }
+        self.spool_max_bytes = max_bytes.unwrap_or(self.spool_max_bytes);
         self
     }
 

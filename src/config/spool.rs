@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::defaults::DEFAULT_SPOOL_MAX_BYTES;
 use crate::names::named;
 
 /// A folder for reports that cannot be delivered now. The next process delivers what is left there.
@@ -32,20 +31,22 @@ use crate::names::named;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spool {
     pub(crate) folder: PathBuf,
-    pub(crate) spooling: Spooling,
-    pub(crate) max_bytes: u64,
+    /// `None`: as set otherwise, or the default.
+    pub(crate) spooling: Option<Spooling>,
+    pub(crate) max_bytes: Option<u64>,
 }
 
 impl Spool {
     /// A spool in this folder.
     pub fn at(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), spooling: Spooling::default(), max_bytes: DEFAULT_SPOOL_MAX_BYTES }
+        Self { folder: folder.into(), spooling: None, max_bytes: None }
     }
 
-    /// Sets when reports are written. Default: [`Spooling::WhenNeeded`].
+    /// Sets when reports are written. Default: `RECONIFY_SPOOLING` if the configuration comes from
+    /// the environment, else [`Spooling::WhenNeeded`].
     #[must_use]
     pub fn with_spooling(mut self, spooling: Spooling) -> Self {
-        self.spooling = spooling;
+        self.spooling = Some(spooling);
         self
     }
 
@@ -54,7 +55,7 @@ impl Spool {
     /// count, and are taken over even beyond this limit.
     #[must_use]
     pub fn with_max_bytes(mut self, bytes: u64) -> Self {
-        self.max_bytes = bytes;
+        self.max_bytes = Some(bytes);
         self
     }
 }

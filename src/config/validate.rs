@@ -85,7 +85,7 @@ fn checked_spool(
     if max_bytes == 0 {
         return Err(no_room("spool.max_bytes", "use a larger number, or no spool"));
     }
-    Ok(Some(Spool { folder, spooling, max_bytes }))
+    Ok(Some(Spool { folder, spooling: Some(spooling), max_bytes: Some(max_bytes) }))
 }
 
 fn check_route(route: &Route) -> Result<(), Error> {

@@ -72,7 +72,10 @@ impl<S: Transport> Dispatcher<S> {
                 }
                 Some(Poll::Ready(Err(error))) => {
                     self.begin(id, now);
-                    self.fail(id, &DeliveryError::of(error.into()));
+                    match guarded(|| DeliveryError::of(error.into())) {
+                        Some(error) => self.fail(id, &error),
+                        None => self.lose(id),
+                    }
                 }
                 None => self.lose(id),
             }

@@ -21,7 +21,7 @@ pub(super) fn redacted(
         let values = row.kept.values.iter().map(|key| (*key, json::field(&entries, key)));
         let mut fields = Fields::default();
         for (key, raw) in scalars.chain(values) {
-            if let Some(raw) = raw {
+            if let Some(raw) = raw.filter(|raw| !json::is_null(raw)) {
                 fields.set(key, Node::Raw(raw));
             }
         }

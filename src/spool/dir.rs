@@ -42,6 +42,8 @@ pub(crate) struct Others {
     pub(crate) names: Vec<String>,
     /// The folders that are named like a process's folder but not used, with the reasons.
     refused: Vec<String>,
+    /// How many more there are.
+    more: usize,
 }
 
 impl<D: Fs> ProcessDir<D> {
@@ -115,7 +117,8 @@ impl<D: Fs> ProcessDir<D> {
             }
             match check(&self.app.join(&entry.name), &entry, self.owner) {
                 Ok(()) => others.names.push(entry.name),
-                Err(error) => others.refused.push(error.to_string()),
+                Err(error) if others.refused.len() < MOST_NAMED => others.refused.push(error.to_string()),
+                Err(_) => others.more += 1,
             }
         }
         others.names.sort_unstable();
@@ -157,11 +160,9 @@ impl<D: Fs> ProcessDir<D> {
 impl Others {
     /// The refusals as an error for the log.
     pub(crate) fn refusal(&self) -> Option<io::Error> {
-        let mut refused = self.refused.chunks(MOST_NAMED);
-        let mut text = refused.next()?.join("; ");
-        let more = refused.map(<[String]>::len).sum::<usize>();
-        if more > 0 {
-            text += &format!("; and so on, {more} more");
+        let mut text = (!self.refused.is_empty()).then(|| self.refused.join("; "))?;
+        if self.more > 0 {
+            text += &format!("; and so on, {} more", self.more);
         }
         Some(io::Error::new(ErrorKind::PermissionDenied, text))
     }

@@ -29,13 +29,14 @@ pub(crate) fn streamed(
     let truncated = body.losses.is_truncated.then(|| Node::Object(body.truncated()));
     let stream = RecordedStream { bytes: &body.bytes, framing, end_marker, mended: &mended, truncated };
     let Assembled { json, mut progress, first_token } = assemble(stream, operation);
-    // A stream whose middle was not recorded may have its terminal event in the tail.
-    let ends_in_tail = || {
-        let (bytes, mended) = (body.lines_of_tail(), &OnceCell::new());
-        let stream = RecordedStream { bytes, framing, end_marker, mended, truncated: None };
-        !bytes.is_empty() && assemble(stream, operation).progress.is_done
-    };
-    progress.is_done = progress.is_done || ends_in_tail();
+    // A stream whose middle was not recorded may have its terminal event or an error in the tail.
+    let (bytes, in_tail) = (body.lines_of_tail(), &OnceCell::new());
+    if !bytes.is_empty() {
+        let stream = RecordedStream { bytes, framing, end_marker, mended: in_tail, truncated: None };
+        let tail = assemble(stream, operation).progress;
+        progress.is_done |= tail.is_done;
+        progress.has_error |= tail.has_error;
+    }
     let stream = Stream { progress, first_token: first_token.and_then(|end| body.moment(end)) };
     let is_mended = mended.get().is_some_and(|mended: &Mended| mended.is_changed);
     (json, stream, Losses { skipped: progress.skipped, is_mended, ..body.losses })

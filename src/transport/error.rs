@@ -19,6 +19,18 @@ fn without_url(error: BoxError) -> BoxError {
     error
 }
 
+/// The text of an error.
+#[derive(Debug)]
+struct CauseText(String);
+
+impl fmt::Display for CauseText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for CauseText {}
+
 /// A text of one line and limited length.
 struct Line(String);
 
@@ -152,23 +164,37 @@ impl DeliveryError {
         self.retry_after
     }
 
-    /// Converts the error of any transport.
+    /// Converts the error of any transport. Of its source only the text remains: code of the
+    /// application, which may panic, must not run later.
     pub(crate) fn of(error: BoxError) -> Self {
-        match error.downcast() {
+        let error = match error.downcast() {
             Ok(error) => *error,
             Err(error) => Self::new(FailureClass::Transport).with_source(without_url(error)),
-        }
+        };
+        let source = error.source().map(|_| Arc::new(CauseText(error.causes())) as _);
+        Self { source, ..error }
     }
 
-    /// The error and its causes on one line, for the log. A cause comes from the application or the
-    /// network: its text may be endless, and its code may panic.
-    pub(crate) fn chain(&self) -> String {
-        let mut chain = Line(self.to_string());
+    /// The causes on one line. A cause comes from the application or the network: its text may be
+    /// endless, and its code may panic.
+    fn causes(&self) -> String {
+        let mut line = Line(String::new());
         // The line is cut where it fails.
         let _ = guarded(|| {
-            self.source().into_iter().flat_map(causes).try_for_each(|cause| write!(chain, ": {cause}"))
+            self.source().into_iter().flat_map(causes).enumerate().try_for_each(|(number, cause)| {
+                line.write_str(if number > 0 { ": " } else { "" })?;
+                write!(line, "{cause}")
+            })
         });
-        chain.0
+        line.0
+    }
+
+    /// The error and its causes on one line, for the log.
+    pub(crate) fn chain(&self) -> String {
+        match &self.source {
+            Some(_) => format!("{self}: {}", self.causes()),
+            None => self.to_string(),
+        }
     }
 
     fn new(class: FailureClass) -> Self {

@@ -40,7 +40,11 @@ fn a_spool_is_a_folder_and_a_word() {
     let config = config(&[KEYS[0], KEYS[1], spool, ("RECONIFY_SPOOLING", "Always")]).unwrap();
     let spool = config.spool.unwrap();
     assert_eq!(spool.folder, std::path::Path::new("/var/spool/reconify"));
-    assert_eq!(spool.spooling, crate::Spooling::Always);
+    assert_eq!(spool.spooling, Some(crate::Spooling::Always));
+    let variables = [KEYS[0], KEYS[1], ("RECONIFY_SPOOLING", "always")];
+    let variable = |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+    let builder = read(variable, std::iter::empty()).spool(crate::Spool::at("/var/spool"));
+    assert_eq!(builder.build().unwrap().spool.unwrap().spooling, Some(crate::Spooling::Always), "it stays");
     assert!(error_with("RECONIFY_SPOOLING", "often").contains("none of when-needed, always"));
     assert!(error_with("RECONIFY_SPOOL", "a\0b").contains("not a path"));
 }

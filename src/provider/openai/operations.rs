@@ -19,7 +19,8 @@ const CHAT: Placeholders = Placeholders {
     response: Some(placeholder("choices", "[]")),
 };
 /// A request with messages is a chat, even on the completion path, so it needs no prompt.
-const PROMPT: Placeholder = Placeholder { unless: Some("messages"), ..placeholder("prompt", "\"\"") };
+const PROMPT_OF_COMPLETION: Placeholder = Placeholder { unless: Some("messages"), ..PROMPT };
+const PROMPT: Placeholder = placeholder("prompt", "\"\"");
 const NONE: Placeholders = Placeholders { request: None, response: None };
 
 const fn placeholder(key: &'static str, empty: &'static str) -> Placeholder {
@@ -77,7 +78,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         name: "completion",
         kind: InteractionKind::Completion,
         on_by_default: true,
-        placeholders: Placeholders { request: Some(PROMPT), ..CHAT },
+        placeholders: Placeholders { request: Some(PROMPT_OF_COMPLETION), ..CHAT },
         takes_forms: false,
         reclassify: Some(operation_of_completion),
         ..COMMON

@@ -102,13 +102,13 @@ impl Spooler {
         let settings = |(spool, to): (&config::Spool, &Destination)| SpoolSettings {
             folder: spool.folder.clone(),
             app: app_folder(to.app_key.expose_secret()),
-            max_bytes: spool.max_bytes,
+            max_bytes: spool.max_bytes.unwrap_or_default(),
             segment_bytes: SEGMENT_BYTES,
         };
         let now = Instant::now();
         Self {
             settings: spool.map(settings),
-            is_always: spool.is_some_and(|(spool, _)| spool.spooling == Spooling::Always),
+            is_always: spool.is_some_and(|(spool, _)| spool.spooling == Some(Spooling::Always)),
             state: State::Closed,
             is_stuck: false,
             writing: Vec::new(),

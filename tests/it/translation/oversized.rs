@@ -264,10 +264,12 @@ async fn a_long_stream_with_its_terminal_event_counts_as_answered_although_the_c
     let created = r#"{"type":"response.created","response":{"id":"r","object":"response"}}"#;
     let text = r#"{"type":"response.output_text.delta","item_id":"i","delta":"a text that is long enough"}"#;
     let completed = created.replace("created", "completed");
+    let failed = r#"{"type":"response.failed","response":{"id":"r","error":{"code":"x","message":"m"}}}"#;
     for (path, event, last, outcome) in [
         ("/v1/chat/completions", &*chunk, "[DONE]", "answered"),
         ("/v1/chat/completions", &*chunk, "\"data: [DONE]", "abandoned"),
         ("/v1/responses", text, &*completed, "answered"),
+        ("/v1/responses", text, failed, "interrupted"),
         ("/v1/responses", text, created, "abandoned"),
     ] {
         assert_eq!(outcome_of_long(path, event, last).await, outcome, "{last}");
