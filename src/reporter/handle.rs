@@ -172,7 +172,9 @@ impl Reporter {
     ///
     /// Requests still pass through the layer; they are counted as captured and dropped. A shutdown
     /// does not wait for exchanges in flight, but delivers those that end while it waits for other
-    /// reports. Reports that are not settled at the deadline are dropped, unless they are spooled.
+    /// reports. Reports that are not settled at the deadline are dropped, unless they are spooled. Once
+    /// all are on disk, a shutdown ends early if the collector accepts none: 250 ms after the last
+    /// success, or 3 s after the newest attempt if one is unanswered.
     /// A shutdown works under any async runtime, also after the application's runtime has ended.
     ///
     /// The deadline holds as for a [`flush`](Self::flush). If the application's code blocks the
