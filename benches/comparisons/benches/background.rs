@@ -43,7 +43,10 @@ impl Held {
             black_box(report);
             std::future::ready(Ok::<_, Infallible>(()))
         });
-        let config = Config::builder("app", "key").limits(Limits { bytes: 1 << 30, ..Limits::default() }).build().unwrap();
+        let config = Config::builder("app", "key")
+            .limits(Limits { bytes: 1 << 30, ..Limits::default() })
+            .build()
+            .unwrap();
         Self { layer: ReconifyLayer::with_transport(config, sink), gate, arrived }
     }
 

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use serde_json::value::RawValue;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
-use tower_reconify::{Config, Limits, Interaction, InteractionKind, ReconifyLayer, Reporter, User};
+use tower_reconify::{Config, Interaction, InteractionKind, Limits, ReconifyLayer, Reporter, User};
 use tower_reconify_comparisons::rounds::median;
 use tower_reconify_instructions::frames::json;
 
@@ -23,7 +23,10 @@ const ROUNDS: usize = 15;
 fn main() {
     let collector = collector();
     let config = Config::builder("app-key", "api-key").endpoint(format!("http://{collector}/track"));
-    let config = config.limits(Limits { items: 1_000_000, bytes: 1 << 30, ..Limits::default() }).build().expect("a configuration");
+    let config = config
+        .limits(Limits { items: 1_000_000, bytes: 1 << 30, ..Limits::default() })
+        .build()
+        .expect("a configuration");
     let reporter = ReconifyLayer::new(config).reporter();
     // The worker has one thread; so have those that it is compared with.
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -14,7 +14,7 @@ use sentry_tower::{NewSentryLayer, SentryHttpLayer};
 use tokio::runtime::Runtime;
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_http::trace::TraceLayer;
-use tower_reconify::{Limits, Config, ReconifyLayer, Report, Reporter};
+use tower_reconify::{Config, Limits, ReconifyLayer, Report, Reporter};
 
 use crate::exchange::Scenario;
 use tower_reconify_instructions::frames::drain;
@@ -84,7 +84,9 @@ where
 
 /// The layer, which reports to nowhere; and its reporter.
 pub fn reconify() -> (ReconifyLayer, Reporter) {
-    let config = Config::builder("app", "key").limits(Limits { bytes: 1 << 30, items: 1_000_000, ..Limits::default() }).build();
+    let config = Config::builder("app", "key")
+        .limits(Limits { bytes: 1 << 30, items: 1_000_000, ..Limits::default() })
+        .build();
     let sink = service_fn(|report: Report| {
         black_box(report);
         std::future::ready(Ok::<_, Infallible>(()))

@@ -19,7 +19,7 @@ use hyper_util::rt::TokioExecutor;
 use outlet::{RequestLoggerConfig, RequestLoggerLayer};
 use tokio::net::TcpListener;
 use tower::util::MapRequestLayer;
-use tower_reconify::{Limits, Config, ReconifyLayer, User};
+use tower_reconify::{Config, Limits, ReconifyLayer, User};
 
 use crate::spawning::{self, Poster};
 use crate::{Error, child, posting};
