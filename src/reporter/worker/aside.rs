@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::prepare::{self, Prepared, Unmade};
+use super::prepare::{self, Prepared};
 use crate::budget::Reservation;
 use crate::config::ReportOptions;
-use crate::delivery::job::Job;
 use crate::handoff::QueueItem;
 use crate::interaction::Interaction;
 use crate::translation::Effort;
@@ -34,7 +33,7 @@ pub(crate) struct Aside {
     reading: JoinSet<(u64, Prepared)>,
     /// An interaction that was read aside and waits for a thread for its hooks.
     read: Option<(u64, Reservation, Box<Interaction>)>,
-    hooks: JoinSet<(u64, Result<Job, Unmade>)>,
+    hooks: JoinSet<(u64, Prepared)>,
 }
 
 /// The system refused a thread. The item is lost, and is counted when it is dropped.
@@ -89,8 +88,8 @@ impl Aside {
         let (id, item, bytes) = self.waiting.pop_front()?;
         self.waiting_bytes -= bytes;
         let reporting = Arc::clone(&self.reporting);
-        let read = move || (id, prepare::job(id, item, &reporting, Effort::Full));
-        spawn(&mut self.reading, read).err().map(|error| (id, error))
+        let read = move || prepare::job(id, item, &reporting, Effort::Full);
+        spawn(&mut self.reading, id, read).err().map(|error| (id, error))
     }
 
     /// Calls the hooks for an interaction.
@@ -106,8 +105,8 @@ impl Aside {
             return Ok(());
         }
         let reporting = Arc::clone(&self.reporting);
-        let write = move || (id, prepare::write(id, reservation, interaction, &reporting));
-        spawn(&mut self.hooks, write)
+        let write = move || Prepared::Done(prepare::write(id, reservation, interaction, &reporting));
+        spawn(&mut self.hooks, id, write)
     }
 
     /// Waits for the next item to finish. Pending while no item is in progress.
@@ -118,17 +117,15 @@ impl Aside {
     pub(crate) async fn next(&mut self) -> (u64, Prepared) {
         tokio::select! {
             Some(Ok(read)) = self.reading.join_next() => read,
-            Some(Ok((id, result))) = self.hooks.join_next() => (id, Prepared::Done(result)),
+            Some(Ok(written)) = self.hooks.join_next() => written,
             else => std::future::pending().await,
         }
     }
 
     /// Returns an item that has already finished, if there is one.
     pub(crate) fn try_next(&mut self) -> Option<(u64, Prepared)> {
-        self.reading.try_join_next().and_then(Result::ok).or_else(|| {
-            let (id, result) = self.hooks.try_join_next()?.ok()?;
-            Some((id, Prepared::Done(result)))
-        })
+        let read = self.reading.try_join_next().and_then(Result::ok);
+        read.or_else(|| self.hooks.try_join_next()?.ok())
     }
 
     /// Takes the interaction that waits for its hooks, if a thread is free.
@@ -143,11 +140,14 @@ impl Aside {
     }
 }
 
-/// Spawning panics if the system refuses a thread.
-fn spawn<T: Send + 'static>(
-    tasks: &mut JoinSet<T>,
-    work: impl FnOnce() -> T + Send + 'static,
+/// Starts work that cannot fail: the worker has to hear of every id again. Spawning panics if the
+/// system refuses a thread.
+fn spawn(
+    tasks: &mut JoinSet<(u64, Prepared)>,
+    id: u64,
+    work: impl FnOnce() -> Prepared + Send + 'static,
 ) -> Result<(), NoThread> {
+    let work = move || (id, guarded(work).unwrap_or(Prepared::Lost));
     guarded(|| tasks.spawn_blocking(work)).map(drop).ok_or(NoThread)
 }
 

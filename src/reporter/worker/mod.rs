@@ -234,6 +234,7 @@ impl<S: Transport> Worker<S> {
     pub(super) fn go_on_with(&mut self, id: u64, prepared: Prepared) {
         match prepared {
             Prepared::Done(result) => self.enqueue(id, result),
+            Prepared::Lost => self.discard(id, Settlement::Dropped(DropReason::Panicked)),
             Prepared::Hooks(reservation, interaction) => {
                 if let Err(NoThread) = self.aside.ask(id, reservation, interaction) {
                     self.discard(id, Settlement::Dropped(DropReason::Panicked));

@@ -31,6 +31,8 @@ pub(crate) enum Prepared {
     Hooks(Reservation, Box<Interaction>),
     /// Reading the item would take too long on the worker's own thread.
     TooMuch(QueueItem),
+    /// A panic has dropped the item, and thereby settled it.
+    Lost,
 }
 
 /// The number of bytes of bodies in an item.

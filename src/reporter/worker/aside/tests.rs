@@ -207,3 +207,11 @@ fn a_panic_while_a_body_is_read_keeps_nothing_charged() {
     let stats = ends.0.budget().stats();
     assert_eq!((stats.bytes_held, stats.pending), (0, 0), "{stats}");
 }
+
+/// Otherwise a flush would wait for its job for ever.
+#[tokio::test]
+async fn work_that_panics_comes_back_as_lost() {
+    let mut tasks = JoinSet::new();
+    assert!(spawn(&mut tasks, 7, || panic!("a defect")).is_ok());
+    assert!(matches!(tasks.join_next().await, Some(Ok((7, Prepared::Lost)))));
+}
