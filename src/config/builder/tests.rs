@@ -47,6 +47,13 @@ fn a_value_from_code_that_cannot_be_used_is_an_error_that_names_its_setter() {
     }
 }
 
+/// As an error that `main` returns is shown.
+#[test]
+fn the_debug_output_of_an_error_is_its_text() {
+    let error = with_keys().sample(2.0).build().unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+}
+
 #[test]
 fn a_later_value_replaces_one_that_cannot_be_used() {
     assert!(with_keys().sample(2.0).sample(0.5).build().is_ok());

@@ -194,8 +194,8 @@ impl Spooler {
     fn note(&mut self, error: &dyn std::fmt::Display, budget: &Arc<Budget>) {
         budget.counters().fail_to_spool();
         if is_due(&mut self.told, QUIET) {
-            let folder = self.settings.as_ref().map(|settings| settings.folder.as_path());
-            tracing::warn!(target: LOG, %error, ?folder, "the spool does not work as it should");
+            let folder = self.settings.as_ref().map(|settings| tracing::field::debug(&settings.folder));
+            tracing::warn!(target: LOG, %error, folder, "the spool does not work as it should");
         }
     }
 

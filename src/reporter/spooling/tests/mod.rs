@@ -208,7 +208,8 @@ async fn a_report_that_the_collector_chokes_on_does_not_hold_up_what_is_on_disk(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_folder_that_cannot_be_used_is_counted_and_tried_again() {
+async fn a_folder_that_cannot_be_used_is_counted_named_in_the_log_and_tried_again() {
+    let (log, _guard) = Log::here();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spool");
     fs::write(&path, "in the way").unwrap();
@@ -220,6 +221,8 @@ async fn a_folder_that_cannot_be_used_is_counted_and_tried_again() {
     assert!(simulated.flush(FOREVER).await.is_complete());
     assert_eq!(simulated.stats().delivered, 100);
     assert!(simulated.stats().spool_failures > 0);
+    let (lines, folder) = (log.lines(), format!("folder={path:?}"));
+    assert!(lines.iter().any(|line| line.contains("WARN") && line.contains(&folder)), "{lines:#?}");
 
     is_up.store(false, SeqCst);
     fs::remove_file(&path).unwrap();
