@@ -33,7 +33,7 @@ async fn a_newcomer_sees_three_reports_without_typing_anything() {
     let mut gateway = Gateway::start(&[]).await;
     let mut lines = Vec::new();
     for _ in 0..3 {
-        lines.push(gateway.line_with("report ").await);
+        lines.push(gateway.line_with("report    ").await);
     }
     assert!(lines.iter().all(|line| !line.contains("not valid")), "{lines:?}");
     // Two of them may be on their way at once.
