@@ -186,6 +186,7 @@ async fn image_streams_of_compatible_servers_are_kept() {
     }
 }
 
+#[cfg(feature = "multipart")]
 #[tokio::test]
 async fn a_form_is_reported_by_its_fields_and_its_files_by_name_type_and_size() {
     let mut observed = observed();
@@ -202,6 +203,18 @@ async fn a_form_is_reported_by_its_fields_and_its_files_by_name_type_and_size() 
             {"filename": "a.png", "contentType": "image/png", "bytes": 5},
             {"filename": "b.png", "contentType": null, "bytes": 0}]})
     );
+}
+
+#[cfg(not(feature = "multipart"))]
+#[tokio::test]
+async fn without_the_feature_multipart_a_form_is_reported_by_type_and_length() {
+    let mut observed = observed();
+    let form = "--B\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\na cat\r\n--B--\r\n";
+    let mut request = post("/v1/images/edits", form);
+    request.headers_mut().insert(CONTENT_TYPE, "multipart/form-data; boundary=B".parse().unwrap());
+    exchange(&observed, request, support::json(r#"{"data":[]}"#)).await;
+    let wanted = json!({"contentType": "multipart/form-data", "bytes": form.len(), "prompt": ""});
+    assert_eq!(observed.report().await["request"], wanted);
 }
 
 #[tokio::test]

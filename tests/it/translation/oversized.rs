@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::body::{Body, Bytes};
-use axum::http::{Request, Response};
+use axum::http::Response;
 use serde_json::{Value, json};
 use tower_reconify::{Config, Limits, Media, Responses};
 
@@ -109,6 +109,7 @@ async fn the_end_of_a_long_body_that_is_not_known_to_be_its_end_is_not_read() {
     assert_eq!(response["choices"], json!([]));
 }
 
+#[cfg(feature = "multipart")]
 #[tokio::test]
 async fn texts_of_a_long_form_are_reported_from_before_and_behind_its_file() {
     let mut observed = limited();
@@ -123,8 +124,8 @@ async fn texts_of_a_long_form_are_reported_from_before_and_behind_its_file() {
     ]
     .concat();
     let request = |form: &str| {
-        let request =
-            Request::post("/v1/images/edits").header("content-type", "multipart/form-data; boundary=B");
+        let request = axum::http::Request::post("/v1/images/edits")
+            .header("content-type", "multipart/form-data; boundary=B");
         request.body(Body::from(form.to_owned())).unwrap()
     };
     exchange(&observed, request(&form), support::json("{}")).await;
