@@ -124,7 +124,8 @@ impl Text {
         match self {
             Self::Own(raw) => raw.get(),
             Self::Shared(raw) => raw.get(),
-            Self::Received(bytes) => str::from_utf8(bytes).unwrap_or("null"),
+            // Checked again at every call, so with vector instructions.
+            Self::Received(bytes) => simdutf8::basic::from_utf8(bytes).unwrap_or("null"),
         }
     }
 
