@@ -1,4 +1,4 @@
-//! Promise 3, in bytes that are held: whatever a client or a server sends, the budget has it.
+//! Promise 3: the memory held for any client or server is charged to the budget.
 //! A binary of its own, because its global allocator counts.
 
 #![allow(

@@ -104,7 +104,7 @@ impl LateIdentity {
     }
 }
 
-/// Releases the charge of updates that nobody took.
+/// Releases the charge for updates that were never taken.
 impl Drop for LateIdentity {
     fn drop(&mut self) {
         self.budget.release(self.charged);

@@ -121,7 +121,7 @@ impl Reports {
     ///
     /// # Errors
     ///
-    /// If there is none within the [limit](Self::within), with the reason as far as it is known.
+    /// If no report arrives within the [limit](Self::within). The error explains why, if possible.
     pub async fn next(&mut self) -> Result<RecordedReport, Unexpected> {
         let limit = Instant::now().checked_add(self.limit);
         let alarm = async {

@@ -231,7 +231,7 @@ impl Error for DeliveryError {
 mod tests {
     use super::*;
 
-    /// For assertions: two failures of the same kind, whatever caused them.
+    /// For assertions. Ignores the source.
     impl PartialEq for DeliveryError {
         fn eq(&self, other: &Self) -> bool {
             let shown = |error: &Self| (error.class, error.status, error.retry_after);

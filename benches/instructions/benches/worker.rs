@@ -1,7 +1,7 @@
 //! What the worker needs from the bytes of an exchange to the payload, in instructions: run under callgrind by
 //! `.ci/worker-instructions`, beside a plain implementation.
 //!
-//! `worker SCENARIO VARIANT EXCHANGES` makes payloads of so many exchanges; callgrind counts inside of
+//! `worker SCENARIO VARIANT EXCHANGES` makes the payloads of EXCHANGES exchanges. Callgrind counts inside
 //! `worker::plain::report`, or of the function of the worker that does the same. Without arguments it does nothing:
 //! times mean nothing here.
 

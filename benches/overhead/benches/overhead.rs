@@ -124,7 +124,7 @@ async fn flush(reporter: &Reporter) {
     assert!(flushed.is_complete() && is_reported, "what was measured was reported: {stats}");
 }
 
-/// The time of so many exchanges, one after the other.
+/// The time that a number of sequential exchanges takes.
 async fn pass<S, B>(service: &S, exchanges: u64) -> Duration
 where
     S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone,

@@ -56,7 +56,7 @@ pub(crate) fn is_readable(data: &[u8]) -> bool {
     mended(data).is_some()
 }
 
-/// Data as JSON; `None` if it is none, even after mending.
+/// Data as JSON. Returns `None` if it is not JSON even after mending.
 pub(crate) fn mended(data: &[u8]) -> Option<Cow<'_, str>> {
     let text = self::text(data);
     if json::parse(text.as_bytes()).is_some() {

@@ -67,8 +67,8 @@ impl<S: Transport> Worker<S> {
         false
     }
 
-    /// Determines when the worker ends although reports are left: if all of them are on disk, and the
-    /// collector has had its time to accept more, a longer wait serves nobody.
+    /// Sets when a shutdown ends before its deadline: all reports are on disk, and the collector has
+    /// not accepted one for a while.
     fn look_for_end(&mut self, now: Instant) {
         let schedule = &self.dispatcher.schedule;
         let is_held_elsewhere =

@@ -31,7 +31,7 @@ pub(crate) enum Prepared {
     Hooks(Reservation, Box<Interaction>),
     /// Reading the item would take too long on the worker's own thread.
     TooMuch(QueueItem),
-    /// A panic has dropped the item, and thereby settled it.
+    /// The work panicked. The item was dropped, which settled it.
     Lost,
 }
 
