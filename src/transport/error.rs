@@ -283,6 +283,18 @@ mod tests {
         }
     }
 
+    /// Nobody listens on port 9.
+    #[cfg(feature = "reqwest")]
+    #[tokio::test]
+    async fn the_url_of_the_applications_own_client_is_not_logged() {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let error = client.post("http://127.0.0.1:9/hook?token=s3cret").send().await.unwrap_err();
+        assert!(error.to_string().contains("s3cret"));
+        let error = DeliveryError::of(error.into());
+        assert_eq!(error.class(), FailureClass::Transport);
+        assert!(!error.chain().contains("s3cret") && !format!("{error:?}").contains("s3cret"), "{error:?}");
+    }
+
     #[test]
     fn a_boxed_delivery_error_is_kept_as_it_is() {
         let error = DeliveryError::rejected().with_status(422).with_source("no such user");
