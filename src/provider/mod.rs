@@ -1,5 +1,6 @@
 //! The providers' wire formats. Pure functions: no module here knows a setting or does I/O.
 
+pub(crate) mod anthropic;
 pub(crate) mod captured;
 mod detached_image;
 mod kind;

@@ -1,0 +1,5 @@
+//! The Anthropic HTTP API.
+
+pub(crate) mod complete;
+mod event;
+pub(crate) mod messages;
