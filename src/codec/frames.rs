@@ -136,6 +136,16 @@ pub(crate) fn looks_like_frames(bytes: &[u8]) -> bool {
     prelude(bytes).is_some()
 }
 
+/// The first frame in the end of a stream, which may begin inside of a frame.
+pub(crate) fn first_in(bytes: &[u8]) -> Option<usize> {
+    (0..bytes.len()).find(|start| bytes.get(*start..).is_some_and(looks_like_frames))
+}
+
+/// Whether a media type is that of binary event streams.
+pub(crate) fn is_media_type(name: &str) -> bool {
+    name.eq_ignore_ascii_case("application/vnd.amazon.eventstream")
+}
+
 /// The length of the first frame and that of its headers. `None` if the checksum is wrong, or if a
 /// length is impossible.
 fn prelude(stream: &[u8]) -> Option<(usize, usize)> {

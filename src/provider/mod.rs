@@ -1,6 +1,7 @@
 //! The providers' wire formats. Pure functions: no module here knows a setting or does I/O.
 
 pub(crate) mod anthropic;
+pub(crate) mod bedrock;
 pub(crate) mod captured;
 mod detached_image;
 mod kind;

@@ -58,7 +58,8 @@ fn read(stream: &[u8]) -> (Vec<(String, String)>, usize, bool) {
 fn events_exceptions_and_errors_are_told_apart() {
     let stream = [event("a", "{}"), exception("b", r#"{"message":"m"}"#), error("c", "\"é")].concat();
     let events: Vec<Event<'_>> = Frames::new(&stream).map(Event::from).collect();
-    let expected = [("a", "{}", false), ("b", r#"{"message":"m"}"#, true), ("c", r#"{"message":"\"é"}"#, true)];
+    let expected =
+        [("a", "{}", false), ("b", r#"{"message":"m"}"#, true), ("c", r#"{"message":"\"é"}"#, true)];
     let event = |(name, data, is_error): (&'static str, &'static str, bool)| Event {
         name: name.as_bytes(),
         data: data.as_bytes().into(),
@@ -110,9 +111,16 @@ fn lengths_beyond_those_of_the_format_are_false_even_with_a_correct_checksum() {
         looks_like_frames(&[&lengths[..], &crc32fast::hash(&lengths).to_be_bytes()].concat())
     };
     assert!(begins(16, 0) && begins(1_000, 984) && begins(25_165_840, 0) && begins(131_088, 131_072));
-    for (total, headers) in
-        [(0, 0), (15, 0), (16, 1), (1_000, 985), (25_165_841, 0), (131_089, 131_073), (u32::MAX, 0), (16, u32::MAX)]
-    {
+    for (total, headers) in [
+        (0, 0),
+        (15, 0),
+        (16, 1),
+        (1_000, 985),
+        (25_165_841, 0),
+        (131_089, 131_073),
+        (u32::MAX, 0),
+        (16, u32::MAX),
+    ] {
         assert!(!begins(total, headers), "{total} {headers}");
     }
 }
@@ -132,7 +140,10 @@ fn reference(mut stream: &[u8]) -> Vec<(String, Vec<u8>)> {
     while let Ok(DecodedFrame::Complete(message)) = decoder.decode_frame(&mut stream) {
         let name = message.headers().iter().rfind(|header| header.name().as_str() == ":event-type");
         let name = name.and_then(|header| header.value().as_string().ok());
-        frames.push((name.map(|name| name.as_str().to_owned()).unwrap_or_default(), message.payload().to_vec()));
+        frames.push((
+            name.map(|name| name.as_str().to_owned()).unwrap_or_default(),
+            message.payload().to_vec(),
+        ));
     }
     frames
 }
@@ -160,7 +171,9 @@ fn message() -> impl Strategy<Value = Message> {
     let headers = prop::collection::vec((name, value()), 0..5);
     (headers, prop::collection::vec(any::<u8>(), 0..50)).prop_map(|(headers, payload)| {
         let message = Message::new(payload);
-        headers.into_iter().fold(message, |message, (name, value)| message.add_header(Header::new(name, value)))
+        headers
+            .into_iter()
+            .fold(message, |message, (name, value)| message.add_header(Header::new(name, value)))
     })
 }
 
@@ -178,7 +191,7 @@ proptest! {
         }
         if let Some((at, bit)) = flipped && !stream.is_empty() {
             let at = at.index(stream.len());
-            stream[at] ^= 1 << bit;
+            stream[at] ^= 1_u8 << bit;
         }
         prop_assert_eq!(ours(&stream), reference(&stream));
     }

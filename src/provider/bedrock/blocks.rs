@@ -5,7 +5,7 @@ use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
-use crate::codec::allowance::{self, Held};
+use crate::codec::allowance::Held;
 use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::merge;
 
@@ -35,8 +35,8 @@ impl<'a> ConverseBlocks<'a> {
     pub(super) fn of(&mut self, event: &[(Cow<'a, str>, &'a RawValue)]) -> Option<&mut ConverseBlock<'a>> {
         let index = json::field(event, "contentBlockIndex").and_then(|index| index.get().parse().ok());
         let index = index.or_else(|| self.blocks.last().map(|(index, _)| *index)).unwrap_or_default();
-        let has_room = self.blocks.contains_key(&index)
-            || self.blocks.len() < MOST_BLOCKS && self.held.try_grow(BLOCK);
+        let has_room =
+            self.blocks.contains_key(&index) || self.blocks.len() < MOST_BLOCKS && self.held.try_grow(BLOCK);
         has_room.then(|| self.blocks.entry(index).or_default())
     }
 
@@ -113,13 +113,10 @@ impl<'a> ConverseBlock<'a> {
         if self.fields.contains("toolUse")
             && let Some(call) = nested(&mut self.fields, "toolUse".into())
         {
-            match call.entry("input".into(), || Node::Literal("{}".into())) {
-                slot @ Node::Text(_) => {
-                    if let Node::Text(text) = mem::replace(slot, Node::NULL) {
-                        *slot = input(text);
-                    }
-                }
-                _ => {}
+            let slot = call.entry("input".into(), || Node::Text(String::new()));
+            if let Node::Text(text) = slot {
+                *slot =
+                    if text.is_empty() { Node::Literal("{}".into()) } else { merge::parsed(mem::take(text)) };
             }
         }
         if self.citations.is_empty() {
@@ -148,20 +145,5 @@ fn each<'a>(
 ) {
     if let Some(known) = known {
         entries.into_iter().for_each(|(key, raw)| add(known, key, raw));
-    }
-}
-
-/// The JSON value in the inside of a string; an empty object if that is empty. A text that is not
-/// JSON, because the stream was cut or reached the limit of tokens, remains a string.
-fn input<'a>(mut text: String) -> Node<'a> {
-    if text.is_empty() {
-        return Node::Literal("{}".into());
-    }
-    text.insert(0, '"');
-    text.push('"');
-    let json = allowance::examine(2 * text.len()).then(|| serde_json::from_str::<String>(&text).ok());
-    match json.flatten().filter(|json| json::parse(json.as_bytes()).is_some()) {
-        Some(json) => Node::Literal(json.into()),
-        None => Node::Literal(text.into()),
     }
 }

@@ -3,6 +3,7 @@ use memchr::memmem;
 use super::converse::{self, ConverseAssembler};
 use super::texts::TextAssembler;
 use crate::codec::json::{self, Node};
+use crate::provider::anthropic::messages::MessageAssembler;
 use crate::provider::openai::chat::assembler::ChatAssembler;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
@@ -16,6 +17,7 @@ pub(super) struct InvokeAssembler<'a> {
 /// The format of a family of models.
 #[derive(Debug)]
 enum Dialect<'a> {
+    Messages(Box<MessageAssembler<'a>>),
     Converse(Box<ConverseAssembler<'a>>),
     Chat(Box<ChatAssembler<'a>>),
     Texts(Box<TextAssembler<'a>>),
@@ -32,6 +34,8 @@ impl Dialect<'_> {
             Self::Chat(Box::default())
         } else if converse::FIRST.iter().any(has) {
             Self::Converse(Box::default())
+        } else if has(&"type") {
+            Self::Messages(Box::default())
         } else {
             Self::Texts(Box::default())
         })
@@ -42,6 +46,7 @@ impl<'a> StreamAssembler<'a> for InvokeAssembler<'a> {
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
         self.dialect = self.dialect.take().or_else(|| Dialect::of(data));
         let is_read = match &mut self.dialect {
+            Some(Dialect::Messages(assembler)) => assembler.push(name, data, progress),
             Some(Dialect::Converse(assembler)) => assembler.push(name, data, progress),
             Some(Dialect::Chat(assembler)) => assembler.push(name, data, progress),
             Some(Dialect::Texts(assembler)) => assembler.push(name, data, progress),
@@ -53,6 +58,7 @@ impl<'a> StreamAssembler<'a> for InvokeAssembler<'a> {
 
     fn mark_truncated(&mut self, mark: Node<'a>) {
         match self.dialect.get_or_insert_with(|| Dialect::Texts(Box::default())) {
+            Dialect::Messages(assembler) => assembler.mark_truncated(mark),
             Dialect::Converse(assembler) => assembler.mark_truncated(mark),
             Dialect::Chat(assembler) => assembler.mark_truncated(mark),
             Dialect::Texts(assembler) => assembler.mark_truncated(mark),
@@ -63,6 +69,7 @@ impl<'a> StreamAssembler<'a> for InvokeAssembler<'a> {
         // Of all operations, this one finds out by itself whether the chunks are those of a chat.
         let operation = Operation::Completion;
         match self.dialect {
+            Some(Dialect::Messages(assembler)) => assembler.finish(operation, progress),
             Some(Dialect::Converse(assembler)) => assembler.finish(operation, progress),
             Some(Dialect::Chat(assembler)) => assembler.finish(operation, progress),
             Some(Dialect::Texts(assembler)) => assembler.finish(operation, progress),

@@ -11,7 +11,7 @@ use crate::codec::frames::{Frame, FrameKind, Frames};
 use crate::codec::framing::Framing;
 use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::operation::Operation;
-use crate::provider::stream::{Assembled, RecordedStream};
+use crate::provider::stream::{Assembled, Progress, RecordedStream};
 
 /// Appends an event as JSON. A line that is not JSON counts as unreadable.
 pub(super) type WriteEvent = fn(&Frame<'_>, &mut Vec<u8>);
@@ -33,7 +33,7 @@ pub(super) fn assembled(
     if !allowance::examine(2 * bytes.len()) || !(stream.charge)(most) {
         // Without memory for the lines, the body is reported by its length.
         allowance::exhaust();
-        return Assembled { json: "{}".to_owned(), progress: Default::default(), first_token: None };
+        return Assembled { json: "{}".to_owned(), progress: Progress::default(), first_token: None };
     }
     let mut lines = Vec::with_capacity(most);
     for frame in Frames::new(bytes) {

@@ -98,7 +98,7 @@ impl<'a> TextAssembler<'a> {
         progress: &mut Progress,
     ) {
         self.list = list;
-        let has_room = |place| {
+        let has_room = |place: &u64| {
             self.texts.contains_key(place) || self.texts.len() < MOST_TEXTS && self.held.try_grow(TEXT)
         };
         let Some(place) = place.filter(has_room) else {

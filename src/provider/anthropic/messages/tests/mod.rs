@@ -25,6 +25,7 @@ fn assembled(stream: &str) -> Assembled {
         end_marker: EndMarker(Some("[DONE]")),
         mended: &OnceCell::new(),
         truncated: None,
+        charge: &|_| true,
     };
     assemble::<MessageAssembler<'_>>(stream, Operation::Chat)
 }
