@@ -7,6 +7,7 @@ mod detached_image;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;
+mod model;
 pub(crate) mod openai;
 pub(crate) mod operation;
 mod placeholder;
@@ -27,4 +28,4 @@ pub(crate) use self::target::Target;
 pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
 
 /// The providers, in the order of their enum.
-const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER];
+const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER, anthropic::PROVIDER];

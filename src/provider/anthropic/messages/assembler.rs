@@ -184,8 +184,13 @@ impl<'a> StreamAssembler<'a> for MessageAssembler<'a> {
     fn finish(mut self, _: Operation, progress: &mut Progress) -> String {
         self.settle();
         progress.is_finished = self.message.get("stop_reason").is_some_and(|reason| !reason.is_null());
-        if let Some(content) = self.blocks.finish() {
-            self.message.set("content", content);
+        match self.blocks.finish() {
+            Some(content) => self.message.set("content", content),
+            // Consoles expect it, except of an error.
+            None if self.message.contains("error") => {}
+            None => {
+                self.message.entry("content".into(), || Node::List(String::new()));
+            }
         }
         self.message.to_json()
     }
