@@ -28,4 +28,4 @@ pub(crate) use self::target::Target;
 pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
 
 /// The providers, in the order of their enum.
-const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER, anthropic::PROVIDER];
+const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER, anthropic::PROVIDER, bedrock::PROVIDER];

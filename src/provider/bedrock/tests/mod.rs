@@ -26,13 +26,19 @@ fn recorded<'a>(bytes: &'a [u8], mended: &'a OnceCell<crate::codec::framing::Men
 }
 
 fn converse(bytes: &[u8]) -> Assembled {
-    lines::assembled(recorded(bytes, &OnceCell::new()), Operation::BedrockConverse, lines::write_converse, |s, o| {
-        assemble::<ConverseAssembler<'_>>(s, o)
-    })
+    lines::assembled(
+        recorded(bytes, &OnceCell::new()),
+        Operation::BedrockConverse,
+        lines::write_converse,
+        |s, o| assemble::<ConverseAssembler<'_>>(s, o),
+    )
 }
 
 fn invoke(bytes: &[u8]) -> Assembled {
-    lines::assembled(recorded(bytes, &OnceCell::new()), Operation::BedrockInvoke, lines::write_invoke, |s, o| {
-        assemble::<InvokeAssembler<'_>>(s, o)
-    })
+    lines::assembled(
+        recorded(bytes, &OnceCell::new()),
+        Operation::BedrockInvoke,
+        lines::write_invoke,
+        |s, o| assemble::<InvokeAssembler<'_>>(s, o),
+    )
 }
