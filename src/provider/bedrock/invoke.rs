@@ -24,7 +24,7 @@ enum Dialect<'a> {
 }
 
 /// A field that Bedrock adds to the last chunk.
-const METRICS: &str = "amazon-bedrock-invocationMetrics";
+pub(super) const METRICS: &str = "amazon-bedrock-invocationMetrics";
 
 impl Dialect<'_> {
     fn of(chunk: &[u8]) -> Option<Self> {

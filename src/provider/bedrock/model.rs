@@ -18,13 +18,11 @@ const REGIONS: [&str; 8] = ["us.", "eu.", "apac.", "au.", "jp.", "ca.", "us-gov.
 const IMAGES: [&str; 3] = ["stability.", "amazon.titan-image", "amazon.nova-canvas"];
 
 impl<'a> ModelPath<'a> {
-    /// `None` for any other path. Without a vendor before a dot, or an ARN, a path may be a route of
-    /// the application.
+    /// `None` for any other path.
     pub(super) fn of(path: &'a str) -> Option<Self> {
         let (path, method) = path.rsplit_once('/')?;
         let (before, id) = path.rsplit_once('/')?;
-        let is_id = id.contains('.') || id.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("arn"));
-        (before.ends_with("/model") && is_id).then_some(Self { id: ModelId(id), method })
+        (before.ends_with("/model") && !id.is_empty()).then_some(Self { id: ModelId(id), method })
     }
 }
 
@@ -37,10 +35,13 @@ impl<'a> ModelId<'a> {
         bare.filter(|bare| bare.contains('.')).unwrap_or(last)
     }
 
-    /// Whether the model does not generate images and does not rank or embed texts.
+    /// Whether the model has a vendor or an ARN, does not generate images, and does not rank or embed
+    /// texts. An application may have a route for invoking models by other names.
     pub(super) fn is_chat(self) -> bool {
         let bare = self.bare();
-        !IMAGES.iter().any(|prefix| bare.starts_with(prefix))
+        let is_arn = self.0.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("arn"));
+        (is_arn || bare.contains('.'))
+            && !IMAGES.iter().any(|prefix| bare.starts_with(prefix))
             && !bare.contains("embed")
             && !bare.contains("rerank")
     }

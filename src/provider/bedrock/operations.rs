@@ -2,7 +2,7 @@
 
 use super::converse::ConverseAssembler;
 use super::envelope::ENVELOPE;
-use super::invoke::InvokeAssembler;
+use super::invoke::{InvokeAssembler, METRICS};
 use super::lines::{self, write_converse, write_invoke};
 use super::model::ModelPath;
 use crate::codec::end_marker::EndMarker;
@@ -25,7 +25,21 @@ const CONVERSE: OperationSpec = OperationSpec {
     proof: Proof::Path,
     request_ids: &["x-amzn-requestid"],
     placeholders: Placeholders { request: BODY, response: BODY },
-    kept: Kept { scalars: &["modelId", "modelArn", "contentType", "accept", "requestId"], values: &[] },
+    kept: Kept {
+        scalars: &[
+            "modelId",
+            "modelArn",
+            "contentType",
+            "accept",
+            "requestId",
+            "id",
+            "model",
+            "prompt_token_count",
+            "generation_token_count",
+            "inputTextTokenCount",
+        ],
+        values: &["usage", "metrics", METRICS],
+    },
     takes_forms: false,
     text_field: None,
     framings: &[Framing::Frames],

@@ -19,6 +19,8 @@ pub(super) struct TextAssembler<'a> {
     list: &'static str,
     texts: IndexMap<u64, Fields<'a>, RandomState>,
     held: Held,
+    /// That of all texts.
+    finish_reason: Option<&'a RawValue>,
     /// The whole response, if the last chunk has it.
     whole: Option<&'a RawValue>,
 }
@@ -33,6 +35,9 @@ const TEXT: usize = 4;
 impl<'a> TextAssembler<'a> {
     fn add(&mut self, chunk: Entries<'a>, progress: &mut Progress) {
         let index = json::field(&chunk, "index");
+        let has = |name| json::field(&chunk, name).is_some();
+        // Cohere's chats have names of events, and the whole response in the last one.
+        let (is_event, is_cohere) = (has("event_type"), has("text"));
         let place = index.map_or(Some(0), |index| index_of(index.get()));
         for (key, raw) in chunk {
             match &*key {
@@ -40,7 +45,7 @@ impl<'a> TextAssembler<'a> {
                     progress.has_error = true;
                     self.top.set(key, Node::Raw(raw));
                 }
-                "generation" | "completion" => {
+                "generation" | "completion" | "text" if is_event || key != "text" => {
                     progress.has_token |= !json::is_blank(raw);
                     merge::append(&mut self.top, key, raw);
                 }
@@ -50,18 +55,15 @@ impl<'a> TextAssembler<'a> {
                     let key = if key == "totalOutputTextTokenCount" { "tokenCount".into() } else { key };
                     self.add_to("results", place, key, raw, progress);
                 }
-                // Cohere.
+                // Cohere. The first text has no index in an unstreamed response.
                 "text" => self.add_to("generations", place, key, raw, progress),
+                "index" if place.is_some_and(|place| place > 0) && is_cohere => {
+                    self.add_to("generations", place, key, raw, progress);
+                }
                 "finish_reason" if index.is_some() => {
                     self.add_to("generations", place, key, raw, progress);
                 }
-                "finish_reason" => {
-                    let texts = self.texts.values_mut();
-                    texts.for_each(|text| merge::replace(text, key.clone(), raw));
-                    if self.texts.is_empty() {
-                        merge::replace(&mut self.top, key, raw);
-                    }
-                }
+                "finish_reason" if !is_event => self.finish_reason = Some(raw),
                 "generations" => {
                     progress.has_token = true;
                     merge::concat(&mut self.top, key, raw);
@@ -133,12 +135,14 @@ impl<'a> StreamAssembler<'a> for TextAssembler<'a> {
     }
 
     fn finish(mut self, _: Operation, _: &mut Progress) -> String {
-        if let Some(whole) = self.whole.and_then(json::object) {
-            let mut response = Fields::of(whole);
-            response.extend(self.top);
-            return response.to_json();
+        for text in self.texts.values_mut() {
+            if let Some(reason) = self.finish_reason {
+                text.set("finish_reason", Node::Raw(reason));
+            }
         }
-        if !self.texts.is_empty() {
+        if let Some(whole) = self.whole.and_then(json::object) {
+            self.top.extend(Fields::of(whole));
+        } else if !self.texts.is_empty() {
             self.texts.sort_unstable_keys();
             let texts = self.texts.into_values().map(Node::Object).collect();
             self.top.set(self.list, Node::Array(texts));
