@@ -5,6 +5,7 @@ pub(crate) mod content_encoding;
 pub(crate) mod end_marker;
 pub(crate) mod framing;
 pub(crate) mod json;
+pub(crate) mod json_array;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart;
 pub(crate) mod ndjson;

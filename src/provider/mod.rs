@@ -2,6 +2,7 @@
 
 pub(crate) mod captured;
 mod detached_image;
+pub(crate) mod gemini;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;

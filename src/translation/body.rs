@@ -11,6 +11,7 @@ use crate::codec::allowance;
 use crate::codec::framing::Framing;
 use crate::codec::json::lenient;
 use crate::codec::json::{self, Fields, Node};
+use crate::codec::json_array::looks_like_array;
 #[cfg(feature = "multipart")]
 use crate::codec::multipart;
 use crate::codec::ndjson;
@@ -176,6 +177,7 @@ impl BodyContext<'_> {
         framings.iter().copied().find(|framing| match framing {
             Framing::Events => is_event_stream() || looks_like_events(&body.bytes, *end_marker),
             Framing::Lines => body.is_ndjson() && has_line(),
+            Framing::Array => looks_like_array(&body.bytes),
         })
     }
 

@@ -3,11 +3,13 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use memchr::memmem;
 
 use super::context::BodyContext;
 use super::effort::Effort;
 use crate::codec::content_encoding::{Decoded, decode};
 use crate::codec::end_marker::EndMarker;
+use crate::codec::framing::Framing;
 use crate::codec::json::lenient;
 use crate::codec::json::{Fields, Node};
 use crate::codec::sse::looks_like_events;
@@ -90,9 +92,13 @@ impl<'m> DecodedBody<'m> {
         matches!(&self.head.media_type, MediaType::Other(name) if ndjson::is_media_type(name))
     }
 
-    /// The complete lines of the recorded tail.
-    pub(crate) fn lines_of_tail(&self) -> &[u8] {
-        let begin = memchr::memchr2(b'\n', b'\r', &self.tail);
+    /// The complete pieces of the recorded tail.
+    pub(crate) fn pieces_of_tail(&self, framing: Framing) -> &[u8] {
+        let begin = match framing {
+            Framing::Events | Framing::Lines => memchr::memchr2(b'\n', b'\r', &self.tail),
+            // Strings hold no line feeds, and the lines inside an element are indented.
+            Framing::Array => memmem::find(&self.tail, b"\n{"),
+        };
         begin.and_then(|begin| self.tail.get(begin..)).unwrap_or_default()
     }
 }
