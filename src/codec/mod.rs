@@ -9,4 +9,5 @@ pub(crate) mod json_array;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart;
 pub(crate) mod ndjson;
+pub(crate) mod percent;
 pub(crate) mod sse;

@@ -105,7 +105,7 @@ pub(crate) fn grow<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawV
 /// Appends the elements of a list unchanged. For an object, appends the elements of each of its
 /// fields.
 pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
-    add_lists(fields, key, raw, lengthen);
+    add_lists(fields, key, raw, append_items);
 }
 
 /// Does the same, but a list that repeats the elements so far, and more, replaces them.
@@ -115,7 +115,7 @@ pub(crate) fn concat_new<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'
         if more.is_some_and(|more| more.is_empty() || more.starts_with(',')) {
             list.clear();
         }
-        lengthen(list, items);
+        append_items(list, items);
     });
 }
 
@@ -152,8 +152,13 @@ fn list<'s, 'a>(fields: &'s mut Fields<'a>, key: Cow<'a, str>) -> &'s mut String
     }
 }
 
+/// Appends elements to a list, as text. Any value other than a list is replaced.
+pub(crate) fn lengthen<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, items: &str) {
+    append_items(list(fields, key), items);
+}
+
 /// Appends to the text of a list.
-fn lengthen(list: &mut String, items: &str) {
+fn append_items(list: &mut String, items: &str) {
     if !items.is_empty() {
         if !list.is_empty() {
             list.push(',');
@@ -171,7 +176,7 @@ pub(crate) fn name<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawV
 }
 
 /// Replaces the value, unless the new one is null.
-fn replace<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+pub(crate) fn replace<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     let slot = fields.entry(key, || Node::Raw(raw));
     if !json::is_null(raw) {
         *slot = Node::Raw(raw);
