@@ -18,11 +18,23 @@ pub(super) struct Candidate<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// Adds what a chunk has of this candidate.
-    pub(super) fn add(&mut self, fields: Entries<'a>, room: &mut Room, progress: &mut Progress) {
+    /// Adds what a chunk has of this candidate. Returns the text if more of it may follow, and all
+    /// else would change nothing a second time.
+    pub(super) fn add(
+        &mut self,
+        fields: Entries<'a>,
+        room: &mut Room,
+        progress: &mut Progress,
+    ) -> Option<&'a str> {
+        let (mut text, mut is_repeatable) = (None, true);
         for (key, raw) in fields {
+            is_repeatable &= match &*key {
+                "content" => text.is_none(),
+                "index" | "safetyRatings" => true,
+                _ => false,
+            };
             match &*key {
-                "content" => self.add_content(raw, room, progress),
+                "content" => text = self.add_content(raw, room, progress),
                 "groundingMetadata" | "grounding_metadata" => merge::concat_new(&mut self.fields, key, raw),
                 "citationMetadata" | "citation_metadata" | "logprobsResult" | "logprobs_result" => {
                     merge::concat(&mut self.fields, key, raw);
@@ -34,21 +46,39 @@ impl<'a> Candidate<'a> {
                 _ => merge::last(&mut self.fields, key, raw),
             }
         }
+        text.filter(|_| is_repeatable)
     }
 
-    fn add_content(&mut self, raw: &'a RawValue, room: &mut Room, progress: &mut Progress) {
+    /// Continues the last text.
+    pub(super) fn append(&mut self, text: &str) {
+        if let Some(parts) = &mut self.parts {
+            parts.append(text);
+        }
+    }
+
+    fn add_content(
+        &mut self,
+        raw: &'a RawValue,
+        room: &mut Room,
+        progress: &mut Progress,
+    ) -> Option<&'a str> {
         let Some(fields) = json::object(raw) else {
             progress.skipped += u64::from(!json::is_null(raw));
-            return;
+            return None;
         };
+        let (mut text, mut count) = (None, 0);
         let content = self.content.get_or_insert_default();
         for (key, raw) in fields {
             match &*key {
                 "role" => merge::first(content, key, raw),
-                "parts" => self.parts.get_or_insert_default().add(raw, room, progress),
+                "parts" => {
+                    text = self.parts.get_or_insert_default().add(raw, room, progress);
+                    count += 1;
+                }
                 _ => merge::last(content, key, raw),
             }
         }
+        text.filter(|_| count == 1)
     }
 
     pub(super) fn is_finished(&self) -> bool {

@@ -6,6 +6,7 @@ mod bare_error;
 mod candidate;
 mod operations;
 mod parts;
+mod text_template;
 mod turns;
 
 use crate::provider::operation::Provider;

@@ -59,11 +59,18 @@ impl<'a> Traits<'a> {
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn add(&mut self, raw: &'a RawValue, room: &mut Room, progress: &mut Progress) {
+    /// Adds the parts of a chunk. Returns the text if there is nothing else, and more of it may follow.
+    pub(super) fn add(
+        &mut self,
+        raw: &'a RawValue,
+        room: &mut Room,
+        progress: &mut Progress,
+    ) -> Option<&'a str> {
         let Some(parts) = json::array(raw) else {
             progress.skipped += u64::from(!json::is_null(raw));
-            return;
+            return None;
         };
+        let (is_one, mut last_text) = (parts.len() == 1, None);
         for part in parts {
             let Some(fields) = json::object(part) else {
                 self.push(Node::Raw(part));
@@ -72,6 +79,7 @@ impl<'a> Parts<'a> {
             let traits = Traits::of(&fields);
             progress.has_token |= traits.has_token();
             if traits.is_text() {
+                last_text = traits.text;
                 self.add_text(part, traits);
             } else if let Some((key, call)) = traits.call
                 && let Some(call) = json::object(call)
@@ -80,6 +88,14 @@ impl<'a> Parts<'a> {
             } else {
                 self.push(Node::Raw(part));
             }
+        }
+        last_text.filter(|_| is_one && self.open_text.is_some())
+    }
+
+    /// Continues the last text.
+    pub(super) fn append(&mut self, text: &str) {
+        if let Some(known) = self.parts.last_mut().and_then(merge::as_object) {
+            merge::append_piece(known, Cow::Borrowed("text"), text);
         }
     }
 
@@ -96,11 +112,11 @@ impl<'a> Parts<'a> {
         let Traits { text, is_thought, signature, .. } = traits;
         let signature = signature.filter(|(_, raw)| !json::is_blank(raw));
         let is_closed = signature.is_some();
-        if self.open_text == Some(is_thought)
-            && let Some(known) = self.parts.last_mut().and_then(merge::as_object)
-        {
-            merge::append_piece(known, Cow::Borrowed("text"), text.unwrap_or_default());
-            if let Some((key, signature)) = signature {
+        if self.open_text == Some(is_thought) {
+            self.append(text.unwrap_or_default());
+            if let Some((key, signature)) = signature
+                && let Some(known) = self.parts.last_mut().and_then(merge::as_object)
+            {
                 known.set(key, Node::Raw(signature));
                 self.open_text = None;
             }
