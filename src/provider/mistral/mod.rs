@@ -1,0 +1,4 @@
+//! The Mistral HTTP API: chat completions in the format of OpenAI.
+
+#[cfg(test)]
+mod tests;
