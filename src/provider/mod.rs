@@ -1,12 +1,18 @@
 //! The providers' wire formats. Pure functions: no module here knows a setting or does I/O.
 
 pub(crate) mod captured;
+mod cohere;
 mod detached_image;
+#[cfg(test)]
+mod documented;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;
+mod mistral;
+mod ollama;
 pub(crate) mod openai;
 pub(crate) mod operation;
+mod perplexity;
 mod placeholder;
 mod rows;
 mod spec;
@@ -25,4 +31,5 @@ pub(crate) use self::target::Target;
 pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
 
 /// The providers, in the order of their enum.
-const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER];
+const PROVIDERS: &[ProviderSpec] =
+    &[openai::PROVIDER, cohere::PROVIDER, mistral::PROVIDER, perplexity::PROVIDER, ollama::PROVIDER];

@@ -134,7 +134,8 @@ impl<'a> StreamAssembler<'a> for CohereChatAssembler<'a> {
                 self.message.set(key, items.finish());
             }
         }
-        if self.top.contains("message") {
+        // Consoles expect the message, even if none of its events arrived.
+        if self.top.contains("message") || !self.top.contains("error") {
             self.top.set("message", Node::Object(self.message));
         }
         if !self.logprobs.is_empty() {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::items::IndexedItems;
 use crate::codec::allowance::Held;
-use crate::codec::json::{self, Entries, Fields, Node};
+use crate::codec::json::{self, Entries, Fields, Node, Nodes};
 use crate::provider::merge;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
@@ -105,6 +105,8 @@ impl<'a> CohereLegacyAssembler<'a> {
     /// The response as far as it has arrived.
     fn rebuild(&mut self, operation: Operation) -> Fields<'a> {
         let mut response = std::mem::take(&mut self.top);
+        // Consoles expect the text, even if none of its events arrived.
+        let is_expected = self.error.is_none();
         self.texts.sort_unstable_keys();
         let mut texts = std::mem::take(&mut self.texts).into_values();
         if operation == Operation::CohereGenerate {
@@ -113,8 +115,11 @@ impl<'a> CohereLegacyAssembler<'a> {
                 generation.set("text", Node::Text(text));
                 Node::Object(generation)
             });
-            response.set("generations", Node::Array(generations.collect()));
-        } else if let Some(text) = texts.next() {
+            let generations: Nodes<'_> = generations.collect();
+            if is_expected || !generations.is_empty() {
+                response.set("generations", Node::Array(generations));
+            }
+        } else if let Some(text) = texts.next().or(is_expected.then(String::new)) {
             response.set("text", Node::Text(text));
         }
         if !self.tool_calls.is_empty() {

@@ -21,7 +21,7 @@ impl<'a> OllamaAssembler<'a> {
                         self.top.entry(key, || Node::NULL);
                         self.add_message(message, progress);
                     }
-                    None => merge::last(&mut self.top, key, raw),
+                    None => progress.skipped += 1,
                 },
                 "response" | "thinking" => {
                     progress.has_token |= !json::is_blank(raw);
@@ -75,7 +75,15 @@ impl<'a> StreamAssembler<'a> for OllamaAssembler<'a> {
         self.top.set("truncated", mark);
     }
 
-    fn finish(mut self, _: Operation, _: &mut Progress) -> String {
+    fn finish(mut self, operation: Operation, _: &mut Progress) -> String {
+        // Consoles expect the text, even if none of its lines arrived.
+        if !self.top.contains("error") {
+            let (key, empty) = match operation {
+                Operation::OllamaGenerate => ("response", Node::Text(String::new())),
+                _ => ("message", Node::NULL),
+            };
+            self.top.entry(key.into(), || empty);
+        }
         if self.top.contains("message") {
             self.top.set("message", Node::Object(self.message));
         }

@@ -23,8 +23,8 @@ impl<'a> StreamAssembler<'a> for PerplexityAssembler<'a> {
         self.0.mark_truncated(mark);
     }
 
-    fn finish(self, _: Operation, progress: &mut Progress) -> String {
-        let json = self.0.finish(Operation::Chat, progress);
+    fn finish(self, operation: Operation, progress: &mut Progress) -> String {
+        let json = self.0.finish(operation, progress);
         progress.is_done |= progress.is_finished;
         json
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::PROVIDER;
 use super::assembler::PerplexityAssembler;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
@@ -50,4 +51,26 @@ fn a_stream_without_any_choice_is_still_a_chat() {
     let error = json!({"message": "m", "code": 500});
     assert_eq!(response, json!({"error": error, "object": "chat.completion", "choices": []}));
     assert!(progress.has_error && !progress.is_done);
+}
+
+#[test]
+fn chats_are_recognised_with_and_without_a_version() {
+    for (path, expected) in [
+        ("/chat/completions", Some(Operation::PerplexityChat)),
+        ("/v1/chat/completions", Some(Operation::PerplexityChat)),
+        ("/completions", None),
+        ("/search", None),
+        ("", None),
+    ] {
+        assert_eq!((PROVIDER.recognise)(path), expected, "{path}");
+    }
+}
+
+#[test]
+fn an_error_is_told_from_a_response_and_has_the_shape_of_perplexity() {
+    let row = &PROVIDER.operations[0];
+    assert!((row.is_error)(br#"{"error":{"message":"m","code":400}}"#));
+    assert!(!(row.is_error)(br#"{"choices":[{"message":{"content":"a"}}]}"#));
+    let error = (row.error)("refused", "No.", row.placeholders.response);
+    assert_eq!(error.to_json(), r#"{"error":{"type":"refused","message":"No."}}"#);
 }
