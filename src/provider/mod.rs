@@ -1,5 +1,6 @@
 //! The providers' wire formats. Pure functions: no module here knows a setting or does I/O.
 
+pub(crate) mod anthropic;
 pub(crate) mod captured;
 mod cohere;
 mod detached_image;
@@ -9,6 +10,7 @@ mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;
 mod mistral;
+mod model;
 mod ollama;
 pub(crate) mod openai;
 pub(crate) mod operation;
@@ -31,5 +33,11 @@ pub(crate) use self::target::Target;
 pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
 
 /// The providers, in the order of their enum.
-const PROVIDERS: &[ProviderSpec] =
-    &[openai::PROVIDER, cohere::PROVIDER, mistral::PROVIDER, perplexity::PROVIDER, ollama::PROVIDER];
+const PROVIDERS: &[ProviderSpec] = &[
+    openai::PROVIDER,
+    anthropic::PROVIDER,
+    cohere::PROVIDER,
+    mistral::PROVIDER,
+    perplexity::PROVIDER,
+    ollama::PROVIDER,
+];
