@@ -5,7 +5,7 @@ use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::codec::json::{Fields, Node};
 use crate::provider::kind::InteractionKind;
-use crate::provider::openai::error_body::is_error;
+use crate::provider::openai::error_body::is_only_error;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
 use crate::provider::spec::{Kept, OperationSpec, Proof};
@@ -46,7 +46,7 @@ const CHAT: OperationSpec = OperationSpec {
     envelope: None,
     convert: None,
     error: |_, message, _| error(message),
-    is_error,
+    is_error: |response| is_only_error(response, &["message", "response"]),
     images: None,
     reclassify: None,
 };
