@@ -211,7 +211,7 @@ fn items_and_far_indices_without_end_take_bounded_memory() {
 fn generations_beyond_the_most_are_skipped_and_counted() {
     let event =
         |index: u64| format!(r#"{{"event_type":"text-generation","text":"a","index":{index}000000000}}"#);
-    let events: Vec<String> = (0..2_000).map(event).collect();
+    let events: Vec<String> = (1..=2_000).map(event).collect();
     let events = events.iter().map(String::as_str);
     let (response, progress) = text::<CohereLegacyAssembler<'_>>(Operation::CohereGenerate, events);
     let response: Value = serde_json::from_str(&response).unwrap();
