@@ -1,11 +1,13 @@
 //! The providers' wire formats. Pure functions: no module here knows a setting or does I/O.
 
 pub(crate) mod anthropic;
+pub(crate) mod bedrock;
 pub(crate) mod captured;
 mod cohere;
 mod detached_image;
 #[cfg(test)]
 mod documented;
+pub(crate) mod gemini;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;
@@ -36,6 +38,8 @@ pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
 const PROVIDERS: &[ProviderSpec] = &[
     openai::PROVIDER,
     anthropic::PROVIDER,
+    gemini::PROVIDER,
+    bedrock::PROVIDER,
     cohere::PROVIDER,
     mistral::PROVIDER,
     perplexity::PROVIDER,
