@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::allowance::Held;
 use super::end_marker::EndMarker;
+use super::frames::Frames;
 use super::json;
 use super::json::lenient;
 use super::json_array::ArrayItems;
@@ -17,6 +18,8 @@ pub(crate) enum Framing {
     Events,
     /// One JSON value per line.
     Lines,
+    /// A binary event stream.
+    Frames,
     /// One JSON array.
     Array,
 }
@@ -36,6 +39,7 @@ pub(crate) struct Pieces<'a> {
 enum Source<'a> {
     Events(Events<'a>),
     Lines(Lines<'a>),
+    Frames(Frames<'a>),
     Array(ArrayItems<'a>),
 }
 
@@ -44,6 +48,7 @@ impl<'a> Pieces<'a> {
         let source = match framing {
             Framing::Events => Source::Events(Events::new(stream)),
             Framing::Lines => Source::Lines(Lines::new(stream)),
+            Framing::Frames => Source::Frames(Frames::new(stream)),
             Framing::Array => Source::Array(ArrayItems::new(stream)),
         };
         Self { source, end_marker, split: None }
@@ -54,6 +59,7 @@ impl<'a> Pieces<'a> {
         let left = match &self.source {
             Source::Events(events) => events.left(),
             Source::Lines(lines) => lines.left(),
+            Source::Frames(frames) => frames.left(),
             Source::Array(items) => items.left(),
         };
         left + self.split.as_ref().map_or(0, Events::left)
@@ -80,6 +86,7 @@ impl<'a> Iterator for Pieces<'a> {
             Source::Lines(lines) => {
                 return lines.next().map(|line| Event::new(b"", Cow::Borrowed(line)));
             }
+            Source::Frames(frames) => return frames.next().map(Event::from),
             Source::Array(items) => {
                 return items.next().map(|item| Event::new(b"", Cow::Borrowed(item)));
             }
