@@ -183,7 +183,8 @@ impl<'a> StreamAssembler<'a> for MessageAssembler<'a> {
 
     fn finish(mut self, _: Operation, progress: &mut Progress) -> String {
         self.settle();
-        progress.is_finished = self.message.get("stop_reason").is_some_and(|reason| !reason.is_null());
+        // A stop reason alone does not show that the stream was whole.
+        progress.is_finished = progress.is_done;
         let is_list =
             matches!(self.message.get("content"), Some(Node::Raw(list)) if json::items(list).is_some());
         match self.blocks.finish() {
