@@ -1,4 +1,4 @@
-use super::blocks::Blocks;
+use super::blocks::MessageBlocks;
 use super::delta_template::DeltaTemplate;
 use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::anthropic::event::ClaudeEvent;
@@ -12,7 +12,7 @@ pub(crate) struct MessageAssembler<'a> {
     message: Fields<'a>,
     /// The id of the message, as JSON, once the stream has sent `message_start`.
     started: Option<&'a str>,
-    blocks: Blocks<'a>,
+    blocks: MessageBlocks<'a>,
     /// The template of the previous event, if later events may match it, and their text so far.
     template: Option<DeltaTemplate<'a>>,
     pending: String,
