@@ -67,6 +67,7 @@ mod streams {
 mod support;
 
 mod translation {
+    mod anthropic;
     mod bodies;
     #[cfg(feature = "decompression")]
     mod content_encoding;
