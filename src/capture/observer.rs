@@ -19,6 +19,7 @@ impl Observer {
     pub(crate) fn begin(
         sender: &Sender,
         operation: Operation,
+        path: &str,
         headers: &HeaderMap,
         extensions: &mut Extensions,
     ) -> (Self, Tap) {
@@ -46,7 +47,7 @@ impl Observer {
             extensions.insert(IdentitySlot::settled());
             return Default::default();
         };
-        let (exchange, request, response) = sender.begin(permit, operation, identity, headers);
+        let (exchange, request, response) = sender.begin(permit, operation, identity, path, headers);
         // Held weakly: keeping the extensions does not delay the hand-over.
         extensions.insert(IdentitySlot::of(exchange));
         (Self(Tap(Some(response))), Tap(Some(request)))
@@ -125,7 +126,7 @@ mod tests {
         let (sender, receiver) = handoff::channel(Arc::new(Budget::new(limits)), CaptureOptions::default());
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none(), "nothing has happened");
-        drop(Observer::begin(&sender, Operation::Chat, &HeaderMap::new(), &mut Extensions::new()));
+        drop(Observer::begin(&sender, Operation::Chat, "", &HeaderMap::new(), &mut Extensions::new()));
         assert!(asleep.now_or_never().is_some(), "the worker is awake");
         assert_eq!(receiver.queue.len(), 1);
     }
@@ -137,7 +138,7 @@ mod tests {
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
         assert!(asleep.as_mut().now_or_never().is_none());
         let (mut observer, tap) =
-            Observer::begin(&sender, Operation::Chat, &HeaderMap::new(), &mut Extensions::new());
+            Observer::begin(&sender, Operation::Chat, "", &HeaderMap::new(), &mut Extensions::new());
         observer.wake_worker();
         assert!(asleep.now_or_never().is_some(), "before the end of the exchange");
         let mut asleep = std::pin::pin!(receiver.queue.sleep_while(|| true));
@@ -149,7 +150,8 @@ mod tests {
     #[test]
     fn a_record_that_is_used_again_wakes_the_worker_as_a_new_one_does() {
         let (sender, receiver) = ends();
-        let begin = || Observer::begin(&sender, Operation::Chat, &HeaderMap::new(), &mut Extensions::new());
+        let begin =
+            || Observer::begin(&sender, Operation::Chat, "", &HeaderMap::new(), &mut Extensions::new());
         let (mut observer, tap) = begin();
         observer.wake_worker();
         drop((observer, tap));
@@ -189,7 +191,7 @@ mod tests {
         say: impl FnOnce(IdentitySlot),
     ) -> Exchange {
         let (mut observer, tap) =
-            Observer::begin(sender, Operation::Chat, &HeaderMap::new(), &mut extensions);
+            Observer::begin(sender, Operation::Chat, "", &HeaderMap::new(), &mut extensions);
         say(extensions.remove().unwrap());
         tap.record_whole(&Bytes::from_static(body));
         match body {

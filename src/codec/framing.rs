@@ -66,7 +66,7 @@ impl<'a> Iterator for Pieces<'a> {
         let events = match &mut self.source {
             Source::Events(events) => events,
             Source::Lines(lines) => {
-                return lines.next().map(|line| Event { name: b"", data: Cow::Borrowed(line) });
+                return lines.next().map(|line| Event::new(b"", Cow::Borrowed(line)));
             }
         };
         let before = events.rest();

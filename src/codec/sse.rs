@@ -24,6 +24,14 @@ pub(crate) struct Event<'a> {
     pub(crate) name: &'a [u8],
     /// The `data` fields, joined by line feeds.
     pub(crate) data: Cow<'a, [u8]>,
+    /// The framing itself marks the event as an error.
+    pub(crate) is_error: bool,
+}
+
+impl<'a> Event<'a> {
+    pub(crate) fn new(name: &'a [u8], data: Cow<'a, [u8]>) -> Self {
+        Self { name, data, is_error: false }
+    }
 }
 
 impl<'a> Events<'a> {
@@ -74,12 +82,12 @@ impl<'a> Iterator for Events<'a> {
         while let Some(line) = self.next_line() {
             if line.is_empty() {
                 match data.take() {
-                    Some(data) => return Some(Event { name, data }),
+                    Some(data) => return Some(Event::new(name, data)),
                     None => name = b"",
                 }
             } else if let Some(value) = field(line, b"data") {
                 match &mut data {
-                    None if self.by_line => return Some(Event { name, data: Cow::Borrowed(value) }),
+                    None if self.by_line => return Some(Event::new(name, Cow::Borrowed(value))),
                     None => data = Some(Cow::Borrowed(value)),
                     Some(data) => {
                         let data = data.to_mut();
@@ -91,7 +99,7 @@ impl<'a> Iterator for Events<'a> {
                 name = value;
             }
         }
-        data.map(|data| Event { name, data })
+        data.map(|data| Event::new(name, data))
     }
 }
 

@@ -54,7 +54,8 @@ pub struct ConfigBuilder {
     pub(super) sample: Setting<f64>,
     pub(super) hooks: Hooks,
     pub(super) track_images: Setting<bool>,
-    pub(super) capture: Setting<Vec<Operation>>,
+    /// `None` if the application did not choose.
+    pub(super) capture: Setting<Option<Vec<Operation>>>,
     pub(super) allow_http: Setting<bool>,
     pub(super) disabled: Setting<bool>,
     pub(super) routes: Vec<Route>,
@@ -82,7 +83,7 @@ impl ConfigBuilder {
             sample: Setting::new("sample", 1.0),
             hooks: Hooks::default(),
             track_images: Setting::new("track_images", true),
-            capture: Setting::new("capture", Operation::on_by_default().collect()),
+            capture: Setting::new("capture", None),
             allow_http: Setting::new("allow_http", false),
             disabled: Setting::new("disabled", false),
             routes: Vec::new(),
@@ -166,14 +167,19 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets which operations are captured. Default: chat, completions, responses and images.
-    /// Reconify documents no type for the others; [`Operation`] lists the types that they are
-    /// reported with. [Declared routes](Self::route) are captured in any case, unless
+    /// Sets which operations are captured. Default: those of every provider except OpenAI's
+    /// embeddings, moderations and audio, because Reconify documents no type for these.
+    /// [`Operation`] lists the types that they are reported with.
+    ///
+    /// Some paths are so common that they are captured by default only if the request proves to be
+    /// meant for the provider, such as `/v1/chat` on Cohere's host. Operations set here are captured
+    /// under their paths without that proof. [`Provider::operations`](crate::Provider::operations)
+    /// lists those of a provider. [Declared routes](Self::route) are captured in any case, unless
     /// [`track_images`](Self::track_images) turns them off.
     #[must_use]
     pub fn capture(mut self, operations: impl IntoIterator<Item: Borrow<Operation>>) -> Self {
         let operations = operations.into_iter().map(|operation| *operation.borrow()).collect();
-        self.capture = Setting::new("capture", operations);
+        self.capture = Setting::new("capture", Some(operations));
         self
     }
 

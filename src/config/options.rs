@@ -246,7 +246,7 @@ impl Config {
             endpoint: nowhere.clone(),
             upload_endpoint: nowhere,
         };
-        let operations = Operations { routes: Vec::new(), known: Operation::on_by_default().collect() };
+        let operations = Operations { known: Operation::on_by_default().collect(), ..Operations::default() };
         Self { destination: Some(destination), operations, ..Self::disabled() }
     }
 

@@ -13,7 +13,7 @@ use super::setting::Problem;
 use super::spool::Spooling;
 use crate::error::Error;
 use crate::identity::whole_minutes;
-use crate::provider::operation::Operation;
+use crate::provider::operation::{Operation, Provider};
 
 pub(super) const APP_KEY_HINT: &str = "the application's key from the Reconify console";
 pub(super) const API_KEY_HINT: &str = "the API key from the Reconify console";
@@ -115,18 +115,34 @@ macro_rules! parsed {
 
 parsed!(Responses "responses", IdentityHeaders "identity_headers", Media "media", Spooling "spooling");
 
-/// Parses the names of the operations to capture.
-pub(super) fn operations(list: &str) -> Result<Vec<Operation>, Problem> {
+/// Parses the names of the operations to capture. The name of a provider stands for those of its
+/// operations that are captured by default.
+pub(super) fn operations(list: &str) -> Result<Option<Vec<Operation>>, Problem> {
     if list.trim().eq_ignore_ascii_case("all") {
-        return Ok(Operation::ALL.to_vec());
+        return Ok(Some(Operation::ALL.to_vec()));
     }
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let operations: Vec<_> = names.map(|name| named(name, Operation::ALL)).collect::<Result<_, _>>()?;
+    let mut operations = Vec::new();
+    for name in names {
+        let provider = Provider::ALL.iter().find(|known| known.as_str().eq_ignore_ascii_case(name));
+        let operation = Operation::ALL.iter().find(|known| known.as_str().eq_ignore_ascii_case(name));
+        match (provider, operation) {
+            (Some(provider), _) => operations.extend(provider.operations()),
+            (None, Some(operation)) => operations.push(*operation),
+            (None, None) => return Err(unknown_operation(name)),
+        }
+    }
     // An empty list is a mistake: to capture nothing, an application disables the layer.
-    if operations.is_empty() {
-        named("", Operation::ALL).map(|operation| vec![operation])
-    } else {
-        Ok(operations)
+    if operations.is_empty() { Err(unknown_operation("")) } else { Ok(Some(operations)) }
+}
+
+fn unknown_operation(name: &str) -> Problem {
+    let providers = Provider::ALL.iter().map(|provider| provider.as_str());
+    let names: Vec<_> = providers.chain(Operation::ALL.iter().map(|operation| operation.as_str())).collect();
+    Problem::Invalid {
+        value: format!("{name:?}"),
+        problem: format!("which is none of all, {}", names.join(", ")).into(),
+        hint: "use names of providers and operations, with commas between them",
     }
 }
 

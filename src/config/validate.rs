@@ -42,7 +42,10 @@ impl ConfigBuilder {
         let spool = checked_spool(self.spooling, self.spool, self.spool_max_bytes)?;
         let images = self.track_images.get()?;
         let is_wanted = |operation: &Operation| images || !operation.is_image();
-        let known = self.capture.get()?.into_iter().filter(is_wanted).collect();
+        let asked_for = self.capture.get()?;
+        let is_asked_for = asked_for.is_some();
+        let known = asked_for.unwrap_or_else(|| Operation::on_by_default().collect());
+        let known = known.into_iter().filter(is_wanted).collect();
         let routes = self.routes.into_iter().filter(|route| is_wanted(&route.operation)).collect();
         let Limits { items, bytes, body_bytes } = self.limits;
         at_least_one("limits.items", items)?;
@@ -67,7 +70,7 @@ impl ConfigBuilder {
                 identity_headers: self.identity_headers.get()?,
                 outermost_only: self.outermost_only.get()?,
             },
-            operations: Operations { routes, known },
+            operations: Operations { routes, known, is_asked_for, provider: None },
             limits: self.limits,
             retry_limits: self.retry,
             spool,

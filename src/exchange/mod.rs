@@ -14,6 +14,7 @@ pub(crate) use self::head::{Head, MediaType};
 pub(crate) use self::tail::Tail;
 use crate::budget::{Budget, Reservation};
 use crate::identity::Identity;
+use crate::provider::Target;
 use crate::provider::operation::Operation;
 
 /// Frames of at least this size are kept by reference, smaller ones are copied. A frame is a slice
@@ -28,6 +29,8 @@ pub(crate) struct Exchange {
     /// Whether the budget had room for the whole exchange. If not, it is not reported.
     pub(crate) has_room: bool,
     pub(crate) operation: Operation,
+    /// The request beside its body, if the report needs it.
+    pub(crate) target: Option<Box<Target>>,
     pub(crate) identity: Identity,
     /// When the request entered the layer.
     pub(crate) started: Instant,

@@ -67,11 +67,12 @@ impl Sender {
         permit: Permit,
         operation: Operation,
         identity: Identity,
+        path: &str,
         headers: &HeaderMap,
     ) -> (Weak<Rendezvous<Half>>, Box<Half>, Box<Half>) {
         let SenderInner { budget, queue, capturing, .. } = &*self.0;
         let pooled = queue.spare.pop().unwrap_or_else(|| PooledExchange::new(Arc::clone(queue) as _));
-        pooled.begin(budget, (permit, operation, identity), headers, capturing.metadata)
+        pooled.begin(budget, (permit, operation, identity), (path, headers), capturing.metadata)
     }
 
     /// Hands over an interaction that the application reports by itself.

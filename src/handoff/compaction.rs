@@ -58,7 +58,7 @@ mod tests {
     fn hand_over(sender: &Sender, number: usize) -> Bytes {
         let buffer = Bytes::from(vec![u8::try_from(number % 256).unwrap(); 2 * PASSED]);
         let mut extensions = Extensions::new();
-        let (_, tap) = Observer::begin(sender, Operation::Chat, &HeaderMap::new(), &mut extensions);
+        let (_, tap) = Observer::begin(sender, Operation::Chat, "", &HeaderMap::new(), &mut extensions);
         tap.record_whole(&buffer.slice(..PASSED));
         buffer
     }

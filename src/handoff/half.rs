@@ -11,6 +11,7 @@ use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit};
 use crate::exchange::{BodyEnd, CallResult, Head, MediaType, RecordedMessage, Response};
 use crate::identity::Identity;
+use crate::provider::Target;
 use crate::provider::operation::Operation;
 
 /// One half of an exchange: the request, or the response or its absence. The tap that records it
@@ -28,7 +29,7 @@ pub(crate) struct Half {
     /// Bytes charged for texts from the headers.
     texts: usize,
     finished: Option<Instant>,
-    /// The operation of a response, if times and request ids are recorded.
+    /// The operation of a response, if its times and request id are recorded.
     pub(super) metadata_of: Option<Operation>,
     has_woken_worker: bool,
     /// Where the two halves meet. `None` while the exchange waits for the worker.
@@ -43,6 +44,8 @@ pub(crate) struct RequestMeta {
     pub(crate) operation: Operation,
     pub(crate) identity: Identity,
     pub(crate) started: Instant,
+    /// Kept if the report of the operation needs it.
+    pub(crate) target: Option<Box<Target>>,
 }
 
 /// The response as far as it is known.
@@ -106,7 +109,7 @@ impl Half {
 
     #[inline(always)]
     pub(crate) fn begin_request(&mut self, headers: &HeaderMap, request_meta: RequestMeta) {
-        let has_texts = self.head.read(headers);
+        let has_texts = self.head.read(headers) | request_meta.target.is_some();
         self.request_meta = Some(request_meta);
         if has_texts {
             self.charge_texts();
@@ -156,13 +159,16 @@ impl Half {
     #[cold]
     #[inline(never)]
     fn charge_texts(&mut self) {
-        let Self { head, request_id, recorder, out: Some(out), .. } = self else { return };
-        let bytes = head.bytes() + request_id.as_ref().map_or(0, |id| id.len());
+        let Self { head, request_id, request_meta, recorder, out: Some(out), .. } = self else { return };
+        let target = request_meta.as_mut().and_then(|meta| meta.target.as_mut());
+        let of_target = target.as_ref().map_or(0, |target| target.bytes());
+        let bytes = head.bytes() + request_id.as_ref().map_or(0, |id| id.len()) + of_target;
         let budget = out.budget();
         if budget.charge(bytes) {
             self.texts = bytes;
         } else {
             recorder.give_up(0, budget);
+            target.into_iter().for_each(|target| **target = Target::default());
             (self.head, self.request_id) = Default::default();
         }
     }

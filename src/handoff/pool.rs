@@ -8,6 +8,7 @@ use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit};
 use crate::exchange::{CallResult, Exchange, RecordedMessage};
 use crate::identity::Identity;
+use crate::provider::Target;
 use crate::provider::operation::Operation;
 
 /// The bytes charged for an open exchange, beside bodies, identity and long headers. The allocator
@@ -48,7 +49,7 @@ impl PooledExchange {
         self,
         budget: &Budget,
         (permit, operation, identity): (Permit, Operation, Identity),
-        headers: &HeaderMap,
+        (path, headers): (&str, &HeaderMap),
         with_metadata: bool,
     ) -> (Weak<Rendezvous<Half>>, Box<Half>, Box<Half>) {
         let Self { exchange, mut request, mut response } = self;
@@ -57,8 +58,12 @@ impl PooledExchange {
             request.recorder.open_spare();
             response.recorder.open_spare();
         }
-        request.begin_request(headers, RequestMeta { permit, operation, identity, started: Instant::now() });
-        response.metadata_of = with_metadata.then_some(operation);
+        let envelope = &operation.spec().envelope;
+        let target = envelope.is_some().then(|| Box::new(Target::of(path, headers)));
+        let started = Instant::now();
+        request.begin_request(headers, RequestMeta { permit, operation, identity, started, target });
+        let needs_id = envelope.is_some_and(|envelope| envelope.response.is_some());
+        response.metadata_of = (with_metadata || needs_id).then_some(operation);
         (exchange, request, response)
     }
 }
@@ -70,7 +75,7 @@ impl Finished {
         let last = exchange.ended.take()?;
         let out = Arc::clone(last.out.as_ref()?);
         let (mut request, mut response) = if first.is_response { (last, first) } else { (first, last) };
-        let RequestMeta { permit, operation, identity, started } = request.request_meta.take()?;
+        let RequestMeta { permit, operation, identity, started, target } = request.request_meta.take()?;
         let mut reservation = permit.admit(out.budget());
         let (identity, has_room) = match exchange.take_late_identity() {
             Some(late) => late.complete(identity, &mut reservation),
@@ -87,6 +92,7 @@ impl Finished {
             reservation,
             has_room,
             operation,
+            target,
             identity,
             started,
             finished,

@@ -120,6 +120,11 @@ impl From<Box<RawValue>> for Body {
 }
 
 impl Text {
+    /// Text built by this crate is valid JSON. Null is the fallback if that is ever wrong.
+    pub(crate) fn of_json(json: String) -> Self {
+        Self::Own(RawValue::from_string(json).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+
     pub(crate) fn get(&self) -> &str {
         match self {
             Self::Own(raw) => raw.get(),

@@ -18,7 +18,7 @@ use crate::codec::json::rewrite;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};
 use crate::provider::operation::Operation;
-use crate::provider::{DetachedImage, ECHOES};
+use crate::provider::{DetachedImage, ECHOES, OperationSpec};
 pub use crate::provider::{InteractionKind, Provider};
 use crate::stats::Losses;
 
@@ -126,6 +126,12 @@ impl Interaction {
         &self.identity
     }
 
+    /// The row of the format: that of the called operation, unless the interaction was converted.
+    fn row(&self) -> &'static OperationSpec {
+        let called = self.details.operation.map(Operation::spec);
+        called.filter(|row| row.kind == self.kind).unwrap_or_else(|| self.provider.row(self.kind))
+    }
+
     /// The request as JSON text.
     pub fn request(&self) -> Cow<'_, str> {
         self.request.text()
@@ -147,13 +153,13 @@ impl Interaction {
     /// object counts as eight). They are replaced by their [`omit_content`](Self::omit_content)
     /// form, so that no content bypasses a hook.
     pub fn request_mut(&mut self) -> &mut Value {
-        let row = self.provider.row(self.kind);
+        let row = self.row();
         self.request.tree_or(|text| redacted(row, row.placeholders.request, text, text.len()))
     }
 
     /// The response as a mutable tree; see [`request_mut`](Self::request_mut).
     pub fn response_mut(&mut self) -> &mut Value {
-        let row = self.provider.row(self.kind);
+        let row = self.row();
         self.response.tree_or(|text| redacted(row, row.placeholders.response, text, text.len()))
     }
 
@@ -162,7 +168,7 @@ impl Interaction {
     /// Ids, model and usage of request and response remain, and their lengths as
     /// `{"omitted":{"bytes":…}}`. Images are not uploaded.
     pub fn omit_content(&mut self) {
-        let row = self.provider.row(self.kind);
+        let row = self.row();
         for (body, placeholder) in
             [(&mut self.request, row.placeholders.request), (&mut self.response, row.placeholders.response)]
         {
@@ -210,6 +216,13 @@ impl Interaction {
         self.request.share();
         self.response.share();
         self.clone()
+    }
+
+    /// Sets the provider whose format request and response have. Default: OpenAI.
+    #[must_use]
+    pub fn for_provider(mut self, provider: Provider) -> Self {
+        self.provider = provider;
+        self
     }
 
     /// How the exchange ended; [`Outcome::Answered`] for an interaction made by hand.

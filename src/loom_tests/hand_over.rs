@@ -57,7 +57,13 @@ fn what_is_pushed_while_the_worker_stops_is_dropped_and_counted() {
         let caller = {
             let sender = sender.clone();
             thread::spawn(move || {
-                drop(Observer::begin(&sender, Operation::Chat, &HeaderMap::new(), &mut Extensions::new()));
+                drop(Observer::begin(
+                    &sender,
+                    Operation::Chat,
+                    "",
+                    &HeaderMap::new(),
+                    &mut Extensions::new(),
+                ));
             })
         };
         drop(receiver);

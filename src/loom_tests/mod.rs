@@ -50,7 +50,7 @@ fn ends() -> (Sender, Receiver) {
 
 fn begin(sender: &Sender) -> (Observer, Tap, IdentitySlot) {
     let mut extensions = Extensions::new();
-    let (observer, tap) = Observer::begin(sender, Operation::Chat, &HeaderMap::new(), &mut extensions);
+    let (observer, tap) = Observer::begin(sender, Operation::Chat, "", &HeaderMap::new(), &mut extensions);
     (observer, tap, extensions.remove().unwrap())
 }
 

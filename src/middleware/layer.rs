@@ -6,6 +6,7 @@ use super::service::Reconify;
 use super::tracker::Tracker;
 use crate::config::{Config, Destination};
 use crate::delivery::Transport;
+use crate::provider::Provider;
 use crate::report::Report;
 use crate::reporter::Reporter;
 #[cfg(feature = "reqwest")]
@@ -130,6 +131,28 @@ impl ReconifyLayer {
         };
         let tracker = Tracker::new(reporter.sender().cloned(), operations, capturing);
         Self { reporter, tracker }
+    }
+
+    /// A layer for requests that all go to one provider. It shares the reporter and the settings.
+    ///
+    /// Needed on the way in for Mistral, Perplexity, Cohere and Ollama: on the way out the host tells
+    /// them apart. All paths of the provider are captured, and `/chat/completions` is reported in
+    /// the provider's format.
+    ///
+    /// ```
+    /// use axum::{Router, routing::post};
+    /// use tower_reconify::{Config, Provider, ReconifyLayer};
+    ///
+    /// let reconify = ReconifyLayer::new(Config::builder("app-key", "api-key").build()?);
+    /// let to_mistral: Router = Router::new()
+    ///     .route("/v1/chat/completions", post(async || "an answer"))
+    ///     .layer(reconify.for_provider(Provider::Mistral));
+    /// let app: Router = Router::new().nest("/mistral", to_mistral);
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    #[must_use]
+    pub fn for_provider(&self, provider: Provider) -> Self {
+        Self { reporter: self.reporter.clone(), tracker: self.tracker.for_provider(provider) }
     }
 
     /// The reporter shared by all clones of this layer.

@@ -15,6 +15,7 @@ use tower::Service;
 use super::service::Reconify;
 use super::tracker::Tracker;
 use crate::capture::{NestingGuard, Observer, RequestBody, ResponseBody, Tap};
+use crate::provider::captured::RequestFacts;
 
 /// Captures the calls of a reqwest client: `ServiceBuilder::new().layer(layer).service(client)`.
 ///
@@ -53,11 +54,19 @@ pub(super) fn begin(
     request: &mut Request,
     extensions: &mut Extensions,
 ) -> (Observer, bool) {
-    let Some(operation) = tracker.operation(request.method(), request.url().path(), request.headers()) else {
+    let url = request.url();
+    let facts = RequestFacts {
+        method: request.method(),
+        path: url.path(),
+        host: url.host_str(),
+        port: url.port(),
+        headers: request.headers(),
+    };
+    let Some(operation) = tracker.operation(&facts) else {
         tracker.pass(request.headers_mut(), true);
         return (Observer::default(), false);
     };
-    let (observer, tap) = tracker.begin(operation, request.headers(), extensions);
+    let (observer, tap) = tracker.begin(operation, url.path(), request.headers(), extensions);
     tracker.pass(request.headers_mut(), true);
     if !tap.is_empty() {
         record(request.body_mut(), tap);

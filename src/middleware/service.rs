@@ -8,6 +8,7 @@ use tower::Service;
 use super::future::ResponseFuture;
 use super::tracker::Tracker;
 use crate::capture::{NestingGuard, RequestBody, ResponseBody};
+use crate::provider::captured::RequestFacts;
 
 /// A service that passes every request to an inner service and reports the interactions with a
 /// model.
@@ -59,10 +60,18 @@ where
     #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let operation = self.tracker.operation(&head.method, head.uri.path(), &head.headers);
+        let operation = self.tracker.operation(&RequestFacts {
+            method: &head.method,
+            path: head.uri.path(),
+            host: head.uri.host(),
+            port: head.uri.port_u16(),
+            headers: &head.headers,
+        });
         let tracks_nesting = operation.is_some() && self.tracker.tracks_nesting();
         let (mut observer, mut tap) = match operation {
-            Some(operation) => self.tracker.begin(operation, &head.headers, &mut head.extensions),
+            Some(operation) => {
+                self.tracker.begin(operation, head.uri.path(), &head.headers, &mut head.extensions)
+            }
             None => Default::default(),
         };
         self.tracker.pass(&mut head.headers, false);

@@ -11,7 +11,8 @@ use crate::config::{CaptureOptions, IdentityHeaders};
 use crate::handoff::Sender;
 use crate::identity::remove_headers;
 use crate::names::LOG;
-use crate::provider::captured::Operations;
+use crate::provider::Provider;
+use crate::provider::captured::{Operations, RequestFacts};
 use crate::provider::operation::Operation;
 
 /// How many paths of requests that are not captured are logged, and how long they may be.
@@ -36,19 +37,27 @@ impl Tracker {
         Self(Arc::new(TrackerInner { sender, passed: Mutex::default(), operations, capturing }))
     }
 
+    /// A tracker that shares everything, for requests that go to one provider.
+    pub(super) fn for_provider(&self, provider: Provider) -> Self {
+        let TrackerInner { sender, operations, capturing, .. } = &*self.0;
+        let operations = Operations { provider: Some(provider), ..operations.clone() };
+        Self::new(sender.clone(), operations, *capturing)
+    }
+
     /// The called operation, if it is captured.
     #[inline]
-    pub(super) fn operation(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Operation> {
-        let operation = self.0.operations.of(method, path);
+    pub(super) fn operation(&self, facts: &RequestFacts<'_>) -> Option<Operation> {
+        let operation = self.0.operations.of(facts);
         if operation.is_none() && level_enabled!(Level::DEBUG) {
-            self.log_passed(method, path, headers);
+            self.log_passed(facts);
         }
         operation
     }
 
     /// Logs the path of a JSON `POST` once: it may be a call to a model that should be declared.
     #[cold]
-    fn log_passed(&self, method: &Method, path: &str, headers: &HeaderMap) {
+    fn log_passed(&self, facts: &RequestFacts<'_>) {
+        let RequestFacts { method, path, headers, .. } = *facts;
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = content_type.is_some_and(|value| value.starts_with("application/json"));
         let is_candidate = method == Method::POST && is_json && path.len() <= MOST_PATH_BYTES;
@@ -68,11 +77,12 @@ impl Tracker {
     pub(super) fn begin(
         &self,
         operation: Operation,
+        path: &str,
         headers: &HeaderMap,
         extensions: &mut Extensions,
     ) -> (Observer, Tap) {
         match &self.0.sender {
-            Some(sender) => Observer::begin(sender, operation, headers, extensions),
+            Some(sender) => Observer::begin(sender, operation, path, headers, extensions),
             None => Default::default(),
         }
     }

@@ -3,10 +3,11 @@
 
 use std::mem;
 
-use http::Method;
+use http::{HeaderMap, Method};
 
 use super::PROVIDERS;
-use super::operation::Operation;
+use super::operation::{Operation, Provider};
+use super::spec::{Proof, ProviderSpec};
 
 /// A path that the application assigned to an operation.
 #[derive(Clone, Debug)]
@@ -23,6 +24,10 @@ pub(crate) struct Operations {
     pub(crate) routes: Vec<Route>,
     /// Operations captured under their known names.
     pub(crate) known: OperationSet,
+    /// The application asked for these operations, so a path needs no further proof.
+    pub(crate) is_asked_for: bool,
+    /// The provider that all requests go to, if the application said so.
+    pub(crate) provider: Option<Provider>,
 }
 
 /// A set of operations, one bit per operation.
@@ -58,20 +63,47 @@ impl FromIterator<Operation> for OperationSet {
     }
 }
 
+/// The parts of a request by which it is recognised.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestFacts<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    /// Host and port of the URI, never the `Host` header. A client chooses the authority of inbound
+    /// HTTP/2, so it can have its own request to a doubtful path reported.
+    pub(crate) host: Option<&'a str>,
+    pub(crate) port: Option<u16>,
+    pub(crate) headers: &'a HeaderMap,
+}
+
 impl Operations {
     /// The operation of a request, if it is captured.
     #[inline]
-    pub(crate) fn of(&self, method: &Method, path: &str) -> Option<Operation> {
-        if method != Method::POST {
+    pub(crate) fn of(&self, facts: &RequestFacts<'_>) -> Option<Operation> {
+        if facts.method != Method::POST {
             return None;
         }
         if !self.routes.is_empty()
-            && let Some(operation) = self.declared(path)
+            && let Some(operation) = self.declared(facts.path)
         {
             return Some(operation);
         }
-        let known = PROVIDERS.iter().find_map(|provider| (provider.recognise)(path));
-        known.filter(|operation| self.known.contains(*operation))
+        self.known(facts)
+    }
+
+    /// The operation of a known path. The provider that the request goes to comes first, because
+    /// several have the same paths.
+    fn known(&self, facts: &RequestFacts<'_>) -> Option<Operation> {
+        if let Some(provider) = self.provider.map(Provider::spec).or_else(|| provider_at(facts))
+            && let Some(operation) = (provider.recognise)(facts.path)
+            && self.known.contains(operation)
+        {
+            return Some(operation);
+        }
+        let is_meant = |operation: &Operation| {
+            self.known.contains(*operation)
+                && (self.is_asked_for || operation.spec().proof.is_in(facts.headers))
+        };
+        PROVIDERS.iter().find_map(|provider| (provider.recognise)(facts.path).filter(is_meant))
     }
 
     #[inline(never)]
@@ -82,6 +114,26 @@ impl Operations {
         };
         self.routes.iter().find(matches).map(|route| route.operation)
     }
+}
+
+impl Proof {
+    fn is_in(self, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Path => true,
+            Self::Header(name) => headers.contains_key(name),
+            Self::Host => false,
+        }
+    }
+}
+
+/// The provider whose API has this host or port.
+fn provider_at(facts: &RequestFacts<'_>) -> Option<&'static ProviderSpec> {
+    let host = facts.host?;
+    let is_it = |known: &&str| match known.strip_prefix(':') {
+        Some(port) => facts.port.is_some_and(|known| port.parse() == Ok(known)),
+        None => known.eq_ignore_ascii_case(host),
+    };
+    PROVIDERS.iter().find(|provider| provider.hosts.iter().any(|known| is_it(&known)))
 }
 
 /// The bytes of a path in reverse, without trailing and doubled slashes.

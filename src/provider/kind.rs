@@ -2,7 +2,7 @@ use std::fmt;
 
 /// The type in the report of an interaction.
 ///
-/// Reconify's own modules send the first four (Node module 3.1.0).
+/// Reconify's own modules send the first five (Node module 3.1.0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InteractionKind {
@@ -14,6 +14,8 @@ pub enum InteractionKind {
     Assistant,
     /// Generated images.
     Image,
+    /// Generated content: one turn with Gemini, or Cohere's generate API.
+    Generate,
     /// Embeddings. Reconify documents neither this type nor those that follow.
     Embedding,
     /// A moderation.
@@ -36,6 +38,7 @@ impl InteractionKind {
             Self::Completion => "completion",
             Self::Assistant => "assistant",
             Self::Image => "image",
+            Self::Generate => "generate",
             Self::Embedding => "embedding",
             Self::Moderation => "moderation",
             Self::Speech => "speech",

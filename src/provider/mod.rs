@@ -12,13 +12,14 @@ mod rows;
 mod spec;
 pub(crate) mod stream;
 mod table;
+mod target;
 
 pub(crate) use self::detached_image::DetachedImage;
 pub use self::kind::InteractionKind;
 pub use self::operation::Provider;
 pub(crate) use self::placeholder::{Placeholder, Placeholders};
-use self::spec::ProviderSpec;
-pub(crate) use self::spec::{Convert, Converted, Images, OperationSpec};
+pub(crate) use self::spec::{Convert, Converted, Envelope, Enveloped, Images, OperationSpec, ProviderSpec};
+pub(crate) use self::target::Target;
 
 /// Fields that repeat the text of a response in pieces.
 pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];

@@ -18,7 +18,15 @@ pub(crate) struct Placeholders {
     pub(crate) response: Option<Placeholder>,
 }
 
+impl Placeholders {
+    pub(crate) const NONE: Self = Self { request: None, response: None };
+}
+
 impl Placeholder {
+    pub(crate) const fn new(key: &'static str, empty: &'static str) -> Self {
+        Self { key, empty, unless: None }
+    }
+
     /// Whether an object with these fields needs it.
     pub(crate) fn is_missing(self, has: impl Fn(&str) -> bool) -> bool {
         !has(self.key) && !self.unless.is_some_and(has)

@@ -1,4 +1,4 @@
-//! The tables of all providers as one.
+//! The tables of all providers as one, in constant arrays.
 
 #![expect(clippy::indexing_slicing, reason = "indices are below the length")]
 
@@ -8,45 +8,66 @@ use super::spec::OperationSpec;
 
 pub(super) const FIRST: &OperationSpec = &PROVIDERS[0].operations[0];
 
-/// The row of the operation with this discriminant.
-#[inline]
-pub(super) const fn row(mut place: usize) -> Option<&'static OperationSpec> {
-    let mut rest = PROVIDERS;
-    while let [provider, others @ ..] = rest {
-        if place < provider.operations.len() {
-            return Some(&provider.operations[place]);
-        }
-        place -= provider.operations.len();
-        rest = others;
+/// The rows by the discriminants of their operations.
+pub(super) static ROWS: [&OperationSpec; LAST + 1] = {
+    let mut rows = [FIRST; LAST + 1];
+    let mut place = 0;
+    while place < COUNT {
+        let row = nth(place);
+        rows[row.operation as usize] = row;
+        place += 1;
     }
-    None
-}
+    rows
+};
 
+/// The operations, in the order of the tables.
 pub(super) const OPERATIONS: &[Operation] = &{
     let mut operations = [FIRST.operation; COUNT];
     let mut place = 0;
-    while let Some(row) = row(place) {
-        assert!(row.operation as usize == place, "the rows stand in the order of the enum");
-        operations[place] = row.operation;
+    while place < COUNT {
+        operations[place] = nth(place).operation;
         place += 1;
     }
     operations
 };
 
 const COUNT: usize = {
-    let mut count = 0;
-    while row(count).is_some() {
-        count += 1;
+    let (mut count, mut place) = (0, 0);
+    while place < PROVIDERS.len() {
+        count += PROVIDERS[place].operations.len();
+        place += 1;
     }
     count
 };
+
+/// The greatest discriminant.
+const LAST: usize = {
+    let (mut last, mut place) = (0, 0);
+    while place < COUNT {
+        let operation = nth(place).operation as usize;
+        last = if operation > last { operation } else { last };
+        place += 1;
+    }
+    last
+};
+
+const fn nth(mut place: usize) -> &'static OperationSpec {
+    let mut rest = PROVIDERS;
+    while let [provider, others @ ..] = rest {
+        if place < provider.operations.len() {
+            return &provider.operations[place];
+        }
+        place -= provider.operations.len();
+        rest = others;
+    }
+    FIRST
+}
 
 pub(super) const PROVIDER_VALUES: &[Provider] = &{
     let mut providers = [FIRST.provider; PROVIDERS.len()];
     let mut place = 0;
     while place < PROVIDERS.len() {
         providers[place] = PROVIDERS[place].provider;
-        assert!(providers[place] as usize == place, "the providers stand in the order of the enum");
         place += 1;
     }
     providers

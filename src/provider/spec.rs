@@ -7,6 +7,7 @@ use super::kind::InteractionKind;
 use super::operation::{Operation, Provider};
 use super::placeholder::{Placeholder, Placeholders};
 use super::stream::{Assembled, RecordedStream};
+use super::target::Target;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::codec::json::Fields;
@@ -14,12 +15,18 @@ use crate::codec::json::Fields;
 /// The properties of a provider.
 pub(crate) struct ProviderSpec {
     pub(crate) provider: Provider,
-    /// The name in settings and reports (`reconify.format`).
+    /// The name in settings.
     pub(crate) name: &'static str,
-    /// The format version that Reconify's module for this provider sends.
+    /// The format in reports (`reconify.format`).
+    pub(crate) format: &'static str,
+    /// The version that Reconify's documentation names for the format.
     pub(crate) version: &'static str,
+    /// The hosts of its API, or its port (`:11434`). All of its paths are captured there.
+    pub(crate) hosts: &'static [&'static str],
     /// Determines the operation of a request by its path.
     pub(crate) recognise: fn(&str) -> Option<Operation>,
+    /// The field of a request that is JSON for hooks, and a string of JSON in the report.
+    pub(crate) request_string: Option<&'static str>,
     /// One row per operation, in the order of the enum.
     pub(crate) operations: &'static [OperationSpec],
 }
@@ -34,6 +41,9 @@ pub(crate) struct OperationSpec {
     pub(crate) kind: InteractionKind,
     /// Whether it is captured by default.
     pub(crate) on_by_default: bool,
+    /// What shows that a request to a known path is meant, if the application did not ask for the
+    /// operation by name.
+    pub(crate) proof: Proof,
     /// Headers with the request id, in order of precedence.
     pub(crate) request_ids: &'static [&'static str],
     pub(crate) placeholders: Placeholders,
@@ -48,6 +58,8 @@ pub(crate) struct OperationSpec {
     pub(crate) end_marker: EndMarker,
     /// Assembles a stream: one indirect call per stream, none per event.
     pub(crate) assemble: for<'a> fn(RecordedStream<'a>, Operation) -> Assembled,
+    /// Completes bodies with what the API has outside of them.
+    pub(crate) envelope: Option<Envelope>,
     /// Conversion into the format that Reconify documents, if the operation has another one.
     pub(crate) convert: Option<Convert>,
     /// Builds the response for a call that got none, from the name of the error and its text.
@@ -58,6 +70,38 @@ pub(crate) struct OperationSpec {
     pub(crate) images: Option<Images>,
     /// Determines the actual operation from the JSON text of the request.
     pub(crate) reclassify: Option<fn(&str) -> Operation>,
+}
+
+/// What shows that a request to a known path calls an operation.
+///
+/// Applications have routes of their own, and these must never be reported by accident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// The path: nobody else has one like it.
+    Path,
+    /// A header of the request, or the provider's host.
+    Header(&'static str),
+    /// The provider's host.
+    Host,
+}
+
+/// Completes bodies with the parts of the exchange outside of them. It is applied to every body,
+/// also to one that is cut, unread or missing.
+#[derive(Clone, Copy)]
+pub(crate) struct Envelope {
+    pub(crate) request: fn(&RawValue, &Target) -> Enveloped,
+    /// The text is the request id.
+    pub(crate) response: Option<fn(&RawValue, Option<&str>) -> String>,
+    /// Whether the body becomes a field of the report's. The placeholders are those of the outer
+    /// object then.
+    pub(crate) encloses: bool,
+}
+
+/// A request in its envelope.
+pub(crate) struct Enveloped {
+    pub(crate) json: String,
+    /// The type in the report, if the request decides it.
+    pub(crate) kind: Option<InteractionKind>,
 }
 
 /// The fields of a request and a response that reveal nothing of their content.

@@ -19,6 +19,8 @@ pub(crate) struct RecordedStream<'a> {
     pub(crate) mended: &'a OnceCell<Mended>,
     /// The mark to add to the result if the recording is truncated.
     pub(crate) truncated: Option<Node<'a>>,
+    /// Charges the budget for memory beside the recording. Returns whether there is room.
+    pub(crate) charge: &'a dyn Fn(usize) -> bool,
 }
 
 /// The state of a stream so far.
@@ -67,7 +69,7 @@ pub(crate) fn assemble<'a, A: StreamAssembler<'a>>(
     stream: RecordedStream<'a>,
     operation: Operation,
 ) -> Assembled {
-    let RecordedStream { bytes, framing, end_marker, mended, truncated } = stream;
+    let RecordedStream { bytes, framing, end_marker, mended, truncated, .. } = stream;
     let is_utf8 = json::is_utf8(bytes);
     let (mut assembler, mut progress) = (A::default(), Progress::default());
     let (mut first_token, mut elsewhere) = (None, None);

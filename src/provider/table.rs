@@ -17,7 +17,12 @@ impl Operation {
     #[inline]
     pub(crate) fn spec(self) -> &'static OperationSpec {
         // Every operation has a row: a test checks it.
-        rows::row(self as usize).unwrap_or(rows::FIRST)
+        rows::ROWS.get(self as usize).unwrap_or(&rows::FIRST)
+    }
+
+    /// The provider whose API it belongs to.
+    pub fn provider(self) -> Provider {
+        self.spec().provider
     }
 
     /// The name in settings and reports, also shown by `Display`.
@@ -40,18 +45,31 @@ impl Provider {
     /// Every provider.
     pub const ALL: &[Self] = rows::PROVIDER_VALUES;
 
-    fn spec(self) -> &'static ProviderSpec {
-        PROVIDERS.get(self as usize).unwrap_or(&openai::PROVIDER)
+    pub(crate) fn spec(self) -> &'static ProviderSpec {
+        PROVIDERS.iter().find(|spec| spec.provider == self).unwrap_or(&openai::PROVIDER)
     }
 
-    /// The name in reports (`reconify.format`), also shown by `Display`.
+    /// The name in settings, also shown by `Display`.
     pub fn as_str(self) -> &'static str {
         self.spec().name
     }
 
-    /// The format version that Reconify's module for this provider sends.
-    pub(crate) fn version(self) -> &'static str {
-        self.spec().version
+    /// The format in reports (`reconify.format`): the name, or `universal` for Ollama.
+    pub fn format(self) -> &'static str {
+        self.spec().format
+    }
+
+    /// Its operations that are captured by default.
+    ///
+    /// ```
+    /// use tower_reconify::{Config, Provider};
+    ///
+    /// let config = Config::builder("app", "key").capture(Provider::OpenAi.operations()).build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    pub fn operations(self) -> impl Iterator<Item = Operation> {
+        let captured = self.spec().operations.iter().filter(|row| row.on_by_default);
+        captured.map(|row| row.operation)
     }
 
     /// The row for interactions of this kind: that of the first operation with this kind, or else

@@ -11,12 +11,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::codec::json;
 use crate::config::ReportOptions;
 use crate::id::new_id;
 use crate::identity::{Session, Tags, User};
 use crate::interaction::{Interaction, InteractionKind, Outcome};
 use crate::provider::operation::Operation;
-use crate::provider::{DetachedImage, Provider};
+use crate::provider::{DetachedImage, Provider, ProviderSpec};
 
 /// One report, ready to be sent. Every attempt sends the same bytes.
 ///
@@ -106,7 +107,10 @@ impl Report {
         field(&mut json, "user", &user.map_or(UserObject::Unknown {}, UserObject::Known))?;
         // Request and response are JSON text already: they are copied once and not parsed again.
         key(&mut json, "request");
-        request.write(&mut json);
+        match interaction.provider.spec().request_string {
+            Some(name) => write_with_string(&request.text(), name, &mut json),
+            None => request.write(&mut json),
+        }
         key(&mut json, "response");
         response.write(&mut json);
         if reporting.metadata {
@@ -279,7 +283,7 @@ const BEFORE_VERSION: &str = r#"","version":""#;
 /// Writes the start of a payload. Its constant parts need no serialising. Returns the position of
 /// the keys.
 fn open(json: &mut String, provider: Provider, r#type: &'static str) -> usize {
-    let (format, version) = (provider.as_str(), provider.version());
+    let ProviderSpec { format, version, .. } = provider.spec();
     for part in [BEFORE_FORMAT, format, BEFORE_TYPE, r#type, BEFORE_VERSION, version, "\""] {
         json.push_str(part);
     }
@@ -302,6 +306,24 @@ fn after_word(text: &[u8]) -> Option<&[u8]> {
     let is_in_word = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
     let length = text.iter().position(|byte| !is_in_word(byte))?;
     text.get(length..).filter(|_| length > 0)
+}
+
+/// Writes an object with one of its fields as a string of JSON, unless that is a string already.
+fn write_with_string(object: &str, name: &str, out: &mut String) {
+    let fields = json::parse_object(object.as_bytes()).unwrap_or_default();
+    let value = json::field(&fields, name).map(RawValue::get).filter(|value| !value.starts_with('"'));
+    let around = value.and_then(|value| {
+        let start = (value.as_ptr() as usize).checked_sub(object.as_ptr() as usize)?;
+        Some((object.get(..start)?, value, object.get(start + value.len()..)?))
+    });
+    match around {
+        Some((before, value, after)) => {
+            out.push_str(before);
+            json::write_text(value, out);
+            out.push_str(after);
+        }
+        None => out.push_str(object),
+    }
 }
 
 /// Appends a field to a non-empty object.

@@ -15,7 +15,7 @@ use crate::codec::json::{self, Fields, Node};
 use crate::codec::multipart;
 use crate::codec::ndjson;
 use crate::codec::sse::looks_like_events;
-use crate::exchange::{CallResult, Head, MediaType, RecordedMessage};
+use crate::exchange::{CallResult, Exchange, Head, MediaType, RecordedMessage};
 use crate::interaction::Text;
 use crate::provider::{Convert, Converted, OperationSpec, Placeholder};
 use crate::stats::Losses;
@@ -72,6 +72,11 @@ fn by_length(body: &DecodedBody, placeholder: Option<Placeholder>, is_cut: bool)
         describe(&mut fields, body.head, body.passed);
     }
     ReportedBody { losses: body.losses, ..ReportedBody::unstreamed(fields, placeholder) }
+}
+
+/// The replacement for a request that is too expensive to parse.
+pub(crate) fn of_unread_request(reading: &BodyContext, exchange: &Exchange) -> ReportedBody {
+    unread(&exchange.request, reading.placeholders().request)
 }
 
 /// The replacement for a response that is too expensive to parse.
@@ -183,7 +188,7 @@ impl BodyContext<'_> {
     }
 
     fn streamed(&self, body: &DecodedBody, framing: Framing) -> ReportedBody {
-        let (json, stream, losses) = streamed(self.operation, body, framing);
+        let (json, stream, losses) = streamed(self.operation, body, framing, &|bytes| self.charge(bytes));
         ReportedBody { stream: Some(stream), losses, is_sent: true, ..ReportedBody::of_text(json) }
     }
 
@@ -308,11 +313,9 @@ impl ReportedBody {
         Self::of_text(fields.to_json())
     }
 
-    /// Text built by this crate is valid JSON. Null is the fallback if that is ever wrong.
     fn of_text(text: String) -> Self {
-        let json = RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned());
         Self {
-            json: Text::Own(json),
+            json: Text::of_json(text),
             stream: None,
             losses: Losses::default(),
             is_sent: false,

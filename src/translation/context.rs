@@ -27,7 +27,12 @@ impl BodyContext<'_> {
 
     /// The placeholders of the reported format.
     pub(crate) fn placeholders(&self) -> Placeholders {
-        self.convert().map_or(self.operation.spec().placeholders, |convert| convert.placeholders)
+        let spec = self.operation.spec();
+        match self.convert() {
+            Some(convert) => convert.placeholders,
+            None if spec.envelope.is_some_and(|envelope| envelope.encloses) => Placeholders::NONE,
+            None => spec.placeholders,
+        }
     }
 
     /// Does some work within the allowance. `None` if the allowance was not enough for all of it.

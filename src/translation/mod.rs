@@ -4,6 +4,7 @@ pub(crate) mod body;
 pub(crate) mod context;
 pub(crate) mod decoded_body;
 mod effort;
+mod enveloped;
 mod partial_json;
 mod streamed;
 mod translate;

@@ -23,16 +23,18 @@ pub(crate) fn streamed(
     operation: Operation,
     body: &DecodedBody,
     framing: Framing,
+    charge: &dyn Fn(usize) -> bool,
 ) -> (String, Stream, Losses) {
     let OperationSpec { assemble, end_marker, .. } = *operation.spec();
     let mended = OnceCell::new();
     let truncated = body.losses.is_truncated.then(|| Node::Object(body.truncated()));
-    let stream = RecordedStream { bytes: &body.bytes, framing, end_marker, mended: &mended, truncated };
+    let stream =
+        RecordedStream { bytes: &body.bytes, framing, end_marker, mended: &mended, truncated, charge };
     let Assembled { json, mut progress, first_token } = assemble(stream, operation);
     // A stream whose middle was not recorded may have its terminal event or an error in the tail.
     let (bytes, in_tail) = (body.lines_of_tail(), &OnceCell::new());
     if !bytes.is_empty() {
-        let stream = RecordedStream { bytes, framing, end_marker, mended: in_tail, truncated: None };
+        let stream = RecordedStream { bytes, framing, end_marker, mended: in_tail, truncated: None, charge };
         let tail = assemble(stream, operation).progress;
         progress.is_done |= tail.is_done;
         progress.has_error |= tail.has_error;

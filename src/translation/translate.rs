@@ -7,6 +7,7 @@ use http::StatusCode;
 use super::body::{self, ReportedBody};
 use super::context::BodyContext;
 use super::effort::{Effort, TooMuch};
+use super::enveloped::Bodies;
 use crate::config::{Media, ReportOptions, Responses};
 use crate::exchange::{BodyEnd, CallResult, Exchange, RecordedMessage, Response};
 use crate::identity::OptOut;
@@ -131,12 +132,20 @@ pub(crate) fn translate(
             }
         }
     };
-    details.losses = request.losses.and(response.losses);
+    let spec = reading.operation.spec();
+    let losses = request.losses.and(response.losses);
+    let mut bodies = Bodies { request: request.json, response: answered, kind: None, losses };
+    if let Some(envelope) = spec.envelope {
+        bodies = bodies.enveloped(envelope, &reading, exchange, details.request_id.as_deref())?;
+    }
+    let Bodies { request, response, kind, losses } = bodies;
+    details.losses = losses;
+    let kind_of_row = reading.convert().map_or(spec.kind, |convert| convert.kind);
     let mut interaction = Interaction {
-        provider: reading.operation.spec().provider,
-        kind: reading.convert().map_or(reading.operation.spec().kind, |convert| convert.kind),
-        request: request.json.into(),
-        response: answered.into(),
+        provider: spec.provider,
+        kind: kind.unwrap_or(kind_of_row),
+        request: request.into(),
+        response: response.into(),
         identity: mem::take(&mut exchange.identity),
         requested: clock.at(exchange.started),
         responded: clock.at(exchange.finished),

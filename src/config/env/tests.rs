@@ -122,7 +122,8 @@ fn the_captured_endpoints_are_a_list_of_known_names_or_all() {
     assert_eq!(known("All"), Operation::ALL.iter().copied().collect());
     assert_eq!(known(" chat, Embedding ,"), [Operation::Chat, Operation::Embedding].into_iter().collect());
     assert!(
-        error_with("RECONIFY_CAPTURE", " ,").starts_with("RECONIFY_CAPTURE is \"\", which is none of chat, ")
+        error_with("RECONIFY_CAPTURE", " ,")
+            .starts_with("RECONIFY_CAPTURE is \"\", which is none of all, openai, ")
     );
     let error = error_with("RECONIFY_CAPTURE", "chat,chats");
     assert!(error.starts_with("RECONIFY_CAPTURE is \"chats\", which is none of "), "{error}");

@@ -10,7 +10,8 @@ fn no_memory_of_an_exchange_is_kept_once_the_worker_has_stopped() {
     let limits = Limits { items: 1, bytes: 1_000, body_bytes: 1_000 };
     let (sender, receiver) = channel(Arc::new(Budget::new(limits)), CaptureOptions::default());
     let permit = sender.budget().acquire(10).unwrap();
-    let (_, request, response) = sender.begin(permit, Operation::Chat, Identity::new(), &HeaderMap::new());
+    let (_, request, response) =
+        sender.begin(permit, Operation::Chat, Identity::new(), "", &HeaderMap::new());
     finish(request);
     finish(response);
     assert!(receiver.queue.pop().is_some());

@@ -8,7 +8,12 @@ fn operation(path: &str) -> Option<Operation> {
     ]
     .map(|(path, operation)| Route { path: path.to_owned(), operation })
     .to_vec();
-    Operations { routes, known: Operation::ALL.iter().copied().collect() }.of(&Method::POST, path)
+    let known = Operation::ALL.iter().copied().collect();
+    of(&Operations { routes, known, ..Operations::default() }, &Method::POST, path)
+}
+
+fn of(operations: &Operations, method: &Method, path: &str) -> Option<Operation> {
+    operations.of(&RequestFacts { method, path, host: None, port: None, headers: &HeaderMap::new() })
 }
 
 #[test]
@@ -134,9 +139,9 @@ fn other_paths_and_methods_are_not_captured() {
     ] {
         assert_eq!(operation(path), None, "{path}");
     }
-    assert_eq!(Operations::default().of(&Method::GET, "/v1/chat/completions"), None);
+    assert_eq!(of(&Operations::default(), &Method::GET, "/v1/chat/completions"), None);
     for path in ["/v1/responses", "/v1/images/generations"] {
-        assert_eq!(Operations::default().of(&Method::POST, path), None);
+        assert_eq!(of(&Operations::default(), &Method::POST, path), None);
     }
 }
 

@@ -14,7 +14,10 @@ use crate::provider::spec::ProviderSpec;
 pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     provider: Provider::OpenAi,
     name: "openai",
+    format: "openai",
     version: "1.0.0",
+    hosts: &["api.openai.com"],
     recognise: operations::recognise,
+    request_string: None,
     operations: operations::OPERATIONS,
 };

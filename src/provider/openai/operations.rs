@@ -11,21 +11,16 @@ use crate::codec::framing::Framing;
 use crate::provider::kind::InteractionKind;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
-use crate::provider::spec::{Convert, Kept, OperationSpec};
+use crate::provider::spec::{Convert, Kept, OperationSpec, Proof};
 use crate::provider::stream::assemble;
 
 const CHAT: Placeholders = Placeholders {
-    request: Some(placeholder("messages", "[]")),
-    response: Some(placeholder("choices", "[]")),
+    request: Some(Placeholder::new("messages", "[]")),
+    response: Some(Placeholder::new("choices", "[]")),
 };
 /// A request with messages is a chat, even on the completion path, so it needs no prompt.
 const PROMPT_OF_COMPLETION: Placeholder = Placeholder { unless: Some("messages"), ..PROMPT };
-const PROMPT: Placeholder = placeholder("prompt", "\"\"");
-const NONE: Placeholders = Placeholders { request: None, response: None };
-
-const fn placeholder(key: &'static str, empty: &'static str) -> Placeholder {
-    Placeholder { key, empty, unless: None }
-}
+const PROMPT: Placeholder = Placeholder::new("prompt", "\"\"");
 
 /// The request id headers of OpenAI, Azure and other servers, in order of precedence.
 const REQUEST_IDS: &[&str] = &["x-request-id", "apim-request-id", "request-id"];
@@ -37,14 +32,16 @@ const COMMON: OperationSpec = OperationSpec {
     name: "",
     kind: InteractionKind::Chat,
     on_by_default: false,
+    proof: Proof::Path,
     request_ids: REQUEST_IDS,
-    placeholders: NONE,
+    placeholders: Placeholders::NONE,
     kept: Kept { scalars: &["id", "object", "created", "model"], values: &["usage"] },
     takes_forms: true,
     text_field: None,
     framings: &[Framing::Events, Framing::Lines],
     end_marker: EndMarker(Some("[DONE]")),
     assemble: |stream, operation| assemble::<ChatAssembler<'_>>(stream, operation),
+    envelope: None,
     convert: None,
     error,
     is_error,
@@ -57,7 +54,7 @@ const IMAGE: OperationSpec = OperationSpec {
     kind: InteractionKind::Image,
     images: Some(images::ELEMENTS),
     on_by_default: true,
-    placeholders: Placeholders { request: Some(PROMPT), response: Some(placeholder("data", "[]")) },
+    placeholders: Placeholders { request: Some(PROMPT), response: Some(Placeholder::new("data", "[]")) },
     assemble: |stream, operation| assemble::<ImageAssembler<'_>>(stream, operation),
     ..COMMON
 };

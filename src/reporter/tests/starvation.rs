@@ -164,8 +164,13 @@ async fn bodies_that_wait_to_be_read_leave_the_others_their_turn_and_none_is_los
     let simulated =
         start(builder().limits(Limits { bytes: 64_000_000, ..Limits::default() }), transport, || 0.5);
     for _ in 0..20 {
-        let (_, tap) =
-            Observer::begin(&simulated.sender, Operation::Chat, &HeaderMap::new(), &mut Extensions::new());
+        let (_, tap) = Observer::begin(
+            &simulated.sender,
+            Operation::Chat,
+            "",
+            &HeaderMap::new(),
+            &mut Extensions::new(),
+        );
         tap.record_whole(&vec![b' '; large].into());
     }
     (0..100).for_each(|_| simulated.report());

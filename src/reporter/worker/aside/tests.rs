@@ -38,7 +38,7 @@ fn item_of(
 ) -> QueueItem {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
-    let (_, tap) = Observer::begin(sender, Operation::Chat, &headers, &mut Extensions::new());
+    let (_, tap) = Observer::begin(sender, Operation::Chat, "", &headers, &mut Extensions::new());
     tap.record_whole(&body);
     drop(body);
     receiver.queue.pop().unwrap()
@@ -143,7 +143,7 @@ fn bodies_that_may_not_wait_are_reported_without_being_read_however_small() {
     let reported = |has_response| {
         let (headers, mut extensions) = (HeaderMap::new(), Extensions::new());
         let (mut observer, request) =
-            Observer::begin(&ends.0, Operation::ImageGeneration, &headers, &mut extensions);
+            Observer::begin(&ends.0, Operation::ImageGeneration, "", &headers, &mut extensions);
         request.record_whole(&Bytes::from_static(br#"{"prompt":"a cat"}"#));
         if has_response {
             observer.on_response(StatusCode::OK, &headers);
