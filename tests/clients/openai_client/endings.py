@@ -1,6 +1,6 @@
 """What is true when all is over."""
 
-from ..comparing import expect_same
+from .comparing import expect_same
 
 
 def after_a_signal_a_gateway_ends_well_and_has_reported_each_call_once(stage):
