@@ -1,6 +1,7 @@
-//! A Tower layer that reports every interaction with an OpenAI-compatible service (who asked, in
-//! which session, what was asked, what the model answered) to
-//! [Reconify](https://www.reconify.com), in the background.
+//! A Tower layer that reports every interaction with a language model (who asked, in which session,
+//! what was asked, what the model answered) to [Reconify](https://www.reconify.com), in the
+//! background. It understands the HTTP APIs of OpenAI and compatible servers, Anthropic, Gemini,
+//! Bedrock, Cohere, Mistral, Perplexity and Ollama.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -42,9 +43,10 @@
 //!
 //! The layer captures `POST`s whose path ends in `/chat/completions` or in `/images/generations`,
 //! `/images/edits` or `/images/variations`, and those to `/v1/completions` and `/v1/responses`, under
-//! any prefix. [`Operation`] has the exact rules. [`ConfigBuilder::capture`] selects other
-//! operations, and [`ConfigBuilder::route`] declares routes with other names. All other requests
-//! pass untouched.
+//! any prefix. It recognises the other providers by their paths, their headers or their hosts.
+//! [`Operation`] has the exact rules. [`ConfigBuilder::capture`] selects other operations,
+//! [`ConfigBuilder::route`] declares routes with other names, and [`ReconifyLayer::for_provider`]
+//! says that requests go to one provider. All other requests pass untouched.
 //!
 //! # Who is asking
 //!

@@ -8,4 +8,5 @@ pub(crate) mod json;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart;
 pub(crate) mod ndjson;
+pub(crate) mod percent;
 pub(crate) mod sse;

@@ -31,7 +31,7 @@ impl Config {
     /// | `RECONIFY_RESPONSES` | the Responses API is reported as a `chat` or `verbatim` ([`Responses`]) | `chat` |
     /// | `RECONIFY_TRACK_IMAGES` | `0`: generated images are not reported | `1` |
     /// | `RECONIFY_MEDIA` | base64 images, sound and files: `keep` or `elide` ([`Media`]) | `keep` |
-    /// | `RECONIFY_CAPTURE` | the [names](Operation::as_str) of the endpoints that are captured, with commas between them, or `all` | chat, completions, responses, images |
+    /// | `RECONIFY_CAPTURE` | what is captured: the names of [operations](Operation::as_str) and [providers](crate::Provider::as_str), with commas between them, or `all`; see [`capture`](ConfigBuilder::capture) | the operations of every provider that Reconify documents a type for |
     /// | `RECONIFY_METADATA` | `1`: reports have a `metadata` object | `0` |
     /// | `RECONIFY_IDENTITY_HEADERS` | `x-reconify-user-id` and its like: `ignore`, `read` or `take` ([`IdentityHeaders`]) | `ignore` |
     /// | `RECONIFY_OUTERMOST_ONLY` | `1`: calls made while a captured request is handled are not reported | `0` |

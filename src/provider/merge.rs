@@ -125,8 +125,8 @@ pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a Ra
     }
 }
 
-/// Appends to a list, as text. Any value other than a list is replaced.
-fn lengthen<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, items: &str) {
+/// Appends elements to a list, as text. Any value other than a list is replaced.
+pub(crate) fn lengthen<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, items: &str) {
     let slot = fields.entry(key, || Node::List(String::new()));
     if !matches!(slot, Node::List(_)) {
         let before = if let Node::Raw(raw) = slot { json::items(raw) } else { None };
@@ -151,7 +151,7 @@ pub(crate) fn name<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawV
 }
 
 /// Replaces the value, unless the new one is null.
-fn replace<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+pub(crate) fn replace<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     let slot = fields.entry(key, || Node::Raw(raw));
     if !json::is_null(raw) {
         *slot = Node::Raw(raw);

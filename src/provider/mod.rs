@@ -1,10 +1,12 @@
 //! The providers' wire formats. Pure functions: no module here knows a setting or does I/O.
 
+pub(crate) mod anthropic;
 pub(crate) mod captured;
 mod detached_image;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;
+mod model;
 pub(crate) mod openai;
 pub(crate) mod operation;
 mod placeholder;
@@ -25,4 +27,4 @@ pub(crate) use self::target::Target;
 pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
 
 /// The providers, in the order of their enum.
-const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER];
+const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER, anthropic::PROVIDER];

@@ -1,0 +1,104 @@
+use std::collections::HashMap;
+use std::mem;
+
+use foldhash::fast::RandomState;
+use serde_json::value::RawValue;
+
+use crate::codec::allowance::{self, Held};
+use crate::codec::json::{Fields, Node, Nodes};
+use crate::provider::merge;
+
+/// The content blocks of a streamed message, in the order in which they were opened.
+#[derive(Debug, Default)]
+pub(super) struct Blocks<'a> {
+    list: Vec<Block<'a>>,
+    /// The latest block of each index.
+    places: HashMap<u64, usize, RandomState>,
+    held: Held,
+}
+
+#[derive(Debug)]
+struct Block<'a> {
+    index: u64,
+    node: Node<'a>,
+}
+
+/// The number of nodes charged for a block.
+const BLOCK: usize = 4;
+
+impl<'a> Blocks<'a> {
+    /// Adds a block, by default after the last one. Returns its place; `None` if there are too
+    /// many.
+    pub(super) fn open(&mut self, index: Option<u64>, node: Node<'a>) -> Option<usize> {
+        if !self.held.try_grow(BLOCK) {
+            return None;
+        }
+        let next = || self.list.last().map_or(0, |block| block.index.saturating_add(1));
+        let (index, at) = (index.unwrap_or_else(next), self.list.len());
+        self.list.push(Block { index, node });
+        // From now on, the index refers to this block.
+        self.places.insert(index, at);
+        Some(at)
+    }
+
+    /// Finds the block of a delta, by default the last one. If the stream did not open the block,
+    /// opens one of this type; `None` if there are too many.
+    pub(super) fn place(&mut self, index: Option<u64>, kind: &'static str) -> Option<usize> {
+        let known = match index {
+            Some(index) => self.places.get(&index).copied(),
+            None => self.list.len().checked_sub(1),
+        };
+        known.or_else(|| {
+            let mut fields = Fields::default();
+            fields.set("type", Node::Text(kind.to_owned()));
+            self.open(index, Node::Object(fields))
+        })
+    }
+
+    /// The fields of a block; `None` if it is not an object.
+    pub(super) fn fields(&mut self, place: usize) -> Option<&mut Fields<'a>> {
+        self.list.get_mut(place).and_then(|block| merge::as_object(&mut block.node))
+    }
+
+    /// Appends a text to a field. The text has the escapes of JSON.
+    pub(super) fn append(&mut self, place: usize, key: &'static str, text: &str) -> Option<()> {
+        let fields = self.fields(place)?;
+        // The input of a call is an empty object until its text begins.
+        if !text.is_empty() {
+            merge::append_piece(fields, key.into(), text);
+        }
+        Some(())
+    }
+
+    /// The list in the order of the indices; `None` if it is empty.
+    pub(super) fn finish(mut self) -> Option<Node<'a>> {
+        self.held = Held::default();
+        self.list.sort_by_key(|block| block.index);
+        let nodes: Nodes<'_> = self.list.into_iter().map(|block| with_input(block.node)).collect();
+        (!nodes.is_empty()).then_some(Node::Array(nodes))
+    }
+}
+
+/// Reads the streamed input of a call as JSON.
+fn with_input(mut block: Node<'_>) -> Node<'_> {
+    if let Node::Object(fields) = &mut block
+        && matches!(fields.get("input"), Some(Node::Text(_)))
+        && let slot = fields.entry("input".into(), || Node::NULL)
+        && let Node::Text(text) = slot
+    {
+        *slot = input(mem::take(text));
+    }
+    block
+}
+
+/// The JSON value in the inside of a string. A text that is not JSON, because the stream was cut or
+/// reached the limit of tokens, remains a string.
+fn input<'a>(mut text: String) -> Node<'a> {
+    text.insert(0, '"');
+    text.push('"');
+    let json = allowance::examine(2 * text.len()).then(|| serde_json::from_str::<String>(&text).ok());
+    match json.flatten().filter(|json| serde_json::from_str::<&RawValue>(json).is_ok()) {
+        Some(json) => Node::Literal(json.into()),
+        None => Node::Literal(text.into()),
+    }
+}
