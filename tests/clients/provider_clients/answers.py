@@ -1,10 +1,8 @@
-"""How answers are written to the wire, and what is taken of them."""
+"""How an answer is written to the wire, and what is taken of it."""
 
 from contextlib import closing
 
-from openai_client.answers.wire import compact, data, endless_answer, event, json_body, stream_answer, whole_answer
-
-__all__ = ["data", "endless_answer", "event", "json_body", "line", "stream_answer", "take", "whole_answer"]
+from openai_client.answers.wire import compact
 
 
 def line(value):

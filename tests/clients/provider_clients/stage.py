@@ -148,10 +148,12 @@ class Call:
         """Expects the last of what the application saw. `null`, absent and empty are the same."""
         expect_same(bare(self.outcome.results[-1]), bare(expected), f"{self.caller.story}: the last result")
 
-    def expect_error(self, results=0, **expected):
+    def expect_error(self, name, results=0, **further):
+        """Expects so many results and then an error of this class, with these attributes."""
         what = self.caller.story
         expect_same(len(self.outcome.results), results, f"{what}: the number of results")
         error = self.outcome.error or {}
+        expected = {"class": name} | further
         expect_same({name: error.get(name) for name in expected}, expected, f"{what}: the error")
 
     def expect_abandoned(self):

@@ -1,10 +1,11 @@
 """Messages of Anthropic."""
 
 import anthropic
+from openai_client.answers.wire import endless_answer, event, json_body, stream_answer, whole_answer
 from openai_client.callers import API_KEY
 from openai_client.servers import PATIENCE
 
-from ..answers import endless_answer, event, json_body, stream_answer, take, whole_answer
+from ..answers import take
 from ..stage import Provider
 
 
@@ -172,7 +173,7 @@ def a_refusal_of_anthropic_raises_the_same_error(stage):
     body = json_body({"type": "error", "error": error, "request_id": "req_whole"})
     ask = ask_stream(**question("Say nothing.", max_tokens=0))
     call = stage.ask(PROVIDER, "refused", whole_answer(body, JSON_HEADERS, 400), ask)
-    call.expect_error(**{"class": "BadRequestError"}, status_code=400, request_id="req_whole")
+    call.expect_error("BadRequestError", status_code=400, request_id="req_whole")
     call.expect_report("anthropic-messages", body, outcome="refused", status=400, request_id="req_whole")
 
 
@@ -181,7 +182,7 @@ def an_error_in_a_stream_of_anthropic_is_raised_and_reported_with_what_came_befo
     events = [*BEGUN, {"type": "error", "error": error}]
     ask = ask_stream(**question("Will you err?"))
     call = stage.ask(PROVIDER, "error", stream_answer(map(event, events), STREAM_HEADERS), ask)
-    call.expect_error(results=len(BEGUN) - 1)
+    call.expect_error("APIStatusError", results=len(BEGUN) - 1)
     whole = BEGUN_MESSAGE | {"error": error}
     call.expect_report(
         "anthropic-messages", whole, chunks=len(events), outcome="interrupted", request_id="req_streamed"

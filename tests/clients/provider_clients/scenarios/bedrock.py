@@ -7,12 +7,12 @@ import os
 import boto3
 import botocore.config
 import botocore.exceptions
-from openai_client.answers.wire import compact
+from openai_client.answers.wire import compact, endless_answer, json_body, stream_answer, whole_answer
 from openai_client.callers import API_KEY
 from openai_client.comparing import parsed
 from openai_client.servers import PATIENCE
 
-from ..answers import endless_answer, json_body, stream_answer, take, whole_answer
+from ..answers import take
 from ..frames import event, exception
 from ..stage import Provider
 
@@ -198,7 +198,7 @@ def a_refusal_of_bedrock_raises_the_same_error(stage):
     headers = JSON_HEADERS | {"x-amzn-errortype": "ValidationException:http://internal.amazon.com/coral/"}
     ask = ask_converse_stream(**question("Be too hot.", inferenceConfig={"temperature": 3}))
     call = stage.ask(PROVIDER, "refused", whole_answer(body, headers, 400), ask)
-    call.expect_error(**{"class": "ValidationException"}, operation_name="ConverseStream")
+    call.expect_error("ValidationException", operation_name="ConverseStream")
     call.expect_report(
         "bedrock-converse",
         answered_whole(body),
@@ -214,7 +214,7 @@ def an_exception_in_a_stream_of_bedrock_is_raised_and_reported_with_what_came_be
     frames = [*BEGUN, exception("throttlingException", error)]
     ask = ask_converse_stream(**question("Will you err?"))
     call = stage.ask(PROVIDER, "exception", stream_answer(frames, STREAM_HEADERS), ask)
-    call.expect_error(results=1 + len(BEGUN), **{"class": "EventStreamError"})
+    call.expect_error("EventStreamError", results=1 + len(BEGUN))
     whole = conversed([{"text": "Hello, wörld 天"}], error=error)
     call.expect_report(
         "bedrock-converse",

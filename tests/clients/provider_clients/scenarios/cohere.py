@@ -3,11 +3,12 @@
 import cohere
 import httpx
 from cohere.core.api_error import ApiError
-from openai_client.answers.wire import DONE
+from openai_client.answers.chats import tool
+from openai_client.answers.wire import DONE, endless_answer, event, json_body, stream_answer, whole_answer
 from openai_client.callers import API_KEY
 from openai_client.servers import PATIENCE
 
-from ..answers import endless_answer, event, json_body, line, stream_answer, take, whole_answer
+from ..answers import line, take
 from ..stage import Provider
 
 MODEL = "command-a-03-2025"
@@ -39,17 +40,6 @@ PROVIDER = Provider(
 JSON_HEADERS = {"content-type": "application/json", "x-debug-trace-id": "7c2e", "num_tokens": "12"}
 EVENT_HEADERS = JSON_HEADERS | {"content-type": "text/event-stream"}
 LINE_HEADERS = JSON_HEADERS | {"content-type": "application/stream+json"}
-
-TOOLS = [
-    {
-        "type": "function",
-        "function": {
-            "name": "get_weather",
-            "description": "Tells the weather.",
-            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
-        },
-    }
-]
 
 
 # --- Version 2 -------------------------------------------------------------------------------------------------------
@@ -105,7 +95,8 @@ def a_chat_of_cohere_is_passed_on_and_reported(stage):
     # Spellings, fields and an order that no client library would write.
     body = (
         '{"usage":{"tokens":{"output_tokens":3,"input_tokens":9}},"id":"41ef","vendor":{"cost":1.50E-3},"message":'
-        '{"content":[{"text":"Hello \\ud83d\\ude00 wörld","type":"text"}],"role":"assistant"},"finish_reason":"COMPLETE"}'
+        '{"content":[{"text":"Hello \\ud83d\\ude00 wörld","type":"text"}],"role":"assistant"},'
+        '"finish_reason":"COMPLETE"}'
     ).encode()
 
     def ask(client):
@@ -140,7 +131,8 @@ def a_streamed_tool_call_of_cohere_is_reported_whole(stage):
         ending("TOOL_CALL", 40),
     ]
     answer = stream_answer([*map(event, events), DONE], EVENT_HEADERS)
-    call = stage.ask(PROVIDER, "tool", answer, ask_stream(**question("Weather in Munich?", tools=TOOLS)))
+    ask = ask_stream(**question("Weather in Munich?", tools=[tool("get_weather")]))
+    call = stage.ask(PROVIDER, "tool", answer, ask)
     call.expect_results(len(events))
     whole_call = called | {"function": function | {"arguments": '{"city": "München"}'}}
     message = {"tool_plan": "I will look.", "tool_calls": [whole_call]}
@@ -152,7 +144,7 @@ def a_refusal_of_cohere_raises_the_same_error(stage):
     body = json_body({"id": "41ef7910", "message": "temperature must be ≤ 1"})
     ask = ask_stream(**question("Be too hot.", temperature=3))
     call = stage.ask(PROVIDER, "refused", whole_answer(body, JSON_HEADERS, 400), ask)
-    call.expect_error(**{"class": "BadRequestError"}, status_code=400)
+    call.expect_error("BadRequestError", status_code=400)
     call.expect_report("cohere-chat", body, outcome="refused", status=400)
 
 

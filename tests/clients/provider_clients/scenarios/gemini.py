@@ -2,12 +2,12 @@
 
 from google import genai
 from google.genai import errors, types
-from openai_client.answers.wire import compact
+from openai_client.answers.wire import compact, endless_answer, json_body, stream_answer, whole_answer
 from openai_client.callers import API_KEY
 from openai_client.comparing import parsed
 from openai_client.servers import PATIENCE
 
-from ..answers import endless_answer, json_body, stream_answer, take, whole_answer
+from ..answers import take
 from ..stage import Provider
 
 
@@ -153,13 +153,13 @@ def a_refusal_of_gemini_raises_the_same_error(stage):
     body = json_body({"error": error})
     answer = whole_answer(body, JSON_HEADERS, 400)
     call = stage.ask(PROVIDER, "refused", answer, ask_stream("Be too hot.", temperature=3))
-    call.expect_error(**{"class": "ClientError"}, code=400, status="INVALID_ARGUMENT")
+    call.expect_error("ClientError", code=400, status="INVALID_ARGUMENT")
     call.expect_report("gemini-generate", body, kind="generate", request=with_model, outcome="refused", status=400)
 
 
 def expect_failing(stage, name, answer, error):
     call = stage.ask(PROVIDER, name, answer, ask_stream("Will you err?"))
-    call.expect_error(results=len(BEGUN), **{"class": "ServerError"}, code=503)
+    call.expect_error("ServerError", results=len(BEGUN), code=503)
     call.expect_report(
         "gemini-generate",
         BEGUN_WHOLE | {"error": error},

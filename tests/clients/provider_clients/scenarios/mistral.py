@@ -2,11 +2,12 @@
 
 import httpx2
 from mistralai.client import Mistral, errors
-from openai_client.answers.wire import DONE
+from openai_client.answers.chats import tool
+from openai_client.answers.wire import DONE, data, endless_answer, json_body, stream_answer, whole_answer
 from openai_client.callers import API_KEY
 from openai_client.servers import PATIENCE
 
-from ..answers import data, endless_answer, json_body, stream_answer, take, whole_answer
+from ..answers import take
 from ..stage import Provider
 
 
@@ -26,17 +27,6 @@ PROVIDER = Provider(
 MODEL = "mistral-large-latest"
 JSON_HEADERS = {"content-type": "application/json", "mistral-correlation-id": "019a", "x-kong-request-id": "5f0c"}
 STREAM_HEADERS = JSON_HEADERS | {"content-type": "text/event-stream; charset=utf-8"}
-
-TOOLS = [
-    {
-        "type": "function",
-        "function": {
-            "name": "get_weather",
-            "description": "Tells the weather.",
-            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
-        },
-    }
-]
 
 
 def question(text, **options):
@@ -82,8 +72,8 @@ def a_chat_of_mistral_is_passed_on_and_reported(stage):
     # Spellings, fields and an order that no client library would write.
     body = (
         '{"usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12},"id":"cmpl-0","vendor":{"cost":1.50E-3},'
-        '"object":"chat.completion","created":1741569952,"model":"mistral-large-latest","choices":[{"index":0,"message":'
-        '{"content":"Hello \\ud83d\\ude00 wörld","role":"assistant"},"finish_reason":"stop"}]}'
+        '"object":"chat.completion","created":1741569952,"model":"mistral-large-latest","choices":[{"index":0,'
+        '"message":{"content":"Hello \\ud83d\\ude00 wörld","role":"assistant"},"finish_reason":"stop"}]}'
     ).encode()
 
     def ask(client):
@@ -121,7 +111,8 @@ def a_streamed_thought_and_tool_calls_of_mistral_are_reported_whole(stage):
         chunk({"content": "", "tool_calls": calls}, "tool_calls", **usage(40)),
     ]
     answer = stream_answer([*map(data, chunks), DONE], STREAM_HEADERS)
-    call = stage.ask(PROVIDER, "tool", answer, ask_stream(**question("Weather in Munich and Ulm?", tools=TOOLS)))
+    ask = ask_stream(**question("Weather in Munich and Ulm?", tools=[tool("get_weather")]))
+    call = stage.ask(PROVIDER, "tool", answer, ask)
     call.expect_results(len(chunks))
     content = [*thought("Two cities are asked.")["content"], {"type": "text", "text": "Let me look."}]
     whole = chat({"content": content, "tool_calls": calls}, "tool_calls", **usage(40))
@@ -133,7 +124,7 @@ def a_refusal_of_mistral_raises_the_same_error(stage):
     body = json_body(error)
     ask = ask_stream(**question("Be too hot.", temperature=3))
     call = stage.ask(PROVIDER, "refused", whole_answer(body, JSON_HEADERS, 400), ask)
-    call.expect_error(**{"class": "SDKError"}, status_code=400, body=body.decode())
+    call.expect_error("SDKError", status_code=400, body=body.decode())
     call.expect_report("mistral-chat", body, outcome="refused", status=400)
 
 

@@ -1,10 +1,12 @@
 """Chats and generations of Ollama."""
 
 import ollama
+from openai_client.answers.chats import tool
+from openai_client.answers.wire import endless_answer, json_body, stream_answer, whole_answer
 from openai_client.callers import API_KEY
 from openai_client.servers import PATIENCE
 
-from ..answers import endless_answer, json_body, line, stream_answer, take, whole_answer
+from ..answers import line, take
 from ..stage import Provider
 
 
@@ -26,17 +28,6 @@ PROVIDER = Provider(
 MODEL = "gemma3:1b"
 JSON_HEADERS = {"content-type": "application/json; charset=utf-8"}
 STREAM_HEADERS = {"content-type": "application/x-ndjson"}
-
-TOOLS = [
-    {
-        "type": "function",
-        "function": {
-            "name": "get_weather",
-            "description": "Tells the weather.",
-            "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
-        },
-    }
-]
 
 
 def question(text, **options):
@@ -105,7 +96,7 @@ def a_streamed_tool_call_of_ollama_is_reported_whole(stage):
         piece(5) | ending("stop", 40),
     ]
     answer = stream_answer(map(line, lines), STREAM_HEADERS)
-    ask = ask_stream(**question("Weather in Munich?", tools=TOOLS, think=True))
+    ask = ask_stream(**question("Weather in Munich?", tools=[tool("get_weather")], think=True))
     call = stage.ask(PROVIDER, "tool", answer, ask)
     call.expect_results(len(lines))
     message = {"thinking": "The weather is asked.", "content": "Let me look.", "tool_calls": [called]}
@@ -132,7 +123,7 @@ def a_streamed_generation_of_ollama_is_reported_whole(stage):
 def a_refusal_of_ollama_raises_the_same_error(stage):
     body = json_body({"error": "model 'gemma3:1b' not found"})
     call = stage.ask(PROVIDER, "refused", whole_answer(body, JSON_HEADERS, 404), ask_stream(**question("Up?")))
-    call.expect_error(**{"class": "ResponseError"}, status_code=404)
+    call.expect_error("ResponseError", status_code=404)
     call.expect_report("ollama-chat", body, outcome="refused", status=404)
 
 
@@ -141,7 +132,7 @@ def an_error_in_a_stream_of_ollama_is_raised_and_reported_with_what_came_before(
     lines = [*BEGUN, error]
     answer = stream_answer(map(line, lines), STREAM_HEADERS)
     call = stage.ask(PROVIDER, "error", answer, ask_stream(**question("Will you err?")))
-    call.expect_error(results=len(BEGUN), **{"class": "ResponseError"})
+    call.expect_error("ResponseError", results=len(BEGUN))
     call.expect_report("ollama-chat", SAID | error, chunks=len(lines), outcome="interrupted")
 
 
