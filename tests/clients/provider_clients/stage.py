@@ -26,6 +26,10 @@ class Provider:
     client: Callable
     # What the client raises.
     errors: tuple
+    # What the header of every answer identifies it by, if the provider has such a header.
+    request_id: str | None = None
+    # What is made of a request's body.
+    reported: Callable = parsed
     # The part of a gateway's paths that the upstream does not see.
     prefix: str = ""
 
@@ -119,13 +123,12 @@ class Wanted:
     # Bytes are what was answered, letter by letter; anything else is what is made of it.
     response: object
     kind: str = "chat"
-    # What is made of the request's body, if it is not reported as it was sent.
-    request: object = None
+    # What is made of the request's body, if not the usual.
+    reported: Callable | None = None
     outcome: str = "answered"
     status: int = 200
     # How many events a streamed answer had.
     chunks: int | None = None
-    request_id: str | None = None
 
 
 @dataclass
@@ -178,7 +181,7 @@ class Call:
         what = f"{self.caller.story}: the report of {gateway.name}"
         post = gateway.collector.report_of(self.caller.session)
         expect(post, f"{what} did not come")
-        request = parsed(self.request.body) if wanted.request is None else wanted.request(self.request.body)
+        request = (wanted.reported or self.provider.reported)(self.request.body)
         is_whole = isinstance(wanted.response, bytes)
         response = parsed(wanted.response) if is_whole else bare(as_sent(wanted.response))
         about = {"format": self.provider.format, "type": wanted.kind, "version": self.provider.version}
@@ -212,7 +215,7 @@ class Call:
             "outcome": wanted.outcome,
             "endpoint": wanted.operation,
             "status": as_sent(wanted.status),
-            "requestId": wanted.request_id,
+            "requestId": self.provider.request_id,
             "streamed": is_streamed,
             "chunks": as_sent(wanted.chunks or 0),
             "timeToFirstTokenMs": SOME_NUMBER if is_streamed else None,

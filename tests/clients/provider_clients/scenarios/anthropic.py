@@ -15,20 +15,23 @@ def client(base, headers):
     )
 
 
+REQUEST_ID = "req_7c2e"
+
 PROVIDER = Provider(
     name="ANTHROPIC",
     format="anthropic",
     version="3.0.0",
     client=client,
     errors=(anthropic.APIError,),
+    request_id=REQUEST_ID,
 )
 
 JSON_HEADERS = {
     "content-type": "application/json",
-    "request-id": "req_whole",
+    "request-id": REQUEST_ID,
     "anthropic-organization-id": "org-of-the-check",
 }
-STREAM_HEADERS = JSON_HEADERS | {"content-type": "text/event-stream; charset=utf-8", "request-id": "req_streamed"}
+STREAM_HEADERS = JSON_HEADERS | {"content-type": "text/event-stream; charset=utf-8"}
 
 TOOLS = [
     {
@@ -118,7 +121,7 @@ def a_message_of_anthropic_is_passed_on_and_reported(stage):
     call = stage.ask(PROVIDER, "message", whole_answer(body, JSON_HEADERS), ask)
     call.expect_results(1)
     call.expect_last("Hello 😀 wörld")
-    call.expect_report("anthropic-messages", body, request_id="req_whole")
+    call.expect_report("anthropic-messages", body)
 
 
 def a_streamed_message_of_anthropic_is_reported_whole(stage):
@@ -128,7 +131,7 @@ def a_streamed_message_of_anthropic_is_reported_whole(stage):
     # The client keeps pings to itself.
     call.expect_results(len(events) - 1)
     whole = message([{"type": "text", "text": "Hello, wörld 天"}], "end_turn", 5)
-    call.expect_report("anthropic-messages", whole, chunks=len(events), request_id="req_streamed")
+    call.expect_report("anthropic-messages", whole, chunks=len(events))
 
 
 def a_streamed_tool_call_of_anthropic_is_reported_whole(stage):
@@ -165,16 +168,16 @@ def a_streamed_tool_call_of_anthropic_is_reported_whole(stage):
     ]
     whole = message(content, "tool_use", 40)
     call.expect_last(whole)
-    call.expect_report("anthropic-messages", whole, chunks=len(events), request_id="req_streamed")
+    call.expect_report("anthropic-messages", whole, chunks=len(events))
 
 
 def a_refusal_of_anthropic_raises_the_same_error(stage):
     error = {"type": "invalid_request_error", "message": "max_tokens: must be ≥ 1"}
-    body = json_body({"type": "error", "error": error, "request_id": "req_whole"})
+    body = json_body({"type": "error", "error": error, "request_id": REQUEST_ID})
     ask = ask_stream(**question("Say nothing.", max_tokens=0))
     call = stage.ask(PROVIDER, "refused", whole_answer(body, JSON_HEADERS, 400), ask)
-    call.expect_error("BadRequestError", status_code=400, request_id="req_whole")
-    call.expect_report("anthropic-messages", body, outcome="refused", status=400, request_id="req_whole")
+    call.expect_error("BadRequestError", status_code=400, request_id=REQUEST_ID)
+    call.expect_report("anthropic-messages", body, outcome="refused", status=400)
 
 
 def an_error_in_a_stream_of_anthropic_is_raised_and_reported_with_what_came_before(stage):
@@ -184,9 +187,7 @@ def an_error_in_a_stream_of_anthropic_is_raised_and_reported_with_what_came_befo
     call = stage.ask(PROVIDER, "error", stream_answer(map(event, events), STREAM_HEADERS), ask)
     call.expect_error("APIStatusError", results=len(BEGUN) - 1)
     whole = BEGUN_MESSAGE | {"error": error}
-    call.expect_report(
-        "anthropic-messages", whole, chunks=len(events), outcome="interrupted", request_id="req_streamed"
-    )
+    call.expect_report("anthropic-messages", whole, chunks=len(events), outcome="interrupted")
 
 
 def a_stream_of_anthropic_that_is_closed_is_reported_as_far_as_it_went(stage):
@@ -198,9 +199,7 @@ def a_stream_of_anthropic_that_is_closed_is_reported_as_far_as_it_went(stage):
     call = stage.ask(PROVIDER, "closed", endless_answer(map(event, BEGUN), STREAM_HEADERS), ask)
     call.expect_results(len(BEGUN) - 1)
     call.expect_abandoned()
-    call.expect_report(
-        "anthropic-messages", BEGUN_MESSAGE, chunks=len(BEGUN), outcome="abandoned", request_id="req_streamed"
-    )
+    call.expect_report("anthropic-messages", BEGUN_MESSAGE, chunks=len(BEGUN), outcome="abandoned")
 
 
 SCENARIOS = (

@@ -29,15 +29,18 @@ class Clients:
         self.v2 = cohere.ClientV2(**options)
 
 
+REQUEST_ID = "7c2e"
+
 PROVIDER = Provider(
     name="COHERE",
     format="cohere",
     version="2.1.0",
     client=Clients,
     errors=(ApiError,),
+    request_id=REQUEST_ID,
 )
 
-JSON_HEADERS = {"content-type": "application/json", "x-debug-trace-id": "7c2e", "num_tokens": "12"}
+JSON_HEADERS = {"content-type": "application/json", "x-debug-trace-id": REQUEST_ID, "num_tokens": "12"}
 EVENT_HEADERS = JSON_HEADERS | {"content-type": "text/event-stream"}
 LINE_HEADERS = JSON_HEADERS | {"content-type": "application/stream+json"}
 

@@ -16,12 +16,18 @@ def client(base, headers):
     return genai.Client(api_key=API_KEY, vertexai=False, http_options=options)
 
 
+def with_model(body):
+    """A request as it is reported: it says itself which model was asked."""
+    return {"model": MODEL} | parsed(body)
+
+
 PROVIDER = Provider(
     name="GEMINI",
     format="gemini",
     version="2.2.0",
     client=client,
     errors=(errors.APIError,),
+    reported=with_model,
 )
 
 MODEL = "gemini-2.5-flash"
@@ -62,11 +68,6 @@ BEGUN = [response([{"text": "Hello, "}]), response([{"text": "wörld 天"}], 4)]
 BEGUN_WHOLE = response([{"text": "Hello, wörld 天"}], 4)
 
 
-def with_model(body):
-    """A request as it is reported: it says itself which model was asked."""
-    return {"model": MODEL} | parsed(body)
-
-
 def shown(answer):
     return answer.model_dump(mode="json")
 
@@ -95,7 +96,7 @@ def an_answer_of_gemini_is_passed_on_and_reported(stage):
     call = stage.ask(PROVIDER, "answer", whole_answer(body, JSON_HEADERS), ask)
     call.expect_results(1)
     call.expect_last("Hello 😀 wörld")
-    call.expect_report("gemini-generate", body, kind="generate", request=with_model)
+    call.expect_report("gemini-generate", body, kind="generate")
 
 
 def a_streamed_answer_of_gemini_is_reported_whole(stage):
@@ -104,7 +105,7 @@ def a_streamed_answer_of_gemini_is_reported_whole(stage):
     call = stage.ask(PROVIDER, "stream", answer, ask_stream("Say hello."))
     call.expect_results(len(chunks))
     whole = response([{"text": "Hello, wörld 天."}], 5, "STOP")
-    call.expect_report("gemini-generate", whole, kind="generate", request=with_model, chunks=len(chunks))
+    call.expect_report("gemini-generate", whole, kind="generate", chunks=len(chunks))
 
 
 def a_streamed_tool_call_of_gemini_is_reported_whole(stage):
@@ -122,7 +123,7 @@ def a_streamed_tool_call_of_gemini_is_reported_whole(stage):
     call.expect_results(len(chunks))
     parts = [{"text": "The weather is asked.", "thought": True}, {"text": "Let me look."}, signed]
     whole = response([*parts, {"text": ""}], 30, "STOP")
-    call.expect_report("gemini-generate", whole, kind="generate", request=with_model, chunks=len(chunks))
+    call.expect_report("gemini-generate", whole, kind="generate", chunks=len(chunks))
 
 
 def the_turns_of_a_chat_of_gemini_are_reported_apart_from_the_last(stage):
@@ -138,14 +139,15 @@ def the_turns_of_a_chat_of_gemini_are_reported_apart_from_the_last(stage):
             yield shown(piece)
 
     def reported(body):
-        request = with_model(body)
-        *earlier, last = request["contents"]
-        return request | {"contents": [last], "history": earlier}
+        request = {}
+        for name, value in with_model(body).items():
+            request |= {"contents": value[-1:], "history": value[:-1]} if name == "contents" else {name: value}
+        return request
 
     call = stage.ask(PROVIDER, "turns", stream_answer(map(data, chunks), STREAM_HEADERS), ask)
     call.expect_results(len(chunks))
     whole = response([{"text": "Hello, wörld 天."}], 5, "STOP")
-    call.expect_report("gemini-generate", whole, request=reported, chunks=len(chunks))
+    call.expect_report("gemini-generate", whole, reported=reported, chunks=len(chunks))
 
 
 def a_refusal_of_gemini_raises_the_same_error(stage):
@@ -154,7 +156,7 @@ def a_refusal_of_gemini_raises_the_same_error(stage):
     answer = whole_answer(body, JSON_HEADERS, 400)
     call = stage.ask(PROVIDER, "refused", answer, ask_stream("Be too hot.", temperature=3))
     call.expect_error("ClientError", code=400, status="INVALID_ARGUMENT")
-    call.expect_report("gemini-generate", body, kind="generate", request=with_model, outcome="refused", status=400)
+    call.expect_report("gemini-generate", body, kind="generate", outcome="refused", status=400)
 
 
 def expect_failing(stage, name, answer, error):
@@ -164,7 +166,6 @@ def expect_failing(stage, name, answer, error):
         "gemini-generate",
         BEGUN_WHOLE | {"error": error},
         kind="generate",
-        request=with_model,
         chunks=len(BEGUN) + 1,
         outcome="interrupted",
     )
@@ -192,14 +193,7 @@ def a_stream_of_gemini_that_is_closed_is_reported_as_far_as_it_went(stage):
     call = stage.ask(PROVIDER, "closed", endless_answer(map(data, BEGUN), STREAM_HEADERS), ask)
     call.expect_results(len(BEGUN))
     call.expect_abandoned()
-    call.expect_report(
-        "gemini-generate",
-        BEGUN_WHOLE,
-        kind="generate",
-        request=with_model,
-        chunks=len(BEGUN),
-        outcome="abandoned",
-    )
+    call.expect_report("gemini-generate", BEGUN_WHOLE, kind="generate", chunks=len(BEGUN), outcome="abandoned")
 
 
 SCENARIOS = (

@@ -15,17 +15,20 @@ def client(base, headers):
     return Mistral(api_key=API_KEY, server_url=base, client=httpx2.Client(headers=headers, timeout=PATIENCE))
 
 
+REQUEST_ID = "019a"
+
 PROVIDER = Provider(
     name="MISTRAL",
     format="mistral",
     version="2.4.0",
     client=client,
     errors=(errors.MistralError,),
+    request_id=REQUEST_ID,
     prefix="/mistral",
 )
 
 MODEL = "mistral-large-latest"
-JSON_HEADERS = {"content-type": "application/json", "mistral-correlation-id": "019a", "x-kong-request-id": "5f0c"}
+JSON_HEADERS = {"content-type": "application/json", "mistral-correlation-id": REQUEST_ID, "x-kong-request-id": "5f0c"}
 STREAM_HEADERS = JSON_HEADERS | {"content-type": "text/event-stream; charset=utf-8"}
 
 
