@@ -61,6 +61,7 @@ mod streams {
 mod support;
 
 mod translation {
+    mod bedrock;
     mod bodies;
     #[cfg(feature = "decompression")]
     mod content_encoding;
