@@ -27,10 +27,12 @@ use crate::translation::body::{ReportedBody, of_response};
 use crate::translation::context::BodyContext;
 
 mod body;
+mod frames;
 #[cfg(fuzzing)]
 pub mod spool;
 
 pub use self::body::body;
+pub use self::frames::{bedrock, frames};
 
 const LIMIT: usize = 1024 * 1024;
 

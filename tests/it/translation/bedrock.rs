@@ -14,7 +14,7 @@ const INVOKE: &str = "/model/meta.llama3-8b-instruct-v1:0/invoke";
 const FRAMES: &str = "application/vnd.amazon.eventstream";
 
 fn observed(change: impl FnOnce(ConfigBuilder) -> ConfigBuilder) -> Observed {
-    observed_with(change(Config::builder("a", "b").metadata(true).failures(true)).build().unwrap())
+    observed_with(change(Config::builder("a", "b").metadata(true).report_failures(true)).build().unwrap())
 }
 
 fn message(kind: &str, name: &str, payload: &str) -> Vec<u8> {
@@ -68,10 +68,9 @@ async fn a_request_is_a_string_of_the_bytes_that_were_sent() {
     );
     assert_eq!(field(&report, "request"), expected);
     assert_eq!(field(&report, "response"), r#"{"body":{"generation":1e999,"a":1,"a":0.10}}"#);
-    let report: Value = serde_json::from_str(&report).unwrap();
-    let reconify = &report["reconify"];
-    let shown =
-        [&reconify["format"], &reconify["type"], &reconify["version"], &report["metadata"]["endpoint"]];
+    let part = |name| serde_json::from_str::<Value>(field(&report, name)).unwrap();
+    let (reconify, metadata) = (part("reconify"), part("metadata"));
+    let shown = [&reconify["format"], &reconify["type"], &reconify["version"], &metadata["endpoint"]];
     assert_eq!(shown, ["bedrock", "chat", "1.0.0", "bedrock-invoke"]);
 }
 
