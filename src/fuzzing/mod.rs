@@ -27,11 +27,13 @@ use crate::translation::body::{ReportedBody, of_response};
 use crate::translation::context::BodyContext;
 
 mod body;
+mod frames;
 mod native;
 #[cfg(fuzzing)]
 pub mod spool;
 
 pub use self::body::body;
+pub use self::frames::{bedrock, frames};
 pub use self::native::native;
 
 const LIMIT: usize = 1024 * 1024;

@@ -68,6 +68,7 @@ mod support;
 
 mod translation {
     mod anthropic;
+    mod bedrock;
     mod bodies;
     #[cfg(feature = "decompression")]
     mod content_encoding;

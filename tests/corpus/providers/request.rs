@@ -111,11 +111,7 @@ fn compare_bedrock(exchange: &ProviderExchange, sent: &str, reported: &str) -> R
     let reported: BTreeMap<String, Value> =
         serde_json::from_str(reported).map_err(|error| error.to_string())?;
     let whole = exchange.model_in_path();
-    let name = whole.rsplit('/').next().unwrap_or_default();
-    let name = match name.split_once('.') {
-        Some(("us" | "eu" | "apac" | "au" | "jp" | "ca" | "us-gov" | "global", name)) => name,
-        _ => name,
-    };
+    let name = without_region(whole);
     let mut expected = BTreeMap::from([
         ("modelId".to_owned(), json!(name)),
         ("contentType".to_owned(), json!(exchange.request_type())),
@@ -135,6 +131,16 @@ fn compare_bedrock(exchange: &ProviderExchange, sent: &str, reported: &str) -> R
 /// Of a request that breaks off, whole fields are told.
 fn compare_cut(exchange: &ProviderExchange, reported: &str) -> Result<(), String> {
     let reported: Value = serde_json::from_str(reported).map_err(|error| error.to_string())?;
-    let is_told = reported["modelId"] == exchange.model_in_path() && reported["body"].is_string();
+    let name = without_region(exchange.model_in_path());
+    let is_told = reported["modelId"] == name && reported["body"].is_string();
     if is_told { Ok(()) } else { Err(format!("a request that breaks off as {reported}")) }
+}
+
+/// The id of a model on Bedrock without an ARN around it and without the prefix of its region.
+fn without_region(id: &str) -> &str {
+    let name = id.rsplit('/').next().unwrap_or_default();
+    match name.split_once('.') {
+        Some(("us" | "eu" | "apac" | "au" | "jp" | "ca" | "us-gov" | "global", name)) => name,
+        _ => name,
+    }
 }
