@@ -29,10 +29,12 @@ use crate::translation::body::{ReportedBody, of_response};
 use crate::translation::context::BodyContext;
 
 mod body;
+mod native;
 #[cfg(fuzzing)]
 pub mod spool;
 
 pub use self::body::body;
+pub use self::native::native;
 
 const LIMIT: usize = 1024 * 1024;
 
@@ -290,10 +292,13 @@ fn check(content: &ReportedBody, placeholder: Option<Placeholder>) {
     let raw = content.json.raw();
     let fields = json::object(&raw).expect("a report is an object");
     let has = |name: &str| json::field(&fields, name).is_some();
+    // Some streams send the whole response, or the text as something else.
+    let may_be_as_sent = |key| content.stream.is_some() && matches!(key, "text" | "generations" | "response");
     if let Some(Placeholder { key, empty, unless }) = placeholder
         && !unless.is_some_and(has)
         // Beside an error there may be nothing.
         && !has("error")
+        && !may_be_as_sent(key)
     {
         let value = json::field(&fields, key).expect("what a console reaches for is there").get();
         let start = empty.get(..1).unwrap_or_default();
