@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::allowance::Held;
 use super::end_marker::EndMarker;
+use super::frames::Frames;
 use super::json;
 use super::json::lenient;
 use super::ndjson::Lines;
@@ -16,6 +17,8 @@ pub(crate) enum Framing {
     Events,
     /// One JSON value per line.
     Lines,
+    /// A binary event stream.
+    Frames,
 }
 
 /// The pieces of a stream that is completely in memory. A line of JSON is an event without a name.
@@ -32,6 +35,7 @@ pub(crate) struct Pieces<'a> {
 enum Source<'a> {
     Events(Events<'a>),
     Lines(Lines<'a>),
+    Frames(Frames<'a>),
 }
 
 impl<'a> Pieces<'a> {
@@ -39,6 +43,7 @@ impl<'a> Pieces<'a> {
         let source = match framing {
             Framing::Events => Source::Events(Events::new(stream)),
             Framing::Lines => Source::Lines(Lines::new(stream)),
+            Framing::Frames => Source::Frames(Frames::new(stream)),
         };
         Self { source, end_marker, split: None }
     }
@@ -48,6 +53,7 @@ impl<'a> Pieces<'a> {
         let left = match &self.source {
             Source::Events(events) => events.left(),
             Source::Lines(lines) => lines.left(),
+            Source::Frames(frames) => frames.left(),
         };
         left + self.split.as_ref().map_or(0, Events::left)
     }
@@ -68,6 +74,7 @@ impl<'a> Iterator for Pieces<'a> {
             Source::Lines(lines) => {
                 return lines.next().map(|line| Event::new(b"", Cow::Borrowed(line)));
             }
+            Source::Frames(frames) => return frames.next().map(Event::from),
         };
         let before = events.rest();
         let event = events.next()?;

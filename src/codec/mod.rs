@@ -3,6 +3,7 @@
 pub(crate) mod allowance;
 pub(crate) mod content_encoding;
 pub(crate) mod end_marker;
+pub(crate) mod frames;
 pub(crate) mod framing;
 pub(crate) mod json;
 #[cfg(feature = "multipart")]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::codec::allowance;
 use crate::codec::json::{self, Entries, Fields, Node, Nodes, Values};
 
 /// Keeps the last value that is not null. Objects are merged field by field.
@@ -282,5 +283,17 @@ pub(crate) fn as_object<'s, 'a>(slot: &'s mut Node<'a>) -> Option<&'s mut Fields
     match slot {
         Node::Object(fields) => Some(fields),
         _ => None,
+    }
+}
+
+/// The JSON value in the inside of a string. A text that is not JSON, because the stream was cut or
+/// reached the limit of tokens, remains a string.
+pub(crate) fn parsed<'a>(mut text: String) -> Node<'a> {
+    text.insert(0, '"');
+    text.push('"');
+    let json = allowance::examine(2 * text.len()).then(|| serde_json::from_str::<String>(&text).ok());
+    match json.flatten().filter(|json| serde_json::from_str::<&RawValue>(json).is_ok()) {
+        Some(json) => Node::Literal(json.into()),
+        None => Node::Literal(text.into()),
     }
 }

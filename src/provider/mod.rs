@@ -1,6 +1,7 @@
 //! The providers' wire formats. Pure functions: no module here knows a setting or does I/O.
 
 pub(crate) mod anthropic;
+pub(crate) mod bedrock;
 pub(crate) mod captured;
 mod detached_image;
 mod kind;
@@ -27,4 +28,4 @@ pub(crate) use self::target::Target;
 pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
 
 /// The providers, in the order of their enum.
-const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER, anthropic::PROVIDER];
+const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER, anthropic::PROVIDER, bedrock::PROVIDER];

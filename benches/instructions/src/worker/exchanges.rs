@@ -10,6 +10,23 @@ pub struct Exchange {
     pub request: Vec<Bytes>,
     pub response: Vec<Bytes>,
     pub is_stream: bool,
+    pub api: Api,
+}
+
+/// The API that an exchange belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    OpenAi,
+    Anthropic,
+}
+
+impl Api {
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::OpenAi => "/v1/chat/completions",
+            Self::Anthropic => "/v1/messages",
+        }
+    }
 }
 
 /// What people and models write, in turns.
@@ -31,7 +48,8 @@ const TEXTS: [&str; 4] = [
 /// Frames are what fits a connection's read buffer.
 const FRAME: usize = 16 * 1024;
 
-/// The scenario of that name: `json-BYTES`, with a request and a response of so many bytes each, or `stream-CHUNKS`.
+/// The scenario of that name: `json-BYTES`, with a request and a response of so many bytes each, or `stream-CHUNKS`
+/// or `anthropic-EVENTS`.
 pub fn exchange(name: &str) -> Option<Exchange> {
     let (kind, size) = name.split_once('-')?;
     let size = size.parse().ok()?;
@@ -40,10 +58,20 @@ pub fn exchange(name: &str) -> Option<Exchange> {
             request: frames(request(size, false)),
             response: frames(answer(size)),
             is_stream: false,
+            api: Api::OpenAi,
         }),
-        "stream" => {
-            Some(Exchange { request: frames(request(1_024, true)), response: stream(size), is_stream: true })
-        }
+        "stream" => Some(Exchange {
+            request: frames(request(1_024, true)),
+            response: stream(size),
+            is_stream: true,
+            api: Api::OpenAi,
+        }),
+        "anthropic" => Some(Exchange {
+            request: frames(request(1_024, true)),
+            response: anthropic_stream(size),
+            is_stream: true,
+            api: Api::Anthropic,
+        }),
         _ => None,
     }
 }
@@ -133,4 +161,32 @@ fn stream(chunks: usize) -> Vec<Bytes> {
     events.push(event(2, "", usage));
     events.push("data: [DONE]\n\n".to_owned());
     events.into_iter().map(Bytes::from).collect()
+}
+
+/// A message of about so many events, each a frame: its start, a block of text, a word each, and its end.
+fn anthropic_stream(events: usize) -> Vec<Bytes> {
+    let event = |number: usize, name: &str, fields: &str| {
+        // Anthropic pads its events with spaces.
+        let padding = "              ".get(..number * 7 % 15).unwrap_or_default();
+        format!("event: {name}\ndata: {{\"type\":\"{name}\"{fields}{padding}}}\n\n")
+    };
+    let usage = r#"{"input_tokens":231,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":1,"service_tier":"standard"}"#;
+    let start = format!(
+        r#","message":{{"model":"claude-sonnet-4-5-20250929","id":"msg_01XFDUDYJgAACzvnptvVoYEL","type":"message","role":"assistant","content":[],"stop_reason":null,"stop_sequence":null,"usage":{usage}}}"#
+    );
+    let mut all = vec![
+        event(0, "message_start", &start),
+        event(1, "content_block_start", r#","index":0,"content_block":{"type":"text","text":""}"#),
+        "event: ping\ndata: {\"type\": \"ping\"}\n\n".to_owned(),
+    ];
+    let words = TEXTS.iter().flat_map(|text| text.split_inclusive(' ')).cycle();
+    for (number, word) in words.take(events.saturating_sub(6)).enumerate() {
+        let delta = format!(r#","index":0,"delta":{{"type":"text_delta","text":{}}}"#, quoted(word));
+        all.push(event(number, "content_block_delta", &delta));
+    }
+    all.push(event(2, "content_block_stop", r#","index":0"#));
+    let end = r#","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"input_tokens":231,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":1997}"#;
+    all.push(event(3, "message_delta", end));
+    all.push(event(4, "message_stop", ""));
+    all.into_iter().map(Bytes::from).collect()
 }

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::exchanges::Api;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload {
@@ -36,10 +38,14 @@ struct User {
 
 /// From bytes to payload. Callgrind counts what happens in here.
 #[inline(never)]
-pub fn report(request: &[u8], response: &[u8], is_stream: bool) -> serde_json::Result<Vec<u8>> {
+pub fn report(request: &[u8], response: &[u8], api: Api, is_stream: bool) -> serde_json::Result<Vec<u8>> {
+    let (format, version, assembled): (_, _, fn(&[u8]) -> _) = match api {
+        Api::OpenAi => ("openai", "1.0.0", assembled),
+        Api::Anthropic => ("anthropic", "3.0.0", assembled_message),
+    };
     let response = if is_stream { assembled(response)? } else { serde_json::from_slice(response)? };
     let payload = Payload {
-        reconify: Envelope { format: "openai", r#type: "chat", version: "1.0.0" },
+        reconify: Envelope { format, r#type: "chat", version },
         timestamps: Timestamps { request: 1_689_703_471_457, response: 1_689_703_474_393 },
         session: Some("session-7"),
         session_timeout: None,
@@ -81,4 +87,33 @@ fn assembled(stream: &[u8]) -> serde_json::Result<Value> {
         json!([{"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason}]),
     );
     Ok(Value::Object(whole))
+}
+
+/// The same for a message of one text.
+fn assembled_message(stream: &[u8]) -> serde_json::Result<Value> {
+    let mut message = Value::Null;
+    let mut text = String::new();
+    for line in stream.split(|byte| *byte == b'\n') {
+        let Some(data) = line.strip_prefix(b"data: ") else { continue };
+        let mut event: Value = serde_json::from_slice(data)?;
+        match event["type"].as_str().unwrap_or_default() {
+            "message_start" => message = event["message"].take(),
+            "content_block_delta" => text.push_str(event["delta"]["text"].as_str().unwrap_or_default()),
+            "message_delta" => {
+                for place in ["delta", "usage"] {
+                    let Value::Object(fields) = event[place].take() else { continue };
+                    for (key, value) in fields {
+                        if place == "usage" {
+                            message["usage"][key] = value;
+                        } else {
+                            message[key] = value;
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    message["content"] = json!([{"type": "text", "text": text}]);
+    Ok(message)
 }

@@ -184,13 +184,13 @@ impl<'a> StreamAssembler<'a> for MessageAssembler<'a> {
     fn finish(mut self, _: Operation, progress: &mut Progress) -> String {
         self.settle();
         progress.is_finished = self.message.get("stop_reason").is_some_and(|reason| !reason.is_null());
+        let is_list =
+            matches!(self.message.get("content"), Some(Node::Raw(list)) if json::items(list).is_some());
         match self.blocks.finish() {
             Some(content) => self.message.set("content", content),
-            // Consoles expect it, except of an error.
-            None if self.message.contains("error") => {}
-            None => {
-                self.message.entry("content".into(), || Node::List(String::new()));
-            }
+            // Consoles expect a list, except beside an error.
+            None if is_list || self.message.contains("error") => {}
+            None => self.message.set("content", Node::List(String::new())),
         }
         self.message.to_json()
     }

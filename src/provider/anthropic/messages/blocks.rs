@@ -2,9 +2,8 @@ use std::collections::HashMap;
 use std::mem;
 
 use foldhash::fast::RandomState;
-use serde_json::value::RawValue;
 
-use crate::codec::allowance::{self, Held};
+use crate::codec::allowance::Held;
 use crate::codec::json::{Fields, Node, Nodes};
 use crate::provider::merge;
 
@@ -86,19 +85,7 @@ fn with_input(mut block: Node<'_>) -> Node<'_> {
         && let slot = fields.entry("input".into(), || Node::NULL)
         && let Node::Text(text) = slot
     {
-        *slot = input(mem::take(text));
+        *slot = merge::parsed(mem::take(text));
     }
     block
-}
-
-/// The JSON value in the inside of a string. A text that is not JSON, because the stream was cut or
-/// reached the limit of tokens, remains a string.
-fn input<'a>(mut text: String) -> Node<'a> {
-    text.insert(0, '"');
-    text.push('"');
-    let json = allowance::examine(2 * text.len()).then(|| serde_json::from_str::<String>(&text).ok());
-    match json.flatten().filter(|json| serde_json::from_str::<&RawValue>(json).is_ok()) {
-        Some(json) => Node::Literal(json.into()),
-        None => Node::Literal(text.into()),
-    }
 }
