@@ -60,10 +60,11 @@ impl<'de> Deserialize<'de> for RawFields {
 /// Says how the request of a report differs from what was sent.
 pub(crate) fn compare(exchange: &ProviderExchange, reported: &str) -> Result<(), String> {
     let sent = str::from_utf8(&exchange.request).unwrap().trim();
-    if exceptions::is_request_cut(exchange) {
-        return compare_cut(exchange, reported);
-    }
     match exchange.provider() {
+        "bedrock" if exceptions::is_request_cut(exchange) => {
+            let told = format!("{sent},\"truncated\":{{\"bytes\":{}}}}}", exchange.request.len());
+            compare_bedrock(exchange, &told, reported)
+        }
         "bedrock" => compare_bedrock(exchange, sent, reported),
         "gemini" | "vertex-gemini" if exchange.kind() == Some("chat") => {
             compare_turns(exchange, sent, reported)
@@ -130,11 +131,4 @@ fn compare_bedrock(exchange: &ProviderExchange, sent: &str, reported: &str) -> R
     } else {
         Err(format!("\n  expected {expected:?}\n  reported {reported:?}"))
     }
-}
-
-/// Of a request that breaks off, whole fields are told.
-fn compare_cut(exchange: &ProviderExchange, reported: &str) -> Result<(), String> {
-    let reported: Value = serde_json::from_str(reported).map_err(|error| error.to_string())?;
-    let is_told = reported["modelId"] == exchange.model_in_path() && reported["body"].is_string();
-    if is_told { Ok(()) } else { Err(format!("a request that breaks off as {reported}")) }
 }
