@@ -6,6 +6,7 @@ pub(crate) mod end_marker;
 pub(crate) mod frames;
 pub(crate) mod framing;
 pub(crate) mod json;
+pub(crate) mod json_array;
 #[cfg(feature = "multipart")]
 pub(crate) mod multipart;
 pub(crate) mod ndjson;

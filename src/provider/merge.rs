@@ -106,8 +106,23 @@ pub(crate) fn grow<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawV
 /// Appends the elements of a list unchanged. For an object, appends the elements of each of its
 /// fields.
 pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    add_lists(fields, key, raw, append_items);
+}
+
+/// Does the same, but a list that repeats the elements so far, and more, replaces them.
+pub(crate) fn concat_new<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    add_lists(fields, key, raw, |list, items| {
+        let more = items.strip_prefix(list.as_str()).map(str::trim_ascii_start);
+        if more.is_some_and(|more| more.is_empty() || more.starts_with(',')) {
+            list.clear();
+        }
+        append_items(list, items);
+    });
+}
+
+fn add_lists<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue, add: fn(&mut String, &str)) {
     if let Some(items) = json::items(raw) {
-        lengthen(fields, key, items);
+        add(list(fields, key), items);
     } else if let Some(entries) = json::object(raw) {
         let slot = fields.entry(key, || Node::Object(Fields::default()));
         if !matches!(slot, Node::Object(_)) {
@@ -116,7 +131,7 @@ pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a Ra
         if let Node::Object(known) = slot {
             for (key, raw) in entries {
                 match json::items(raw) {
-                    Some(items) => lengthen(known, key, items),
+                    Some(items) => add(list(known, key), items),
                     None => replace(known, key, raw),
                 }
             }
@@ -126,16 +141,26 @@ pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a Ra
     }
 }
 
+/// The text of a list. Any value other than a list is replaced.
+fn list<'s, 'a>(fields: &'s mut Fields<'a>, key: Cow<'a, str>) -> &'s mut String {
+    let slot = fields.entry(key, || Node::List(String::new()));
+    loop {
+        match slot {
+            Node::List(list) => return list,
+            Node::Raw(raw) => *slot = Node::List(json::items(raw).unwrap_or_default().to_owned()),
+            _ => *slot = Node::List(String::new()),
+        }
+    }
+}
+
 /// Appends elements to a list, as text. Any value other than a list is replaced.
 pub(crate) fn lengthen<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, items: &str) {
-    let slot = fields.entry(key, || Node::List(String::new()));
-    if !matches!(slot, Node::List(_)) {
-        let before = if let Node::Raw(raw) = slot { json::items(raw) } else { None };
-        *slot = Node::List(before.unwrap_or_default().to_owned());
-    }
-    if let Node::List(list) = slot
-        && !items.is_empty()
-    {
+    append_items(list(fields, key), items);
+}
+
+/// Appends to the text of a list.
+fn append_items(list: &mut String, items: &str) {
+    if !items.is_empty() {
         if !list.is_empty() {
             list.push(',');
         }
@@ -246,7 +271,7 @@ fn append_text<'a>(parts: &mut Nodes<'a>, piece: &str) {
 }
 
 /// Appends to a text. Any value other than a string is replaced.
-fn join(slot: &mut Node<'_>, piece: &str) {
+pub(crate) fn join(slot: &mut Node<'_>, piece: &str) {
     match slot {
         Node::Text(text) => text.push_str(piece),
         Node::Repeated { piece: known, times } => *slot = Node::Text(known.repeat(*times) + piece),

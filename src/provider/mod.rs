@@ -4,6 +4,7 @@ pub(crate) mod anthropic;
 pub(crate) mod bedrock;
 pub(crate) mod captured;
 mod detached_image;
+pub(crate) mod gemini;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;
@@ -28,4 +29,5 @@ pub(crate) use self::target::Target;
 pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
 
 /// The providers, in the order of their enum.
-const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER, anthropic::PROVIDER, bedrock::PROVIDER];
+const PROVIDERS: &[ProviderSpec] =
+    &[openai::PROVIDER, anthropic::PROVIDER, gemini::PROVIDER, bedrock::PROVIDER];

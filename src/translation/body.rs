@@ -12,6 +12,7 @@ use crate::codec::frames::looks_like_frames;
 use crate::codec::framing::Framing;
 use crate::codec::json::lenient;
 use crate::codec::json::{self, Fields, Node};
+use crate::codec::json_array::looks_like_array;
 #[cfg(feature = "multipart")]
 use crate::codec::multipart;
 use crate::codec::ndjson;
@@ -175,6 +176,7 @@ impl BodyContext<'_> {
             Framing::Events => is_event_stream() || looks_like_events(&body.bytes, *end_marker),
             Framing::Lines => body.is_ndjson() && has_line(),
             Framing::Frames => looks_like_frames(&body.bytes) || body.has_frames() && is_not_json(),
+            Framing::Array => looks_like_array(&body.bytes),
         })
     }
 

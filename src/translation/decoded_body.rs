@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use memchr::memmem;
 
 use super::context::BodyContext;
 use super::effort::Effort;
@@ -102,6 +103,8 @@ impl<'m> DecodedBody<'m> {
         let begin = match framing {
             Framing::Frames => frames::first_in(&self.tail),
             Framing::Events | Framing::Lines => memchr::memchr2(b'\n', b'\r', &self.tail),
+            // Strings hold no line feeds, and the lines inside an element are indented.
+            Framing::Array => memmem::find(&self.tail, b"\n{"),
         };
         begin.and_then(|begin| self.tail.get(begin..)).unwrap_or_default()
     }

@@ -3,8 +3,6 @@ mod envelope;
 mod hostile;
 mod invoke;
 mod paths;
-#[cfg(any())]
-mod throwaway;
 
 use std::cell::OnceCell;
 
