@@ -9,6 +9,7 @@ pub enum Shape {
     Number,
     /// A small number, so that events meet at the same one.
     Index,
+    Flag,
     /// One of these.
     Word(&'static [&'static str]),
     List(&'static Shape),
@@ -17,7 +18,7 @@ pub enum Shape {
     Either(&'static [Shape]),
 }
 
-use Shape::{Either, Index, List, Number, Object, Text, Word};
+use Shape::{Either, Flag, Index, List, Number, Object, Text, Word};
 
 /// A chunk of a chat or of a completion.
 pub static CHUNK: Shape = Object(&[
@@ -251,6 +252,98 @@ static BLOCK: Shape = Object(&[
 
 const USAGE: Shape = Object(&[("input_tokens", Number), ("output_tokens", Number)]);
 
+/// An event of a stream of Cohere's, of any of its interfaces.
+pub static COHERE_EVENT: Shape = Object(&[
+    (
+        "type",
+        Word(&[
+            "message-start",
+            "content-start",
+            "content-delta",
+            "content-end",
+            "tool-plan-delta",
+            "tool-call-start",
+            "tool-call-delta",
+            "citation-start",
+            "message-end",
+            "debug",
+        ]),
+    ),
+    (
+        "event_type",
+        Word(&["stream-start", "text-generation", "tool-calls-chunk", "tool-calls-generation", "stream-end"]),
+    ),
+    ("id", Text),
+    ("index", Index),
+    (
+        "delta",
+        Object(&[
+            ("message", COHERE_MESSAGE),
+            ("finish_reason", Word(&["COMPLETE", "ERROR"])),
+            ("usage", Object(&[("tokens", Number)])),
+            ("error", ERROR),
+        ]),
+    ),
+    ("logprobs", LOGPROB),
+    ("text", Text),
+    ("tool_call_delta", Object(&[("index", Index), ("name", Text), ("parameters", Text)])),
+    ("tool_calls", List(&COHERE_CALL)),
+    ("citations", List(&COHERE_CITATION)),
+    ("finish_reason", Word(&["COMPLETE", "ERROR"])),
+    ("err", Text),
+    ("error", ERROR),
+    ("message", Text),
+    (
+        "response",
+        Object(&[("id", Text), ("text", Text), ("generations", List(&COHERE_CALL)), ("meta", Number)]),
+    ),
+]);
+
+const COHERE_MESSAGE: Shape = Object(&[
+    ("role", Word(&["assistant"])),
+    ("content", Either(&[COHERE_CONTENT, List(&COHERE_CONTENT)])),
+    ("tool_plan", Text),
+    ("tool_calls", Either(&[COHERE_CALL, List(&COHERE_CALL)])),
+    ("citations", Either(&[COHERE_CITATION, List(&COHERE_CITATION)])),
+]);
+
+static COHERE_CONTENT: Shape =
+    Object(&[("type", Word(&["text", "thinking"])), ("text", Text), ("thinking", Text)]);
+
+static COHERE_CALL: Shape = Object(&[
+    ("id", Text),
+    ("type", Word(&["function"])),
+    ("function", FUNCTION),
+    ("name", Text),
+    ("parameters", Object(&[("a", Number)])),
+]);
+
+static COHERE_CITATION: Shape = Object(&[("start", Number), ("text", Text), ("sources", List(&Text))]);
+
+/// A line of a stream of Ollama's.
+pub static OLLAMA_LINE: Shape = Object(&[
+    ("model", Text),
+    ("created_at", Text),
+    (
+        "message",
+        Object(&[
+            ("role", Word(&["assistant"])),
+            ("content", Text),
+            ("thinking", Text),
+            ("tool_calls", List(&CALL)),
+            ("images", List(&Text)),
+        ]),
+    ),
+    ("response", Text),
+    ("thinking", Text),
+    ("context", List(&Number)),
+    ("logprobs", List(&LOGPROB)),
+    ("done", Flag),
+    ("done_reason", Word(&["stop", "length", "load"])),
+    ("eval_count", Number),
+    ("error", ERROR),
+]);
+
 /// Nothing real is as deep as this.
 const MOST_DEPTH: u32 = 12;
 
@@ -284,6 +377,7 @@ impl Shape {
             Text => text(bytes, out)?,
             Number => out.push_str(bytes.choose(&["0", "1", "1e999", "-1.50", "18446744073709551616"])?),
             Index => out.push_str(bytes.choose(&["0", "1", "2", "7"])?),
+            Flag => out.push_str(bytes.choose(&["false", "true"])?),
             Word(words) => out.extend(["\"", bytes.choose(words)?, "\""]),
             Either(shapes) => bytes.choose(shapes)?.write(bytes, out, depth + 1)?,
             List(shape) => {

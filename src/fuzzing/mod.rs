@@ -27,10 +27,12 @@ use crate::translation::body::{ReportedBody, of_response};
 use crate::translation::context::BodyContext;
 
 mod body;
+mod native;
 #[cfg(fuzzing)]
 pub mod spool;
 
 pub use self::body::body;
+pub use self::native::native;
 
 const LIMIT: usize = 1024 * 1024;
 
@@ -243,10 +245,11 @@ fn check(content: &ReportedBody, placeholder: Option<Placeholder>) {
     let raw = content.json.raw();
     let fields = json::object(&raw).expect("a report is an object");
     let has = |name: &str| json::field(&fields, name).is_some();
+    // In streams of other providers, values stay as they were sent, and an error may stand alone.
+    let is_native = |key| content.stream.is_some() && !matches!(key, "choices" | "data");
     if let Some(Placeholder { key, empty, unless }) = placeholder
         && !unless.is_some_and(has)
-        // Beside an error there may be nothing.
-        && !has("error")
+        && !is_native(key)
     {
         let value = json::field(&fields, key).expect("what a console reaches for is there").get();
         let start = empty.get(..1).unwrap_or_default();

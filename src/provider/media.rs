@@ -233,7 +233,12 @@ impl<'a> Search<'a> {
         }
         let may_be = inside.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
             || FIELDS.contains(&key)
-            || key == "audio" && inside.len() >= LONG;
+            || match key {
+                "audio" | "input_audio" => inside.len() >= LONG,
+                "images" => inside.len() >= SHORTEST_IMAGE,
+                "url" => level.name == "file_url" && inside.len() >= LONG,
+                _ => false,
+            };
         if !may_be {
             return;
         }
@@ -265,8 +270,8 @@ impl<'a> Search<'a> {
                 return;
             }
             (Some(kind), _) => typed(kind).into_owned().into(),
-            (None, "file_data") => "file".into(),
-            (None, "audio") => "audio".into(),
+            (None, "file_data" | "url") => "file".into(),
+            (None, "audio" | "input_audio") => "audio".into(),
             (None, _) => "image".into(),
         };
         self.add(Medium { place, kind, is_generated: false });
@@ -280,8 +285,11 @@ const FIELDS: [&str; 6] = ["b64_json", "partial_image_b64", "file_data", "result
 const TEXTS: [&str; 8] =
     ["text", "content", "input", "prompt", "instructions", "token", "arguments", "refusal"];
 
-/// The minimum length of audio. A shorter text under `audio` may be the name of a voice.
+/// The minimum length of audio and of files. A shorter text under `audio` may be the name of a voice.
 const LONG: usize = 256;
+
+/// The minimum length of an image in a list of images. A shorter text may be a name or an id.
+const SHORTEST_IMAGE: usize = 64;
 
 /// The maximum number of media. No request or response has more.
 const MOST_MEDIA: usize = 10_000;
@@ -333,3 +341,6 @@ const LONGEST_NAME: usize = 127;
 fn typed(kind: &str) -> Cow<'_, str> {
     if kind.is_empty() { "file".into() } else { kind.into() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -208,17 +208,26 @@ fn extend<'a>(
 const MOST_PARTS: usize = 100_000;
 
 /// The initial elements of a list that follows an earlier value: the elements of that value, or its
-/// text.
+/// text as a part.
 fn elements<'a>(slot: &mut Node<'a>) -> Nodes<'a> {
     match slot {
         Node::Array(items) => std::mem::take(items),
-        Node::Text(text) if !text.is_empty() => [Node::Text(std::mem::take(text))].into_iter().collect(),
-        Node::Raw(raw) if !json::is_blank(raw) => match json::array(raw) {
-            Some(items) => items.into_iter().map(Node::Raw).collect(),
-            None => [Node::Raw(raw)].into_iter().collect(),
+        Node::Text(text) if !text.is_empty() => [text_part(std::mem::take(text))].into_iter().collect(),
+        Node::Raw(raw) if !json::is_blank(raw) => match (json::array(raw), json::text(raw)) {
+            (Some(items), _) => items.into_iter().map(Node::Raw).collect(),
+            (None, Some(text)) => [text_part(text.to_owned())].into_iter().collect(),
+            (None, None) => [Node::Raw(raw)].into_iter().collect(),
         },
         _ => Nodes::default(),
     }
+}
+
+/// A content part of this text, with its JSON escapes.
+fn text_part<'a>(text: String) -> Node<'a> {
+    let mut part = Fields::default();
+    part.set("type", Node::Text("text".to_owned()));
+    part.set("text", Node::Text(text));
+    Node::Object(part)
 }
 
 /// Appends a content part. A text part is joined to the previous part if both have the same type.
@@ -248,7 +257,7 @@ fn join_part<'a>(known: &mut Fields<'a>, entries: Entries<'a>, depth: u8) {
     for (key, raw) in entries {
         match &*key {
             "text" | "thinking" | "reasoning" | "summary" => append_within(known, key, raw, depth),
-            "signature" => last_said(known, key, raw),
+            "signature" | "closed" => last_said(known, key, raw),
             // The first piece already has the other fields.
             _ => {}
         }
@@ -263,10 +272,7 @@ fn append_text<'a>(parts: &mut Nodes<'a>, piece: &str) {
     {
         join(part.entry("text".into(), || Node::Text(String::new())), piece);
     } else {
-        let mut part = Fields::default();
-        part.set("type", Node::Text("text".to_owned()));
-        part.set("text", Node::Text(piece.to_owned()));
-        parts.push(Node::Object(part));
+        parts.push(text_part(piece.to_owned()));
     }
 }
 

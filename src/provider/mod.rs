@@ -3,14 +3,20 @@
 pub(crate) mod anthropic;
 pub(crate) mod bedrock;
 pub(crate) mod captured;
+mod cohere;
 mod detached_image;
+#[cfg(test)]
+mod documented;
 pub(crate) mod gemini;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;
+mod mistral;
 mod model;
+mod ollama;
 pub(crate) mod openai;
 pub(crate) mod operation;
+mod perplexity;
 mod placeholder;
 mod rows;
 mod spec;
@@ -29,5 +35,13 @@ pub(crate) use self::target::Target;
 pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
 
 /// The providers, in the order of their enum.
-const PROVIDERS: &[ProviderSpec] =
-    &[openai::PROVIDER, anthropic::PROVIDER, gemini::PROVIDER, bedrock::PROVIDER];
+const PROVIDERS: &[ProviderSpec] = &[
+    openai::PROVIDER,
+    anthropic::PROVIDER,
+    gemini::PROVIDER,
+    bedrock::PROVIDER,
+    cohere::PROVIDER,
+    mistral::PROVIDER,
+    perplexity::PROVIDER,
+    ollama::PROVIDER,
+];
