@@ -42,7 +42,10 @@ const LEFT_OUT: [(&str, &[&str]); 1] = [
 ];
 
 /// How exchanges with status 200 ended that the model did not answer to the end.
-const OUTCOMES: [(&str, &str); 1] = [
+const OUTCOMES: [(&str, &str); 3] = [
+    // The model broke off: the last event has the finish reason `ERROR`, and the error.
+    ("372", "interrupted"),
+    ("373", "interrupted"),
     // The body is only an error.
     ("446", "refused"),
 ];
