@@ -197,61 +197,6 @@ pub static AUDIO_EVENT: Shape = Object(&[
     ("error", ERROR),
 ]);
 
-/// An event of Anthropic's messages, or of its completions.
-pub static MESSAGE_EVENT: Shape = Object(&[
-    (
-        "type",
-        Word(&[
-            "content_block_delta",
-            "content_block_start",
-            "content_block_delta",
-            "message_start",
-            "message_delta",
-            "content_block_stop",
-            "message_stop",
-            "completion",
-            "message",
-            "ping",
-            "error",
-        ]),
-    ),
-    ("index", Index),
-    (
-        "delta",
-        Either(&[
-            Object(&[("type", Word(&["text_delta"])), ("text", Text)]),
-            Object(&[("type", Word(&["input_json_delta"])), ("partial_json", Text)]),
-            Object(&[("type", Word(&["thinking_delta"])), ("thinking", Text)]),
-            Object(&[("type", Word(&["signature_delta"])), ("signature", Text)]),
-            Object(&[("type", Word(&["citations_delta"])), ("citation", Object(&[("cited_text", Text)]))]),
-            Object(&[("type", Word(&["compaction_delta"])), ("content", Text)]),
-            Object(&[("stop_reason", Word(&["end_turn", "tool_use", "refusal"])), ("stop_sequence", Text)]),
-        ]),
-    ),
-    ("content_block", Either(&[BLOCK])),
-    ("message", Object(&[("id", Text), ("content", List(&BLOCK)), ("stop_reason", Text), ("usage", USAGE)])),
-    ("content", List(&BLOCK)),
-    ("completion", Text),
-    ("stop_reason", Word(&["stop_sequence", "max_tokens"])),
-    ("usage", USAGE),
-    ("error", ERROR),
-]);
-
-static BLOCK: Shape = Object(&[
-    (
-        "type",
-        Word(&["text", "thinking", "redacted_thinking", "tool_use", "server_tool_use", "fallback", "x"]),
-    ),
-    ("text", Text),
-    ("citations", List(&Text)),
-    ("thinking", Text),
-    ("signature", Text),
-    ("input", Object(&[("a", Number)])),
-    ("to", Object(&[("model", Text)])),
-]);
-
-const USAGE: Shape = Object(&[("input_tokens", Number), ("output_tokens", Number)]);
-
 /// An event of a stream of Cohere's, of any of its interfaces.
 pub static COHERE_EVENT: Shape = Object(&[
     (
@@ -343,6 +288,61 @@ pub static OLLAMA_LINE: Shape = Object(&[
     ("eval_count", Number),
     ("error", ERROR),
 ]);
+
+/// An event of Anthropic's messages, or of its completions.
+pub static MESSAGE_EVENT: Shape = Object(&[
+    (
+        "type",
+        Word(&[
+            "content_block_delta",
+            "content_block_start",
+            "content_block_delta",
+            "message_start",
+            "message_delta",
+            "content_block_stop",
+            "message_stop",
+            "completion",
+            "message",
+            "ping",
+            "error",
+        ]),
+    ),
+    ("index", Index),
+    (
+        "delta",
+        Either(&[
+            Object(&[("type", Word(&["text_delta"])), ("text", Text)]),
+            Object(&[("type", Word(&["input_json_delta"])), ("partial_json", Text)]),
+            Object(&[("type", Word(&["thinking_delta"])), ("thinking", Text)]),
+            Object(&[("type", Word(&["signature_delta"])), ("signature", Text)]),
+            Object(&[("type", Word(&["citations_delta"])), ("citation", Object(&[("cited_text", Text)]))]),
+            Object(&[("type", Word(&["compaction_delta"])), ("content", Text)]),
+            Object(&[("stop_reason", Word(&["end_turn", "tool_use", "refusal"])), ("stop_sequence", Text)]),
+        ]),
+    ),
+    ("content_block", Either(&[BLOCK])),
+    ("message", Object(&[("id", Text), ("content", List(&BLOCK)), ("stop_reason", Text), ("usage", USAGE)])),
+    ("content", List(&BLOCK)),
+    ("completion", Text),
+    ("stop_reason", Word(&["stop_sequence", "max_tokens"])),
+    ("usage", USAGE),
+    ("error", ERROR),
+]);
+
+static BLOCK: Shape = Object(&[
+    (
+        "type",
+        Word(&["text", "thinking", "redacted_thinking", "tool_use", "server_tool_use", "fallback", "x"]),
+    ),
+    ("text", Text),
+    ("citations", List(&Text)),
+    ("thinking", Text),
+    ("signature", Text),
+    ("input", Object(&[("a", Number)])),
+    ("to", Object(&[("model", Text)])),
+]);
+
+const USAGE: Shape = Object(&[("input_tokens", Number), ("output_tokens", Number)]);
 
 /// Nothing real is as deep as this.
 const MOST_DEPTH: u32 = 12;

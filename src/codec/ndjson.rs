@@ -100,6 +100,14 @@ mod tests {
     }
 
     #[test]
+    fn media_types_of_lines_are_known_in_any_case() {
+        for name in ["application/x-ndjson", "Application/JSONL", "application/stream+json"] {
+            assert!(is_media_type(name), "{name}");
+        }
+        assert!(!is_media_type("application/json") && !is_media_type("application/stream"));
+    }
+
+    #[test]
     fn lines_come_without_white_space_and_say_how_much_is_left() {
         let mut lines = Lines::new(b" {} \r\n\r\n{\"a\":1}");
         assert_eq!((lines.next(), lines.left()), (Some(&b"{}"[..]), 9));

@@ -245,11 +245,13 @@ fn check(content: &ReportedBody, placeholder: Option<Placeholder>) {
     let raw = content.json.raw();
     let fields = json::object(&raw).expect("a report is an object");
     let has = |name: &str| json::field(&fields, name).is_some();
-    // In streams of other providers, values stay as they were sent, and an error may stand alone.
-    let is_native = |key| content.stream.is_some() && !matches!(key, "choices" | "data");
+    // Some streams send the whole response, or the text as something else.
+    let may_be_as_sent = |key| content.stream.is_some() && matches!(key, "text" | "generations" | "response");
     if let Some(Placeholder { key, empty, unless }) = placeholder
         && !unless.is_some_and(has)
-        && !is_native(key)
+        // Beside an error there may be nothing.
+        && !has("error")
+        && !may_be_as_sent(key)
     {
         let value = json::field(&fields, key).expect("what a console reaches for is there").get();
         let start = empty.get(..1).unwrap_or_default();

@@ -3,6 +3,7 @@
 use super::operation::Operation;
 use super::spec::{OperationSpec, Proof, ProviderSpec};
 use super::{InteractionKind, PROVIDERS};
+use crate::codec::framing::Framing;
 
 const README: &str = include_str!("../../docs/providers/README.md");
 
@@ -68,12 +69,11 @@ fn line(provider: &ProviderSpec, row: &OperationSpec) -> String {
         Some(convert) => kind(convert.kind),
         None => kind(row.kind),
     };
-    let framings = row.framings.iter().map(|framing| match &*format!("{framing:?}") {
-        "Events" => "SSE".to_owned(),
-        "Lines" => "NDJSON".to_owned(),
-        "Array" => "JSON array".to_owned(),
-        "Frames" => "AWS event stream".to_owned(),
-        other => panic!("{other} has no name in the documentation"),
+    let framings = row.framings.iter().map(|framing| match framing {
+        Framing::Events => "SSE".to_owned(),
+        Framing::Lines => "NDJSON".to_owned(),
+        Framing::Array => "JSON array".to_owned(),
+        Framing::Frames => "AWS event stream".to_owned(),
     });
     format!(
         "| {} | {} | {} | {} {} | {kinds} | {asked} | {} |\n",

@@ -208,6 +208,17 @@ fn items_and_far_indices_without_end_take_bounded_memory() {
 }
 
 #[test]
+fn generations_beyond_the_most_are_skipped_and_counted() {
+    let event =
+        |index: u64| format!(r#"{{"event_type":"text-generation","text":"a","index":{index}000000000}}"#);
+    let events: Vec<String> = (1..=2_000).map(event).collect();
+    let events = events.iter().map(String::as_str);
+    let (response, progress) = text::<CohereLegacyAssembler<'_>>(Operation::CohereGenerate, events);
+    let response: Value = serde_json::from_str(&response).unwrap();
+    assert_eq!((response["generations"].as_array().unwrap().len(), progress.skipped), (1_024, 976));
+}
+
+#[test]
 fn a_list_that_every_event_sends_again_costs_no_more_than_its_bytes() {
     let call = format!(r#"{{"tool_calls":[{}{{}}]}}"#, "{},".repeat(5_000));
     let mut events = vec![format!(r#"{{"type":"content-delta","delta":{{"message":{call}}}}}"#); 500];

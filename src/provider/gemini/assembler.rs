@@ -20,7 +20,6 @@ pub(crate) struct GeminiAssembler<'a> {
     candidates: IndexMap<Cow<'a, str>, Candidate<'a>, foldhash::fast::RandomState>,
     /// The values that the arguments of calls may still add.
     room: Room,
-    is_truncated: bool,
     /// The template of the previous chunk, if later chunks may match it, and the index of its
     /// candidate.
     template: Option<(TextTemplate<'a>, Cow<'a, str>)>,
@@ -69,7 +68,10 @@ impl<'a> GeminiAssembler<'a> {
             candidate.append(&self.pending);
         }
         self.pending.clear();
-        if let Some(usage) = json::parse(std::mem::take(&mut self.usage)) {
+        let usage = std::mem::take(&mut self.usage);
+        if !usage.is_empty()
+            && let Some(usage) = json::parse(usage)
+        {
             merge::last(&mut self.top, Cow::Borrowed("usageMetadata"), usage);
         }
     }
@@ -185,15 +187,15 @@ impl<'a> StreamAssembler<'a> for GeminiAssembler<'a> {
 
     fn mark_truncated(&mut self, mark: Node<'a>) {
         self.top.set("truncated", mark);
-        self.is_truncated = true;
     }
 
     fn finish(mut self, _: Operation, progress: &mut Progress) -> String {
         self.settle();
         progress.is_finished = self.is_finished();
-        // A response without candidates is as it was sent, unless candidates may be missing.
-        let is_whole = !self.is_truncated || progress.has_error || self.has_blocked_prompt();
-        if !self.candidates.is_empty() || !is_whole {
+        // A blocked prompt and an error have no candidates. Otherwise they are missing.
+        let needs_none = progress.has_error
+            || ["promptFeedback", "prompt_feedback"].into_iter().any(|key| self.top.contains(key));
+        if !self.candidates.is_empty() || !needs_none {
             self.candidates.sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));
             let candidates = self.candidates.into_values().map(Candidate::finish).collect();
             self.top.set("candidates", Node::Array(candidates));

@@ -19,14 +19,17 @@ pub(super) fn assemble_with_error<'a, A: StreamAssembler<'a>>(
     if framing == Framing::Events
         && !assembled.progress.has_error
         && let Some(error) = bare_error(bytes)
-        && assembled.json.pop() == Some('}')
     {
-        if assembled.json.len() > 1 {
-            assembled.json.push(',');
+        let json = &mut assembled.json;
+        // Nothing is missing beside an error.
+        let end = ["\"candidates\":[]}", "}"].into_iter().find_map(|end| json.strip_suffix(end));
+        json.truncate(end.map_or(0, str::len));
+        if !json.ends_with(['{', ',']) {
+            json.push(',');
         }
-        assembled.json.push_str("\"error\":");
-        assembled.json.push_str(&error);
-        assembled.json.push('}');
+        json.push_str("\"error\":");
+        json.push_str(&error);
+        json.push('}');
         assembled.progress.has_error = true;
         assembled.progress.chunks += 1;
     }
