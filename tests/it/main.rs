@@ -44,6 +44,12 @@ mod policy {
     mod hooks;
 }
 
+mod providers {
+    mod captured;
+    mod every_provider;
+    mod samples;
+}
+
 mod shutdown {
     mod deadlines;
     mod summaries;
