@@ -210,7 +210,11 @@ async fn a_call_of_every_operation_without_an_answer_is_reported_as_its_own_erro
         assert!(observed.layer.layer(inner).oneshot(asked(sample)).await.is_err());
         let report = observed.report().await;
         assert_eq!(report["metadata"]["outcome"], "failed", "{:?}", sample.operation);
-        assert!(report["response"].to_string().contains("instead of a response"), "{:?}: {report}", sample.operation);
+        assert!(
+            report["response"].to_string().contains("instead of a response"),
+            "{:?}: {report}",
+            sample.operation
+        );
         assert!(report["request"].to_string().contains("a secret"), "{:?}: {report}", sample.operation);
     }
 }
