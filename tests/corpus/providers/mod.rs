@@ -8,7 +8,12 @@ mod request;
 
 use std::sync::Arc;
 
+use axum::body::Body;
+use axum::http::Request;
+use tower_reconify::{Config, User};
+
 use crate::support::gateway::{API_KEY, APP_KEY, Collector, Gateway, Upstream};
+use crate::support::{exchange, observed_with};
 
 const BASE_URLS: [&str; 7] = [
     "ANTHROPIC_BASE_URL",
@@ -39,12 +44,10 @@ async fn exchanges_with_every_provider_pass_unchanged_and_are_reported_as_they_w
     ];
     let gateway = Gateway::start(&bases.into_iter().chain(reconify).collect::<Vec<_>>()).await;
     let client = reqwest::Client::builder().no_proxy().no_gzip().build().unwrap();
-    // While a provider is worked on: the beginning of the names to replay.
-    let only = std::env::var("RECONIFY_ONLY").unwrap_or_default();
 
     exceptions::assert_used(exchanges.values().filter(|exchange| exchange.kind().is_some()));
     let (mut compared, mut passed, mut failures) = (0, 0, Vec::new());
-    for exchange in exchanges.values().filter(|exchange| exchange.name.contains(&only)) {
+    for exchange in recorded::chosen(&exchanges) {
         let (path, forwarded) = exchange.path_at_gateway();
         let request = client
             .post(gateway.url(&path))
@@ -78,4 +81,37 @@ async fn exchanges_with_every_provider_pass_unchanged_and_are_reported_as_they_w
         format!("{compared} captured = {compared} delivered + 0 rejected + 0 dropped + 0 withheld");
     assert!(counts.contains(&expected), "{counts}");
     assert_eq!(collector.rest(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs recorded exchanges: RECONIFY_PROVIDERS_CORPUS names their folder"]
+async fn calls_to_the_hosts_of_the_providers_are_reported_without_being_asked_for() {
+    let exchanges = recorded::read();
+    let config = Config::builder("test-app-key", "test-api-key").metadata(true).report_failures(true);
+    let mut observed = observed_with(config.build().unwrap());
+    let (mut compared, mut failures) = (0, Vec::new());
+    for recorded in recorded::chosen(&exchanges) {
+        let mut request = Request::post(recorded.address())
+            .header("content-type", recorded.request_type())
+            .header("accept", recorded.accept())
+            .extension(User::new(recorded.name.clone()));
+        if recorded.provider() == "anthropic-compatible" {
+            // It has another host. The header, which Anthropic's clients send, was not recorded.
+            request = request.header("anthropic-version", "2023-06-01");
+        }
+        let request = request.body(Body::from(recorded.request.clone())).unwrap();
+        let answer = exchange(&observed, request, recorded.answer()).await;
+        assert_eq!(answer, recorded.response, "{}", recorded.name);
+        if recorded.kind().is_none() {
+            continue;
+        }
+        if let Err(difference) = compare::compare(recorded, &observed.report_text().await) {
+            failures.push(format!("{}: {difference}", recorded.name));
+        }
+        compared += 1;
+    }
+    assert!(failures.is_empty(), "{} of {compared} differ:\n{}", failures.len(), failures.join("\n"));
+    let (rest, stats) = observed.settle().await;
+    assert!(rest.is_empty() && stats.captured == compared, "{stats}");
+    println!("{compared} calls to the hosts of other providers reported without being asked for");
 }

@@ -208,3 +208,15 @@ pub(crate) fn read() -> Arc<BTreeMap<String, ProviderExchange>> {
     assert!(exchanges.len() >= 350, "{} are not enough", exchanges.len());
     Arc::new(exchanges)
 }
+
+/// The exchanges to replay: all, or those with `RECONIFY_ONLY` in their names.
+pub(crate) fn chosen(exchanges: &BTreeMap<String, ProviderExchange>) -> Vec<&ProviderExchange> {
+    let only = std::env::var("RECONIFY_ONLY").unwrap_or_default();
+    exchanges.values().filter(|exchange| exchange.name.contains(&only)).collect()
+}
+
+/// Those of them that are reported and streamed.
+pub(crate) fn chosen_streams(exchanges: &BTreeMap<String, ProviderExchange>) -> Vec<&ProviderExchange> {
+    let chosen = chosen(exchanges).into_iter();
+    chosen.filter(|exchange| exchange.is_stream() && exchange.kind().is_some()).collect()
+}
