@@ -29,7 +29,7 @@ pub use self::kind::InteractionKind;
 pub use self::operation::Provider;
 pub(crate) use self::placeholder::{Placeholder, Placeholders};
 pub(crate) use self::spec::{Convert, Converted, Envelope, Enveloped, Images, OperationSpec, ProviderSpec};
-pub(crate) use self::target::Target;
+pub(crate) use self::target::RequestTarget;
 
 /// Fields that repeat the text of a response in pieces.
 pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];

@@ -7,7 +7,7 @@ use super::kind::InteractionKind;
 use super::operation::{Operation, Provider};
 use super::placeholder::{Placeholder, Placeholders};
 use super::stream::{Assembled, RecordedStream};
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::codec::json::Fields;
@@ -89,7 +89,7 @@ pub(crate) enum Proof {
 /// also to one that is cut, unread or missing.
 #[derive(Clone, Copy)]
 pub(crate) struct Envelope {
-    pub(crate) request: fn(&RawValue, &Target) -> Enveloped,
+    pub(crate) request: fn(&RawValue, &RequestTarget) -> Enveloped,
     /// The text is the request id.
     pub(crate) response: Option<fn(&RawValue, Option<&str>) -> String>,
     /// Whether the body becomes a field of the report's. The placeholders are those of the outer

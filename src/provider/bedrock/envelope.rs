@@ -7,14 +7,14 @@ use super::model::{ModelId, ModelPath};
 use crate::codec::json::{Fields, Node};
 use crate::codec::percent;
 use crate::provider::spec::{Envelope, Enveloped};
-use crate::provider::target::Target;
+use crate::provider::target::RequestTarget;
 
 pub(super) const ENVELOPE: Envelope = Envelope { request, response: Some(response), encloses: true };
 
 /// The media type that Bedrock assumes.
 const JSON: &str = "application/json";
 
-fn request(body: &RawValue, target: &Target) -> Enveloped {
+fn request(body: &RawValue, target: &RequestTarget) -> Enveloped {
     let mut fields = Fields::default();
     if let Some(ModelPath { id: ModelId(encoded), .. }) = ModelPath::of(&target.path) {
         let id = percent::decoded(encoded);

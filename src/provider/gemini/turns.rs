@@ -8,7 +8,7 @@ use crate::codec::percent;
 use crate::provider::kind::InteractionKind;
 use crate::provider::model::with_model;
 use crate::provider::spec::Enveloped;
-use crate::provider::target::Target;
+use crate::provider::target::RequestTarget;
 
 /// The model of a path, with its percent-encoding; `None` for any other path.
 pub(super) fn model(path: &str) -> Option<&str> {
@@ -35,7 +35,7 @@ fn is_googles(parents: &str) -> bool {
 
 /// The request with the model of the path. Of several turns, the last one stays in `contents`, and
 /// the earlier ones follow it in `history`. Every value is copied letter by letter.
-pub(super) fn enveloped(body: &RawValue, target: &Target) -> Enveloped {
+pub(super) fn enveloped(body: &RawValue, target: &RequestTarget) -> Enveloped {
     let mut json = match model(&target.path).map(percent::decoded) {
         Some(model) => with_model(body, model.strip_prefix("models/").unwrap_or(&model)),
         None => body.get().to_owned(),
@@ -80,7 +80,7 @@ mod tests {
 
     fn enveloped_at(path: &str, body: &str) -> (String, InteractionKind) {
         let body = RawValue::from_string(body.to_owned()).unwrap();
-        let target = Target { path: path.into(), ..Target::default() };
+        let target = RequestTarget { path: path.into(), ..RequestTarget::default() };
         let Enveloped { json, kind } = enveloped(&body, &target);
         (json, kind.unwrap())
     }

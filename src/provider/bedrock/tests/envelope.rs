@@ -2,7 +2,7 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::provider::media;
-use crate::provider::target::Target;
+use crate::provider::target::RequestTarget;
 
 fn raw(json: &str) -> Box<RawValue> {
     RawValue::from_string(json.to_owned()).unwrap()
@@ -10,7 +10,7 @@ fn raw(json: &str) -> Box<RawValue> {
 
 fn request(path: &str, headers: [Option<&str>; 2], body: &str) -> String {
     let [content_type, accept] = headers.map(|header| header.map(Into::into));
-    let target = Target { path: path.into(), content_type, accept };
+    let target = RequestTarget { path: path.into(), content_type, accept };
     let envelope = PROVIDER.operations[0].envelope.unwrap();
     (envelope.request)(&raw(body), &target).json
 }
