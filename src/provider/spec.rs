@@ -23,6 +23,8 @@ pub(crate) struct ProviderSpec {
     pub(crate) version: &'static str,
     /// The hosts of its API, or its port (`:11434`). All of its paths are captured there.
     pub(crate) hosts: &'static [&'static str],
+    /// The last two bytes of its paths. Most other paths end in other bytes.
+    pub(crate) endings: &'static [&'static [u8; 2]],
     /// Determines the operation of a request by its path.
     pub(crate) recognise: fn(&str) -> Option<Operation>,
     /// The field of a request that is JSON for hooks, and a string of JSON in the report.

@@ -19,6 +19,7 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     version: "1.0.0",
     // Every region has its own. The path is proof enough.
     hosts: &[],
+    endings: &[b"se", b"am", b"ke"],
     recognise: operations::recognise,
     request_string: Some("body"),
     operations: operations::OPERATIONS,

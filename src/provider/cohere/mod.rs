@@ -16,6 +16,7 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     format: "cohere",
     version: "2.1.0",
     hosts: &["api.cohere.com", "api.cohere.ai"],
+    endings: &[b"at", b"te"],
     recognise: operations::recognise,
     request_string: None,
     operations: operations::OPERATIONS,

@@ -19,6 +19,7 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     version: "2.2.0",
     // The hosts of Vertex have the region in their names. The paths are proof enough.
     hosts: &["generativelanguage.googleapis.com"],
+    endings: &[b"nt"],
     recognise: operations::recognise,
     request_string: None,
     operations: operations::OPERATIONS,

@@ -13,6 +13,7 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     format: "mistral",
     version: "2.4.0",
     hosts: &["api.mistral.ai", "codestral.mistral.ai"],
+    endings: &[b"ns"],
     recognise: operations::recognise,
     request_string: None,
     operations: operations::OPERATIONS,

@@ -14,6 +14,7 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     format: "universal",
     version: "3.1.0",
     hosts: &["ollama.com", ":11434"],
+    endings: &[b"at", b"te"],
     recognise: operations::recognise,
     request_string: None,
     operations: operations::OPERATIONS,

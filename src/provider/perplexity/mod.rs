@@ -14,6 +14,7 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     format: "perplexity",
     version: "2.4.0",
     hosts: &["api.perplexity.ai"],
+    endings: &[b"ns"],
     recognise: operations::recognise,
     request_string: None,
     operations: operations::OPERATIONS,
