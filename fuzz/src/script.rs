@@ -285,6 +285,54 @@ fn block(said: Said) -> (&'static str, &'static str, &'static str, &'static str)
     }
 }
 
+/// Candidates that say, think and call. A call is open from its first argument on.
+pub fn generated(bytes: &mut Unstructured<'_>) -> Result<Script> {
+    let (pieces, _) = pieces(bytes)?;
+    let mut expected = BTreeMap::new();
+    let mut chunks: Vec<Vec<Value>> = Vec::new();
+    for (piece, _) in pieces {
+        let (index, text) = (piece.place as u8, piece.text);
+        let said = expected.entry(index).or_insert_with(|| json!([index, "", "", {}]));
+        let (part, known) = match piece.said {
+            Said::Content | Said::Refusal => (json!({"text": text}), &mut said[1]),
+            Said::Reasoning => (json!({"text": text, "thought": true}), &mut said[2]),
+            Said::Call(name) => {
+                let path = format!("$.a{}", name as u8);
+                let argument = json!({"jsonPath": path, "stringValue": text, "willContinue": true});
+                let call = json!({"partialArgs": [argument], "willContinue": true});
+                (json!({"functionCall": call}), &mut said[3][format!("a{}", name as u8)])
+            }
+        };
+        *known = (known.as_str().unwrap_or_default().to_owned() + &text).into();
+        let candidate = json!({"content": {"role": "model", "parts": [part]}, "index": index});
+        match chunks.last_mut() {
+            Some(chunk) if piece.is_beside => chunk.push(candidate),
+            _ => chunks.push(vec![candidate]),
+        }
+    }
+    let chunk = |(number, candidates): (usize, Vec<Value>)| {
+        json!({"candidates": candidates, "usageMetadata": {"totalTokenCount": number}}).to_string()
+    };
+    Ok(Script {
+        events: chunks.into_iter().enumerate().map(chunk).collect(),
+        expected: expected.into_values().collect(),
+        said: |report| {
+            let candidates = report["candidates"].as_array().expect("candidates are there").iter();
+            let said = |candidate: &Value| {
+                let parts = candidate["content"]["parts"].as_array().cloned().unwrap_or_default();
+                let texts = |is_thought: bool| -> String {
+                    let parts = parts.iter().filter(|part| part.get("thought").is_some() == is_thought);
+                    parts.filter_map(|part| part["text"].as_str()).collect()
+                };
+                let call =
+                    parts.iter().find_map(|part| part.get("functionCall")).map(|call| call["args"].clone());
+                json!([candidate["index"], texts(false), texts(true), call.unwrap_or_else(|| json!({}))])
+            };
+            candidates.map(said).collect()
+        },
+    })
+}
+
 /// Images of which the previews leave nothing behind.
 pub fn images(bytes: &mut Unstructured<'_>) -> Result<Script> {
     let (pieces, _) = pieces(bytes)?;

@@ -344,6 +344,45 @@ static BLOCK: Shape = Object(&[
 
 const USAGE: Shape = Object(&[("input_tokens", Number), ("output_tokens", Number)]);
 
+/// A chunk of Gemini's.
+pub static GENERATED_CHUNK: Shape = Object(&[
+    ("candidates", List(&CANDIDATE)),
+    (
+        "usageMetadata",
+        Object(&[("promptTokenCount", Number), ("totalTokenCount", Number), ("details", List(&Text))]),
+    ),
+    ("modelVersion", Text),
+    ("promptFeedback", Object(&[("blockReason", Word(&["SAFETY", "BLOCK_REASON_UNSPECIFIED"]))])),
+    ("error", ERROR),
+]);
+
+static CANDIDATE: Shape = Object(&[
+    ("content", Object(&[("parts", List(&GENERATED_PART)), ("role", Word(&["model", ""]))])),
+    ("index", Index),
+    ("finishReason", Either(&[Word(&["STOP", "MAX_TOKENS", ""]), Index])),
+    ("safetyRatings", List(&Text)),
+    ("groundingMetadata", Object(&[("groundingChunks", List(&Text)), ("searchEntryPoint", Text)])),
+    ("citationMetadata", Object(&[("citations", List(&Number))])),
+]);
+
+static GENERATED_PART: Shape = Either(&[
+    Object(&[("text", Text)]),
+    Object(&[("text", Text), ("thought", Word(&["true"])), ("thoughtSignature", Text)]),
+    Object(&[("functionCall", Object(&[("name", Text), ("args", Object(&[("a", Number)]))]))]),
+    Object(&[(
+        "functionCall",
+        Object(&[("name", Text), ("partialArgs", List(&ARGUMENT)), ("willContinue", Word(&["true"]))]),
+    )]),
+    Object(&[("inlineData", Object(&[("mimeType", Word(&["image/png"])), ("data", Text)]))]),
+]);
+
+static ARGUMENT: Shape = Object(&[
+    ("jsonPath", Word(&["$.a", "$.a[0]", "$.a[1].b", "$['c']", "$.c.d", "$.a[1000000000]", "$"])),
+    ("stringValue", Text),
+    ("numberValue", Number),
+    ("willContinue", Word(&["true"])),
+]);
+
 /// Nothing real is as deep as this.
 const MOST_DEPTH: u32 = 12;
 

@@ -67,6 +67,8 @@ mod streams {
 mod support;
 
 mod translation {
+    mod anthropic;
+    mod bedrock;
     mod bodies;
     #[cfg(feature = "decompression")]
     mod content_encoding;

@@ -66,11 +66,12 @@ fn through_the_worker(exchange: &Exchange, exchanges: u64) {
     let plain = parsed(&plain.unwrap_or_else(|error| panic!("{error}")));
     for report in reports.try_iter() {
         let report = parsed(report.json().as_bytes());
-        let content = match exchange.api {
-            Api::OpenAi => "/response/choices/0/message/content",
-            Api::Anthropic => "/response/content",
+        let (content, usage) = match exchange.api {
+            Api::OpenAi => ("/response/choices/0/message/content", "/response/usage"),
+            Api::Anthropic => ("/response/content", "/response/usage"),
+            Api::Gemini => ("/response/candidates", "/response/usageMetadata"),
         };
-        for place in ["/request", content, "/response/usage", "/reconify/format", "/user", "/session"] {
+        for place in ["/request", content, usage, "/reconify/format", "/user", "/session"] {
             assert_eq!(report.pointer(place), plain.pointer(place), "the same is reported as {place}");
         }
     }

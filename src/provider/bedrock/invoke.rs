@@ -34,7 +34,7 @@ impl Dialect<'_> {
             Self::Chat(Box::default())
         } else if converse::FIRST.iter().any(has) {
             Self::Converse(Box::default())
-        } else if has(&"type") {
+        } else if has(&"type") && !has(&"completion") {
             Self::Messages(Box::default())
         } else {
             Self::Texts(Box::default())

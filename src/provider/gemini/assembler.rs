@@ -193,8 +193,7 @@ impl<'a> StreamAssembler<'a> for GeminiAssembler<'a> {
         self.settle();
         progress.is_finished = self.is_finished();
         // A blocked prompt and an error have no candidates. Otherwise they are missing.
-        let needs_none = progress.has_error
-            || ["promptFeedback", "prompt_feedback"].into_iter().any(|key| self.top.contains(key));
+        let needs_none = progress.has_error || self.top.contains("promptFeedback");
         if !self.candidates.is_empty() || !needs_none {
             self.candidates.sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));
             let candidates = self.candidates.into_values().map(Candidate::finish).collect();

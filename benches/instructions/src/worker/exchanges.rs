@@ -18,6 +18,7 @@ pub struct Exchange {
 pub enum Api {
     OpenAi,
     Anthropic,
+    Gemini,
 }
 
 impl Api {
@@ -25,6 +26,7 @@ impl Api {
         match self {
             Self::OpenAi => "/v1/chat/completions",
             Self::Anthropic => "/v1/messages",
+            Self::Gemini => "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
         }
     }
 }
@@ -49,7 +51,7 @@ const TEXTS: [&str; 4] = [
 const FRAME: usize = 16 * 1024;
 
 /// The scenario of that name: `json-BYTES`, with a request and a response of so many bytes each, or `stream-CHUNKS`
-/// or `anthropic-EVENTS`.
+/// or `anthropic-EVENTS` or `gemini-CHUNKS`.
 pub fn exchange(name: &str) -> Option<Exchange> {
     let (kind, size) = name.split_once('-')?;
     let size = size.parse().ok()?;
@@ -71,6 +73,12 @@ pub fn exchange(name: &str) -> Option<Exchange> {
             response: anthropic_stream(size),
             is_stream: true,
             api: Api::Anthropic,
+        }),
+        "gemini" => Some(Exchange {
+            request: frames(gemini_request(1_024)),
+            response: gemini_stream(size),
+            is_stream: true,
+            api: Api::Gemini,
         }),
         _ => None,
     }
@@ -189,4 +197,26 @@ fn anthropic_stream(events: usize) -> Vec<Bytes> {
     all.push(event(3, "message_delta", end));
     all.push(event(4, "message_stop", ""));
     all.into_iter().map(Bytes::from).collect()
+}
+
+/// One turn of about so many bytes.
+fn gemini_request(bytes: usize) -> String {
+    format!(
+        r#"{{"contents":[{{"role":"user","parts":[{{"text":{}}}]}}],"systemInstruction":{{"parts":[{{"text":"You are a helpful assistant."}}]}},"generationConfig":{{"temperature":0.7,"maxOutputTokens":1024}}}}"#,
+        text(bytes.saturating_sub(190))
+    )
+}
+
+/// So many chunks, each a frame: some words each, the usage so far, and the reason why it ended.
+fn gemini_stream(chunks: usize) -> Vec<Bytes> {
+    let words = TEXTS.iter().flat_map(|text| text.split_inclusive(' ')).cycle();
+    let chunk = |(number, word): (usize, &str)| {
+        let (text, reason) =
+            (quoted(word), if number + 1 == chunks { r#","finishReason": "STOP""# } else { "" });
+        let (said, all) = (3 + 2 * number, 1_050 + 2 * number);
+        format!(
+            r#"data: {{"candidates": [{{"content": {{"parts": [{{"text": {text}}}],"role": "model"}}{reason},"index": 0}}],"usageMetadata": {{"promptTokenCount": 231,"candidatesTokenCount": {said},"totalTokenCount": {all},"promptTokensDetails": [{{"modality": "TEXT","tokenCount": 231}}],"thoughtsTokenCount": 816}},"modelVersion": "gemini-2.5-flash","responseId": "kdcEatqVKunY1LsP272MiAo"}}"#
+        ) + "\r\n\r\n"
+    };
+    words.take(chunks).enumerate().map(chunk).map(Bytes::from).collect()
 }

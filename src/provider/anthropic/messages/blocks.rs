@@ -9,15 +9,15 @@ use crate::provider::merge;
 
 /// The content blocks of a streamed message, in the order in which they were opened.
 #[derive(Debug, Default)]
-pub(super) struct Blocks<'a> {
-    list: Vec<Block<'a>>,
+pub(super) struct MessageBlocks<'a> {
+    list: Vec<MessageBlock<'a>>,
     /// The latest block of each index.
     places: HashMap<u64, usize, RandomState>,
     held: Held,
 }
 
 #[derive(Debug)]
-struct Block<'a> {
+struct MessageBlock<'a> {
     index: u64,
     node: Node<'a>,
 }
@@ -25,7 +25,7 @@ struct Block<'a> {
 /// The number of nodes charged for a block.
 const BLOCK: usize = 4;
 
-impl<'a> Blocks<'a> {
+impl<'a> MessageBlocks<'a> {
     /// Adds a block, by default after the last one. Returns its place; `None` if there are too
     /// many.
     pub(super) fn open(&mut self, index: Option<u64>, node: Node<'a>) -> Option<usize> {
@@ -34,7 +34,7 @@ impl<'a> Blocks<'a> {
         }
         let next = || self.list.last().map_or(0, |block| block.index.saturating_add(1));
         let (index, at) = (index.unwrap_or_else(next), self.list.len());
-        self.list.push(Block { index, node });
+        self.list.push(MessageBlock { index, node });
         // From now on, the index refers to this block.
         self.places.insert(index, at);
         Some(at)

@@ -34,10 +34,10 @@ fn every_family_of_models_is_assembled_in_its_own_format() {
         ),
         (
             &[
-                r#"{"completion":" H","stop_reason":null}"#,
+                r#"{"type":"completion","completion":" H","stop_reason":null}"#,
                 r#"{"completion":"i","stop_reason":"stop_sequence","stop":"\n"}"#,
             ],
-            json!({"completion": " Hi", "stop_reason": "stop_sequence", "stop": "\n"}),
+            json!({"type": "completion", "completion": " Hi", "stop_reason": "stop_sequence", "stop": "\n"}),
         ),
         (
             &[
