@@ -14,7 +14,7 @@ pub(crate) struct Correction {
     pub(crate) right: fn(&Value) -> Value,
 }
 
-const CORRECTIONS: [Correction; 6] = [
+const CORRECTIONS: [Correction; 7] = [
     // Elements with an index are joined; the expectations have one for every chunk.
     Correction {
         exchange: "175",
@@ -33,6 +33,16 @@ const CORRECTIONS: [Correction; 6] = [
         exchange: "218",
         place: "/choices/0/message/reasoning_details",
         right: |_| json!([{"format": "anthropic-claude-v1", "id": "reasoning-text-1", "index": 0, "text": "15 * 27 = 405", "type": "reasoning.text"}]),
+    },
+    // The pieces of a thought say that it is closed, as an unstreamed answer does.
+    Correction {
+        exchange: "199",
+        place: "/choices/0/message/content/0",
+        right: |thought| {
+            let mut closed = thought.clone();
+            closed["closed"] = true.into();
+            closed
+        },
     },
     // A tool that the server runs is announced without its output, and then given whole under the same index.
     Correction {
