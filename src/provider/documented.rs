@@ -102,7 +102,7 @@ fn the_paths_in_the_documentation_are_recognised() {
     for provider in PROVIDERS {
         for row in provider.operations {
             for path in paths(row.operation) {
-                for (prefix, model) in [("", "name"), ("/a/b", "name.v1")] {
+                for (prefix, model) in [("", "vendor.name"), ("/a/b", "name.v1")] {
                     let path = path.replace('…', prefix).replace("{model}", model);
                     assert_eq!((provider.recognise)(&path), Some(row.operation), "{path}");
                 }
