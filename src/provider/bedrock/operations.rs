@@ -84,7 +84,7 @@ pub(super) fn recognise(path: &str) -> Option<Operation> {
 
 #[inline(never)]
 fn named(path: &str) -> Option<Operation> {
-    let ModelPath { id, method } = ModelPath::of(path)?;
+    let ModelPath { id, method } = ModelPath::of(path).filter(|path| path.id.is_bedrocks())?;
     match method {
         "converse" | "converse-stream" => Some(Operation::BedrockConverse),
         "invoke" | "invoke-with-response-stream" if id.is_chat() => Some(Operation::BedrockInvoke),
