@@ -182,8 +182,8 @@ impl Interaction {
     ///
     /// Strings are passed without escapes, keys and the data of uploaded images not at all. A string
     /// that is itself JSON, such as the arguments of a tool call, is one string. No tree is built. If
-    /// `redact` replaces a string of the response, its `logprobs`, and the `segments` and `words` of a
-    /// transcription, become null, because they repeat the text in pieces.
+    /// `redact` replaces a string of the response, its log probabilities and tokens, and the `segments`
+    /// and `words` of a transcription, become null, because they repeat the text in pieces.
     ///
     /// ```
     /// use tower_reconify::Config;
@@ -299,6 +299,20 @@ mod tests {
         assert!(redacted.response().contains(r#""logprobs":null"#), "{}", redacted.response());
         assert!(redacted.images[0].element.get().contains("aGVsbG8="));
         assert_eq!(redacted.identity.tags().unwrap().get("tenant"), Some("acme"));
+    }
+
+    #[test]
+    fn the_tokens_of_no_provider_repeat_a_text_that_is_redacted() {
+        for tokens in [
+            json!({"logprobsResult": {"chosenCandidates": [{"token": "a"}, {"token": "@b.c"}]}}),
+            json!({"generations": [{"token_likelihoods": [{"token": "a"}, {"token": "@b.c"}]}]}),
+            json!({"tokens": [{"generatedToken": {"token": "@b.c"}, "topTokens": [{"token": "@b.c"}]}]}),
+        ] {
+            let response = json!({"text": "Hello a@b.c", "beside": tokens});
+            let mut redacted = Interaction::new(InteractionKind::Chat, &json!({}), &response).unwrap();
+            redacted.redact(without_address);
+            assert!(!redacted.response().contains("@b.c"), "{}", redacted.response());
+        }
     }
 
     #[test]
