@@ -8,6 +8,7 @@ mod detached_image;
 #[cfg(test)]
 mod documented;
 pub(crate) mod gemini;
+mod kept_images;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;

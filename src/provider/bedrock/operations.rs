@@ -8,6 +8,7 @@ use super::model::ModelPath;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::codec::json::{self, Fields, Node};
+use crate::provider::kept_images::KEPT_IMAGES;
 use crate::provider::kind::InteractionKind;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
@@ -53,7 +54,7 @@ const CONVERSE: OperationSpec = OperationSpec {
     convert: None,
     error,
     is_error,
-    images: None,
+    images: Some(KEPT_IMAGES),
     reclassify: None,
 };
 
