@@ -88,6 +88,20 @@ impl<'a> ConverseBlock<'a> {
                         _ => merge::replace(reasoning, key, raw),
                     });
                 }
+                ("image", Some(image)) => {
+                    is_token = true;
+                    each(nested(&mut self.fields, key), image, |image, key, raw| {
+                        match (&*key, json::object(raw)) {
+                            ("source", Some(source)) => {
+                                each(nested(image, key), source, |source, key, raw| match &*key {
+                                    "bytes" => merge::append(source, key, raw),
+                                    _ => merge::last(source, key, raw),
+                                });
+                            }
+                            _ => merge::last(image, key, raw),
+                        }
+                    });
+                }
                 ("toolResult", None) => {
                     if let Some(result) = nested(&mut self.fields, key) {
                         merge::concat(result, "content".into(), raw);
@@ -99,10 +113,7 @@ impl<'a> ConverseBlock<'a> {
                     }
                     self.citations.push_str(raw.get());
                 }
-                _ => {
-                    is_token |= key == "image";
-                    merge::last(&mut self.fields, key, raw);
-                }
+                _ => merge::last(&mut self.fields, key, raw),
             }
         }
         is_token
