@@ -297,10 +297,12 @@ pub use self::middleware::ReqwestFuture;
 pub use self::middleware::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
 pub use self::provider::operation::Operation;
-pub use self::report::Report;
-pub use self::reporter::{FlushSummary, Reporter, ReporterGuard, ShutdownSummary};
+pub use self::report::{NotAReport, Report};
+pub use self::reporter::{FlushSummary, Reporter, ReporterGuard, ShutdownSummary, Undelivered};
 pub use self::stats::{DropReason, FailureClass, Metric, Stats, WithholdReason};
 pub use self::transport::DeliveryError;
+#[cfg(feature = "reqwest")]
+pub use self::transport::HttpTransport;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -9,7 +9,7 @@ use http::Uri;
 use secrecy::SecretString;
 
 use super::collector_url;
-use super::defaults::{DEFAULT_ENDPOINT, DEFAULT_SPOOL_MAX_BYTES};
+use super::defaults::{DEFAULT_CONCURRENT_DELIVERIES, DEFAULT_ENDPOINT, DEFAULT_SPOOL_MAX_BYTES};
 use super::hooks::Hooks;
 use super::options::{Config, IdentityHeaders, Limits, Media, Responses, RetryLimits};
 use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
@@ -61,6 +61,7 @@ pub struct ConfigBuilder {
     pub(super) routes: Vec<Route>,
     pub(super) limits: Limits,
     pub(super) retry: RetryLimits,
+    pub(super) concurrent_deliveries: usize,
     pub(super) spool: Setting<Option<PathBuf>>,
     pub(super) spooling: Setting<Spooling>,
     pub(super) spool_max_bytes: u64,
@@ -89,6 +90,7 @@ impl ConfigBuilder {
             routes: Vec::new(),
             limits: Limits::default(),
             retry: RetryLimits::default(),
+            concurrent_deliveries: DEFAULT_CONCURRENT_DELIVERIES,
             spool: Setting::new("spool", None),
             spooling: Setting::new("spooling", Spooling::default()),
             spool_max_bytes: DEFAULT_SPOOL_MAX_BYTES,
@@ -272,6 +274,15 @@ impl ConfigBuilder {
     #[must_use]
     pub fn retry(mut self, retry: RetryLimits) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// Sets how many reports are sent at once, from 1 to 1,024. Default: 32, which is enough for
+    /// hundreds of reports a second over a slow link. A program that forwards a backlog to a distant
+    /// collector needs more: the rate is this number divided by the time of one attempt.
+    #[must_use]
+    pub fn concurrent_deliveries(mut self, most: usize) -> Self {
+        self.concurrent_deliveries = most;
         self
     }
 

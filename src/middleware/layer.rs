@@ -41,7 +41,8 @@ impl ReconifyLayer {
     /// A layer that sends its reports over HTTP to the endpoint of the configuration.
     #[cfg(feature = "reqwest")]
     pub fn new(config: Config) -> Self {
-        Self::start(config, true, HttpTransport::new)
+        let idle = config.concurrent_deliveries;
+        Self::start(config, true, move |destination| HttpTransport::at(destination, idle))
     }
 
     /// A layer that sends its reports through the application's HTTP client, with its proxies,
@@ -80,7 +81,7 @@ impl ReconifyLayer {
     /// ```
     #[cfg(feature = "reqwest")]
     pub fn with_client(config: Config, client: reqwest::Client) -> Self {
-        Self::start(config, true, |destination| HttpTransport::with_client(destination, client))
+        Self::start(config, true, |destination| HttpTransport::at_with_client(destination, client))
     }
 
     /// A layer that sends its reports through a service of the application, such as a broker, a
@@ -122,13 +123,7 @@ impl ReconifyLayer {
         transport: impl FnOnce(Destination) -> S + Send + 'static,
     ) -> Self {
         let (operations, capturing) = (config.operations.clone(), config.capturing);
-        let reporter = match config.destination.clone() {
-            Some(destination) => {
-                config.log_start(is_http);
-                Reporter::start(config, || transport(destination))
-            }
-            None => Reporter::disabled(),
-        };
+        let reporter = Reporter::of(config, is_http, transport);
         let tracker = Tracker::new(reporter.sender().cloned(), operations, capturing);
         Self { reporter, tracker }
     }
