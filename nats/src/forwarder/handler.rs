@@ -76,8 +76,9 @@ impl Handler {
 
     pub(super) async fn handle(&self, message: Message) {
         self.status.add(Count::Taken);
-        let (message, acker) = message.split();
-        let async_nats::Message { headers, payload, reply, .. } = message;
+        // The acker takes the subject out of the message.
+        let reply = message.reply.clone();
+        let (async_nats::Message { headers, payload, .. }, acker) = message.split();
         let id = headers.as_ref().and_then(id_of);
         match id.map(|id| self.settled.begin(id)) {
             Some(Known::InHand) => {
