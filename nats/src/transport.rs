@@ -10,6 +10,7 @@ use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, ErrorCode};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use tokio::time::timeout;
 use tower::Service;
 use tower_reconify::{DeliveryError, HttpTransport, Report};
 
@@ -17,8 +18,11 @@ use crate::servers::Servers;
 use crate::streams::DEFAULT_SUBJECT;
 
 /// How long one publish waits for JetStream's acknowledgement. A healthy cluster answers within
-/// milliseconds, and the client reports a lost connection to nobody who waits.
+/// milliseconds.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often a waiting publish looks whether there still is a connection.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How often a client that has lost its connection tries to connect. The transport takes a new
 /// client at once; the old one may still hold publishes, and must give up before the deduplication
@@ -150,8 +154,8 @@ impl Service<Report> for NatsTransport {
         let subject = format!("{}.{}", self.subject, report.id().as_u128() % self.partitions);
         let (connection, direct) = (self.connection(), self.direct.clone());
         Box::pin(async move {
-            let Connection { jetstream, .. } = connection.await?;
-            let error = match publish(&jetstream, subject, &report).await {
+            let connection = connection.await?;
+            let error = match connection.publish(subject, &report).await? {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -166,14 +170,28 @@ impl Service<Report> for NatsTransport {
     }
 }
 
-async fn publish(
-    jetstream: &jetstream::Context,
-    subject: String,
-    report: &Report,
-) -> Result<(), PublishError> {
-    let message = PublishMessage::build().message_id(report.id().to_string()).payload(report.bytes());
-    // A duplicate is a report that was stored, and whose acknowledgement was lost.
-    jetstream.send_publish(subject, message).await?.await.map(|_| ())
+impl Connection {
+    /// Publishes, and waits for the acknowledgement. The outer error means that the connection was
+    /// lost meanwhile.
+    async fn publish(
+        &self,
+        subject: String,
+        report: &Report,
+    ) -> Result<Result<(), PublishError>, DeliveryError> {
+        let message = PublishMessage::build().message_id(report.id().to_string()).payload(report.bytes());
+        let mut answered = match self.jetstream.send_publish(subject, message).await {
+            Ok(answer) => answer.into_future(),
+            Err(error) => return Ok(Err(error)),
+        };
+        // The client lets a publish wait for its whole time after the connection was lost.
+        while self.client.connection_state() == State::Connected {
+            if let Ok(answered) = timeout(LOOK, &mut answered).await {
+                // A duplicate is a report that was stored, and whose acknowledgement was lost.
+                return Ok(answered.map(|_| ()));
+            }
+        }
+        Err(DeliveryError::unreachable())
+    }
 }
 
 fn is_too_large(error: &PublishError) -> bool {

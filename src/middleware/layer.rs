@@ -91,8 +91,36 @@ impl ReconifyLayer {
     /// [`DeliveryError`](crate::DeliveryError), or a box of one, decides whether the report is
     /// retried. Any other error is retried.
     ///
-    /// Up to 32 of its futures are polled in one task on the layer's thread, in a Tokio runtime
-    /// with time and I/O enabled. A future that blocks delays the others.
+    /// Up to 32 of its futures
+    /// ([`concurrent_deliveries`](crate::ConfigBuilder::concurrent_deliveries)) are polled in one task
+    /// on the layer's thread, in a Tokio runtime with time and I/O enabled. A future that blocks
+    /// delays the others.
+    ///
+    /// # Writing a transport
+    ///
+    /// - Limit the time of each attempt. Only [`HttpTransport`](crate::HttpTransport) has a limit of its
+    ///   own; a future that never ends keeps its place forever.
+    /// - Connect with the first report, inside of its future, and again once the connection is lost. A
+    ///   client made on the application's runtime ends with that runtime. Do not let a client queue
+    ///   reports while it is disconnected: return
+    ///   [`unreachable`](crate::DeliveryError::unreachable), and the layer holds them.
+    /// - Return the [`DeliveryError`](crate::DeliveryError) that fits. After `unreachable`, `timeout` and
+    ///   `unavailable` of several reports the layer probes with one report at a time;
+    ///   `rejected` is final, and concerns one report only.
+    /// - Send [`Report::id`] along, and let the receiver recognise it: after a timeout the same report
+    ///   comes again.
+    /// - `Ok` means that the receiver has the report. [`Stats::delivered`](crate::Stats::delivered)
+    ///   counts that, so with a broker it does not mean that Reconify has it.
+    /// - Image data follows its interaction as reports of its own
+    ///   ([`is_image_upload`](Report::is_image_upload)). Behind a broker it may overtake it.
+    /// - A [`Report`] contains no keys. A process that only publishes needs no valid API key: pass any
+    ///   text, such as `not-needed-to-publish`. Give it the real app key, which names the
+    ///   spool's folder. The program that takes the reports from the broker has both keys and uses
+    ///   [`Report::from_stored`] and [`Reporter::deliver`].
+    /// - With a broker, [`Spooling::WhenNeeded`](crate::Spooling::WhenNeeded) bridges the time in which
+    ///   it is away. `Always` gains nothing.
+    ///
+    /// The crate `reconify-nats` is such a transport for NATS JetStream.
     ///
     /// ```
     /// use tower::service_fn;

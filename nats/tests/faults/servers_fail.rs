@@ -92,8 +92,8 @@ async fn while_nats_is_away_the_memory_holds_what_fits_and_the_spool_holds_more(
         let _forwarder = Forwarder::start(&servers, &collector).await;
         let folder = TempDir::new().unwrap();
         let mut in_memory = Publisher::start(servers.list());
-        // A memory that would overflow within a second.
-        let limits = Limits { items: 500, ..Limits::default() };
+        // A memory for three seconds, which the outage exceeds.
+        let limits = Limits { items: 3_000, ..Limits::default() };
         let config = config().limits(limits).spool(Spool::at(folder.path()));
         let mut on_disk = Publisher::with(config, NatsTransport::new(servers.list()));
         let away = outage(20);
