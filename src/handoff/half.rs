@@ -11,7 +11,7 @@ use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit};
 use crate::exchange::{BodyEnd, CallResult, Head, MediaType, RecordedMessage, Response};
 use crate::identity::Identity;
-use crate::provider::Target;
+use crate::provider::RequestTarget;
 use crate::provider::operation::Operation;
 
 /// One half of an exchange: the request, or the response or its absence. The tap that records it
@@ -45,7 +45,7 @@ pub(crate) struct RequestMeta {
     pub(crate) identity: Identity,
     pub(crate) started: Instant,
     /// Kept if the report of the operation needs it.
-    pub(crate) target: Option<Box<Target>>,
+    pub(crate) target: Option<Box<RequestTarget>>,
 }
 
 /// The response as far as it is known.
@@ -168,7 +168,7 @@ impl Half {
             self.texts = bytes;
         } else {
             recorder.give_up(0, budget);
-            target.into_iter().for_each(|target| **target = Target::default());
+            target.into_iter().for_each(|target| **target = RequestTarget::default());
             (self.head, self.request_id) = Default::default();
         }
     }

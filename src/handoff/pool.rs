@@ -8,7 +8,7 @@ use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit};
 use crate::exchange::{CallResult, Exchange, RecordedMessage};
 use crate::identity::Identity;
-use crate::provider::Target;
+use crate::provider::RequestTarget;
 use crate::provider::operation::Operation;
 
 /// The bytes charged for an open exchange, beside bodies, identity and long headers. The allocator
@@ -59,7 +59,7 @@ impl PooledExchange {
             response.recorder.open_spare();
         }
         let envelope = &operation.spec().envelope;
-        let target = envelope.is_some().then(|| Box::new(Target::of(path, headers)));
+        let target = envelope.is_some().then(|| Box::new(RequestTarget::of(path, headers)));
         let started = Instant::now();
         request.begin_request(headers, RequestMeta { permit, operation, identity, started, target });
         let needs_id = envelope.is_some_and(|envelope| envelope.response.is_some());

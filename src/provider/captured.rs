@@ -7,6 +7,7 @@ use http::{HeaderMap, Method};
 
 use super::PROVIDERS;
 use super::operation::{Operation, Provider};
+use super::rows;
 use super::spec::{Proof, ProviderSpec};
 
 /// A path that the application assigned to an operation.
@@ -87,7 +88,7 @@ impl Operations {
         {
             return Some(operation);
         }
-        self.known(facts)
+        if rows::may_be_known(facts.path) { self.known(facts) } else { None }
     }
 
     /// The operation of a known path. The provider that the request goes to comes first, because

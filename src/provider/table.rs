@@ -46,7 +46,7 @@ impl Provider {
     pub const ALL: &[Self] = rows::PROVIDER_VALUES;
 
     pub(crate) fn spec(self) -> &'static ProviderSpec {
-        PROVIDERS.iter().find(|spec| spec.provider == self).unwrap_or(&openai::PROVIDER)
+        PROVIDERS.get(self as usize).unwrap_or(&openai::PROVIDER)
     }
 
     /// The name in settings, also shown by `Display`.

@@ -44,6 +44,12 @@ mod policy {
     mod hooks;
 }
 
+mod providers {
+    mod captured;
+    mod every_provider;
+    mod samples;
+}
+
 mod shutdown {
     mod deadlines;
     mod summaries;
@@ -61,6 +67,8 @@ mod streams {
 mod support;
 
 mod translation {
+    mod anthropic;
+    mod bedrock;
     mod bodies;
     #[cfg(feature = "decompression")]
     mod content_encoding;

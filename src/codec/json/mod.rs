@@ -9,9 +9,11 @@ mod parts;
 mod raw;
 mod read;
 pub(crate) mod rewrite;
+mod span;
 pub(crate) mod tail;
 
 pub(crate) use self::node::{Elements, Fields, Node, Nodes, Place, write_text};
 pub(crate) use self::parts::{Entries, Values};
 pub(crate) use self::raw::{is_blank, is_null, is_utf8, items, text};
 pub(crate) use self::read::{array, field, object, parse, parse_object};
+pub(crate) use self::span::{end_of_text, place};

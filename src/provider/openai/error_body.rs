@@ -21,13 +21,18 @@ pub(crate) fn error(kind: &str, message: &str, placeholder: Option<Placeholder>)
 
 /// Whether a response is only an error. Some servers send those with a success status.
 pub(crate) fn is_error(answer: &[u8]) -> bool {
+    is_only_error(answer, &["choices", "output", "data"])
+}
+
+/// Whether a response has an error, and nothing in the fields for content.
+pub(crate) fn is_only_error(answer: &[u8], content: &[&str]) -> bool {
     if !has_error(answer) {
         return false;
     }
     let is_nothing = |raw: Option<&RawValue>| raw.and_then(json::items).map_or(raw.is_none(), str::is_empty);
     json::parse_object(answer).is_some_and(|fields| {
         let get = |name| json::field(&fields, name).filter(|raw| !json::is_null(raw));
-        get("error").is_some() && ["choices", "output", "data"].into_iter().map(get).all(is_nothing)
+        get("error").is_some() && content.iter().copied().map(get).all(is_nothing)
     })
 }
 
