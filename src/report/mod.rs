@@ -263,7 +263,7 @@ impl Report {
     }
 
     /// The payload in two parts: further fields of `reconify` can be inserted between them.
-    #[cfg(any(feature = "reqwest", test))]
+    #[cfg(any(feature = "reqwest", test, fuzzing))]
     pub(crate) fn around_keys(&self) -> (Bytes, Bytes) {
         let (json, at) = (self.bytes(), self.keys_at.min(self.json.len()));
         (json.slice(..at), json.slice(at..))

@@ -5,6 +5,7 @@
 //! Every test counts exactly. They start servers, forwarders and publishers as processes, so they wait
 //! for conditions with deadlines; no assertion depends on how long something takes.
 
+mod access;
 mod collector_fails;
 mod forwarders;
 mod publishers;

@@ -81,10 +81,10 @@ impl Servers {
         until("JetStream is available", || {
             let addresses = addresses.clone();
             async move {
-                // The servers may want credentials. They listen then, and that is enough.
+                // The servers may want credentials or TLS. They listen then, and that is enough.
                 match ConnectOptions::new().connect(addresses.split(',').collect::<Vec<_>>()).await {
                     Ok(client) => jetstream::new(client).query_account().await.is_ok(),
-                    Err(error) => error.kind() == async_nats::ConnectErrorKind::AuthorizationViolation,
+                    Err(error) => !error.to_string().contains("refused"),
                 }
             }
         })
