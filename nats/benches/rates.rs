@@ -1,6 +1,14 @@
 //! How fast reports of 2 to 10 KiB are published through the whole layer, and how fast a backlog is
 //! forwarded: `.ci/nats bench`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a benchmark fails by panicking"
+)]
+
 #[allow(dead_code, unused_imports, reason = "the tests use all of it")]
 #[path = "../tests/faults/support/mod.rs"]
 mod support;

@@ -33,10 +33,13 @@ impl Servers {
     ///
     /// [`Error::Servers`], if an address is missing or not usable.
     pub fn new(addresses: &str) -> Result<Self, Error> {
-        let addresses = addresses.split(',').map(|address| address.trim().parse::<ServerAddr>());
-        // The text of an address may contain a password.
-        let unusable = |_| Error::Servers("use a list such as nats://a:4222,nats://b:4222".to_owned());
-        let addresses = addresses.collect::<Result<_, _>>().map_err(unusable)?;
+        // The client accepts an address without a host.
+        let is_usable =
+            |address: &ServerAddr| !address.host().is_empty() && ["nats", "tls"].contains(&address.scheme());
+        let parsed = |address: &str| address.trim().parse().ok().filter(is_usable);
+        // An error does not show the address, which may contain a password.
+        let unusable = || Error::Servers("use a list such as nats://a:4222,tls://b:4222".to_owned());
+        let addresses = addresses.split(',').map(parsed).collect::<Option<_>>().ok_or_else(unusable)?;
         Ok(Self { addresses, options: ConnectOptions::new().name("reconify") })
     }
 
@@ -92,7 +95,7 @@ mod tests {
     fn addresses_are_a_list_with_commas_and_neither_debug_nor_error_shows_a_password() {
         let servers = Servers::new("nats://a:4222, tls://user:secret@b:4223").unwrap();
         assert_eq!(format!("{servers:?}"), r#"Servers(["a:4222", "b:4223"])"#);
-        for text in ["", "nats://a,", "http://user:secret@a", "nats://user:secret@a:port"] {
+        for text in ["", "nats://a,", "ws://a", "http://user:secret@a", "nats://user:secret@a:port"] {
             let error = Servers::new(text).unwrap_err();
             assert!(matches!(error, Error::Servers(_)) && !error.to_string().contains("secret"), "{error}");
         }

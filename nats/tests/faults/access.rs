@@ -23,7 +23,7 @@ fn permissions(user: &str) -> String {
 #[ignore = "needs a nats-server: run .ci/nats"]
 async fn the_documented_permissions_are_enough() {
     let user = |name| format!("{{ user: {name}, password: p, permissions: {} }}", permissions(name));
-    let lines = format!("authorization {{ users: [ {} {} ] }}", user("publisher"), user("forwarder"));
+    let lines = format!("authorization {{ users: [\n{}\n{}\n] }}", user("publisher"), user("forwarder"));
     let (servers, collector) = (Servers::with(1, &lines).await, Collector::start().await);
     let settings = [("RECONIFY_NATS_USER", "forwarder"), ("RECONIFY_NATS_PASSWORD", "p")];
     let forwarder = Forwarder::start_with(&servers, &collector, &settings).await;

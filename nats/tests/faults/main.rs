@@ -5,6 +5,14 @@
 //! Every test counts exactly. They start servers, forwarders and publishers as processes, so they wait
 //! for conditions with deadlines; no assertion depends on how long something takes.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod access;
 mod collector_fails;
 mod forwarders;
