@@ -95,7 +95,14 @@ impl StreamSettings {
             .note("ack_wait", asked.ack_wait, is.ack_wait)
             .note("max_deliver", asked.max_deliver, is.max_deliver)
             .note("max_ack_pending", asked.max_ack_pending, is.max_ack_pending)
+            .note("deliver_policy", asked.deliver_policy, is.deliver_policy)
             .note("filter_subject", &asked.filter_subject, &is.filter_subject)
+            .note("filter_subjects", &asked.filter_subjects, &is.filter_subjects)
+            .note("backoff", &asked.backoff, &is.backoff)
+            .note("max_batch", asked.max_batch, is.max_batch)
+            .note("max_expires", asked.max_expires, is.max_expires)
+            .note("inactive_threshold", asked.inactive_threshold, is.inactive_threshold)
+            .note("mem_storage", asked.memory_storage, is.memory_storage)
             .note("headers_only", asked.headers_only, is.headers_only);
         differences.check("consumer", &self.consumer)?;
         Ok(Prepared { stream, dead_letters, consumer })

@@ -23,6 +23,9 @@ use crate::streams::StreamSettings;
 /// How long JetStream's answer is waited for.
 const ANSWER: Duration = Duration::from_secs(2);
 
+/// How long JetStream is asked to confirm an acknowledgement.
+const ACKNOWLEDGING: Duration = Duration::from_secs(10);
+
 /// The pause between attempts to acknowledge.
 const ACK_PAUSE: Duration = Duration::from_millis(500);
 
@@ -179,18 +182,18 @@ impl Handler {
         }
     }
 
-    /// Acknowledges until JetStream confirms it. If a server is away for long, the report comes again,
-    /// and its id is known.
+    /// Acknowledges until JetStream confirms it. A server that was restarted after it had removed the
+    /// report confirms nothing; if it still has the report, that comes again, and its id is known.
     async fn acknowledge(&self, reply: Option<Subject>, how: &'static str) {
         let Some(reply) = reply else { return };
-        let until = Instant::now() + self.ack_wait;
+        let until = Instant::now() + ACKNOWLEDGING.min(self.ack_wait);
         loop {
             let request = Request::new().payload(how.into()).timeout(Some(ANSWER));
             match self.client.send_request(reply.clone(), request).await {
                 Ok(_) => return,
                 Err(error) if Instant::now() > until => {
                     self.status.add(Count::Unconfirmed);
-                    tracing::warn!(target: LOG, %error, "an acknowledgement was not confirmed");
+                    tracing::debug!(target: LOG, %error, "an acknowledgement was not confirmed");
                     return;
                 }
                 Err(_) => sleep(ACK_PAUSE).await,

@@ -55,7 +55,8 @@ pub struct Counts {
     pub returned: u64,
     /// Messages that came again although they were settled or in hand, and were not delivered again.
     pub known: u64,
-    /// Acknowledgements that JetStream did not confirm.
+    /// Acknowledgements that JetStream did not confirm within 10 s: usually some after a server was
+    /// restarted. Their reports do not come again, or are [known](Self::known).
     pub unconfirmed: u64,
 }
 

@@ -67,6 +67,16 @@ async fn the_only_server_can_be_stopped_and_nothing_is_lost_or_delivered_twice()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a nats-server: run .ci/nats"]
 async fn the_leader_of_three_can_be_killed_and_nothing_is_lost_or_delivered_twice() {
+    restart_leader("kill -9 the leader of three", true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a nats-server: run .ci/nats"]
+async fn the_leader_of_three_can_be_stopped_and_nothing_is_lost_or_delivered_twice() {
+    restart_leader("SIGTERM the leader of three", false).await;
+}
+
+async fn restart_leader(what: &str, is_killed: bool) {
     if !is_long() {
         return;
     }
@@ -75,12 +85,12 @@ async fn the_leader_of_three_can_be_killed_and_nothing_is_lost_or_delivered_twic
         let _forwarder = Forwarder::start(&servers, &collector).await;
         let mut publisher = Publisher::start(servers.list());
         let publishing = publisher.publish(6_000, 1_000);
-        let killing = async {
+        let restarting = async {
             pause(2_000).await;
-            servers.kill_leader("RECONIFY").await;
+            servers.restart_leader("RECONIFY", is_killed).await;
         };
-        tokio::join!(publishing, killing);
-        all_once("kill -9 the leader of three", &publisher, &servers, &collector).await;
+        tokio::join!(publishing, restarting);
+        all_once(what, &publisher, &servers, &collector).await;
     }
 }
 

@@ -138,13 +138,19 @@ impl Servers {
         }
     }
 
-    /// Kills the leader of a stream, and starts it again after a second.
-    pub(crate) async fn kill_leader(&mut self, stream: &str) {
+    /// Kills or stops the leader of a stream, and starts it again after a second.
+    pub(crate) async fn restart_leader(&mut self, stream: &str, is_killed: bool) {
         let found = self.jetstream().await.get_stream(stream).await.unwrap();
         let leader = found.cached_info().cluster.as_ref().and_then(|cluster| cluster.leader.clone());
         let leader = leader.expect("the stream has a leader");
         let number: usize = leader.trim_start_matches("node-").parse().unwrap();
-        self.nodes[number].process.take().expect("it runs").kill().await.unwrap();
+        let mut process = self.nodes[number].process.take().expect("it runs");
+        if is_killed {
+            process.kill().await.unwrap();
+        } else {
+            terminate(&process).await;
+            process.wait().await.unwrap();
+        }
         pause(1_000).await;
         self.start_node(number).await;
     }
