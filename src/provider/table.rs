@@ -31,7 +31,7 @@ impl Operation {
     }
 
     /// The operations captured by default. Reconify documents no type for the others.
-    pub(crate) fn on_by_default() -> impl Iterator<Item = Self> {
+    pub(crate) fn on_by_default() -> impl Iterator<Item = Self> + Clone {
         Self::ALL.iter().copied().filter(|operation| operation.spec().on_by_default)
     }
 

@@ -45,6 +45,8 @@ mod policy {
 }
 
 mod providers {
+    mod anthropic;
+    mod bedrock;
     mod captured;
     mod every_provider;
     mod samples;
@@ -67,8 +69,6 @@ mod streams {
 mod support;
 
 mod translation {
-    mod anthropic;
-    mod bedrock;
     mod bodies;
     #[cfg(feature = "decompression")]
     mod content_encoding;

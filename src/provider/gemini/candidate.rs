@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::arguments::Room;
-use super::parts::Parts;
+use super::parts::ContentParts;
 use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::merge;
 use crate::provider::stream::Progress;
@@ -13,7 +13,7 @@ use crate::provider::stream::Progress;
 pub(super) struct Candidate<'a> {
     fields: Fields<'a>,
     content: Option<Fields<'a>>,
-    parts: Option<Parts<'a>>,
+    parts: Option<ContentParts<'a>>,
     is_finished: bool,
 }
 

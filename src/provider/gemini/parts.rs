@@ -10,7 +10,7 @@ use crate::provider::merge;
 use crate::provider::stream::Progress;
 
 #[derive(Debug, Default)]
-pub(super) struct Parts<'a> {
+pub(super) struct ContentParts<'a> {
     parts: Nodes<'a>,
     /// The last part is a text that goes on: whether it is a thought.
     open_text: Option<bool>,
@@ -58,7 +58,7 @@ impl<'a> Traits<'a> {
     }
 }
 
-impl<'a> Parts<'a> {
+impl<'a> ContentParts<'a> {
     /// Adds the parts of a chunk. Returns the text if there is nothing else, and more of it may follow.
     pub(super) fn add(
         &mut self,

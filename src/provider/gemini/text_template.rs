@@ -121,7 +121,7 @@ mod tests {
     const CHUNK: &str = r#"{"a":[{"text":"x1"}],"n":1,"usage": {"p": 12,"q": -3,"f": 0.5,"d5": [{"m": "T6","c": 0}]},"id":"7"}"#;
     const USAGE: &str = r#"{"p": 12,"q": -3,"f": 0.5,"d5": [{"m": "T6","c": 0}]}"#;
 
-    fn matched<'b>(data: &'b str) -> Option<(&'b str, &'b str)> {
+    fn matched(data: &str) -> Option<(&str, &str)> {
         let text = &CHUNK[15..17];
         let start = CHUNK.find(USAGE).unwrap();
         let usage: &RawValue = serde_json::from_str(&CHUNK[start..start + USAGE.len()]).unwrap();

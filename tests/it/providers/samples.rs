@@ -1,6 +1,6 @@
 //! One interaction with every operation, as it crosses the wire.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tower_reconify::{Operation, Provider};
 
 /// An interaction. The word `secret` stands in every text that a person or a model said.
@@ -236,6 +236,6 @@ impl Sample {
     }
 
     pub(super) fn response_value(&self) -> Value {
-        serde_json::from_str(self.response).unwrap_or_else(|_| json!(null))
+        serde_json::from_str(self.response).unwrap_or_default()
     }
 }
