@@ -40,8 +40,8 @@ pub(super) async fn watch(prepared: Prepared, status: Status) {
                 tracing::error!(
                     target: LOG,
                     messages = gauges.messages,
-                    "the consumer is stuck: JetStream has reports that it gives to nobody; delete the consumer, and restart \
-                     the forwarders"
+                    "the consumer is stuck: JetStream has reports that it gives to nobody; delete the consumer: it is \
+                     created again"
                 );
             }
             status.saw(gauges, is_stuck);

@@ -132,3 +132,22 @@ async fn a_message_that_is_not_a_report_becomes_a_dead_letter() {
     let dead = crate::support::tally::dead_letters(&servers).await;
     assert_eq!(dead.into_iter().collect::<Vec<_>>(), [(id, "reconify.dead.unreadable".to_owned())]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a nats-server: run .ci/nats"]
+async fn a_forwarder_makes_a_deleted_consumer_again_and_delivers_nothing_twice() {
+    let (servers, collector) = (Servers::one().await, Collector::start().await);
+    let _forwarder = Forwarder::start(&servers, &collector).await;
+    let mut publisher = Publisher::start(servers.list());
+    let deleting = async {
+        delivered(&collector, 500).await;
+        let stream = servers.jetstream().await.get_stream("RECONIFY").await.unwrap();
+        assert!(stream.delete_consumer("forwarder").await.unwrap().success);
+    };
+    tokio::join!(publisher.publish(2_000, 1_000), deleting);
+    publisher.settled().await;
+    let what = "consumer deleted";
+    let tally =
+        Tally::count(what, publisher.handed_over, &publisher.acknowledged(), &servers, &collector).await;
+    tally.all_once();
+}

@@ -43,7 +43,7 @@ const VARIABLES: [(&str, &str, &str); 26] = [
     (TOKEN, "token", "none"),
     (USER, "user name", "none"),
     (PASSWORD, "password", "none"),
-    (CA, "path of a PEM file with the root certificates", "the system's"),
+    (CA, "path of a PEM file with further root certificates", "none"),
     (CERTIFICATE, "path of the client's certificate (PEM)", "none"),
     (KEY, "path of the client's key (PEM)", "none"),
     (STREAM, "name of the stream", "RECONIFY"),
