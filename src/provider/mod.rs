@@ -8,6 +8,7 @@ mod detached_image;
 #[cfg(test)]
 mod documented;
 pub(crate) mod gemini;
+mod kept_images;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;
@@ -32,7 +33,18 @@ pub(crate) use self::spec::{Convert, Converted, Envelope, Enveloped, Images, Ope
 pub(crate) use self::target::RequestTarget;
 
 /// Fields that repeat the text of a response in pieces.
-pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
+pub(crate) const ECHOES: &[&str] = &[
+    "logprobs",
+    "segments",
+    "words",
+    // Gemini.
+    "logprobsResult",
+    "logprobs_result",
+    // Cohere, and AI21 on Bedrock.
+    "token_likelihoods",
+    "generatedToken",
+    "topTokens",
+];
 
 /// The providers, in the order of their enum.
 const PROVIDERS: &[ProviderSpec] = &[

@@ -80,11 +80,11 @@ pub enum Operation {
     /// `POST …/models/{model}:generateContent` and `:streamGenerateContent` of Gemini and Vertex AI,
     /// reported with the type `generate`, or `chat` if the request has several turns.
     GeminiGenerate,
-    /// `POST /model/{id}/converse` and `/converse-stream` of Bedrock, reported with the type `chat`.
+    /// `POST /model/{id}/converse` and `/converse-stream` of Bedrock, reported with the type `chat`. The
+    /// id has a vendor or is an ARN: applications have such paths for models of their own.
     BedrockConverse,
     /// `POST /model/{id}/invoke` and `/invoke-with-response-stream` of Bedrock, reported with the
-    /// type `chat`. Models for images, embeddings and ranking are not captured, nor are ids without a
-    /// vendor, because applications have such paths themselves.
+    /// type `chat`, for the same ids. Models for images, embeddings and ranking are not captured.
     BedrockInvoke,
     /// `POST …/v2/chat` of Cohere, reported with the type `chat`.
     ///

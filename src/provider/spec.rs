@@ -29,6 +29,8 @@ pub(crate) struct ProviderSpec {
     pub(crate) recognise: fn(&str) -> Option<Operation>,
     /// The field of a request that is JSON for hooks, and a string of JSON in the report.
     pub(crate) request_string: Option<&'static str>,
+    /// The field of requests and responses that has the whole conversation as numbers of tokens.
+    pub(crate) tokens: Option<&'static str>,
     /// One row per operation, in the order of the enum.
     pub(crate) operations: &'static [OperationSpec],
 }

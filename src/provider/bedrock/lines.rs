@@ -73,6 +73,9 @@ fn end_of_frame(stream: &[u8], lines: &[u8], end: u64) -> u64 {
     (stream.len() - frames.left()) as u64
 }
 
+/// The most bytes kept of an exception that is not JSON. Escaped, a byte can take six.
+const LONGEST_MESSAGE: usize = 16 * 1024;
+
 /// An exception or error as an event, with its name as the type.
 fn error(frame: &Frame<'_>) -> String {
     let text = |bytes: &[u8]| Node::string(&String::from_utf8_lossy(bytes));
@@ -81,7 +84,7 @@ fn error(frame: &Frame<'_>) -> String {
     error.set("type", text(frame.name));
     match json::parse_object(&data) {
         Some(fields) => error.extend(Fields::of(unpadded(fields))),
-        None => error.set("message", text(&data)),
+        None => error.set("message", text(data.get(..LONGEST_MESSAGE).unwrap_or(&data))),
     }
     let mut event = Fields::default();
     event.set("error", Node::Object(error));

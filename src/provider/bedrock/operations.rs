@@ -8,6 +8,7 @@ use super::model::ModelPath;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::codec::json::{self, Fields, Node};
+use crate::provider::kept_images::KEPT_IMAGES;
 use crate::provider::kind::InteractionKind;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
@@ -53,7 +54,7 @@ const CONVERSE: OperationSpec = OperationSpec {
     convert: None,
     error,
     is_error,
-    images: None,
+    images: Some(KEPT_IMAGES),
     reclassify: None,
 };
 
@@ -84,7 +85,7 @@ pub(super) fn recognise(path: &str) -> Option<Operation> {
 
 #[inline(never)]
 fn named(path: &str) -> Option<Operation> {
-    let ModelPath { id, method } = ModelPath::of(path)?;
+    let ModelPath { id, method } = ModelPath::of(path).filter(|path| path.id.is_bedrocks())?;
     match method {
         "converse" | "converse-stream" => Some(Operation::BedrockConverse),
         "invoke" | "invoke-with-response-stream" if id.is_chat() => Some(Operation::BedrockInvoke),

@@ -1,19 +1,17 @@
 //! The operation of Gemini's HTTP API, and the paths by which it is recognised.
 
-use memchr::memmem;
-
 use super::assembler::GeminiAssembler;
 use super::bare_error::assemble_with_error;
 use super::turns;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::codec::json::{Fields, Node};
+use crate::provider::kept_images::KEPT_IMAGES;
 use crate::provider::kind::InteractionKind;
-use crate::provider::media;
 use crate::provider::openai::error_body::is_only_error;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
-use crate::provider::spec::{Envelope, Images, Kept, OperationSpec, Proof};
+use crate::provider::spec::{Envelope, Kept, OperationSpec, Proof};
 
 pub(super) const OPERATIONS: &[OperationSpec] = &[OperationSpec {
     operation: Operation::GeminiGenerate,
@@ -46,17 +44,9 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[OperationSpec {
     convert: None,
     error,
     is_error: |answer| is_only_error(answer, &["candidates"]),
-    images: Some(IMAGES),
+    images: Some(KEPT_IMAGES),
     reclassify: None,
 }];
-
-/// Images stay in the report, as the media of a request do. If images are not tracked, their type and
-/// length are reported.
-const IMAGES: Images = Images {
-    may_hold: |answer| memmem::find(answer, b"inline").is_some(),
-    detach: |answer, _| (answer, Vec::new()),
-    elide: |answer| media::elide_those(answer, |medium| medium.kind.starts_with("image")),
-};
 
 /// The operation of a path that ends in a model and one of the two verbs. Gateways keep such paths
 /// under a prefix of their own.
@@ -79,8 +69,6 @@ fn error(kind: &str, message: &str, _: Option<Placeholder>) -> Fields<'static> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::value::RawValue;
-
     use super::*;
 
     #[test]
@@ -125,21 +113,6 @@ mod tests {
         ] {
             assert_eq!(recognise(path), None, "{path}");
         }
-    }
-
-    #[test]
-    fn images_stay_unless_they_are_not_tracked_and_other_media_stay_in_any_case() {
-        let answer = |image: &str| {
-            let parts = format!(
-                r#"[{{"inlineData":{{"mimeType":"image/png","data":"{image}"}}}},{{"inline_data":{{"mime_type":"audio/wav","data":"aGVsbG8="}}}}]"#
-            );
-            RawValue::from_string(format!(r#"{{"candidates":[{{"content":{{"parts":{parts}}}}}]}}"#)).unwrap()
-        };
-        let whole = answer("aGVsbG8=");
-        assert!((IMAGES.may_hold)(whole.get().as_bytes()) && !(IMAGES.may_hold)(b"{}"));
-        let (kept, images) = (IMAGES.detach)(whole.clone(), std::time::UNIX_EPOCH);
-        assert!(kept.get() == whole.get() && images.is_empty());
-        assert_eq!((IMAGES.elide)(whole).get(), answer("image/png, 5 bytes").get());
     }
 
     #[test]

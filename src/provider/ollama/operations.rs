@@ -4,6 +4,7 @@ use super::assembler::OllamaAssembler;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::codec::json::{Fields, Node};
+use crate::provider::kept_images::KEPT_IMAGES;
 use crate::provider::kind::InteractionKind;
 use crate::provider::openai::error_body::is_only_error;
 use crate::provider::operation::{Operation, Provider};
@@ -47,7 +48,7 @@ const CHAT: OperationSpec = OperationSpec {
     convert: None,
     error: |_, message, _| error(message),
     is_error: |response| is_only_error(response, &["message", "response"]),
-    images: None,
+    images: Some(KEPT_IMAGES),
     reclassify: None,
 };
 
