@@ -7,6 +7,7 @@ mod cohere;
 mod detached_image;
 #[cfg(test)]
 mod documented;
+mod error_body;
 pub(crate) mod gemini;
 mod kind;
 pub(crate) mod media;
