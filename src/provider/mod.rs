@@ -5,8 +5,6 @@ pub(crate) mod bedrock;
 pub(crate) mod captured;
 mod cohere;
 mod detached_image;
-#[cfg(test)]
-mod documented;
 mod error_body;
 pub(crate) mod gemini;
 mod kind;
@@ -24,6 +22,8 @@ mod spec;
 pub(crate) mod stream;
 mod table;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::detached_image::DetachedImage;
 pub use self::kind::InteractionKind;
