@@ -7,6 +7,7 @@ mod cohere;
 mod detached_image;
 mod error_body;
 pub(crate) mod gemini;
+mod indexed;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;

@@ -153,11 +153,10 @@ impl<'a> ContentParts<'a> {
         };
         for (key, raw) in fields {
             if !matches!(&*key, "functionCall" | "function_call") {
-                merge::last_said(part, key, raw);
+                merge::last_present(part, key, raw);
             }
         }
-        let slot = part.entry(key, || Node::Object(Fields::default()));
-        let Some(known) = merge::as_object(slot) else { return };
+        let Some(known) = merge::object(part, key) else { return };
         for (key, raw) in call {
             match &*key {
                 key if is_continued(key) => {}

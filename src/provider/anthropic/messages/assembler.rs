@@ -132,7 +132,7 @@ impl<'a> MessageAssembler<'a> {
             "citations_delta" => {
                 let citation = get("citation")?;
                 let place = self.blocks.place(event.index(), "text")?;
-                merge::lengthen(self.blocks.fields(place)?, "citations".into(), citation.get());
+                merge::append_elements(self.blocks.fields(place)?, "citations".into(), citation.get());
                 return Some(());
             }
             kind @ ("signature_delta" | "compaction_delta") => {
