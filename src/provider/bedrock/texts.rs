@@ -45,7 +45,7 @@ impl<'a> TextAssembler<'a> {
                     let key = if key == "totalOutputTextTokenCount" { "tokenCount".into() } else { key };
                     self.add_to("results", place, key, raw, progress);
                 }
-                // Cohere. The first text has no index in an unstreamed response.
+                // Cohere. In an unstreamed response, the first text has no index.
                 "text" => self.add_to("generations", place, key, raw, progress),
                 "index" if place.is_some_and(|place| place > 0) && is_cohere => {
                     self.add_to("generations", place, key, raw, progress);

@@ -8,8 +8,8 @@ use crate::provider::merge;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
 
-/// Events are read by their fields more than by their type, so that an unknown event that adds to
-/// the message is not lost.
+/// The fields of an event decide how it is added, rather than its type, so that an event of an
+/// unknown type that adds to the message is not lost.
 #[derive(Debug, Default)]
 pub(crate) struct CohereChatAssembler<'a> {
     top: Fields<'a>,

@@ -84,7 +84,7 @@ pub(super) fn recognise(path: &str) -> Option<Operation> {
 
 /// Whether a response is only an error: its `message` is a text.
 fn is_error(response: &[u8]) -> bool {
-    // Nearly every other response has one.
+    // Nearly every response that is not an error has one.
     if memmem::find(response, b"\"finish_reason\"").is_some() {
         return false;
     }

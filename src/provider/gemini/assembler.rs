@@ -192,7 +192,7 @@ impl<'a> StreamAssembler<'a> for GeminiAssembler<'a> {
     fn finish(mut self, _: Operation, progress: &mut Progress) -> String {
         self.settle();
         progress.is_finished = self.is_finished();
-        // A blocked prompt and an error have no candidates. Otherwise they are missing.
+        // Consoles expect the list, except beside an error or a blocked prompt.
         let needs_none = progress.has_error || self.top.contains("promptFeedback");
         if !self.candidates.is_empty() || !needs_none {
             self.candidates.sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));
