@@ -8,7 +8,7 @@ use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::merge;
 use crate::provider::stream::Progress;
 
-/// One of the answers of a stream.
+/// One of the responses in a stream: a request may ask for several.
 #[derive(Debug, Default)]
 pub(super) struct Candidate<'a> {
     fields: Fields<'a>,
