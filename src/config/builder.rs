@@ -149,8 +149,8 @@ impl ConfigBuilder {
     /// | `outcome` | `answered`, `refused`, `failed`, `interrupted` or `abandoned` |
     /// | `endpoint` | the [name](Operation::as_str) of the operation; null for interactions reported by hand |
     /// | `status` | the HTTP status of the response, or null without a response |
-    /// | `requestId` | the response's `x-request-id`, or null |
-    /// | `streamed`, `chunks` | whether the response was an event stream, and its number of events with data |
+    /// | `requestId` | the request id in the header of the response that the provider has for it (`x-request-id`, `request-id`, `x-amzn-requestid` and others), or null |
+    /// | `streamed`, `chunks` | whether the response was a stream (server-sent events, lines, an array or binary events), and its number of events with data |
     /// | `skipped` | the number of events that could not be read |
     /// | `timeToFirstTokenMs` | from the request to the first text, tool call, refusal or reasoning of an unencoded stream, if it is in the first 1,000 frames; else null |
     /// | `durationMs` | from the request to the end of the response |
@@ -173,10 +173,11 @@ impl ConfigBuilder {
     /// embeddings, moderations and audio, because Reconify documents no type for these.
     /// [`Operation`] lists the types that they are reported with.
     ///
-    /// Some paths are so common that they are captured by default only if the request proves to be
-    /// meant for the provider, such as `/v1/chat` on Cohere's host. Operations set here are captured
-    /// under their paths without that proof. [`Provider::operations`](crate::Provider::operations)
-    /// lists those of a provider. [Declared routes](Self::route) are captured in any case, unless
+    /// Applications have some of the paths themselves, such as `/v1/chat`. By default, these are
+    /// captured only with proof that the request goes to the provider: its host, or a header.
+    /// Operations set here are captured under their paths without proof, on every host, so set only
+    /// those that your routes mean. [`Provider::operations`](crate::Provider::operations) lists those
+    /// of a provider. [Declared routes](Self::route) are captured in any case, unless
     /// [`track_images`](Self::track_images) turns them off.
     #[must_use]
     pub fn capture(mut self, operations: impl IntoIterator<Item: Borrow<Operation>>) -> Self {
@@ -197,6 +198,8 @@ impl ConfigBuilder {
     /// that a response contains as data are removed from the report, and posted one by one to
     /// [`upload_endpoint`](Self::upload_endpoint). If off, image operations are not captured, and
     /// images in other responses are replaced by type and length.
+    ///
+    /// Images in responses of Gemini stay in the report, and are never posted.
     #[must_use]
     pub fn track_images(mut self, track: bool) -> Self {
         self.track_images = Setting::new("track_images", track);

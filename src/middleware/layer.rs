@@ -156,11 +156,16 @@ impl ReconifyLayer {
         Self { reporter, tracker }
     }
 
-    /// A layer for requests that all go to one provider. It shares the reporter and the settings.
+    /// A layer for requests that all go to one provider. It shares the reporter and the settings of
+    /// this one.
     ///
-    /// Needed on the way in for Mistral, Perplexity, Cohere and Ollama: on the way out the host tells
-    /// them apart. All paths of the provider are captured, and `/chat/completions` is reported in
-    /// the provider's format.
+    /// Several providers have the same paths, and applications have some of them too. Around a
+    /// client, the host of a request tells the provider. A route of a server does not, so it needs
+    /// this layer for Mistral, Perplexity, Cohere and Ollama.
+    ///
+    /// Every path of the provider is captured on any host, and in the provider's format, if its
+    /// operation is [captured](crate::ConfigBuilder::capture) at all. Other paths are treated as
+    /// before.
     ///
     /// ```
     /// use axum::{Router, routing::post};
