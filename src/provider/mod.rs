@@ -5,9 +5,9 @@ pub(crate) mod bedrock;
 pub(crate) mod captured;
 mod cohere;
 mod detached_image;
-#[cfg(test)]
-mod documented;
+mod error_body;
 pub(crate) mod gemini;
+mod indexed;
 mod kept_images;
 mod kind;
 pub(crate) mod media;
@@ -24,6 +24,8 @@ mod spec;
 pub(crate) mod stream;
 mod table;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::detached_image::DetachedImage;
 pub use self::kind::InteractionKind;

@@ -28,7 +28,7 @@ pub(super) fn assembled(
     }
     let bytes = stream.bytes;
     let mut frames = Frames::new(bytes);
-    let most = frames.by_ref().map(|frame| most_of(&frame)).sum();
+    let most = frames.by_ref().map(|frame| longest_line(&frame)).sum();
     let is_broken = frames.is_broken();
     if !allowance::examine(2 * bytes.len()) || !(stream.charge)(most) {
         // Without memory for the lines, the body is reported by its length.
@@ -56,8 +56,8 @@ pub(super) fn assembled(
     assembled
 }
 
-/// The greatest length of a frame's line. The texts of an error may have to be escaped.
-fn most_of(frame: &Frame<'_>) -> usize {
+/// An upper limit for the length of a frame's line. The texts of an error may have to be escaped.
+fn longest_line(frame: &Frame<'_>) -> usize {
     let length = frame.name.len() + frame.payload.len();
     match frame.kind {
         FrameKind::Event => length + 16,

@@ -5,10 +5,9 @@ use super::bare_error::assemble_with_error;
 use super::turns;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
-use crate::codec::json::{Fields, Node};
+use crate::provider::error_body::{in_error, is_only_error};
 use crate::provider::kept_images::KEPT_IMAGES;
 use crate::provider::kind::InteractionKind;
-use crate::provider::openai::error_body::is_only_error;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
 use crate::provider::spec::{Envelope, Kept, OperationSpec, Proof};
@@ -42,8 +41,8 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[OperationSpec {
     assemble: |stream, operation| assemble_with_error::<GeminiAssembler<'_>>(stream, operation),
     envelope: Some(Envelope { request: turns::enveloped, response: None, encloses: false }),
     convert: None,
-    error,
-    is_error: |answer| is_only_error(answer, &["candidates"]),
+    error: |kind, message, _| in_error([("message", message), ("status", kind)]),
+    is_error: |response| is_only_error(response, &["candidates"]),
     images: Some(KEPT_IMAGES),
     reclassify: None,
 }];
@@ -55,16 +54,6 @@ pub(super) fn recognise(path: &str) -> Option<Operation> {
     // Nearly all other paths end in other letters.
     let is_possible = path.as_bytes().last_chunk() == Some(b"Content");
     (is_possible && turns::model(path).is_some()).then_some(Operation::GeminiGenerate)
-}
-
-/// The response for a call that got none.
-fn error(kind: &str, message: &str, _: Option<Placeholder>) -> Fields<'static> {
-    let mut error = Fields::default();
-    error.set("message", Node::string(message));
-    error.set("status", Node::string(kind));
-    let mut response = Fields::default();
-    response.set("error", Node::Object(error));
-    response
 }
 
 #[cfg(test)]
@@ -118,7 +107,7 @@ mod tests {
     #[test]
     fn an_error_has_the_shape_of_googles_and_is_one() {
         let row = &OPERATIONS[0];
-        let json = error("timeout", "No \"answer\"", row.placeholders.response).to_json();
+        let json = (row.error)("timeout", "No \"answer\"", row.placeholders.response).to_json();
         assert_eq!(json, r#"{"error":{"message":"No \"answer\"","status":"timeout"}}"#);
         for (answer, is_error) in [
             (json.as_str(), true),

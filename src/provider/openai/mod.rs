@@ -2,7 +2,6 @@
 
 pub(crate) mod audio;
 pub(crate) mod chat;
-pub(crate) mod error_body;
 mod event;
 pub(crate) mod images;
 mod operations;
