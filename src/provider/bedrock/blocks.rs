@@ -81,10 +81,10 @@ impl<'a> ConverseBlock<'a> {
                 }
                 ("image", Some(image)) => {
                     is_token = true;
-                    each(nested(&mut self.fields, key), image, |image, key, raw| {
+                    each(merge::object(&mut self.fields, key), image, |image, key, raw| {
                         match (&*key, json::object(raw)) {
                             ("source", Some(source)) => {
-                                each(nested(image, key), source, |source, key, raw| match &*key {
+                                each(merge::object(image, key), source, |source, key, raw| match &*key {
                                     "bytes" => merge::append(source, key, raw),
                                     _ => merge::last(source, key, raw),
                                 });
