@@ -11,7 +11,10 @@ use bytes::BytesMut;
 use self::blocks::Blocks;
 pub(crate) use self::blocks::{FIRST_BLOCK, LARGEST_BLOCK};
 pub(crate) use self::reservation::{Permit, Reservation};
+use uuid::Uuid;
+
 use crate::config::Limits;
+use crate::id::new_id;
 use crate::stats::{Counters, DropReason, Settlement, Stats, WithholdReason};
 use crate::sync::{AtomicBool, AtomicUsize};
 
@@ -24,6 +27,8 @@ pub(crate) const MIDDLING_BODY: usize = 1024 * 1024;
 /// The limits, and what is held.
 #[derive(Debug)]
 pub(crate) struct Budget {
+    /// A random id, by which a reader of reports tells reporters apart.
+    id: Uuid,
     limits: Limits,
     /// Interactions that are admitted and not settled.
     items: AtomicUsize,
@@ -39,6 +44,7 @@ pub(crate) struct Budget {
 impl Budget {
     pub(crate) fn new(limits: Limits) -> Self {
         Self {
+            id: new_id(),
             limits,
             items: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
@@ -47,6 +53,10 @@ impl Budget {
             counters: Counters::default(),
             blocks: Blocks::new(limits.bytes),
         }
+    }
+
+    pub(crate) fn id(&self) -> Uuid {
+        self.id
     }
 
     /// Counts an interaction as captured, and takes room for it and this many bytes. Without room

@@ -156,6 +156,7 @@ impl ConfigBuilder {
     /// | `durationMs` | from the request to the end of the response |
     /// | `truncated` | whether the request or response was longer than what is reported |
     /// | `tags` | the [`Tags`](crate::Tags) in the request's extensions |
+    /// | `reporter` | `process`, a random id of this reporter, and how many interactions it had `captured`, `dropped` and `withheld` when the report was made |
     #[must_use]
     pub fn metadata(mut self, metadata: bool) -> Self {
         self.metadata = Setting::new("metadata", metadata);

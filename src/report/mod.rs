@@ -73,6 +73,17 @@ struct Metadata<'a> {
     truncated: bool,
     skipped: u64,
     tags: BTreeMap<&'a str, &'a str>,
+    reporter: &'a ReporterCounts,
+}
+
+/// The counts of a reporter when a report was made. They tell a reader what never came.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct ReporterCounts {
+    /// A random id of the reporter. Most processes have one reporter.
+    pub(crate) process: Uuid,
+    pub(crate) captured: u64,
+    pub(crate) dropped: u64,
+    pub(crate) withheld: u64,
 }
 
 #[derive(Serialize)]
@@ -89,8 +100,12 @@ enum UserObject<'a> {
 }
 
 impl Report {
-    /// Serialises an interaction.
-    pub(crate) fn new(interaction: &Interaction, reporting: &ReportOptions) -> serde_json::Result<Self> {
+    /// Serialises an interaction. The counts are part of the metadata.
+    pub(crate) fn new(
+        interaction: &Interaction,
+        reporting: &ReportOptions,
+        counts: impl FnOnce() -> ReporterCounts,
+    ) -> serde_json::Result<Self> {
         let id = new_id();
         let Interaction { identity, request, response, .. } = interaction;
         let session = identity.session();
@@ -115,7 +130,7 @@ impl Report {
         key(&mut json, "response");
         response.write(&mut json);
         if reporting.metadata {
-            field(&mut json, "metadata", &Metadata::of(id, interaction))?;
+            field(&mut json, "metadata", &Metadata::of(id, interaction, &counts()))?;
         }
         json.push('}');
         let origin = Some(Arc::new(Origin::of(interaction)));
@@ -412,7 +427,7 @@ fn key(json: &mut String, name: &'static str) {
 }
 
 impl<'a> Metadata<'a> {
-    fn of(id: Uuid, interaction: &'a Interaction) -> Self {
+    fn of(id: Uuid, interaction: &'a Interaction, reporter: &'a ReporterCounts) -> Self {
         let details = &interaction.details;
         let tags = interaction.identity.tags().into_iter().flat_map(Tags::iter);
         Self {
@@ -428,6 +443,7 @@ impl<'a> Metadata<'a> {
             truncated: details.losses.is_truncated,
             skipped: details.losses.skipped,
             tags: tags.collect(),
+            reporter,
         }
     }
 }
@@ -454,7 +470,7 @@ mod tests {
 
     #[test]
     fn a_report_tells_what_it_is_about_until_it_is_read_back_from_disk() {
-        let report = Report::new(&interaction("{}"), &ReportOptions::default()).unwrap();
+        let report = Report::new(&interaction("{}"), &ReportOptions::default(), Default::default).unwrap();
         assert_eq!((report.user(), report.session()), (Some(&User::new("alice")), Some(&Session::new("s"))));
         assert_eq!((report.kind(), report.outcome()), (Some(InteractionKind::Chat), Some(Outcome::Answered)));
         assert_eq!((report.provider(), report.operation()), (Some(Provider::default()), None));
@@ -469,7 +485,7 @@ mod tests {
         let mut interaction = interaction("{}");
         let element = RawValue::from_string(r#"{"b64_json":"aGVsbG8="}"#.to_owned()).unwrap();
         interaction.images.push(DetachedImage { filename: "image.png".to_owned(), element });
-        let report = Report::new(&interaction, &ReportOptions::default()).unwrap();
+        let report = Report::new(&interaction, &ReportOptions::default(), Default::default).unwrap();
         let uploads = Report::uploads(&interaction).unwrap();
         for report in [report].iter().chain(&uploads) {
             let stored = Report::from_stored(report.id(), report.bytes()).unwrap();
@@ -506,19 +522,19 @@ mod tests {
     #[test]
     fn a_json_line_is_one_line_and_the_same_json_even_if_the_request_has_line_breaks() {
         let request = "{\n  \"a\":\r\n \"x\\ny\"\n}";
-        let report = Report::new(&interaction(request), &ReportOptions::default()).unwrap();
+        let report = Report::new(&interaction(request), &ReportOptions::default(), Default::default).unwrap();
         assert!(report.json().contains(request), "the request is reported unchanged");
         let line = report.json_line();
         assert!(!line.contains(['\n', '\r']), "{line}");
         let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(parsed(&line), parsed(report.json()));
-        let report = Report::new(&interaction("{}"), &ReportOptions::default()).unwrap();
+        let report = Report::new(&interaction("{}"), &ReportOptions::default(), Default::default).unwrap();
         assert!(matches!(report.json_line(), Cow::Borrowed(_)));
     }
 
     #[test]
     fn the_texts_of_user_and_session_count_as_memory_of_the_report() {
-        let report = Report::new(&interaction("{}"), &ReportOptions::default()).unwrap();
+        let report = Report::new(&interaction("{}"), &ReportOptions::default(), Default::default).unwrap();
         assert_eq!(report.held(), report.len() + "alice".len() + "s".len());
     }
 }

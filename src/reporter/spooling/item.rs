@@ -77,7 +77,7 @@ mod tests {
         let config = Config::builder("app", "key").build().unwrap();
         let budget = Arc::new(Budget::new(config.limits));
         let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
-        let report = Report::new(&interaction, &config.reporting).unwrap();
+        let report = Report::new(&interaction, &config.reporting, Default::default).unwrap();
         let reservation = budget.admit().unwrap();
         (budget, Job::new(1, reservation, report, VecDeque::new()))
     }
@@ -137,7 +137,7 @@ mod tests {
         ];
         for kind in kinds {
             let interaction = Interaction::new(kind, &"}", &serde_json::json!({"reconify": {}})).unwrap();
-            let made = Report::new(&interaction, &config.reporting).unwrap();
+            let made = Report::new(&interaction, &config.reporting, Default::default).unwrap();
             let again = Report::restore(made.id(), made.bytes(), made.keys_at(), false).unwrap();
             assert_eq!((again.json(), again.around_keys()), (made.json(), made.around_keys()));
         }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::budget::Reservation;
+use crate::budget::{Budget, Reservation};
 use crate::config::ReportOptions;
 use crate::delivery::job::Job;
 use crate::exchange::{CallResult, Exchange};
@@ -11,7 +11,7 @@ use crate::interaction::{Interaction, Outcome};
 use crate::names::LOG;
 use crate::policy::apply_hooks;
 use crate::provider::operation::Operation;
-use crate::report::Report;
+use crate::report::{Report, ReporterCounts};
 use crate::stats::{DropReason, Losses, Settlement};
 use crate::translation::{Effort, Untranslated, WallClock, translate};
 use crate::unwind::guarded;
@@ -86,7 +86,7 @@ pub(crate) fn write(
     interaction: Box<Interaction>,
     reporting: &ReportOptions,
 ) -> Result<Job, Unmade> {
-    let settlement = match settled(|| report(*interaction, reporting)) {
+    let settlement = match settled(|| report(*interaction, reporting, reservation.budget())) {
         Ok((report, uploads, losses)) => {
             let mut job = Job::new(id, reservation, report, uploads.into());
             if job.resize_reservation() {
@@ -116,11 +116,20 @@ fn log(report: &Report, interaction: &Interaction) {
 /// A report, its images, and the content it lacks.
 type Written = (Report, Vec<Report>, Losses);
 
-fn report(interaction: Interaction, reporting: &ReportOptions) -> Result<Written, Settlement> {
+fn report(
+    interaction: Interaction,
+    reporting: &ReportOptions,
+    budget: &Budget,
+) -> Result<Written, Settlement> {
     let interaction = &apply_hooks(interaction, reporting)?;
     // There is no known way for serialising raw JSON into memory to fail.
     let losses = interaction.details.losses;
-    let written = Report::new(interaction, reporting)
+    let counts = || {
+        let stats = budget.stats();
+        let (dropped, withheld) = (stats.dropped_total(), stats.withheld_total());
+        ReporterCounts { process: budget.id(), captured: stats.captured, dropped, withheld }
+    };
+    let written = Report::new(interaction, reporting, counts)
         .inspect(|report| log(report, interaction))
         .and_then(|report| Ok((report, Report::uploads(interaction)?, losses)));
     written.map_err(|_| Settlement::Dropped(DropReason::Panicked))

@@ -52,7 +52,7 @@ fn attempt_through(
     let config = Config::builder("app", "key").endpoint(endpoint).build().unwrap();
     let mut transport = transport(config.destination.clone().unwrap());
     let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
-    let delivery = transport.call(Report::new(&interaction, &config.reporting).unwrap());
+    let delivery = transport.call(Report::new(&interaction, &config.reporting, Default::default).unwrap());
     async move {
         let started = Instant::now();
         (delivery.await, started.elapsed(), transport)
@@ -185,7 +185,8 @@ async fn a_failed_handshake_is_a_failure_of_tls() {
     let config = Config::builder("app", "key").endpoint(format!("https://{}/track?s3cret", server.address));
     let mut transport = HttpTransport::new(&config.build().unwrap()).unwrap();
     let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
-    let report = Report::new(&interaction, &crate::config::ReportOptions::default()).unwrap();
+    let report =
+        Report::new(&interaction, &crate::config::ReportOptions::default(), Default::default).unwrap();
     let error = transport.call(report).await.unwrap_err();
     assert_eq!((error.class(), error.is_retryable()), (FailureClass::Tls, true), "{error}");
     assert!(!error.chain().contains("s3cret"), "{}", error.chain());
@@ -262,7 +263,7 @@ fn report_and_upload(config: &Config) -> [Report; 2] {
     let element = serde_json::value::to_raw_value(&serde_json::json!({"b64_json": "aGVsbG8="})).unwrap();
     interaction.images.push(DetachedImage { filename: "image.png".to_owned(), element });
     let upload = Report::uploads(&interaction).unwrap().remove(0);
-    [Report::new(&interaction, &config.reporting).unwrap(), upload]
+    [Report::new(&interaction, &config.reporting, Default::default).unwrap(), upload]
 }
 
 fn told(mut log: &std::fs::File) -> String {

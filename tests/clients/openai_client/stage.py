@@ -234,6 +234,7 @@ def metadata(asking, wanted):
         "truncated": False,
         "skipped": as_sent(0),
         "tags": {},
+        "reporter": {"process": UUID, "captured": SOME_NUMBER, "dropped": SOME_NUMBER, "withheld": SOME_NUMBER},
     }
 
 

@@ -223,6 +223,7 @@ class Call:
             "truncated": False,
             "skipped": as_sent(0),
             "tags": {},
+            "reporter": {"process": UUID, "captured": SOME_NUMBER, "dropped": SOME_NUMBER, "withheld": SOME_NUMBER},
         }
 
 

@@ -12,7 +12,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_reconify::{Config, Interaction, InteractionKind, RequestBody, Tags};
+use tower_reconify::{Config, DoNotReport, Interaction, InteractionKind, RequestBody, Tags};
 
 use crate::support::{self, ANSWER, Observed, begin, chat, events, exchange, observed_with};
 
@@ -50,6 +50,7 @@ async fn metadata_says_what_is_known_beside_the_content() {
     let mut metadata = observed.report().await["metadata"].take();
     let fields = metadata.as_object_mut().unwrap();
     assert_eq!(fields.remove("id").unwrap().as_str().unwrap().len(), 36);
+    assert!(fields.remove("reporter").unwrap().is_object());
     assert!(fields.remove("durationMs").unwrap().is_u64());
     assert_eq!(
         metadata,
@@ -58,6 +59,26 @@ async fn metadata_says_what_is_known_beside_the_content() {
             "timeToFirstTokenMs": null, "truncated": false, "skipped": 0, "tags": {"tenant": "acme"},
         })
     );
+}
+
+#[tokio::test]
+async fn the_metadata_tell_a_reader_how_many_reports_never_came() {
+    let mut observed = observed();
+    let mut told = Vec::new();
+    for skipped in [false, true, true, false] {
+        let mut request = chat();
+        if skipped {
+            request.extensions_mut().insert(DoNotReport);
+        }
+        exchange(&observed, request, support::json(ANSWER)).await;
+        if !skipped {
+            told.push(observed.report().await["metadata"]["reporter"].take());
+        }
+    }
+    let process = told[0]["process"].clone();
+    assert_eq!(process.as_str().unwrap().len(), 36);
+    let counts = |captured: u64, withheld: u64| json!({"process": process, "captured": captured, "dropped": 0, "withheld": withheld});
+    assert_eq!(told, [counts(1, 0), counts(4, 2)]);
 }
 
 #[tokio::test]
