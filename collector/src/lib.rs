@@ -1,1 +1,7 @@
 //! A local collector.
+mod json;
+mod store;
+mod text;
+mod time;
+mod view;
+mod wire;
