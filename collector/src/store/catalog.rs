@@ -50,6 +50,12 @@ impl Catalog {
         self.sessions.get(key).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// How many sessions there are.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// The reports that name a file: its upload, and the interaction that it was part of.
     pub fn with_file(&self, name: &str) -> impl Iterator<Item = &Arc<Summary>> {
         self.files.get(name).into_iter().flatten().filter_map(|id| self.get(*id))

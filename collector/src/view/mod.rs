@@ -1,17 +1,19 @@
 //! What is seen of reports: pure functions, without I/O.
 
-mod arrival;
-mod checks;
-mod diff;
-mod exchange;
-mod export;
-mod facts;
-mod figures;
+pub(crate) mod arrival;
+pub(crate) mod checks;
+pub(crate) mod diff;
+pub(crate) mod example;
+pub(crate) mod exchange;
+pub(crate) mod export;
+pub(crate) mod facts;
+pub(crate) mod figures;
+pub(crate) mod line;
 mod merge;
 mod message;
-mod overview;
+pub(crate) mod overview;
 mod part;
-mod query;
+pub(crate) mod query;
 mod secrets;
-mod show;
-mod transcript;
+pub(crate) mod show;
+pub(crate) mod transcript;

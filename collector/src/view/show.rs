@@ -78,9 +78,15 @@ pub(crate) enum ShownPart {
 pub(crate) struct Calls {
     names: HashMap<String, String>,
     results: HashMap<String, String>,
+    /// The uploads of detached images, by file name.
+    uploads: HashMap<String, u64>,
 }
 
 impl Calls {
+    pub(crate) fn new(uploads: HashMap<String, u64>) -> Self {
+        Self { uploads, ..Self::default() }
+    }
+
     pub(crate) fn add<'a>(&mut self, messages: impl Iterator<Item = &'a Message<'a>>) {
         for part in messages.flat_map(|message| &message.parts) {
             match part {
@@ -148,7 +154,12 @@ impl Shower<'_> {
                     bytes: media.bytes(),
                     url: name(&media.url),
                     filename: name(&media.filename),
-                    src: has_data.then(|| format!("/api/reports/{}/media/{}", self.report, *images - 1)),
+                    src: has_data
+                        .then(|| format!("/api/reports/{}/media/{}", self.report, *images - 1))
+                        .or_else(|| {
+                            let upload = self.calls.uploads.get(media.filename.as_deref()?)?;
+                            Some(format!("/api/reports/{upload}/media/0"))
+                        }),
                 }
             }
             Part::Audio(media) => ShownPart::Audio {

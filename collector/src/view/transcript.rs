@@ -150,13 +150,13 @@ impl<'a> Entry<'a> {
 }
 
 /// Reports in order of time, as one transcript.
-pub(crate) fn transcript(stored: &[Stored]) -> Vec<Turn> {
+pub(crate) fn transcript(stored: &[Stored], uploads: HashMap<String, u64>) -> Vec<Turn> {
     let opened: Vec<_> = stored.iter().map(|stored| Opened::new(&stored.raw)).collect();
     let mut entries: Vec<_> =
         stored.iter().zip(&opened).map(|(stored, opened)| Entry::new(stored, opened)).collect();
     let (mut numbers, mut answers) = (HashMap::new(), HashMap::new());
     let mut steps = Vec::with_capacity(entries.len());
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(uploads);
     for (index, entry) in entries.iter_mut().enumerate() {
         steps.push(entry.step(&mut numbers, &answers));
         calls.add(entry.exchange.messages.iter().chain(entry.exchange.answers.iter().flatten()));
