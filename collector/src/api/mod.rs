@@ -217,3 +217,24 @@ fn select(
     }
     Ok((rows, total))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_description_lists_exactly_the_routes() {
+        let description: serde_json::Value = serde_json::from_str(operation::OPENAPI).unwrap();
+        let paths = description["paths"].as_object().unwrap();
+        let methods = paths.iter().flat_map(|(path, methods)| {
+            methods.as_object().unwrap().keys().map(move |method| (path.clone(), method.clone()))
+        });
+        let routes = routes().into_iter().chain(crate::page::routes());
+        let routes = routes.flat_map(|route| {
+            route.methods.iter().map(move |method| (route.path.to_owned(), (*method).to_owned()))
+        });
+        assert_eq!(methods.collect::<BTreeSet<_>>(), routes.collect::<BTreeSet<_>>());
+    }
+}

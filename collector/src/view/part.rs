@@ -34,6 +34,10 @@ fn text_of<'a>(content: Json<'a>) -> Cow<'a, str> {
     if let Some(text) = content.string() {
         return text;
     }
+    // Assistants have a text with annotations.
+    if let Some(text) = content.get("value").and_then(Json::string) {
+        return text;
+    }
     let mut texts = parts(content).into_iter().map(|part| match part {
         Part::Text(text) | Part::Reasoning(text) | Part::Refusal(text) => text,
         Part::Image(_) => "[image]".into(),
@@ -46,8 +50,15 @@ fn text_of<'a>(content: Json<'a>) -> Cow<'a, str> {
 
 /// A part that says what it is.
 fn typed_part<'a>(kind: &str, object: &Object<'a>) -> Option<Vec<Part<'a>>> {
+    let part = typed(kind, object)?;
+    // A thought may be a signature only.
+    let is_empty = matches!(&part, Part::Text(text) | Part::Reasoning(text) if text.is_empty());
+    Some(if is_empty { Vec::new() } else { vec![part] })
+}
+
+fn typed<'a>(kind: &str, object: &Object<'a>) -> Option<Part<'a>> {
     let text = |name| object.get(name).map(text_of);
-    Some(vec![match kind {
+    Some(match kind {
         "text" | "input_text" | "output_text" | "summary_text" => Part::Text(text("text")?),
         "thinking" | "reasoning_text" | "reasoning" => {
             Part::Reasoning(text("thinking").or_else(|| text("text")).or_else(|| text("summary"))?)
@@ -93,7 +104,7 @@ fn typed_part<'a>(kind: &str, object: &Object<'a>) -> Option<Vec<Part<'a>>> {
             is_error: object.get("is_error").is_some_and(Json::is_true),
         },
         _ => return None,
-    }])
+    })
 }
 
 /// A part that is known by its fields.
