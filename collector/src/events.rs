@@ -76,13 +76,15 @@ pub(crate) async fn next(
     stop: &mut watch::Receiver<bool>,
 ) -> Option<Event> {
     tokio::select! {
-        // An error means that the collector is gone.
-        _ = stop.wait_for(|is_stopped| *is_stopped) => None,
+        // What has happened is told before the end.
+        biased;
         event = events.recv() => match event {
             Ok(event) => Some(event),
             Err(RecvError::Lagged(_)) => Some(Event::Resync),
             Err(RecvError::Closed) => None,
         },
+        // An error means that the collector is gone.
+        _ = stop.wait_for(|is_stopped| *is_stopped) => None,
     }
 }
 
