@@ -33,5 +33,7 @@ mod view;
 mod wire;
 
 pub use self::collector::{Collector, CollectorBuilder, ServeError};
+#[cfg(feature = "sqlite")]
+pub use self::store::SqliteStore;
 pub use self::store::{Capacity, MemoryStore, Store};
 pub use self::wire::Field;

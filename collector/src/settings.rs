@@ -3,7 +3,7 @@
 use std::env;
 use std::io::Write;
 
-use reconify_collector::{Capacity, Collector};
+use reconify_collector::{Capacity, Collector, CollectorBuilder};
 
 /// All settings: name, default and meaning.
 const SETTINGS: &[(&str, &str, &str)] = &[
@@ -26,8 +26,9 @@ const SETTINGS: &[(&str, &str, &str)] = &[
         "what page and API want (/?token=…); needed if other machines can reach the address",
     ),
     ("COLLECTOR_NAME", "Collector", "the name on the page"),
-    ("COLLECTOR_MAX_REPORTS", "10000", "so many reports are kept, the newest"),
-    ("COLLECTOR_MAX_MIB", "512", "so many MiB of reports are kept"),
+    ("COLLECTOR_DB", "", "the file in which reports are kept; in memory without one"),
+    ("COLLECTOR_MAX_REPORTS", "", "so many reports are kept, the newest (10000; in a file 100000)"),
+    ("COLLECTOR_MAX_MIB", "", "so many MiB of reports are kept (512; in a file 4096)"),
     ("COLLECTOR_QUIET", "0", "1 prints no line per report"),
 ];
 
@@ -50,6 +51,7 @@ pub(crate) struct Settings {
     hosts: Vec<String>,
     token: Option<String>,
     name: String,
+    database: Option<String>,
     capacity: Capacity,
     is_quiet: bool,
 }
@@ -73,6 +75,8 @@ impl Settings {
             }
         };
         let token = text("COLLECTOR_TOKEN")?;
+        let database = text("COLLECTOR_DB")?;
+        let (reports, mib) = if database.is_some() { (100_000, 4096) } else { (10_000, 512) };
         let is_sane = |token: &String| {
             token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
         };
@@ -94,9 +98,10 @@ impl Settings {
                 .unwrap_or_default(),
             token,
             name: with_default("COLLECTOR_NAME")?,
+            database,
             capacity: Capacity {
-                reports: number("COLLECTOR_MAX_REPORTS")?,
-                bytes: number("COLLECTOR_MAX_MIB")? << 20,
+                reports: number("COLLECTOR_MAX_REPORTS", reports)?,
+                bytes: number("COLLECTOR_MAX_MIB", mib)? << 20,
             },
             is_quiet: flag("COLLECTOR_QUIET")?,
         })
@@ -117,6 +122,9 @@ impl Settings {
         if !self.is_quiet {
             // A terminal that is gone is no reason to stop.
             builder = builder.print(|line| drop(writeln!(std::io::stdout(), "{line}")));
+        }
+        if let Some(path) = self.database {
+            builder = with_database(builder, &path, self.capacity)?;
         }
         Ok(builder.build())
     }
@@ -145,8 +153,24 @@ fn flag(name: &str) -> Result<bool, String> {
     }
 }
 
-fn number(name: &str) -> Result<u64, String> {
-    let text = with_default(name)?;
+fn number(name: &str, default: u64) -> Result<u64, String> {
+    let Some(text) = text(name)? else { return Ok(default) };
     let number = text.parse::<u64>().ok().filter(|number| (1..=1 << 40).contains(number));
     number.ok_or_else(|| format!("{name} is {text:?}: use a whole number from 1"))
+}
+
+#[cfg(feature = "sqlite")]
+fn with_database(
+    builder: CollectorBuilder,
+    path: &str,
+    capacity: Capacity,
+) -> Result<CollectorBuilder, String> {
+    let store = reconify_collector::SqliteStore::open(path, capacity)
+        .map_err(|error| format!("COLLECTOR_DB: {error}"))?;
+    Ok(builder.store(store))
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn with_database(_: CollectorBuilder, _: &str, _: Capacity) -> Result<CollectorBuilder, String> {
+    Err("COLLECTOR_DB is set, but this collector was built without the feature `sqlite`".to_owned())
 }

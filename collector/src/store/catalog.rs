@@ -79,6 +79,7 @@ impl Catalog {
     }
 
     /// Ids are never used twice, also not those of reports that are gone.
+    #[cfg(feature = "sqlite")]
     pub(super) fn skip_to(&mut self, last_id: u64) {
         self.last_id = self.last_id.max(last_id);
     }

@@ -3,6 +3,10 @@
 mod catalog;
 mod memory;
 mod record;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::future::Future;
@@ -16,6 +20,8 @@ pub use self::memory::MemoryStore;
 pub use self::record::{
     Attempt, Capacity, Hidden, Level, NewReport, Problem, Refusal, Size, Stored, Summary, Tokens, User,
 };
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteStore;
 
 /// At most so many refusals, and so many attempts of one report, are kept.
 pub(crate) const MOST_REFUSALS: usize = 1000;

@@ -346,7 +346,7 @@ fn check_metadata<'j>(metadata: Json<'j>, findings: &mut Findings) {
         let reporter = json.object();
         let is_number = |name: &&str| reporter.get(name).is_some_and(is_whole);
         reporter.get("process").is_some_and(is_filled)
-            && ["captured", "dropped", "withheld"].iter().all(|name| is_number(name))
+            && ["captured", "dropped", "withheld"].iter().all(is_number)
     });
 }
 
