@@ -160,7 +160,7 @@ async fn refusals_are_kept_up_to_a_limit_the_newest_first() {
         }
         let (refusals, kept) = store.refusals(2).unwrap();
         assert_eq!((refusals[0].id, refusals[1].at, kept), (1005, 1003, MOST_REFUSALS));
-        assert_eq!(refusals[0].fields, [field.clone()]);
+        assert_eq!(refusals[0].fields, std::slice::from_ref(&field));
         assert_eq!((store.forgive().await.unwrap(), store.refusals(9).unwrap().1), (1000, 0));
     }
 }
