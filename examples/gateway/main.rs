@@ -1,13 +1,15 @@
-//! A gateway in front of OpenAI that reports every interaction to Reconify.
+//! A gateway in front of model providers that reports every interaction to Reconify.
 //!
 //! ```text
 //! cargo run --example gateway
 //! ```
 //!
-//! Without any settings it brings its own simulated OpenAI and its own collector. The README lists the settings.
+//! Without any settings it brings its own simulated providers and its own collector. The README lists the settings.
 //!
-//! Besides `/v1/*`, which it forwards, it serves `/metrics` (the layer's counts for Prometheus) and `/healthz`.
+//! Besides the providers' paths, which it forwards, it serves `/metrics` (the layer's counts for Prometheus) and
+//! `/healthz`.
 
+mod apis;
 mod identity;
 mod proxy;
 mod samples;
@@ -17,18 +19,23 @@ mod simulated;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use axum::routing::{any, get};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any, get};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tower::ServiceExt;
 use tower_reconify::{ReconifyLayer, Reporter, identify};
 
+use crate::apis::Api;
+use crate::proxy::Upstream;
 use crate::settings::Settings;
 
 /// How long running exchanges may go on after the signal to stop.
@@ -68,11 +75,15 @@ fn start() -> Result<(), Box<dyn Error>> {
 async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
     let reconify = ReconifyLayer::new(settings.reconify.clone());
     let reporter = reconify.reporter();
+    let client = proxy::http_client()?;
+    let forwarders: Arc<[Forwarder]> = settings
+        .bases
+        .iter()
+        .map(|(api, base)| forwarder(&reconify, Upstream { api, base: base.clone(), client: client.clone() }))
+        .collect();
     let app = Router::new()
-        .route("/v1/{*path}", any(proxy::forward))
-        .with_state(proxy::Upstream::new(settings.upstream.clone())?)
-        .layer(reconify.clone())
-        // Added last, so it runs first: the layer finds the user in the request.
+        .fallback(async move |request| forward(&forwarders, request).await)
+        // It runs before the layers of the forwarders, which find the user in the request.
         .layer(identify::<identity::Caller>())
         // Added after the layers, so they do not pass them.
         .route("/metrics", get(async move || metrics(&reporter)))
@@ -107,6 +118,24 @@ async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
         Err(_) => println!("cutting off what still runs"),
     }
     Ok(reconify.reporter())
+}
+
+/// An API, and what forwards and reports its requests.
+type Forwarder = (&'static Api, MethodRouter);
+
+fn forwarder(reconify: &ReconifyLayer, upstream: Upstream) -> Forwarder {
+    let api = upstream.api;
+    // No request to this gateway has the host of a provider, so the layer has to know the provider.
+    let layer = reconify.for_provider(api.provider);
+    (api, any(proxy::forward).layer(layer).with_state(upstream))
+}
+
+async fn forward(forwarders: &[Forwarder], request: Request) -> Response {
+    let owns = |(api, _): &&Forwarder| (api.owns)(request.method(), request.uri().path());
+    match forwarders.iter().find(owns) {
+        Some((_, forwarder)) => forwarder.clone().oneshot(request).await.into_response(),
+        None => proxy::not_forwarded(&request),
+    }
 }
 
 /// The counts in Prometheus' text format.

@@ -1,4 +1,4 @@
-//! Forwards a request to OpenAI and passes the answer on as it comes.
+//! Forwards a request to a provider and passes the answer on as it comes.
 
 use std::time::Duration;
 
@@ -12,36 +12,41 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use crate::apis::{APIS, Api};
 use crate::identity;
 
+pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
+
+pub(crate) fn http_client() -> std::io::Result<HttpClient> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(Duration::from_secs(10)));
+    let https = hyper_rustls::HttpsConnectorBuilder::new()
+        .try_with_platform_verifier()
+        .map_err(std::io::Error::other)?
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(http);
+    Ok(Client::builder(TokioExecutor::new()).build(https))
+}
+
+/// An API and the server that its requests go to.
 #[derive(Clone)]
 pub(crate) struct Upstream {
-    client: Client<HttpsConnector<HttpConnector>, Body>,
-    base: Uri,
+    pub(crate) api: &'static Api,
+    pub(crate) base: Uri,
+    pub(crate) client: HttpClient,
 }
 
 impl Upstream {
-    pub(crate) fn new(base: Uri) -> std::io::Result<Self> {
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(Duration::from_secs(10)));
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .try_with_platform_verifier()
-            .map_err(std::io::Error::other)?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(https), base })
-    }
-
-    /// The address of `/v1/…` at the upstream, whose base ends in its own `/v1`.
+    /// The address of a path at the upstream. The path stays as it is encoded.
     fn uri_of(&self, uri: &Uri) -> Result<Uri, String> {
         if uri.path().split('/').any(is_dots) {
             return Err("it has a segment of dots, which would lead out of the base URL".to_owned());
         }
         let asked = uri.path_and_query().map_or("", |asked| asked.as_str());
-        let rest = asked.strip_prefix("/v1").unwrap_or(asked);
+        let rest = asked.strip_prefix(self.api.removed).unwrap_or(asked);
         Uri::builder()
             .scheme(self.base.scheme_str().unwrap_or("http"))
             .authority(self.base.authority().map_or("", |authority| authority.as_str()))
@@ -77,8 +82,22 @@ pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Reque
             response.into_response()
         }
         // Also when it closed the connection before it had read the request: its answer, if any, is then lost.
-        Err(error) => problem(StatusCode::BAD_GATEWAY, &format!("OpenAI cannot be reached: {error}")),
+        Err(error) => {
+            problem(StatusCode::BAD_GATEWAY, &format!("{} cannot be reached: {error}", upstream.api.name))
+        }
     }
+}
+
+/// The answer to a request that belongs to no API with a base URL.
+pub(crate) fn not_forwarded(request: &Request) -> Response {
+    let path = request.uri().path();
+    let message = match APIS.iter().find(|api| (api.owns)(request.method(), path)) {
+        Some(Api { name, variable, example, .. }) => {
+            format!("{path} is a path of {name}, and {variable} is not set: set it to a URL like {example}")
+        }
+        None => format!("{path} is a path of no provider: the README lists those that are forwarded"),
+    };
+    problem(StatusCode::NOT_FOUND, &message)
 }
 
 /// Removes the headers that concern one connection only (RFC 9110, 7.6.1).

@@ -6,15 +6,17 @@ use std::net::SocketAddr;
 
 use axum::http::Uri;
 use tokio::runtime::Runtime;
-use tower_reconify::{Config, ConfigBuilder};
+use tower_reconify::{Config, ConfigBuilder, Provider};
 
-use crate::simulated::{collector, openai};
+use crate::apis::{APIS, Api};
+use crate::simulated::{anthropic, collector, gemini, openai};
 
 pub(crate) struct Settings {
     pub(crate) listen: String,
-    pub(crate) upstream: Uri,
+    /// The base URLs of the APIs that have one, in the order of `APIS`.
+    pub(crate) bases: Vec<(&'static Api, Uri)>,
     pub(crate) reconify: Config,
-    simulated_openai: Option<SocketAddr>,
+    has_simulated_providers: bool,
     local_collector: Option<SocketAddr>,
 }
 
@@ -22,11 +24,20 @@ impl Settings {
     /// Reads the settings, and starts the simulated counterpart of what they leave out.
     pub(crate) fn from_env(simulation: &Runtime) -> Result<Self, Box<dyn Error>> {
         let listen = text("LISTEN_ADDR")?.unwrap_or_else(|| "127.0.0.1:8787".to_owned());
-        let base = text("OPENAI_BASE_URL")?;
+        let mut bases = Vec::new();
+        for api in &APIS {
+            if let Some(base) = text(api.variable)? {
+                bases.push((api, base_url(api, &base)?));
+            }
+        }
+        let has_simulated_providers = bases.is_empty();
+        if has_simulated_providers {
+            bases = simulation.block_on(simulated_providers())?;
+        }
+
         let has_collector =
             ["RECONIFY_APP_KEY", "RECONIFY_API_KEY"].iter().any(|name| env::var_os(name).is_some())
                 || text("RECONIFY_ENDPOINT")?.is_some();
-
         let mut builder = ConfigBuilder::from_env();
         let mut local_collector = None;
         // Read once without keys, to know whether a collector is wanted at all.
@@ -38,48 +49,60 @@ impl Settings {
             local_collector = Some(address);
         }
         let reconify = builder.build()?;
-        let (upstream, simulated_openai) = match base {
-            Some(base) => (base_url(&base)?, None),
-            None => {
-                let address = simulation.block_on(openai::start())?;
-                (base_url(&format!("http://{address}/v1"))?, Some(address))
-            }
-        };
-        Ok(Self { listen, upstream, reconify, simulated_openai, local_collector })
+        Ok(Self { listen, bases, reconify, has_simulated_providers, local_collector })
     }
 
     pub(crate) fn is_all_simulated(&self) -> bool {
-        self.simulated_openai.is_some() && self.local_collector.is_some()
+        self.has_simulated_providers && self.local_collector.is_some()
     }
 
     /// Says what is real and what is not.
     pub(crate) fn describe(&self) {
-        match self.simulated_openai {
-            Some(address) => {
-                println!("OpenAI:   simulated, on http://{address}/v1 (set OPENAI_BASE_URL for a real one)")
+        for (Api { name, variable, .. }, base) in &self.bases {
+            let label = format!("{name}:");
+            match base.host() {
+                Some(host) if !self.has_simulated_providers => println!("{label:<11} real, at {host}"),
+                _ => println!("{label:<11} simulated, on {base} (set {variable} for a real one)"),
             }
-            None => println!("OpenAI:   real, at {}", self.upstream.host().unwrap_or_default()),
+        }
+        let others = APIS.iter().filter(|api| self.bases.iter().all(|(other, _)| other.name != api.name));
+        let others: Vec<_> = others.map(|api| api.variable).collect();
+        if !others.is_empty() {
+            println!("others:     not forwarded (set {})", others.join(", "));
         }
         match self.local_collector {
             Some(address) => {
                 println!(
-                    "Reconify: local collector with demo keys, on http://{address}/track (set RECONIFY_APP_KEY and RECONIFY_API_KEY for the real one)"
+                    "Reconify:   local collector with demo keys, on http://{address}/track (set RECONIFY_APP_KEY and RECONIFY_API_KEY for the real one)"
                 );
             }
-            None if self.reconify.is_disabled() => println!("Reconify: disabled, nothing is reported"),
-            None => println!("Reconify: real, as RECONIFY_* say"),
+            None if self.reconify.is_disabled() => println!("Reconify:   disabled, nothing is reported"),
+            None => println!("Reconify:   real, as RECONIFY_* say"),
         }
     }
 }
 
-fn base_url(text: &str) -> Result<Uri, Box<dyn Error>> {
+async fn simulated_providers() -> Result<Vec<(&'static Api, Uri)>, Box<dyn Error>> {
+    let mut bases = Vec::new();
+    for api in &APIS {
+        let base = match api.provider {
+            Provider::OpenAi => format!("http://{}/v1", openai::start().await?),
+            Provider::Anthropic => format!("http://{}", anthropic::start().await?),
+            Provider::Gemini => format!("http://{}", gemini::start().await?),
+            _ => continue,
+        };
+        bases.push((api, base_url(api, &base)?));
+    }
+    Ok(bases)
+}
+
+fn base_url(api: &Api, text: &str) -> Result<Uri, String> {
     let uri = text.trim().trim_end_matches('/').parse::<Uri>().ok();
-    uri.filter(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()).ok_or_else(
-        || {
-            "OPENAI_BASE_URL is not an http(s) URL without a query: use one like https://api.openai.com/v1"
-                .into()
-        },
-    )
+    let is_base = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
+    uri.filter(is_base).ok_or_else(|| {
+        let Api { variable, example, .. } = api;
+        format!("{variable} is {text:?}, which is not an http(s) URL without a query: use one like {example}")
+    })
 }
 
 /// A variable's text; the empty one counts as unset.

@@ -45,11 +45,22 @@ fn describe(report: &Value) -> String {
         none if none == "-" => text("/user/email"),
         id => id,
     };
-    let tokens = report.pointer("/response/usage/total_tokens").map_or("-".to_owned(), Value::to_string);
-    let last = report["request"]["messages"].as_array().and_then(|messages| messages.last());
-    let asked = last.map_or(&report["request"]["prompt"], |last| &last["content"]);
-    let choice = &report["response"]["choices"][0];
-    let answered = choice["message"]["content"].as_str().or(choice["text"].as_str());
+    let (request, response) = (&report["request"], &report["response"]);
+    let tokens = ["/usage/total_tokens", "/usage/output_tokens", "/usageMetadata/totalTokenCount"];
+    let tokens = tokens.iter().find_map(|pointer| response.pointer(pointer));
+    let tokens = tokens.map_or("-".to_owned(), Value::to_string);
+    let last = |turns: &str| request[turns].as_array().and_then(|turns| turns.last());
+    let asked = None
+        .or_else(|| Some(&last("messages")?["content"]))
+        .or_else(|| Some(&last("contents")?["parts"][0]["text"]))
+        .unwrap_or(&request["prompt"]);
+    let answers = [
+        "/choices/0/message/content",
+        "/choices/0/text",
+        "/content/0/text",
+        "/candidates/0/content/parts/0/text",
+    ];
+    let answered = answers.iter().find_map(|pointer| response.pointer(pointer)?.as_str());
     format!(
         "type={} user={user} session={} model={} tokens={tokens} asked={:?} answered={:?}",
         text("/reconify/type"),

@@ -3,24 +3,20 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use futures_util::stream;
 use serde_json::{Value, json};
 
 use super::responses;
 
 const MODELS: [&str; 8] =
     ["gpt-3.5-turbo", "gpt-4", "gpt-5", "o1", "o3", "o4", "davinci-002", "text-davinci"];
-
-/// The pause between two events of a stream, so that one can see it stream.
-const PAUSE: Duration = Duration::from_millis(10);
 
 pub(crate) async fn start() -> std::io::Result<SocketAddr> {
     let app = Router::new()
@@ -54,11 +50,7 @@ fn answer(kind: Kind, headers: &HeaderMap, body: &Bytes) -> Response {
         .map(|chunk| format!("data: {chunk}\n\n"))
         .chain(["data: [DONE]\n\n".to_owned()])
         .collect();
-    let events = stream::unfold(events.into_iter(), async |mut events| {
-        tokio::time::sleep(PAUSE).await;
-        Some((Ok::<_, std::io::Error>(events.next()?), events))
-    });
-    ([(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")], Body::from_stream(events)).into_response()
+    super::event_stream(events)
 }
 
 /// The request, if it has a key, a model and the field that is wanted.
@@ -214,7 +206,7 @@ fn completion_pieces(choice: &Value) -> Vec<Value> {
 }
 
 /// About a token each.
-fn split(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive([' ', ','])
 }
 

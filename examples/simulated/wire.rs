@@ -10,8 +10,16 @@ pub(crate) fn check(report: &Value, app_key: &str, api_key: &str) -> Result<(), 
     let is_object: Check = Value::is_object;
     let is_array: Check = Value::is_array;
 
-    expect(report, "/reconify/format", |value| value == "openai")?;
-    expect(report, "/reconify/version", |value| value == "1.0.0")?;
+    let version = match report["reconify"]["format"].as_str() {
+        Some("openai" | "bedrock") => "1.0.0",
+        Some("cohere") => "2.1.0",
+        Some("gemini") => "2.2.0",
+        Some("mistral" | "perplexity") => "2.4.0",
+        Some("anthropic") => "3.0.0",
+        Some("universal") => "3.1.0",
+        other => return Err(format!("/reconify/format is {other:?}")),
+    };
+    expect(report, "/reconify/version", |value| value == version)?;
     expect(report, "/reconify/appKey", |value| value == app_key)?;
     expect(report, "/reconify/apiKey", |value| value == api_key)?;
     if report["reconify"]["type"] == "image-upload" {
@@ -31,6 +39,9 @@ pub(crate) fn check(report: &Value, app_key: &str, api_key: &str) -> Result<(), 
     expect(report, "/request", is_object)?;
     expect(report, "/response", is_object)?;
     match report["reconify"]["type"].as_str() {
+        Some("chat" | "completion" | "generate") if report["reconify"]["format"] != "openai" => {
+            check_content(report)
+        }
         Some("chat") => {
             expect(report, "/request/messages", is_array)?;
             expect(report, "/response/choices", is_array)
@@ -46,6 +57,25 @@ pub(crate) fn check(report: &Value, app_key: &str, api_key: &str) -> Result<(), 
         ) => Ok(()),
         other => Err(format!("/reconify/type is {other:?}")),
     }
+}
+
+/// The fields that hold question and answer in the other formats.
+fn check_content(report: &Value) -> Result<(), String> {
+    let (asked, answered): (&[&str], &[&str]) = match report["reconify"]["format"].as_str() {
+        Some("anthropic") => (&["messages", "prompt"], &["content", "completion"]),
+        Some("gemini") => (&["contents"], &["candidates", "promptFeedback"]),
+        Some("bedrock") => (&["body"], &["body"]),
+        Some("cohere") => (&["messages", "message", "prompt"], &["message", "text", "generations"]),
+        Some("universal") => (&["messages", "prompt"], &["message", "response"]),
+        _ => (&["messages"], &["choices"]),
+    };
+    for (side, keys) in [("request", asked), ("response", answered)] {
+        // In place of an answer, an error is told.
+        if report[side].get("error").is_none() && keys.iter().all(|key| report[side].get(key).is_none()) {
+            return Err(format!("/{side} has none of {}", keys.join(", ")));
+        }
+    }
+    Ok(())
 }
 
 fn check_user(user: &Value) -> Result<(), String> {

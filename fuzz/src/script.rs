@@ -234,6 +234,105 @@ fn answer(texts: &Texts) -> Value {
     json!([joined(Said::Content, ""), joined(Said::Refusal, ""), joined(Said::Reasoning, "\n\n"), calls])
 }
 
+/// A message of blocks that grow at once.
+pub fn message(bytes: &mut Unstructured<'_>) -> Result<Script> {
+    let (pieces, texts) = pieces(bytes)?;
+    let event = |(piece, is_first): (Piece, bool)| {
+        let (place, (block, field, kind, key)) = (block_index(piece.place, piece.said), block(piece.said));
+        let mut events = Vec::new();
+        let mut text = piece.text;
+        if is_first {
+            let block = json!({"type": block, field: if field == "input" { json!({}) } else { json!("") }});
+            events.push(json!({"type": "content_block_start", "index": place, "content_block": block}));
+            // The text of a call is JSON only by accident, and never with this letter before it.
+            text.insert_str(0, if field == "input" { "x" } else { "" });
+        }
+        events
+            .push(json!({"type": "content_block_delta", "index": place, "delta": {"type": kind, key: text}}));
+        events
+    };
+    let mut expected = BTreeMap::new();
+    for ((place, said), text) in &texts {
+        let (block, field, ..) = block(*said);
+        let text = if field == "input" { format!("x{text}") } else { text.clone() };
+        expected.insert(block_index(*place, *said), json!([block, text]));
+    }
+    Ok(Script {
+        events: pieces.into_iter().flat_map(event).map(|event| event.to_string()).collect(),
+        expected: expected.into_values().collect(),
+        said: |report| {
+            let blocks = report["content"].as_array().expect("blocks are there").iter();
+            let field = |block: &Value| {
+                ["text", "thinking", "input"].into_iter().find_map(|field| block.get(field).cloned())
+            };
+            blocks.map(|block| json!([block["type"], field(block)])).collect()
+        },
+    })
+}
+
+/// Every kind of piece has a block of its own.
+fn block_index(place: Place, said: Said) -> usize {
+    output_index(place, said) + if said == Said::Refusal { 1_000_000_000 } else { 0 }
+}
+
+/// The type of a block, the field that grows, the type of its deltas, and their field.
+fn block(said: Said) -> (&'static str, &'static str, &'static str, &'static str) {
+    match said {
+        Said::Content => ("text", "text", "text_delta", "text"),
+        Said::Refusal => ("refusal", "text", "text_delta", "text"),
+        Said::Reasoning => ("thinking", "thinking", "thinking_delta", "thinking"),
+        Said::Call(_) => ("tool_use", "input", "input_json_delta", "partial_json"),
+    }
+}
+
+/// Candidates that say, think and call. A call is open from its first argument on.
+pub fn generated(bytes: &mut Unstructured<'_>) -> Result<Script> {
+    let (pieces, _) = pieces(bytes)?;
+    let mut expected = BTreeMap::new();
+    let mut chunks: Vec<Vec<Value>> = Vec::new();
+    for (piece, _) in pieces {
+        let (index, text) = (piece.place as u8, piece.text);
+        let said = expected.entry(index).or_insert_with(|| json!([index, "", "", {}]));
+        let (part, known) = match piece.said {
+            Said::Content | Said::Refusal => (json!({"text": text}), &mut said[1]),
+            Said::Reasoning => (json!({"text": text, "thought": true}), &mut said[2]),
+            Said::Call(name) => {
+                let path = format!("$.a{}", name as u8);
+                let argument = json!({"jsonPath": path, "stringValue": text, "willContinue": true});
+                let call = json!({"partialArgs": [argument], "willContinue": true});
+                (json!({"functionCall": call}), &mut said[3][format!("a{}", name as u8)])
+            }
+        };
+        *known = (known.as_str().unwrap_or_default().to_owned() + &text).into();
+        let candidate = json!({"content": {"role": "model", "parts": [part]}, "index": index});
+        match chunks.last_mut() {
+            Some(chunk) if piece.is_beside => chunk.push(candidate),
+            _ => chunks.push(vec![candidate]),
+        }
+    }
+    let chunk = |(number, candidates): (usize, Vec<Value>)| {
+        json!({"candidates": candidates, "usageMetadata": {"totalTokenCount": number}}).to_string()
+    };
+    Ok(Script {
+        events: chunks.into_iter().enumerate().map(chunk).collect(),
+        expected: expected.into_values().collect(),
+        said: |report| {
+            let candidates = report["candidates"].as_array().expect("candidates are there").iter();
+            let said = |candidate: &Value| {
+                let parts = candidate["content"]["parts"].as_array().cloned().unwrap_or_default();
+                let texts = |is_thought: bool| -> String {
+                    let parts = parts.iter().filter(|part| part.get("thought").is_some() == is_thought);
+                    parts.filter_map(|part| part["text"].as_str()).collect()
+                };
+                let call =
+                    parts.iter().find_map(|part| part.get("functionCall")).map(|call| call["args"].clone());
+                json!([candidate["index"], texts(false), texts(true), call.unwrap_or_else(|| json!({}))])
+            };
+            candidates.map(said).collect()
+        },
+    })
+}
+
 /// Images of which the previews leave nothing behind.
 pub fn images(bytes: &mut Unstructured<'_>) -> Result<Script> {
     let (pieces, _) = pieces(bytes)?;

@@ -9,6 +9,7 @@ pub enum Shape {
     Number,
     /// A small number, so that events meet at the same one.
     Index,
+    Flag,
     /// One of these.
     Word(&'static [&'static str]),
     List(&'static Shape),
@@ -17,7 +18,7 @@ pub enum Shape {
     Either(&'static [Shape]),
 }
 
-use Shape::{Either, Index, List, Number, Object, Text, Word};
+use Shape::{Either, Flag, Index, List, Number, Object, Text, Word};
 
 /// A chunk of a chat or of a completion.
 pub static CHUNK: Shape = Object(&[
@@ -196,6 +197,192 @@ pub static AUDIO_EVENT: Shape = Object(&[
     ("error", ERROR),
 ]);
 
+/// An event of a stream of Cohere's, of any of its interfaces.
+pub static COHERE_EVENT: Shape = Object(&[
+    (
+        "type",
+        Word(&[
+            "message-start",
+            "content-start",
+            "content-delta",
+            "content-end",
+            "tool-plan-delta",
+            "tool-call-start",
+            "tool-call-delta",
+            "citation-start",
+            "message-end",
+            "debug",
+        ]),
+    ),
+    (
+        "event_type",
+        Word(&["stream-start", "text-generation", "tool-calls-chunk", "tool-calls-generation", "stream-end"]),
+    ),
+    ("id", Text),
+    ("index", Index),
+    (
+        "delta",
+        Object(&[
+            ("message", COHERE_MESSAGE),
+            ("finish_reason", Word(&["COMPLETE", "ERROR"])),
+            ("usage", Object(&[("tokens", Number)])),
+            ("error", ERROR),
+        ]),
+    ),
+    ("logprobs", LOGPROB),
+    ("text", Text),
+    ("tool_call_delta", Object(&[("index", Index), ("name", Text), ("parameters", Text)])),
+    ("tool_calls", List(&COHERE_CALL)),
+    ("citations", List(&COHERE_CITATION)),
+    ("finish_reason", Word(&["COMPLETE", "ERROR"])),
+    ("err", Text),
+    ("error", ERROR),
+    ("message", Text),
+    (
+        "response",
+        Object(&[("id", Text), ("text", Text), ("generations", List(&COHERE_CALL)), ("meta", Number)]),
+    ),
+]);
+
+const COHERE_MESSAGE: Shape = Object(&[
+    ("role", Word(&["assistant"])),
+    ("content", Either(&[COHERE_CONTENT, List(&COHERE_CONTENT)])),
+    ("tool_plan", Text),
+    ("tool_calls", Either(&[COHERE_CALL, List(&COHERE_CALL)])),
+    ("citations", Either(&[COHERE_CITATION, List(&COHERE_CITATION)])),
+]);
+
+static COHERE_CONTENT: Shape =
+    Object(&[("type", Word(&["text", "thinking"])), ("text", Text), ("thinking", Text)]);
+
+static COHERE_CALL: Shape = Object(&[
+    ("id", Text),
+    ("type", Word(&["function"])),
+    ("function", FUNCTION),
+    ("name", Text),
+    ("parameters", Object(&[("a", Number)])),
+]);
+
+static COHERE_CITATION: Shape = Object(&[("start", Number), ("text", Text), ("sources", List(&Text))]);
+
+/// A line of a stream of Ollama's.
+pub static OLLAMA_LINE: Shape = Object(&[
+    ("model", Text),
+    ("created_at", Text),
+    (
+        "message",
+        Object(&[
+            ("role", Word(&["assistant"])),
+            ("content", Text),
+            ("thinking", Text),
+            ("tool_calls", List(&CALL)),
+            ("images", List(&Text)),
+        ]),
+    ),
+    ("response", Text),
+    ("thinking", Text),
+    ("context", List(&Number)),
+    ("logprobs", List(&LOGPROB)),
+    ("done", Flag),
+    ("done_reason", Word(&["stop", "length", "load"])),
+    ("eval_count", Number),
+    ("error", ERROR),
+]);
+
+/// An event of Anthropic's messages, or of its completions.
+pub static MESSAGE_EVENT: Shape = Object(&[
+    (
+        "type",
+        Word(&[
+            "content_block_delta",
+            "content_block_start",
+            "content_block_delta",
+            "message_start",
+            "message_delta",
+            "content_block_stop",
+            "message_stop",
+            "completion",
+            "message",
+            "ping",
+            "error",
+        ]),
+    ),
+    ("index", Index),
+    (
+        "delta",
+        Either(&[
+            Object(&[("type", Word(&["text_delta"])), ("text", Text)]),
+            Object(&[("type", Word(&["input_json_delta"])), ("partial_json", Text)]),
+            Object(&[("type", Word(&["thinking_delta"])), ("thinking", Text)]),
+            Object(&[("type", Word(&["signature_delta"])), ("signature", Text)]),
+            Object(&[("type", Word(&["citations_delta"])), ("citation", Object(&[("cited_text", Text)]))]),
+            Object(&[("type", Word(&["compaction_delta"])), ("content", Text)]),
+            Object(&[("stop_reason", Word(&["end_turn", "tool_use", "refusal"])), ("stop_sequence", Text)]),
+        ]),
+    ),
+    ("content_block", Either(&[BLOCK])),
+    ("message", Object(&[("id", Text), ("content", List(&BLOCK)), ("stop_reason", Text), ("usage", USAGE)])),
+    ("content", List(&BLOCK)),
+    ("completion", Text),
+    ("stop_reason", Word(&["stop_sequence", "max_tokens"])),
+    ("usage", USAGE),
+    ("error", ERROR),
+]);
+
+static BLOCK: Shape = Object(&[
+    (
+        "type",
+        Word(&["text", "thinking", "redacted_thinking", "tool_use", "server_tool_use", "fallback", "x"]),
+    ),
+    ("text", Text),
+    ("citations", List(&Text)),
+    ("thinking", Text),
+    ("signature", Text),
+    ("input", Object(&[("a", Number)])),
+    ("to", Object(&[("model", Text)])),
+]);
+
+const USAGE: Shape = Object(&[("input_tokens", Number), ("output_tokens", Number)]);
+
+/// A chunk of Gemini's.
+pub static GENERATED_CHUNK: Shape = Object(&[
+    ("candidates", List(&CANDIDATE)),
+    (
+        "usageMetadata",
+        Object(&[("promptTokenCount", Number), ("totalTokenCount", Number), ("details", List(&Text))]),
+    ),
+    ("modelVersion", Text),
+    ("promptFeedback", Object(&[("blockReason", Word(&["SAFETY", "BLOCK_REASON_UNSPECIFIED"]))])),
+    ("error", ERROR),
+]);
+
+static CANDIDATE: Shape = Object(&[
+    ("content", Object(&[("parts", List(&GENERATED_PART)), ("role", Word(&["model", ""]))])),
+    ("index", Index),
+    ("finishReason", Either(&[Word(&["STOP", "MAX_TOKENS", ""]), Index])),
+    ("safetyRatings", List(&Text)),
+    ("groundingMetadata", Object(&[("groundingChunks", List(&Text)), ("searchEntryPoint", Text)])),
+    ("citationMetadata", Object(&[("citations", List(&Number))])),
+]);
+
+static GENERATED_PART: Shape = Either(&[
+    Object(&[("text", Text)]),
+    Object(&[("text", Text), ("thought", Word(&["true"])), ("thoughtSignature", Text)]),
+    Object(&[("functionCall", Object(&[("name", Text), ("args", Object(&[("a", Number)]))]))]),
+    Object(&[(
+        "functionCall",
+        Object(&[("name", Text), ("partialArgs", List(&ARGUMENT)), ("willContinue", Word(&["true"]))]),
+    )]),
+    Object(&[("inlineData", Object(&[("mimeType", Word(&["image/png"])), ("data", Text)]))]),
+]);
+
+static ARGUMENT: Shape = Object(&[
+    ("jsonPath", Word(&["$.a", "$.a[0]", "$.a[1].b", "$['c']", "$.c.d", "$.a[1000000000]", "$"])),
+    ("stringValue", Text),
+    ("numberValue", Number),
+    ("willContinue", Word(&["true"])),
+]);
+
 /// Nothing real is as deep as this.
 const MOST_DEPTH: u32 = 12;
 
@@ -229,6 +416,7 @@ impl Shape {
             Text => text(bytes, out)?,
             Number => out.push_str(bytes.choose(&["0", "1", "1e999", "-1.50", "18446744073709551616"])?),
             Index => out.push_str(bytes.choose(&["0", "1", "2", "7"])?),
+            Flag => out.push_str(bytes.choose(&["false", "true"])?),
             Word(words) => out.extend(["\"", bytes.choose(words)?, "\""]),
             Either(shapes) => bytes.choose(shapes)?.write(bytes, out, depth + 1)?,
             List(shape) => {

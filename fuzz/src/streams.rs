@@ -1,7 +1,7 @@
 //! From the bytes of the fuzzer to a stream.
 
 use arbitrary::{Result, Unstructured};
-use tower_reconify::{Operation, fuzzing};
+use tower_reconify::{Operation, Provider, fuzzing};
 
 use crate::script::Script;
 use crate::shapes::Shape;
@@ -31,6 +31,39 @@ pub fn run(
         }
         _ => drop(fuzzing::stream(operation, input)),
     }
+}
+
+/// Reads a stream of a provider's. The first byte chooses the operation and the second the media
+/// type; `0` as the third is the beginning of a stream that is built in this shape, with events or
+/// with lines.
+pub fn run_native(provider: Provider, shape: &Shape, input: &[u8]) {
+    match input {
+        [operation, media_type, b'0', bytes @ ..] => {
+            let mut bytes = Unstructured::new(bytes);
+            let stream =
+                if *media_type == LINES { lines(shape, &mut bytes) } else { built(shape, &mut bytes) };
+            if let Ok(stream) = stream {
+                fuzzing::native(provider, &[&[*operation, *media_type], &*stream].concat());
+            }
+        }
+        _ => fuzzing::native(provider, input),
+    }
+}
+
+/// The media type of lines of JSON.
+const LINES: u8 = b'4';
+
+/// Lines of this shape, of which the end may be cut off.
+fn lines(shape: &Shape, bytes: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    let mut stream = String::new();
+    for _ in 0..bytes.int_in_range(1..=64)? {
+        shape.write(bytes, &mut stream, 0)?;
+        stream.push_str(bytes.choose(&["\n", "\r\n", "\n\n"])?);
+    }
+    let cut = if bytes.ratio(1, 4)? { bytes.int_in_range(0..=40)? } else { 0 };
+    let mut stream = stream.into_bytes();
+    stream.truncate(stream.len() - cut.min(stream.len()));
+    Ok(stream)
 }
 
 /// Events of this shape, some of them odd, of which the end may be cut off.

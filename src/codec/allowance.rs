@@ -106,6 +106,11 @@ pub(crate) fn examine(bytes: usize) -> bool {
     !counts.is_exhausted
 }
 
+/// Gives up: the result must be discarded.
+pub(crate) fn exhaust() {
+    COUNTS.set(Counts { is_exhausted: true, ..COUNTS.get() });
+}
+
 /// Whether no work is left. The result is discarded then, so loops can end early.
 pub(crate) fn is_exhausted() -> bool {
     COUNTS.get().is_exhausted

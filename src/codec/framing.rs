@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use super::allowance::Held;
 use super::end_marker::EndMarker;
+use super::frames::Frames;
 use super::json;
 use super::json::lenient;
+use super::json_array::ArrayItems;
 use super::ndjson::Lines;
 use super::sse::{Event, Events};
 
@@ -16,9 +18,14 @@ pub(crate) enum Framing {
     Events,
     /// One JSON value per line.
     Lines,
+    /// A binary event stream.
+    Frames,
+    /// One JSON array.
+    Array,
 }
 
-/// The pieces of a stream that is completely in memory. A line of JSON is an event without a name.
+/// The pieces of a stream that is completely in memory. A line of JSON and an element of an array are
+/// events without a name.
 ///
 /// Some servers forget the blank lines between events. The standard joins such lines into one
 /// unreadable event. Here each line is an event if each is a complete JSON value or the end marker.
@@ -32,6 +39,8 @@ pub(crate) struct Pieces<'a> {
 enum Source<'a> {
     Events(Events<'a>),
     Lines(Lines<'a>),
+    Frames(Frames<'a>),
+    Array(ArrayItems<'a>),
 }
 
 impl<'a> Pieces<'a> {
@@ -39,6 +48,8 @@ impl<'a> Pieces<'a> {
         let source = match framing {
             Framing::Events => Source::Events(Events::new(stream)),
             Framing::Lines => Source::Lines(Lines::new(stream)),
+            Framing::Frames => Source::Frames(Frames::new(stream)),
+            Framing::Array => Source::Array(ArrayItems::new(stream)),
         };
         Self { source, end_marker, split: None }
     }
@@ -48,8 +59,15 @@ impl<'a> Pieces<'a> {
         let left = match &self.source {
             Source::Events(events) => events.left(),
             Source::Lines(lines) => lines.left(),
+            Source::Frames(frames) => frames.left(),
+            Source::Array(items) => items.left(),
         };
         left + self.split.as_ref().map_or(0, Events::left)
+    }
+
+    /// Whether the framing itself marked the end: with the bracket of an array.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(&self.source, Source::Array(items) if items.is_closed())
     }
 }
 
@@ -67,6 +85,10 @@ impl<'a> Iterator for Pieces<'a> {
             Source::Events(events) => events,
             Source::Lines(lines) => {
                 return lines.next().map(|line| Event::new(b"", Cow::Borrowed(line)));
+            }
+            Source::Frames(frames) => return frames.next().map(Event::from),
+            Source::Array(items) => {
+                return items.next().map(|item| Event::new(b"", Cow::Borrowed(item)));
             }
         };
         let before = events.rest();
@@ -164,6 +186,15 @@ mod tests {
     #[test]
     fn lines_of_json_are_events_without_a_name() {
         assert_eq!(pieces(Framing::Lines, "{}\n\n{\"a\":1}\r\n{"), ["={}", "={\"a\":1}", "={"]);
+    }
+
+    #[test]
+    fn elements_of_an_array_are_events_without_a_name_and_its_bracket_is_the_end() {
+        assert_eq!(pieces(Framing::Array, "[{}\n,\r\n{\"a\":\n1}"), ["={}", "={\"a\":\n1}"]);
+        for (stream, is_closed) in [("[{}]", true), ("[{}", false), ("[{}\n,", false)] {
+            let mut pieces = Pieces::new(Framing::Array, END, stream.as_bytes());
+            assert_eq!((pieces.by_ref().count(), pieces.is_closed()), (1, is_closed), "{stream}");
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl<'a> Iterator for Lines<'a> {
 
 /// Whether a media type is newline-delimited JSON.
 pub(crate) fn is_media_type(name: &str) -> bool {
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 8] = [
         "application/x-ndjson",
         "application/ndjson",
         "application/jsonl",
@@ -48,6 +48,7 @@ pub(crate) fn is_media_type(name: &str) -> bool {
         "application/jsonlines",
         "application/x-jsonlines",
         "application/json-lines",
+        "application/stream+json",
     ];
     NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
@@ -96,6 +97,14 @@ mod tests {
         ] {
             assert!(!looks_like_lines(other.as_bytes(), END), "{other}");
         }
+    }
+
+    #[test]
+    fn media_types_of_lines_are_known_in_any_case() {
+        for name in ["application/x-ndjson", "Application/JSONL", "application/stream+json"] {
+            assert!(is_media_type(name), "{name}");
+        }
+        assert!(!is_media_type("application/json") && !is_media_type("application/stream"));
     }
 
     #[test]

@@ -246,7 +246,7 @@ impl Config {
             endpoint: nowhere.clone(),
             upload_endpoint: nowhere,
         };
-        let operations = Operations { known: Operation::on_by_default().collect(), ..Operations::default() };
+        let operations = Operations::new(Vec::new(), Operation::on_by_default(), false);
         Self { destination: Some(destination), operations, ..Self::disabled() }
     }
 

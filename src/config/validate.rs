@@ -45,7 +45,7 @@ impl ConfigBuilder {
         let asked_for = self.capture.get()?;
         let is_asked_for = asked_for.is_some();
         let known = asked_for.unwrap_or_else(|| Operation::on_by_default().collect());
-        let known = known.into_iter().filter(is_wanted).collect();
+        let known = known.into_iter().filter(is_wanted);
         let routes = self.routes.into_iter().filter(|route| is_wanted(&route.operation)).collect();
         let Limits { items, bytes, body_bytes } = self.limits;
         at_least_one("limits.items", items)?;
@@ -70,7 +70,7 @@ impl ConfigBuilder {
                 identity_headers: self.identity_headers.get()?,
                 outermost_only: self.outermost_only.get()?,
             },
-            operations: Operations { routes, known, is_asked_for, provider: None },
+            operations: Operations::new(routes, known, is_asked_for),
             limits: self.limits,
             retry_limits: self.retry,
             spool,

@@ -14,7 +14,7 @@ pub(crate) use self::head::{Head, MediaType};
 pub(crate) use self::tail::Tail;
 use crate::budget::{Budget, Reservation};
 use crate::identity::Identity;
-use crate::provider::Target;
+use crate::provider::RequestTarget;
 use crate::provider::operation::Operation;
 
 /// Frames of at least this size are kept by reference, smaller ones are copied. A frame is a slice
@@ -30,7 +30,7 @@ pub(crate) struct Exchange {
     pub(crate) has_room: bool,
     pub(crate) operation: Operation,
     /// The request beside its body, if the report needs it.
-    pub(crate) target: Option<Box<Target>>,
+    pub(crate) target: Option<Box<RequestTarget>>,
     pub(crate) identity: Identity,
     /// When the request entered the layer.
     pub(crate) started: Instant,

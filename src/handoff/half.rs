@@ -11,7 +11,7 @@ use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit};
 use crate::exchange::{BodyEnd, CallResult, Head, MediaType, RecordedMessage, Response};
 use crate::identity::Identity;
-use crate::provider::Target;
+use crate::provider::RequestTarget;
 use crate::provider::operation::Operation;
 
 /// One half of an exchange: the request, or the response or its absence. The tap that records it
@@ -23,6 +23,8 @@ pub(crate) struct Half {
     ended: BodyEnd,
     /// `None` for a response.
     pub(super) request_meta: Option<RequestMeta>,
+    /// Kept if the report of the operation needs it.
+    pub(super) target: Option<Box<RequestTarget>>,
     pub(super) is_response: bool,
     response_state: ResponseState,
     request_id: Option<Box<str>>,
@@ -44,8 +46,6 @@ pub(crate) struct RequestMeta {
     pub(crate) operation: Operation,
     pub(crate) identity: Identity,
     pub(crate) started: Instant,
-    /// Kept if the report of the operation needs it.
-    pub(crate) target: Option<Box<Target>>,
 }
 
 /// The response as far as it is known.
@@ -109,7 +109,7 @@ impl Half {
 
     #[inline(always)]
     pub(crate) fn begin_request(&mut self, headers: &HeaderMap, request_meta: RequestMeta) {
-        let has_texts = self.head.read(headers) | request_meta.target.is_some();
+        let has_texts = self.head.read(headers) | self.target.is_some();
         self.request_meta = Some(request_meta);
         if has_texts {
             self.charge_texts();
@@ -159,8 +159,7 @@ impl Half {
     #[cold]
     #[inline(never)]
     fn charge_texts(&mut self) {
-        let Self { head, request_id, request_meta, recorder, out: Some(out), .. } = self else { return };
-        let target = request_meta.as_mut().and_then(|meta| meta.target.as_mut());
+        let Self { head, request_id, target, recorder, out: Some(out), .. } = self else { return };
         let of_target = target.as_ref().map_or(0, |target| target.bytes());
         let bytes = head.bytes() + request_id.as_ref().map_or(0, |id| id.len()) + of_target;
         let budget = out.budget();
@@ -168,8 +167,7 @@ impl Half {
             self.texts = bytes;
         } else {
             recorder.give_up(0, budget);
-            target.into_iter().for_each(|target| **target = Target::default());
-            (self.head, self.request_id) = Default::default();
+            (self.head, self.request_id, self.target) = Default::default();
         }
     }
 

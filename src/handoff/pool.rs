@@ -8,7 +8,7 @@ use super::rendezvous::Rendezvous;
 use crate::budget::{Budget, Permit};
 use crate::exchange::{CallResult, Exchange, RecordedMessage};
 use crate::identity::Identity;
-use crate::provider::Target;
+use crate::provider::RequestTarget;
 use crate::provider::operation::Operation;
 
 /// The bytes charged for an open exchange, beside bodies, identity and long headers. The allocator
@@ -58,12 +58,14 @@ impl PooledExchange {
             request.recorder.open_spare();
             response.recorder.open_spare();
         }
-        let envelope = &operation.spec().envelope;
-        let target = envelope.is_some().then(|| Box::new(Target::of(path, headers)));
+        let mut needs_id = with_metadata;
+        if let Some(envelope) = &operation.spec().envelope {
+            request.target = Some(Box::new(RequestTarget::of(path, headers)));
+            needs_id |= envelope.response.is_some();
+        }
         let started = Instant::now();
-        request.begin_request(headers, RequestMeta { permit, operation, identity, started, target });
-        let needs_id = envelope.is_some_and(|envelope| envelope.response.is_some());
-        response.metadata_of = (with_metadata || needs_id).then_some(operation);
+        request.begin_request(headers, RequestMeta { permit, operation, identity, started });
+        response.metadata_of = needs_id.then_some(operation);
         (exchange, request, response)
     }
 }
@@ -75,14 +77,14 @@ impl Finished {
         let last = exchange.ended.take()?;
         let out = Arc::clone(last.out.as_ref()?);
         let (mut request, mut response) = if first.is_response { (last, first) } else { (first, last) };
-        let RequestMeta { permit, operation, identity, started, target } = request.request_meta.take()?;
+        let RequestMeta { permit, operation, identity, started } = request.request_meta.take()?;
         let mut reservation = permit.admit(out.budget());
         let (identity, has_room) = match exchange.take_late_identity() {
             Some(late) => late.complete(identity, &mut reservation),
             None => (identity.fill_from(Identity::new()), true),
         };
         reservation.adopt(request.take_charged() + response.take_charged());
-        let message = request.take();
+        let (message, target) = (request.take(), request.target.take());
         let (result, finished) = response.take_result();
         let is_kept = |message: &RecordedMessage| !message.body.over_budget;
         let has_room = has_room

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::codec::allowance::Allowance;
-use crate::codec::json::{self, Fields, Node};
+use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::{OperationSpec, Placeholder};
 
 /// The remainder of a body in the format of this row.
@@ -16,16 +16,13 @@ pub(super) fn redacted(
     // The body may have more fields than should be held.
     let (text, _) = Allowance::LARGE.within(|| {
         let entries = json::parse_object(json.as_bytes()).unwrap_or_default();
-        let is_scalar = |raw: &&RawValue| !raw.get().starts_with(['{', '[']);
-        let scalars = row.kept.scalars.iter().map(|key| (*key, json::field(&entries, key).filter(is_scalar)));
-        let values = row.kept.values.iter().map(|key| (*key, json::field(&entries, key)));
-        let mut fields = Fields::default();
-        for (key, raw) in scalars.chain(values) {
-            if let Some(raw) = raw.filter(|raw| !json::is_null(raw)) {
-                fields.set(key, Node::Raw(raw));
-            }
-        }
+        let mut fields = kept(row, &entries);
         if let Some(placeholder) = placeholder {
+            // A body in an envelope keeps its own fields.
+            if row.envelope.is_some_and(|envelope| envelope.encloses) {
+                let body = json::field(&entries, placeholder.key).and_then(json::object).unwrap_or_default();
+                fields.set(placeholder.key, Node::Object(kept(row, &body)));
+            }
             placeholder.add_to(&mut fields);
         }
         let mut omitted = Fields::default();
@@ -35,4 +32,18 @@ pub(super) fn redacted(
     });
     // The JSON is always valid. Null is the fallback if that is ever wrong.
     RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+/// The fields that reveal nothing of the content.
+fn kept<'a>(row: &OperationSpec, entries: &Entries<'a>) -> Fields<'a> {
+    let is_scalar = |raw: &&RawValue| !raw.get().starts_with(['{', '[']);
+    let scalars = row.kept.scalars.iter().map(|key| (*key, json::field(entries, key).filter(is_scalar)));
+    let values = row.kept.values.iter().map(|key| (*key, json::field(entries, key)));
+    let mut fields = Fields::default();
+    for (key, raw) in scalars.chain(values) {
+        if let Some(raw) = raw.filter(|raw| !json::is_null(raw)) {
+            fields.set(key, Node::Raw(raw));
+        }
+    }
+    fields
 }

@@ -58,8 +58,7 @@ pub(super) fn begin(
     let facts = RequestFacts {
         method: request.method(),
         path: url.path(),
-        host: url.host_str(),
-        port: url.port(),
+        authority: url.authority(),
         headers: request.headers(),
     };
     let Some(operation) = tracker.operation(&facts) else {

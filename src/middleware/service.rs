@@ -63,8 +63,7 @@ where
         let operation = self.tracker.operation(&RequestFacts {
             method: &head.method,
             path: head.uri.path(),
-            host: head.uri.host(),
-            port: head.uri.port_u16(),
+            authority: head.uri.authority().map_or("", |authority| authority.as_str()),
             headers: &head.headers,
         });
         let tracks_nesting = operation.is_some() && self.tracker.tracks_nesting();

@@ -40,8 +40,7 @@ impl Tracker {
     /// A tracker that shares everything, for requests that go to one provider.
     pub(super) fn for_provider(&self, provider: Provider) -> Self {
         let TrackerInner { sender, operations, capturing, .. } = &*self.0;
-        let operations = Operations { provider: Some(provider), ..operations.clone() };
-        Self::new(sender.clone(), operations, *capturing)
+        Self::new(sender.clone(), operations.for_provider(provider), *capturing)
     }
 
     /// The called operation, if it is captured.

@@ -7,7 +7,11 @@ use http::{HeaderMap, Method};
 
 use super::PROVIDERS;
 use super::operation::{Operation, Provider};
+use super::rows;
 use super::spec::{Proof, ProviderSpec};
+
+#[expect(clippy::indexing_slicing, reason = "a constant is checked when it is compiled")]
+const FIRST: &ProviderSpec = &PROVIDERS[0];
 
 /// A path that the application assigned to an operation.
 #[derive(Clone, Debug)]
@@ -24,10 +28,10 @@ pub(crate) struct Operations {
     pub(crate) routes: Vec<Route>,
     /// Operations captured under their known names.
     pub(crate) known: OperationSet,
-    /// The application asked for these operations, so a path needs no further proof.
-    pub(crate) is_asked_for: bool,
+    /// Those of them that need no further proof than the path.
+    proven: OperationSet,
     /// The provider that all requests go to, if the application said so.
-    pub(crate) provider: Option<Provider>,
+    provider: Option<Provider>,
 }
 
 /// A set of operations, one bit per operation.
@@ -68,14 +72,29 @@ impl FromIterator<Operation> for OperationSet {
 pub(crate) struct RequestFacts<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
-    /// Host and port of the URI, never the `Host` header. A client chooses the authority of inbound
-    /// HTTP/2, so it can have its own request to a doubtful path reported.
-    pub(crate) host: Option<&'a str>,
-    pub(crate) port: Option<u16>,
+    /// The authority of the URI, never the `Host` header; empty if it has none. A client chooses the
+    /// authority of inbound HTTP/2, so it can have its own request to a doubtful path reported.
+    pub(crate) authority: &'a str,
     pub(crate) headers: &'a HeaderMap,
 }
 
 impl Operations {
+    /// Captures these operations. The paths of operations that were asked for need no further proof.
+    pub(crate) fn new(
+        routes: Vec<Route>,
+        known: impl Iterator<Item = Operation> + Clone,
+        is_asked_for: bool,
+    ) -> Self {
+        let needs_none = |operation: &Operation| is_asked_for || operation.spec().proof == Proof::Path;
+        let proven = known.clone().filter(needs_none).collect();
+        Self { routes, known: known.collect(), proven, provider: None }
+    }
+
+    /// The same operations, of requests that all go to one provider.
+    pub(crate) fn for_provider(&self, provider: Provider) -> Self {
+        Self { provider: Some(provider), ..self.clone() }
+    }
+
     /// The operation of a request, if it is captured.
     #[inline]
     pub(crate) fn of(&self, facts: &RequestFacts<'_>) -> Option<Operation> {
@@ -87,21 +106,30 @@ impl Operations {
         {
             return Some(operation);
         }
-        self.known(facts)
+        // The first provider's paths are the most frequent, and its function is inlined here.
+        let is_directed = self.provider.is_some() || !facts.authority.is_empty();
+        if !is_directed
+            && let Some(operation) = (FIRST.recognise)(facts.path)
+            && self.proven.contains(operation)
+        {
+            return Some(operation);
+        }
+        if rows::may_be_known(facts.path) { self.known(facts) } else { None }
     }
 
     /// The operation of a known path. The provider that the request goes to comes first, because
     /// several have the same paths.
+    #[inline(never)]
     fn known(&self, facts: &RequestFacts<'_>) -> Option<Operation> {
-        if let Some(provider) = self.provider.map(Provider::spec).or_else(|| provider_at(facts))
+        if let Some(provider) = self.provider.map(Provider::spec).or_else(|| provider_at(facts.authority))
             && let Some(operation) = (provider.recognise)(facts.path)
             && self.known.contains(operation)
         {
             return Some(operation);
         }
         let is_meant = |operation: &Operation| {
-            self.known.contains(*operation)
-                && (self.is_asked_for || operation.spec().proof.is_in(facts.headers))
+            self.proven.contains(*operation)
+                || self.known.contains(*operation) && operation.spec().proof.is_in(facts.headers)
         };
         PROVIDERS.iter().find_map(|provider| (provider.recognise)(facts.path).filter(is_meant))
     }
@@ -127,13 +155,19 @@ impl Proof {
 }
 
 /// The provider whose API has this host or port.
-fn provider_at(facts: &RequestFacts<'_>) -> Option<&'static ProviderSpec> {
-    let host = facts.host?;
-    let is_it = |known: &&str| match known.strip_prefix(':') {
-        Some(port) => facts.port.is_some_and(|known| port.parse() == Ok(known)),
-        None => known.eq_ignore_ascii_case(host),
-    };
-    PROVIDERS.iter().find(|provider| provider.hosts.iter().any(|known| is_it(&known)))
+#[inline]
+fn provider_at(authority: &str) -> Option<&'static ProviderSpec> {
+    if authority.is_empty() { None } else { provider_of_host(authority) }
+}
+
+#[inline(never)]
+fn provider_of_host(authority: &str) -> Option<&'static ProviderSpec> {
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let port_at = host.rfind(':').filter(|_| !host.ends_with(']')).unwrap_or(host.len());
+    let (name, port) = host.split_at_checked(port_at)?;
+    let is_it =
+        |known: &&str| if known.starts_with(':') { *known == port } else { known.eq_ignore_ascii_case(name) };
+    PROVIDERS.iter().find(|provider| provider.hosts.iter().any(is_it))
 }
 
 /// The bytes of a path in reverse, without trailing and doubled slashes.

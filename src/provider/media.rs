@@ -119,8 +119,8 @@ struct Level<'a> {
     kind: &'a str,
     format: &'a str,
     media_type: &'a str,
-    /// Base64 under `result` and `data`. Its kind follows from `type`, `format` and the key of the
-    /// object.
+    /// Base64 under `result`, `data` and `bytes`. Its kind follows from `type`, `format` and the key of
+    /// the object; that of `bytes` in a `source` from the object around it.
     open: Vec<(&'a str, Range<usize>)>,
 }
 
@@ -186,6 +186,9 @@ impl<'a> Search<'a> {
                 ("data", "audio" | "input_audio") if format.is_empty() => "audio".into(),
                 ("data", "audio" | "input_audio") => format!("audio/{format}").into(),
                 ("data", "inline_data" | "inlineData") => typed(media_type).replace("\\/", "/").into(),
+                ("bytes", "image" | "video" | "audio" | "document") if format.is_empty() => name.into(),
+                ("bytes", "image" | "video" | "audio" | "document") => format!("{name}/{format}").into(),
+                ("bytes", _) => continue,
                 ("data", _) if kind == "base64" => typed(media_type).replace("\\/", "/").into(),
                 _ => match kind_of_url(&unescaped(self.json.get(place.clone()).unwrap_or_default())) {
                     Some(kind) => typed(kind).into_owned().into(),
@@ -230,7 +233,12 @@ impl<'a> Search<'a> {
         }
         let may_be = inside.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
             || FIELDS.contains(&key)
-            || key == "audio" && inside.len() >= LONG;
+            || match key {
+                "audio" | "input_audio" => inside.len() >= LONG,
+                "images" => inside.len() >= SHORTEST_IMAGE,
+                "url" => level.name == "file_url" && inside.len() >= LONG,
+                _ => false,
+            };
         if !may_be {
             return;
         }
@@ -240,6 +248,18 @@ impl<'a> Search<'a> {
             return;
         }
         let kind = match (url_kind, key) {
+            (None, "bytes") if level.name == "source" && has_room => {
+                let around = self.levels.len().checked_sub(2).and_then(|around| self.levels.get_mut(around));
+                if let Some(around) = around {
+                    around.open.push((key, place));
+                    self.untyped += 1;
+                }
+                return;
+            }
+            (None, "bytes") => {
+                self.is_complete &= level.name != "source";
+                return;
+            }
             (_, "result" | "data") if url_kind.is_none() || key == "result" => {
                 if has_room {
                     level.open.push((key, place));
@@ -250,8 +270,8 @@ impl<'a> Search<'a> {
                 return;
             }
             (Some(kind), _) => typed(kind).into_owned().into(),
-            (None, "file_data") => "file".into(),
-            (None, "audio") => "audio".into(),
+            (None, "file_data" | "url") => "file".into(),
+            (None, "audio" | "input_audio") => "audio".into(),
             (None, _) => "image".into(),
         };
         self.add(Medium { place, kind, is_generated: false });
@@ -259,14 +279,17 @@ impl<'a> Search<'a> {
 }
 
 /// Keys of base64 without a `data:` URL.
-const FIELDS: [&str; 5] = ["b64_json", "partial_image_b64", "file_data", "result", "data"];
+const FIELDS: [&str; 6] = ["b64_json", "partial_image_b64", "file_data", "result", "data", "bytes"];
 
 /// Keys of texts.
 const TEXTS: [&str; 8] =
     ["text", "content", "input", "prompt", "instructions", "token", "arguments", "refusal"];
 
-/// The minimum length of audio. A shorter text under `audio` may be the name of a voice.
+/// The minimum length of audio and of files. A shorter text under `audio` may be the name of a voice.
 const LONG: usize = 256;
+
+/// The minimum length of an image in a list of images. A shorter text may be a name or an id.
+const SHORTEST_IMAGE: usize = 64;
 
 /// The maximum number of media. No request or response has more.
 const MOST_MEDIA: usize = 10_000;
@@ -318,3 +341,6 @@ const LONGEST_NAME: usize = 127;
 fn typed(kind: &str) -> Cow<'_, str> {
     if kind.is_empty() { "file".into() } else { kind.into() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use crate::codec::allowance;
 use crate::codec::json::{self, Entries, Fields, Node, Nodes, Values};
 
 /// Keeps the last value that is not null. Objects are merged field by field.
@@ -105,8 +106,23 @@ pub(crate) fn grow<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawV
 /// Appends the elements of a list unchanged. For an object, appends the elements of each of its
 /// fields.
 pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    add_lists(fields, key, raw, append_items);
+}
+
+/// Does the same, but a list that repeats the elements so far, and more, replaces them.
+pub(crate) fn concat_new<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+    add_lists(fields, key, raw, |list, items| {
+        let more = items.strip_prefix(list.as_str()).map(str::trim_ascii_start);
+        if more.is_some_and(|more| more.is_empty() || more.starts_with(',')) {
+            list.clear();
+        }
+        append_items(list, items);
+    });
+}
+
+fn add_lists<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue, add: fn(&mut String, &str)) {
     if let Some(items) = json::items(raw) {
-        lengthen(fields, key, items);
+        add(list(fields, key), items);
     } else if let Some(entries) = json::object(raw) {
         let slot = fields.entry(key, || Node::Object(Fields::default()));
         if !matches!(slot, Node::Object(_)) {
@@ -115,7 +131,7 @@ pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a Ra
         if let Node::Object(known) = slot {
             for (key, raw) in entries {
                 match json::items(raw) {
-                    Some(items) => lengthen(known, key, items),
+                    Some(items) => add(list(known, key), items),
                     None => replace(known, key, raw),
                 }
             }
@@ -125,16 +141,26 @@ pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a Ra
     }
 }
 
+/// The text of a list. Any value other than a list is replaced.
+fn list<'s, 'a>(fields: &'s mut Fields<'a>, key: Cow<'a, str>) -> &'s mut String {
+    let slot = fields.entry(key, || Node::List(String::new()));
+    loop {
+        match slot {
+            Node::List(list) => return list,
+            Node::Raw(raw) => *slot = Node::List(json::items(raw).unwrap_or_default().to_owned()),
+            _ => *slot = Node::List(String::new()),
+        }
+    }
+}
+
 /// Appends elements to a list, as text. Any value other than a list is replaced.
 pub(crate) fn lengthen<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, items: &str) {
-    let slot = fields.entry(key, || Node::List(String::new()));
-    if !matches!(slot, Node::List(_)) {
-        let before = if let Node::Raw(raw) = slot { json::items(raw) } else { None };
-        *slot = Node::List(before.unwrap_or_default().to_owned());
-    }
-    if let Node::List(list) = slot
-        && !items.is_empty()
-    {
+    append_items(list(fields, key), items);
+}
+
+/// Appends to the text of a list.
+fn append_items(list: &mut String, items: &str) {
+    if !items.is_empty() {
         if !list.is_empty() {
             list.push(',');
         }
@@ -182,17 +208,26 @@ fn extend<'a>(
 const MOST_PARTS: usize = 100_000;
 
 /// The initial elements of a list that follows an earlier value: the elements of that value, or its
-/// text.
+/// text as a part.
 fn elements<'a>(slot: &mut Node<'a>) -> Nodes<'a> {
     match slot {
         Node::Array(items) => std::mem::take(items),
-        Node::Text(text) if !text.is_empty() => [Node::Text(std::mem::take(text))].into_iter().collect(),
-        Node::Raw(raw) if !json::is_blank(raw) => match json::array(raw) {
-            Some(items) => items.into_iter().map(Node::Raw).collect(),
-            None => [Node::Raw(raw)].into_iter().collect(),
+        Node::Text(text) if !text.is_empty() => [text_part(std::mem::take(text))].into_iter().collect(),
+        Node::Raw(raw) if !json::is_blank(raw) => match (json::array(raw), json::text(raw)) {
+            (Some(items), _) => items.into_iter().map(Node::Raw).collect(),
+            (None, Some(text)) => [text_part(text.to_owned())].into_iter().collect(),
+            (None, None) => [Node::Raw(raw)].into_iter().collect(),
         },
         _ => Nodes::default(),
     }
+}
+
+/// A content part of this text, with its JSON escapes.
+fn text_part<'a>(text: String) -> Node<'a> {
+    let mut part = Fields::default();
+    part.set("type", Node::Text("text".to_owned()));
+    part.set("text", Node::Text(text));
+    Node::Object(part)
 }
 
 /// Appends a content part. A text part is joined to the previous part if both have the same type.
@@ -222,7 +257,7 @@ fn join_part<'a>(known: &mut Fields<'a>, entries: Entries<'a>, depth: u8) {
     for (key, raw) in entries {
         match &*key {
             "text" | "thinking" | "reasoning" | "summary" => append_within(known, key, raw, depth),
-            "signature" => last_said(known, key, raw),
+            "signature" | "closed" => last_said(known, key, raw),
             // The first piece already has the other fields.
             _ => {}
         }
@@ -237,15 +272,12 @@ fn append_text<'a>(parts: &mut Nodes<'a>, piece: &str) {
     {
         join(part.entry("text".into(), || Node::Text(String::new())), piece);
     } else {
-        let mut part = Fields::default();
-        part.set("type", Node::Text("text".to_owned()));
-        part.set("text", Node::Text(piece.to_owned()));
-        parts.push(Node::Object(part));
+        parts.push(text_part(piece.to_owned()));
     }
 }
 
 /// Appends to a text. Any value other than a string is replaced.
-fn join(slot: &mut Node<'_>, piece: &str) {
+pub(crate) fn join(slot: &mut Node<'_>, piece: &str) {
     match slot {
         Node::Text(text) => text.push_str(piece),
         Node::Repeated { piece: known, times } => *slot = Node::Text(known.repeat(*times) + piece),
@@ -282,5 +314,17 @@ pub(crate) fn as_object<'s, 'a>(slot: &'s mut Node<'a>) -> Option<&'s mut Fields
     match slot {
         Node::Object(fields) => Some(fields),
         _ => None,
+    }
+}
+
+/// The JSON value in the inside of a string. A text that is not JSON, because the stream was cut or
+/// reached the limit of tokens, remains a string.
+pub(crate) fn parsed<'a>(mut text: String) -> Node<'a> {
+    text.insert(0, '"');
+    text.push('"');
+    let json = allowance::examine(2 * text.len()).then(|| serde_json::from_str::<String>(&text).ok());
+    match json.flatten().filter(|json| serde_json::from_str::<&RawValue>(json).is_ok()) {
+        Some(json) => Node::Literal(json.into()),
+        None => Node::Literal(text.into()),
     }
 }

@@ -1,14 +1,22 @@
 //! The providers' wire formats. Pure functions: no module here knows a setting or does I/O.
 
 pub(crate) mod anthropic;
+pub(crate) mod bedrock;
 pub(crate) mod captured;
+mod cohere;
 mod detached_image;
+#[cfg(test)]
+mod documented;
+pub(crate) mod gemini;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;
+mod mistral;
 mod model;
+mod ollama;
 pub(crate) mod openai;
 pub(crate) mod operation;
+mod perplexity;
 mod placeholder;
 mod rows;
 mod spec;
@@ -21,10 +29,19 @@ pub use self::kind::InteractionKind;
 pub use self::operation::Provider;
 pub(crate) use self::placeholder::{Placeholder, Placeholders};
 pub(crate) use self::spec::{Convert, Converted, Envelope, Enveloped, Images, OperationSpec, ProviderSpec};
-pub(crate) use self::target::Target;
+pub(crate) use self::target::RequestTarget;
 
 /// Fields that repeat the text of a response in pieces.
 pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
 
 /// The providers, in the order of their enum.
-const PROVIDERS: &[ProviderSpec] = &[openai::PROVIDER, anthropic::PROVIDER];
+const PROVIDERS: &[ProviderSpec] = &[
+    openai::PROVIDER,
+    anthropic::PROVIDER,
+    gemini::PROVIDER,
+    bedrock::PROVIDER,
+    cohere::PROVIDER,
+    mistral::PROVIDER,
+    perplexity::PROVIDER,
+    ollama::PROVIDER,
+];

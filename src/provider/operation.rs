@@ -83,7 +83,8 @@ pub enum Operation {
     /// `POST /model/{id}/converse` and `/converse-stream` of Bedrock, reported with the type `chat`.
     BedrockConverse,
     /// `POST /model/{id}/invoke` and `/invoke-with-response-stream` of Bedrock, reported with the
-    /// type `chat`. Models for images and embeddings are not captured.
+    /// type `chat`. Models for images, embeddings and ranking are not captured, nor are ids without a
+    /// vendor, because applications have such paths themselves.
     BedrockInvoke,
     /// `POST …/v2/chat` of Cohere, reported with the type `chat`.
     ///

@@ -9,8 +9,8 @@ use super::spec::OperationSpec;
 pub(super) const FIRST: &OperationSpec = &PROVIDERS[0].operations[0];
 
 /// The rows by the discriminants of their operations.
-pub(super) static ROWS: [&OperationSpec; LAST + 1] = {
-    let mut rows = [FIRST; LAST + 1];
+pub(super) static ROWS: [&OperationSpec; COUNT] = {
+    let mut rows = [FIRST; COUNT];
     let mut place = 0;
     while place < COUNT {
         let row = nth(place);
@@ -26,6 +26,7 @@ pub(super) const OPERATIONS: &[Operation] = &{
     let mut place = 0;
     while place < COUNT {
         operations[place] = nth(place).operation;
+        assert!(operations[place] as usize == place, "the rows stand in the order of the enum");
         place += 1;
     }
     operations
@@ -40,17 +41,6 @@ const COUNT: usize = {
     count
 };
 
-/// The greatest discriminant.
-const LAST: usize = {
-    let (mut last, mut place) = (0, 0);
-    while place < COUNT {
-        let operation = nth(place).operation as usize;
-        last = if operation > last { operation } else { last };
-        place += 1;
-    }
-    last
-};
-
 const fn nth(mut place: usize) -> &'static OperationSpec {
     let mut rest = PROVIDERS;
     while let [provider, others @ ..] = rest {
@@ -63,11 +53,43 @@ const fn nth(mut place: usize) -> &'static OperationSpec {
     FIRST
 }
 
+/// Whether a path may be one that a provider has. Most others end in other bytes, or in the same but
+/// for the upper bits.
+#[inline]
+pub(super) fn may_be_known(path: &str) -> bool {
+    let Some([.., before, last]) = path.as_bytes().last_chunk::<2>() else { return false };
+    let place = place_of([*before, *last]);
+    // Trailing slashes do not count for all providers.
+    *last == b'/' || ENDINGS[place / 64] & 1 << (place % 64) != 0
+}
+
+/// A set with the endings of all paths: one bit for the lower five bits of two bytes.
+static ENDINGS: [u64; 16] = {
+    let mut set = [0; 16];
+    let mut provider = 0;
+    while provider < PROVIDERS.len() {
+        let endings = PROVIDERS[provider].endings;
+        let mut ending = 0;
+        while ending < endings.len() {
+            let place = place_of(*endings[ending]);
+            set[place / 64] |= 1 << (place % 64);
+            ending += 1;
+        }
+        provider += 1;
+    }
+    set
+};
+
+const fn place_of([before, last]: [u8; 2]) -> usize {
+    (before as usize & 31) << 5 | last as usize & 31
+}
+
 pub(super) const PROVIDER_VALUES: &[Provider] = &{
     let mut providers = [FIRST.provider; PROVIDERS.len()];
     let mut place = 0;
     while place < PROVIDERS.len() {
         providers[place] = PROVIDERS[place].provider;
+        assert!(providers[place] as usize == place, "the providers stand in the order of the enum");
         place += 1;
     }
     providers

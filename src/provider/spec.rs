@@ -7,7 +7,7 @@ use super::kind::InteractionKind;
 use super::operation::{Operation, Provider};
 use super::placeholder::{Placeholder, Placeholders};
 use super::stream::{Assembled, RecordedStream};
-use super::target::Target;
+use super::target::RequestTarget;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
 use crate::codec::json::Fields;
@@ -23,6 +23,8 @@ pub(crate) struct ProviderSpec {
     pub(crate) version: &'static str,
     /// The hosts of its API, or its port (`:11434`). All of its paths are captured there.
     pub(crate) hosts: &'static [&'static str],
+    /// The last two bytes of its paths. Most other paths end in other bytes.
+    pub(crate) endings: &'static [&'static [u8; 2]],
     /// Determines the operation of a request by its path.
     pub(crate) recognise: fn(&str) -> Option<Operation>,
     /// The field of a request that is JSON for hooks, and a string of JSON in the report.
@@ -89,7 +91,7 @@ pub(crate) enum Proof {
 /// also to one that is cut, unread or missing.
 #[derive(Clone, Copy)]
 pub(crate) struct Envelope {
-    pub(crate) request: fn(&RawValue, &Target) -> Enveloped,
+    pub(crate) request: fn(&RawValue, &RequestTarget) -> Enveloped,
     /// The text is the request id.
     pub(crate) response: Option<fn(&RawValue, Option<&str>) -> String>,
     /// Whether the body becomes a field of the report's. The placeholders are those of the outer

@@ -106,6 +106,7 @@ pub(crate) fn assemble<'a, A: StreamAssembler<'a>>(
             first_token = Some((bytes.len() - pieces.left()) as u64);
         }
     }
+    progress.is_done |= pieces.is_closed();
     if let Some(mark) = truncated {
         assembler.mark_truncated(mark);
     }

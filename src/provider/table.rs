@@ -31,7 +31,7 @@ impl Operation {
     }
 
     /// The operations captured by default. Reconify documents no type for the others.
-    pub(crate) fn on_by_default() -> impl Iterator<Item = Self> {
+    pub(crate) fn on_by_default() -> impl Iterator<Item = Self> + Clone {
         Self::ALL.iter().copied().filter(|operation| operation.spec().on_by_default)
     }
 
@@ -46,7 +46,7 @@ impl Provider {
     pub const ALL: &[Self] = rows::PROVIDER_VALUES;
 
     pub(crate) fn spec(self) -> &'static ProviderSpec {
-        PROVIDERS.iter().find(|spec| spec.provider == self).unwrap_or(&openai::PROVIDER)
+        PROVIDERS.get(self as usize).unwrap_or(&openai::PROVIDER)
     }
 
     /// The name in settings, also shown by `Display`.

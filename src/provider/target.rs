@@ -2,7 +2,7 @@ use http::{HeaderMap, header};
 
 /// The parts of a request outside its body that its report needs.
 #[derive(Debug, Default)]
-pub(crate) struct Target {
+pub(crate) struct RequestTarget {
     /// The path, with its percent-encoding.
     pub(crate) path: Box<str>,
     pub(crate) content_type: Option<Box<str>>,
@@ -16,7 +16,7 @@ const LONGEST_PATH: usize = 8 * 1024;
 /// The most bytes kept of a header.
 const LONGEST_HEADER: usize = 256;
 
-impl Target {
+impl RequestTarget {
     /// Copies these parts: they are slices of the connection's read buffer. A path that is too long
     /// is left out.
     #[cold]

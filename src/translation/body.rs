@@ -8,9 +8,11 @@ use super::effort::{Effort, TooMuch};
 use super::partial_json;
 use super::streamed::{Stream, streamed};
 use crate::codec::allowance;
+use crate::codec::frames::looks_like_frames;
 use crate::codec::framing::Framing;
 use crate::codec::json::lenient;
 use crate::codec::json::{self, Fields, Node};
+use crate::codec::json_array::looks_like_array;
 #[cfg(feature = "multipart")]
 use crate::codec::multipart;
 use crate::codec::ndjson;
@@ -165,17 +167,16 @@ impl BodyContext<'_> {
     /// The framing of a body that is a stream by its media type or its first bytes.
     fn framing(&self, body: &DecodedBody) -> Option<Framing> {
         let OperationSpec { framings, end_marker, .. } = self.operation.spec();
-        let is_event_stream = || {
-            body.head.media_type == MediaType::EventStream
-                && !body.losses.is_undecodable
-                && !begins_like_json(&body.bytes)
-        };
+        let is_not_json = || !body.losses.is_undecodable && !begins_like_json(&body.bytes);
+        let is_event_stream = || body.head.media_type == MediaType::EventStream && is_not_json();
         // One value over several lines is not a stream, even if its media type is that of one.
         let is_piece = |line: &[u8]| end_marker.is(line) || lenient::is_readable(line);
         let has_line = || ndjson::Lines::new(&body.bytes).next().is_some_and(is_piece);
         framings.iter().copied().find(|framing| match framing {
             Framing::Events => is_event_stream() || looks_like_events(&body.bytes, *end_marker),
             Framing::Lines => body.is_ndjson() && has_line(),
+            Framing::Frames => looks_like_frames(&body.bytes) || body.has_frames() && is_not_json(),
+            Framing::Array => looks_like_array(&body.bytes),
         })
     }
 

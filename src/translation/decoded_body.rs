@@ -3,15 +3,18 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use memchr::memmem;
 
 use super::context::BodyContext;
 use super::effort::Effort;
 use crate::codec::content_encoding::{Decoded, decode};
 use crate::codec::end_marker::EndMarker;
+use crate::codec::frames::looks_like_frames;
+use crate::codec::framing::Framing;
 use crate::codec::json::lenient;
 use crate::codec::json::{Fields, Node};
 use crate::codec::sse::looks_like_events;
-use crate::codec::{allowance, json, ndjson};
+use crate::codec::{allowance, frames, json, ndjson};
 use crate::exchange::{Head, Mark, MediaType, RecordedMessage};
 use crate::stats::Losses;
 
@@ -90,9 +93,19 @@ impl<'m> DecodedBody<'m> {
         matches!(&self.head.media_type, MediaType::Other(name) if ndjson::is_media_type(name))
     }
 
-    /// The complete lines of the recorded tail.
-    pub(crate) fn lines_of_tail(&self) -> &[u8] {
-        let begin = memchr::memchr2(b'\n', b'\r', &self.tail);
+    /// Whether the media type is that of a binary event stream.
+    pub(crate) fn has_frames(&self) -> bool {
+        matches!(&self.head.media_type, MediaType::Other(name) if frames::is_media_type(name))
+    }
+
+    /// The complete pieces of the recorded tail.
+    pub(crate) fn pieces_of_tail(&self, framing: Framing) -> &[u8] {
+        let begin = match framing {
+            Framing::Frames => frames::first_in(&self.tail),
+            Framing::Events | Framing::Lines => memchr::memchr2(b'\n', b'\r', &self.tail),
+            // Strings hold no line feeds, and the lines inside an element are indented.
+            Framing::Array => memmem::find(&self.tail, b"\n{"),
+        };
         begin.and_then(|begin| self.tail.get(begin..)).unwrap_or_default()
     }
 }
@@ -110,8 +123,9 @@ fn decode_leniently(
     decode: impl Fn(Bytes, &str) -> Option<Decoded>,
 ) -> Option<Decoded> {
     let decoded = decode(received.clone(), codings);
-    let is_right =
-        |decoded: &Decoded| begins_like_json(&decoded.body) || looks_like_events(&decoded.body, end_marker);
+    let is_right = |Decoded { body, .. }: &Decoded| {
+        begins_like_json(body) || looks_like_events(body, end_marker) || looks_like_frames(body)
+    };
     if codings.is_empty() || decoded.as_ref().is_some_and(is_right) {
         return decoded;
     }
@@ -147,6 +161,7 @@ fn is_readable(bytes: &[u8], end_marker: EndMarker) -> bool {
         json::parse(bytes).is_some() || lenient::read(&lenient::text(bytes)).is_some_and(|read| read.end > 0)
     };
     looks_like_events(bytes, end_marker)
+        || looks_like_frames(bytes)
         || begins_like_json(bytes) && (is_json() || ndjson::looks_like_lines(bytes, end_marker))
 }
 

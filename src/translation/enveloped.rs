@@ -3,12 +3,12 @@
 use super::body;
 use super::context::BodyContext;
 use super::effort::{Effort, TooMuch};
+use super::untranslated::Untranslated;
 use crate::codec::allowance::Allowance;
 use crate::exchange::Exchange;
 use crate::interaction::Text;
-use crate::provider::{Envelope, Enveloped, InteractionKind, Target};
+use crate::provider::{Envelope, Enveloped, InteractionKind, RequestTarget};
 use crate::stats::{DropReason, Losses, Settlement};
-use crate::translation::Untranslated;
 
 /// The bodies of an exchange, and the type if the request decides it.
 pub(super) struct Bodies {
@@ -33,7 +33,7 @@ impl Bodies {
         if !reading.charge(request.bytes().len() + response.bytes().len()) {
             return Err(Settlement::Dropped(DropReason::TooManyBytes).into());
         }
-        let no_target = Target::default();
+        let no_target = RequestTarget::default();
         let target = exchange.target.as_deref().unwrap_or(&no_target);
         let Enveloped { json, kind } = match limited(reading, || (envelope.request)(&request.raw(), target))?
         {

@@ -8,6 +8,8 @@ mod enveloped;
 mod partial_json;
 mod streamed;
 mod translate;
+mod untranslated;
 
 pub(crate) use self::effort::Effort;
-pub(crate) use self::translate::{Untranslated, WallClock, translate};
+pub(crate) use self::translate::{WallClock, translate};
+pub(crate) use self::untranslated::Untranslated;

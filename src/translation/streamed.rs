@@ -32,7 +32,7 @@ pub(crate) fn streamed(
         RecordedStream { bytes: &body.bytes, framing, end_marker, mended: &mended, truncated, charge };
     let Assembled { json, mut progress, first_token } = assemble(stream, operation);
     // A stream whose middle was not recorded may have its terminal event or an error in the tail.
-    let (bytes, in_tail) = (body.lines_of_tail(), &OnceCell::new());
+    let (bytes, in_tail) = (body.pieces_of_tail(framing), &OnceCell::new());
     if !bytes.is_empty() {
         let stream = RecordedStream { bytes, framing, end_marker, mended: in_tail, truncated: None, charge };
         let tail = assemble(stream, operation).progress;

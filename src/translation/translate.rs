@@ -8,6 +8,7 @@ use super::body::{self, ReportedBody};
 use super::context::BodyContext;
 use super::effort::{Effort, TooMuch};
 use super::enveloped::Bodies;
+use super::untranslated::Untranslated;
 use crate::config::{Media, ReportOptions, Responses};
 use crate::exchange::{BodyEnd, CallResult, Exchange, RecordedMessage, Response};
 use crate::identity::OptOut;
@@ -33,27 +34,6 @@ impl WallClock {
     fn at(&self, moment: Instant) -> SystemTime {
         let ago = self.now.saturating_duration_since(moment);
         self.today.checked_sub(ago).unwrap_or(self.today)
-    }
-}
-
-/// Why an exchange yields no interaction.
-#[derive(Debug)]
-pub(crate) enum Untranslated {
-    /// The exchange is settled without a report.
-    Settled(Settlement),
-    /// A body needs more than [`Effort::Try`] allows. The exchange is unchanged.
-    TooMuch,
-}
-
-impl From<Settlement> for Untranslated {
-    fn from(settlement: Settlement) -> Self {
-        Self::Settled(settlement)
-    }
-}
-
-impl From<TooMuch> for Untranslated {
-    fn from(_: TooMuch) -> Self {
-        Self::TooMuch
     }
 }
 

@@ -61,7 +61,7 @@ struct Target {
 }
 
 /// A body of two parts with a known length.
-struct Parts {
+struct TwoParts {
     head: Bytes,
     tail: Bytes,
 }
@@ -103,7 +103,7 @@ impl HttpTransport {
     fn body(&self, report: &Report) -> reqwest::Body {
         let (head, tail) = report.around_keys();
         let head = [&head, self.keys.expose_secret().as_bytes()].concat();
-        reqwest::Body::wrap(Parts { head: head.into(), tail })
+        reqwest::Body::wrap(TwoParts { head: head.into(), tail })
     }
 }
 
@@ -187,7 +187,7 @@ impl Service<Report> for HttpTransport {
     }
 }
 
-impl Body for Parts {
+impl Body for TwoParts {
     type Data = Bytes;
     type Error = Infallible;
 

@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 use super::recorded::Recorded;
 
 /// What is right at one place of what an exchange is expected to add up to.
-struct Correction {
+pub(crate) struct Correction {
     /// The number that the exchange's name begins with.
-    exchange: &'static str,
+    pub(crate) exchange: &'static str,
     /// A JSON pointer to what is wrong.
-    place: &'static str,
+    pub(crate) place: &'static str,
     /// Makes what is right from what is there.
-    right: fn(&Value) -> Value,
+    pub(crate) right: fn(&Value) -> Value,
 }
 
-const CORRECTIONS: [Correction; 6] = [
+const CORRECTIONS: [Correction; 7] = [
     // Elements with an index are joined; the expectations have one for every chunk.
     Correction {
         exchange: "175",
@@ -33,6 +33,16 @@ const CORRECTIONS: [Correction; 6] = [
         exchange: "218",
         place: "/choices/0/message/reasoning_details",
         right: |_| json!([{"format": "anthropic-claude-v1", "id": "reasoning-text-1", "index": 0, "text": "15 * 27 = 405", "type": "reasoning.text"}]),
+    },
+    // The pieces of a thought say that it is closed, as an unstreamed answer does.
+    Correction {
+        exchange: "199",
+        place: "/choices/0/message/content/0",
+        right: |thought| {
+            let mut closed = thought.clone();
+            closed["closed"] = true.into();
+            closed
+        },
     },
     // A tool that the server runs is announced without its output, and then given whole under the same index.
     Correction {
@@ -74,31 +84,40 @@ const CORRECTIONS: [Correction; 6] = [
 const NOT_CAPTURED: [&str; 2] = ["252", "264"];
 
 impl Recorded {
-    /// The number that its name begins with.
-    fn number(&self) -> &str {
-        self.name.split('-').next().unwrap_or_default()
-    }
-
     pub(crate) fn is_captured(&self) -> bool {
-        !NOT_CAPTURED.contains(&self.number())
+        !NOT_CAPTURED.contains(&number(&self.name))
     }
 
-    /// Corrects what it is expected to add up to. Every correction changes something.
+    /// Corrects what it is expected to add up to.
     pub(crate) fn correct(&self, expected: &mut Value) {
-        for Correction { place, right, .. } in CORRECTIONS.iter().filter(|one| one.exchange == self.number())
-        {
-            let wrong = expected.pointer_mut(place).unwrap_or_else(|| panic!("{} has no {place}", self.name));
-            let right = right(wrong);
-            assert_ne!(*wrong, right, "{} is right as it is at {place}", self.name);
-            *wrong = right;
-        }
+        correct(&CORRECTIONS, &self.name, expected);
     }
 }
 
 /// Asserts that every correction was one of these exchanges', all of which were compared.
 pub(crate) fn assert_used<'a>(compared: impl Iterator<Item = &'a Recorded>) {
-    let compared: Vec<_> = compared.map(Recorded::number).collect();
-    for Correction { exchange, .. } in &CORRECTIONS {
+    assert_all_used(&CORRECTIONS, compared.map(|exchange| exchange.name.as_str()));
+}
+
+/// The number that the name of an exchange begins with.
+pub(crate) fn number(name: &str) -> &str {
+    name.split('-').next().unwrap_or_default()
+}
+
+/// Corrects what the exchange of this name is expected to add up to. Every correction changes something.
+pub(crate) fn correct(corrections: &[Correction], name: &str, expected: &mut Value) {
+    for Correction { place, right, .. } in corrections.iter().filter(|one| one.exchange == number(name)) {
+        let wrong = expected.pointer_mut(place).unwrap_or_else(|| panic!("{name} has no {place}"));
+        let right = right(wrong);
+        assert_ne!(*wrong, right, "{name} is right as it is at {place}");
+        *wrong = right;
+    }
+}
+
+/// Asserts that every correction belongs to one of the exchanges of these names.
+pub(crate) fn assert_all_used<'a>(corrections: &[Correction], names: impl Iterator<Item = &'a str>) {
+    let compared: Vec<_> = names.map(number).collect();
+    for Correction { exchange, .. } in corrections {
         assert!(compared.contains(exchange), "{exchange} needs no correction any more");
     }
 }

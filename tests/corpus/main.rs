@@ -12,6 +12,7 @@
 mod compare;
 mod corrections;
 mod cuttings;
+mod providers;
 mod recorded;
 #[path = "../support/mod.rs"]
 mod support;

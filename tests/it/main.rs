@@ -44,6 +44,14 @@ mod policy {
     mod hooks;
 }
 
+mod providers {
+    mod anthropic;
+    mod bedrock;
+    mod captured;
+    mod every_provider;
+    mod samples;
+}
+
 mod shutdown {
     mod deadlines;
     mod summaries;

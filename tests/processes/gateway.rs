@@ -37,11 +37,18 @@ async fn a_newcomer_sees_three_reports_without_typing_anything() {
     }
     assert!(lines.iter().all(|line| !line.contains("not valid")), "{lines:?}");
     // Two of them may be on their way at once.
-    for (user, reports) in [("alice", 2), ("bob", 1)] {
-        let wanted = format!("user={user} session={user}-1 model=gpt-");
-        assert_eq!(lines.iter().filter(|line| line.contains(&wanted)).count(), reports, "{lines:?}");
+    lines.sort_by_key(|line| line.split_once("model=").map(|(_, model)| model.to_owned()));
+    for (line, (kind, user, model, texts)) in lines.iter().zip([
+        ("chat", "alice", "claude-sonnet-4-5", r#"asked="And one about dogs, please" answered="This is the answer to \"And one about dogs, please\"""#),
+        ("generate", "bob", "gemini-2.5-flash", r#"asked="Say this is a test" answered="This is the answer to \"Say this is a test\"""#),
+        ("chat", "alice", "gpt-4o", r#"asked="Tell a cat joke" answered="This is answer 1 to \"Tell a cat joke\"""#),
+    ]) {
+        let wanted = format!("type={kind} user={user} session={user}-1 model={model} ");
+        assert!(line.contains(&wanted) && line.contains(texts), "{wanted}{texts}: {line}");
     }
-    assert!(gateway.printed.iter().any(|line| line.contains("OpenAI:   simulated")));
+    for name in ["OpenAI:     simulated", "Anthropic:  simulated", "Gemini:     simulated"] {
+        assert!(gateway.printed.iter().any(|line| line.contains(name)), "{name}: {:?}", gateway.printed);
+    }
     assert!(gateway.printed.iter().any(|line| line.contains("local collector with demo keys")));
     let (status, counts) = gateway.stop().await;
     assert!(status.success());
@@ -358,7 +365,11 @@ async fn wrong_settings_are_said_at_the_start() {
         (vec![("RECONIFY_ENDPOINT", "http://127.0.0.1:9/track")], "RECONIFY_APP_KEY is not set"),
         (vec![("RECONIFY_APP_KEY", "a")], "RECONIFY_API_KEY is not set"),
         (vec![("RECONIFY_SESSION_TIMEOUT", "soon")], "RECONIFY_SESSION_TIMEOUT is"),
-        (vec![("OPENAI_BASE_URL", "nonsense")], "OPENAI_BASE_URL is not"),
+        (
+            vec![("OPENAI_BASE_URL", "nonsense")],
+            "OPENAI_BASE_URL is \"nonsense\", which is not an http(s) URL",
+        ),
+        (vec![("COHERE_BASE_URL", "ftp://c")], "use one like https://api.cohere.com"),
         (vec![("LISTEN_ADDR", "nowhere")], "LISTEN_ADDR is"),
     ] {
         let output = support::example::run("gateway", &variables).await;

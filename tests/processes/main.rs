@@ -12,5 +12,7 @@
 mod examples;
 #[cfg(unix)]
 mod gateway;
+#[cfg(unix)]
+mod routing;
 #[path = "../support/mod.rs"]
 mod support;

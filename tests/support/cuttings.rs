@@ -26,8 +26,13 @@ pub fn config() -> Config {
 
 /// Random numbers that can be had again: `RECONIFY_SEED` is the seed that an earlier run printed.
 pub fn random() -> Rng {
-    let seed = std::env::var("RECONIFY_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+    random_from(fastrand::u64(..))
+}
+
+/// Random numbers from this seed, or from `RECONIFY_SEED`.
+pub fn random_from(seed: u64) -> Rng {
+    let wanted = std::env::var("RECONIFY_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = wanted.unwrap_or(seed);
     println!("RECONIFY_SEED={seed} cuts at the same places again");
     Rng::with_seed(seed)
 }
@@ -87,6 +92,8 @@ impl Whole {
 pub enum Cutting {
     Nowhere,
     Every(usize),
+    /// In two, after so many bytes.
+    Once(usize),
     /// At that many places, found with this seed.
     At(usize, u64),
 }
@@ -117,6 +124,7 @@ impl Cutting {
         let mut ends: Vec<usize> = match self {
             Self::Nowhere => Vec::new(),
             Self::Every(size) => (*size..length).step_by(*size).collect(),
+            Self::Once(place) => vec![(*place).min(length)],
             Self::At(places, seed) => {
                 let mut random = Rng::with_seed(*seed);
                 (0..*places).map(|_| random.usize(0..=length)).collect()

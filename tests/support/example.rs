@@ -18,8 +18,8 @@ pub async fn run(name: &str, variables: &[(&str, &str)]) -> Output {
 pub fn command(name: &str, variables: &[(&str, impl AsRef<OsStr>)]) -> Command {
     let mut command = Command::new(path(name));
     for (name, _) in std::env::vars_os() {
-        let is_setting = name.to_string_lossy().starts_with("RECONIFY_") || name == "OPENAI_BASE_URL";
-        if is_setting {
+        let text = name.to_string_lossy();
+        if text.starts_with("RECONIFY_") || text.ends_with("_BASE_URL") {
             command.env_remove(name);
         }
     }

@@ -73,7 +73,7 @@ fn background(criterion: &mut Criterion) {
         let exchange = exchange(name).unwrap();
         let (request, response) = (exchange.request.concat(), exchange.response.concat());
         group.bench_function("plain", |bencher| {
-            bencher.iter(|| plain::report(&request, &response, exchange.is_stream).unwrap());
+            bencher.iter(|| plain::report(&request, &response, exchange.api, exchange.is_stream).unwrap());
         });
         let held = Held::new();
         group.bench_function("reconify", |bencher| {

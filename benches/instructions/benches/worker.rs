@@ -15,7 +15,7 @@ use futures_executor::block_on;
 use serde_json::Value;
 use tower::service_fn;
 use tower_reconify::{Config, Limits, ReconifyLayer, Report};
-use tower_reconify_instructions::worker::exchanges::{Exchange, exchange};
+use tower_reconify_instructions::worker::exchanges::{Api, Exchange, exchange};
 use tower_reconify_instructions::worker::{passing, plain};
 
 fn main() {
@@ -33,7 +33,7 @@ fn main() {
 fn through_values(exchange: &Exchange, exchanges: u64) {
     let (request, response) = (exchange.request.concat(), exchange.response.concat());
     for _ in 0..exchanges {
-        let report = plain::report(&request, &response, exchange.is_stream);
+        let report = plain::report(&request, &response, exchange.api, exchange.is_stream);
         black_box(report.unwrap_or_else(|error| panic!("{error}")));
     }
 }
@@ -57,13 +57,21 @@ fn through_the_worker(exchange: &Exchange, exchanges: u64) {
     flush();
     let stats = layer.reporter().stats();
     assert_eq!(stats.delivered, exchanges, "what was measured was reported: {stats}");
-    let plain = plain::report(&exchange.request.concat(), &exchange.response.concat(), exchange.is_stream);
+    let plain = plain::report(
+        &exchange.request.concat(),
+        &exchange.response.concat(),
+        exchange.api,
+        exchange.is_stream,
+    );
     let plain = parsed(&plain.unwrap_or_else(|error| panic!("{error}")));
     for report in reports.try_iter() {
         let report = parsed(report.json().as_bytes());
-        for place in
-            ["/request", "/response/choices/0/message/content", "/response/usage", "/user", "/session"]
-        {
+        let (content, usage) = match exchange.api {
+            Api::OpenAi => ("/response/choices/0/message/content", "/response/usage"),
+            Api::Anthropic => ("/response/content", "/response/usage"),
+            Api::Gemini => ("/response/candidates", "/response/usageMetadata"),
+        };
+        for place in ["/request", content, usage, "/reconify/format", "/user", "/session"] {
             assert_eq!(report.pointer(place), plain.pointer(place), "the same is reported as {place}");
         }
     }

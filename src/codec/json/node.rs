@@ -233,6 +233,10 @@ impl<'a> Nodes<'a> {
     pub(crate) fn last_mut(&mut self) -> Option<&mut Node<'a>> {
         self.nodes.last_mut()
     }
+
+    pub(crate) fn get_mut(&mut self, place: usize) -> Option<&mut Node<'a>> {
+        self.nodes.get_mut(place)
+    }
 }
 
 impl<'a> Extend<Node<'a>> for Nodes<'a> {

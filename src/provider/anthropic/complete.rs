@@ -49,8 +49,12 @@ impl<'a> StreamAssembler<'a> for CompleteAssembler<'a> {
         self.top.set("truncated", mark);
     }
 
-    fn finish(self, _: Operation, progress: &mut Progress) -> String {
+    fn finish(mut self, _: Operation, progress: &mut Progress) -> String {
         progress.is_finished = self.is_finished();
+        // Consoles expect it, except beside an error.
+        if !self.top.contains("error") {
+            self.top.entry("completion".into(), || Node::Text(String::new()));
+        }
         self.top.to_json()
     }
 }

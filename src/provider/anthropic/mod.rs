@@ -15,6 +15,7 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     format: "anthropic",
     version: "3.0.0",
     hosts: &["api.anthropic.com"],
+    endings: &[b"es", b"te", b"ct"],
     recognise: operations::recognise,
     request_string: None,
     operations: operations::OPERATIONS,

@@ -97,7 +97,7 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
-    use crate::provider::target::Target;
+    use crate::provider::target::RequestTarget;
 
     const VERTEX: &str = "/v1/projects/p/locations/l/publishers/anthropic/models";
 
@@ -150,7 +150,7 @@ mod tests {
             (String::new(), "{}", "{}"),
         ] {
             let body = RawValue::from_string(body.to_owned()).unwrap();
-            let target = Target { path: path.as_str().into(), ..Target::default() };
+            let target = RequestTarget { path: path.as_str().into(), ..RequestTarget::default() };
             let enveloped = (vertex::ENVELOPE.request)(&body, &target);
             assert_eq!((&*enveloped.json, enveloped.kind), (expected, None), "{path}");
         }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use crate::codec::percent;
 use crate::provider::model::with_model;
 use crate::provider::spec::{Envelope, Enveloped};
-use crate::provider::target::Target;
+use crate::provider::target::RequestTarget;
 
 /// Requests get the model of the path. Responses have it.
 pub(super) const ENVELOPE: Envelope = Envelope { request, response: None, encloses: false };
@@ -20,7 +20,7 @@ pub(super) fn model(path: &str) -> Option<&str> {
         .then_some(model)
 }
 
-fn request(body: &RawValue, target: &Target) -> Enveloped {
+fn request(body: &RawValue, target: &RequestTarget) -> Enveloped {
     let json = match model(&target.path) {
         Some(model) => with_model(body, &percent::decoded(model)),
         None => body.get().to_owned(),

@@ -8,12 +8,11 @@ fn operation(path: &str) -> Option<Operation> {
     ]
     .map(|(path, operation)| Route { path: path.to_owned(), operation })
     .to_vec();
-    let known = Operation::ALL.iter().copied().collect();
-    of(&Operations { routes, known, ..Operations::default() }, &Method::POST, path)
+    of(&Operations::new(routes, Operation::ALL.iter().copied(), true), &Method::POST, path)
 }
 
 fn of(operations: &Operations, method: &Method, path: &str) -> Option<Operation> {
-    operations.of(&RequestFacts { method, path, host: None, port: None, headers: &HeaderMap::new() })
+    operations.of(&RequestFacts { method, path, authority: "", headers: &HeaderMap::new() })
 }
 
 #[test]

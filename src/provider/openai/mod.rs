@@ -17,6 +17,7 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     format: "openai",
     version: "1.0.0",
     hosts: &["api.openai.com"],
+    endings: &[b"ns", b"es", b"ts", b"gs", b"ch"],
     recognise: operations::recognise,
     request_string: None,
     operations: operations::OPERATIONS,

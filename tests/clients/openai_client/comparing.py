@@ -3,6 +3,9 @@
 import json
 import re
 
+SOME_NUMBER = re.compile(r"\d+")
+UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 
 class Number(str):
     """A number as it was spelled, so that 1, 1.0 and 1e0 are different."""

@@ -1,12 +1,12 @@
 """Asking the same several times, and looking for the reports."""
 
 import json
-import re
 import time
 from dataclasses import dataclass
 
-from .clients import CONNECTION_HEADERS, IDENTITY_HEADERS, KINDS, Caller, Clients, Outcome
-from .comparing import as_sent, expect, expect_same, parsed
+from .callers import CONNECTION_HEADERS, IDENTITY_HEADERS, Caller
+from .clients import KINDS, Clients, Outcome
+from .comparing import SOME_NUMBER, UUID, as_sent, expect, expect_same, parsed
 from .gateway import API_KEY, APP_KEY, Gateway
 from .servers import Upstream
 
@@ -20,16 +20,14 @@ DOCUMENTED = {
     "image-variation": "image",
 }
 
-SOME_NUMBER = re.compile(r"\d+")
-UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
 
 class Stage:
     """The servers, the gateways and the clients."""
 
     def __init__(self, binary):
         self.upstream = Upstream()
-        self.gateways = [Gateway(binary, self.upstream, is_thorough) for is_thorough in (False, True)]
+        bases = {"OPENAI_BASE_URL": f"{self.upstream.address}/v1"}
+        self.gateways = [Gateway(binary, bases, is_thorough) for is_thorough in (False, True)]
         self.clients = Clients()
 
     def open(self):

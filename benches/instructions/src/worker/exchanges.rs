@@ -10,6 +10,25 @@ pub struct Exchange {
     pub request: Vec<Bytes>,
     pub response: Vec<Bytes>,
     pub is_stream: bool,
+    pub api: Api,
+}
+
+/// The API that an exchange belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    OpenAi,
+    Anthropic,
+    Gemini,
+}
+
+impl Api {
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::OpenAi => "/v1/chat/completions",
+            Self::Anthropic => "/v1/messages",
+            Self::Gemini => "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
+        }
+    }
 }
 
 /// What people and models write, in turns.
@@ -31,7 +50,8 @@ const TEXTS: [&str; 4] = [
 /// Frames are what fits a connection's read buffer.
 const FRAME: usize = 16 * 1024;
 
-/// The scenario of that name: `json-BYTES`, with a request and a response of so many bytes each, or `stream-CHUNKS`.
+/// The scenario of that name: `json-BYTES`, with a request and a response of so many bytes each, or `stream-CHUNKS`
+/// or `anthropic-EVENTS` or `gemini-CHUNKS`.
 pub fn exchange(name: &str) -> Option<Exchange> {
     let (kind, size) = name.split_once('-')?;
     let size = size.parse().ok()?;
@@ -40,10 +60,26 @@ pub fn exchange(name: &str) -> Option<Exchange> {
             request: frames(request(size, false)),
             response: frames(answer(size)),
             is_stream: false,
+            api: Api::OpenAi,
         }),
-        "stream" => {
-            Some(Exchange { request: frames(request(1_024, true)), response: stream(size), is_stream: true })
-        }
+        "stream" => Some(Exchange {
+            request: frames(request(1_024, true)),
+            response: stream(size),
+            is_stream: true,
+            api: Api::OpenAi,
+        }),
+        "anthropic" => Some(Exchange {
+            request: frames(request(1_024, true)),
+            response: anthropic_stream(size),
+            is_stream: true,
+            api: Api::Anthropic,
+        }),
+        "gemini" => Some(Exchange {
+            request: frames(gemini_request(1_024)),
+            response: gemini_stream(size),
+            is_stream: true,
+            api: Api::Gemini,
+        }),
         _ => None,
     }
 }
@@ -133,4 +169,54 @@ fn stream(chunks: usize) -> Vec<Bytes> {
     events.push(event(2, "", usage));
     events.push("data: [DONE]\n\n".to_owned());
     events.into_iter().map(Bytes::from).collect()
+}
+
+/// A message of about so many events, each a frame: its start, a block of text, a word each, and its end.
+fn anthropic_stream(events: usize) -> Vec<Bytes> {
+    let event = |number: usize, name: &str, fields: &str| {
+        // Anthropic pads its events with spaces.
+        let padding = "              ".get(..number * 7 % 15).unwrap_or_default();
+        format!("event: {name}\ndata: {{\"type\":\"{name}\"{fields}{padding}}}\n\n")
+    };
+    let usage = r#"{"input_tokens":231,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0},"output_tokens":1,"service_tier":"standard"}"#;
+    let start = format!(
+        r#","message":{{"model":"claude-sonnet-4-5-20250929","id":"msg_01XFDUDYJgAACzvnptvVoYEL","type":"message","role":"assistant","content":[],"stop_reason":null,"stop_sequence":null,"usage":{usage}}}"#
+    );
+    let mut all = vec![
+        event(0, "message_start", &start),
+        event(1, "content_block_start", r#","index":0,"content_block":{"type":"text","text":""}"#),
+        "event: ping\ndata: {\"type\": \"ping\"}\n\n".to_owned(),
+    ];
+    let words = TEXTS.iter().flat_map(|text| text.split_inclusive(' ')).cycle();
+    for (number, word) in words.take(events.saturating_sub(6)).enumerate() {
+        let delta = format!(r#","index":0,"delta":{{"type":"text_delta","text":{}}}"#, quoted(word));
+        all.push(event(number, "content_block_delta", &delta));
+    }
+    all.push(event(2, "content_block_stop", r#","index":0"#));
+    let end = r#","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"input_tokens":231,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":1997}"#;
+    all.push(event(3, "message_delta", end));
+    all.push(event(4, "message_stop", ""));
+    all.into_iter().map(Bytes::from).collect()
+}
+
+/// One turn of about so many bytes.
+fn gemini_request(bytes: usize) -> String {
+    format!(
+        r#"{{"contents":[{{"role":"user","parts":[{{"text":{}}}]}}],"systemInstruction":{{"parts":[{{"text":"You are a helpful assistant."}}]}},"generationConfig":{{"temperature":0.7,"maxOutputTokens":1024}}}}"#,
+        text(bytes.saturating_sub(190))
+    )
+}
+
+/// So many chunks, each a frame: some words each, the usage so far, and the reason why it ended.
+fn gemini_stream(chunks: usize) -> Vec<Bytes> {
+    let words = TEXTS.iter().flat_map(|text| text.split_inclusive(' ')).cycle();
+    let chunk = |(number, word): (usize, &str)| {
+        let (text, reason) =
+            (quoted(word), if number + 1 == chunks { r#","finishReason": "STOP""# } else { "" });
+        let (said, all) = (3 + 2 * number, 1_050 + 2 * number);
+        format!(
+            r#"data: {{"candidates": [{{"content": {{"parts": [{{"text": {text}}}],"role": "model"}}{reason},"index": 0}}],"usageMetadata": {{"promptTokenCount": 231,"candidatesTokenCount": {said},"totalTokenCount": {all},"promptTokensDetails": [{{"modality": "TEXT","tokenCount": 231}}],"thoughtsTokenCount": 816}},"modelVersion": "gemini-2.5-flash","responseId": "kdcEatqVKunY1LsP272MiAo"}}"#
+        ) + "\r\n\r\n"
+    };
+    words.take(chunks).enumerate().map(chunk).map(Bytes::from).collect()
 }

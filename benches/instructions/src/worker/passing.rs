@@ -13,7 +13,7 @@ use http_body::{Body, Frame};
 use tower::{Layer, Service, service_fn};
 use tower_reconify::{ReconifyLayer, Session, User};
 
-use super::exchanges::Exchange;
+use super::exchanges::{Api, Exchange};
 
 /// A body of frames that are all there.
 struct Frames(VecDeque<Bytes>);
@@ -43,8 +43,11 @@ pub fn pass(layer: &ReconifyLayer, exchange: &Exchange) {
     };
     let mut request = Request::new(frames(&exchange.request));
     *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = http::Uri::from_static("/v1/chat/completions");
+    *request.uri_mut() = http::Uri::from_static(exchange.api.path());
     request.headers_mut().insert(CONTENT_TYPE, content_type(false));
+    if exchange.api == Api::Anthropic {
+        request.headers_mut().insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
+    }
     request.extensions_mut().insert(User::new("user-42"));
     request.extensions_mut().insert(Session::new("session-7"));
     let mut service = layer.layer(service_fn(|request: Request<_>| {

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::exchanges::Api;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload {
@@ -36,15 +38,25 @@ struct User {
 
 /// From bytes to payload. Callgrind counts what happens in here.
 #[inline(never)]
-pub fn report(request: &[u8], response: &[u8], is_stream: bool) -> serde_json::Result<Vec<u8>> {
+pub fn report(request: &[u8], response: &[u8], api: Api, is_stream: bool) -> serde_json::Result<Vec<u8>> {
+    let (format, version, assembled): (_, _, fn(&[u8]) -> _) = match api {
+        Api::OpenAi => ("openai", "1.0.0", assembled),
+        Api::Anthropic => ("anthropic", "3.0.0", assembled_message),
+        Api::Gemini => ("gemini", "2.2.0", assembled_candidate),
+    };
+    let mut request: Value = serde_json::from_slice(request)?;
+    let r#type = if api == Api::Gemini { "generate" } else { "chat" };
+    if api == Api::Gemini {
+        request["model"] = "gemini-2.5-flash".into();
+    }
     let response = if is_stream { assembled(response)? } else { serde_json::from_slice(response)? };
     let payload = Payload {
-        reconify: Envelope { format: "openai", r#type: "chat", version: "1.0.0" },
+        reconify: Envelope { format, r#type, version },
         timestamps: Timestamps { request: 1_689_703_471_457, response: 1_689_703_474_393 },
         session: Some("session-7"),
         session_timeout: None,
         user: User { user_id: "user-42" },
-        request: serde_json::from_slice(request)?,
+        request,
         response,
     };
     serde_json::to_vec(&payload)
@@ -80,5 +92,57 @@ fn assembled(stream: &[u8]) -> serde_json::Result<Value> {
         "choices".into(),
         json!([{"index": 0, "message": message, "logprobs": null, "finish_reason": finish_reason}]),
     );
+    Ok(Value::Object(whole))
+}
+
+/// The same for a message of one text.
+fn assembled_message(stream: &[u8]) -> serde_json::Result<Value> {
+    let mut message = Value::Null;
+    let mut text = String::new();
+    for line in stream.split(|byte| *byte == b'\n') {
+        let Some(data) = line.strip_prefix(b"data: ") else { continue };
+        let mut event: Value = serde_json::from_slice(data)?;
+        match event["type"].as_str().unwrap_or_default() {
+            "message_start" => message = event["message"].take(),
+            "content_block_delta" => text.push_str(event["delta"]["text"].as_str().unwrap_or_default()),
+            "message_delta" => {
+                for place in ["delta", "usage"] {
+                    let Value::Object(fields) = event[place].take() else { continue };
+                    for (key, value) in fields {
+                        if place == "usage" {
+                            message["usage"][key] = value;
+                        } else {
+                            message[key] = value;
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    message["content"] = json!([{"type": "text", "text": text}]);
+    Ok(message)
+}
+
+/// The same for a candidate of one text.
+fn assembled_candidate(stream: &[u8]) -> serde_json::Result<Value> {
+    let mut whole = Map::new();
+    let mut candidate = Map::new();
+    let mut text = String::new();
+    for line in stream.split(|byte| *byte == b'\n') {
+        let Some(data) = line.strip_prefix(b"data: ") else { continue };
+        let Value::Object(chunk) = serde_json::from_slice(data)? else { continue };
+        for (key, mut value) in chunk {
+            if key != "candidates" {
+                whole.insert(key, value);
+                continue;
+            }
+            text.push_str(value[0]["content"]["parts"][0]["text"].as_str().unwrap_or_default());
+            let Value::Object(fields) = value[0].take() else { continue };
+            candidate.extend(fields);
+        }
+    }
+    candidate.insert("content".into(), json!({"role": "model", "parts": [{"text": text}]}));
+    whole.insert("candidates".into(), json!([candidate]));
     Ok(Value::Object(whole))
 }

@@ -1,4 +1,4 @@
-use super::blocks::Blocks;
+use super::blocks::MessageBlocks;
 use super::delta_template::DeltaTemplate;
 use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::anthropic::event::ClaudeEvent;
@@ -12,7 +12,7 @@ pub(crate) struct MessageAssembler<'a> {
     message: Fields<'a>,
     /// The id of the message, as JSON, once the stream has sent `message_start`.
     started: Option<&'a str>,
-    blocks: Blocks<'a>,
+    blocks: MessageBlocks<'a>,
     /// The template of the previous event, if later events may match it, and their text so far.
     template: Option<DeltaTemplate<'a>>,
     pending: String,
@@ -183,14 +183,15 @@ impl<'a> StreamAssembler<'a> for MessageAssembler<'a> {
 
     fn finish(mut self, _: Operation, progress: &mut Progress) -> String {
         self.settle();
-        progress.is_finished = self.message.get("stop_reason").is_some_and(|reason| !reason.is_null());
+        // A stop reason alone does not show that the stream was whole.
+        progress.is_finished = progress.is_done;
+        let is_list =
+            matches!(self.message.get("content"), Some(Node::Raw(list)) if json::items(list).is_some());
         match self.blocks.finish() {
             Some(content) => self.message.set("content", content),
-            // Consoles expect it, except of an error.
-            None if self.message.contains("error") => {}
-            None => {
-                self.message.entry("content".into(), || Node::List(String::new()));
-            }
+            // Consoles expect a list, except beside an error.
+            None if is_list || self.message.contains("error") => {}
+            None => self.message.set("content", Node::List(String::new())),
         }
         self.message.to_json()
     }

@@ -2,23 +2,22 @@ use std::collections::HashMap;
 use std::mem;
 
 use foldhash::fast::RandomState;
-use serde_json::value::RawValue;
 
-use crate::codec::allowance::{self, Held};
+use crate::codec::allowance::Held;
 use crate::codec::json::{Fields, Node, Nodes};
 use crate::provider::merge;
 
 /// The content blocks of a streamed message, in the order in which they were opened.
 #[derive(Debug, Default)]
-pub(super) struct Blocks<'a> {
-    list: Vec<Block<'a>>,
+pub(super) struct MessageBlocks<'a> {
+    list: Vec<MessageBlock<'a>>,
     /// The latest block of each index.
     places: HashMap<u64, usize, RandomState>,
     held: Held,
 }
 
 #[derive(Debug)]
-struct Block<'a> {
+struct MessageBlock<'a> {
     index: u64,
     node: Node<'a>,
 }
@@ -26,7 +25,7 @@ struct Block<'a> {
 /// The number of nodes charged for a block.
 const BLOCK: usize = 4;
 
-impl<'a> Blocks<'a> {
+impl<'a> MessageBlocks<'a> {
     /// Adds a block, by default after the last one. Returns its place; `None` if there are too
     /// many.
     pub(super) fn open(&mut self, index: Option<u64>, node: Node<'a>) -> Option<usize> {
@@ -35,7 +34,7 @@ impl<'a> Blocks<'a> {
         }
         let next = || self.list.last().map_or(0, |block| block.index.saturating_add(1));
         let (index, at) = (index.unwrap_or_else(next), self.list.len());
-        self.list.push(Block { index, node });
+        self.list.push(MessageBlock { index, node });
         // From now on, the index refers to this block.
         self.places.insert(index, at);
         Some(at)
@@ -86,19 +85,7 @@ fn with_input(mut block: Node<'_>) -> Node<'_> {
         && let slot = fields.entry("input".into(), || Node::NULL)
         && let Node::Text(text) = slot
     {
-        *slot = input(mem::take(text));
+        *slot = merge::parsed(mem::take(text));
     }
     block
-}
-
-/// The JSON value in the inside of a string. A text that is not JSON, because the stream was cut or
-/// reached the limit of tokens, remains a string.
-fn input<'a>(mut text: String) -> Node<'a> {
-    text.insert(0, '"');
-    text.push('"');
-    let json = allowance::examine(2 * text.len()).then(|| serde_json::from_str::<String>(&text).ok());
-    match json.flatten().filter(|json| serde_json::from_str::<&RawValue>(json).is_ok()) {
-        Some(json) => Node::Literal(json.into()),
-        None => Node::Literal(text.into()),
-    }
 }

@@ -173,7 +173,7 @@ impl<'a> StreamAssembler<'a> for ChatAssembler<'a> {
         }
         self.choices.sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));
         let is_chat = match operation {
-            Operation::Chat => true,
+            Operation::Chat | Operation::MistralChat | Operation::PerplexityChat => true,
             _ => self.choices.values().any(|choice| choice.is_chat(operation)),
         };
         let object = if is_chat { "chat.completion" } else { "text_completion" };

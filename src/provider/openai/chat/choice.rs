@@ -93,7 +93,8 @@ impl<'a> Choice<'a> {
         let mut choice = Fields::default();
         choice.set("index", Node::Literal(index));
         if let Some(message) = self.message.filter(|_| is_chat) {
-            choice.set("message", message.finish());
+            // Only Mistral's unstreamed calls have an index.
+            choice.set("message", message.finish(operation == Operation::MistralChat));
         }
         if !self.fields.contains("finish_reason") {
             self.fields.set("finish_reason", Node::NULL);
@@ -127,7 +128,7 @@ impl<'a> StreamedMessage<'a> {
         }
     }
 
-    fn finish(self) -> Node<'a> {
+    fn finish(self, has_indices: bool) -> Node<'a> {
         let mut message = Fields::default();
         message.set("role", Node::Text("assistant".to_owned()));
         message.set("content", Node::NULL);
@@ -135,7 +136,7 @@ impl<'a> StreamedMessage<'a> {
         if message.get("role").and_then(Node::as_text).is_none_or(str::is_empty) {
             message.set("role", Node::Text("assistant".to_owned()));
         }
-        if let Some(calls) = self.tool_calls.finish() {
+        if let Some(calls) = self.tool_calls.finish(has_indices) {
             message.set("tool_calls", calls);
         }
         Node::Object(message)

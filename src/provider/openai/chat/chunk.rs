@@ -63,7 +63,10 @@ impl<'a> Chunk<'a> {
 
     /// Whether the whole chunk is an error.
     pub(crate) fn is_error(&self) -> bool {
-        self.inner_error().is_none() && self.kind() == b"error" && self.get("choices").is_none()
+        let is_object = || self.get("object").and_then(json::text) == Some("error");
+        self.inner_error().is_none()
+            && (self.kind() == b"error" || is_object())
+            && self.get("choices").is_none()
     }
 
     /// The error: a field of that name, or the whole chunk.

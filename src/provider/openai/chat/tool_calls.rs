@@ -140,12 +140,20 @@ impl<'a> ToolCalls<'a> {
         call.is_some_and(|call| call.index == index.parse().ok() && call.id() == Some(id))
     }
 
-    pub(crate) fn finish(mut self) -> Option<Node<'a>> {
+    /// The calls in the order of their indices. With `has_indices`, each has the index that it was
+    /// sent with.
+    pub(crate) fn finish(mut self, has_indices: bool) -> Option<Node<'a>> {
         if self.calls.is_empty() {
             return None;
         }
         self.calls.sort_by_key(|call| call.index.unwrap_or(u64::MAX));
-        Some(Node::Array(self.calls.into_iter().map(|call| Node::Object(call.fields)).collect()))
+        let fields = self.calls.into_iter().map(|Call { mut fields, index, .. }| {
+            if let Some(index) = index.filter(|_| has_indices) {
+                fields.set("index", Node::number(index));
+            }
+            Node::Object(fields)
+        });
+        Some(Node::Array(fields.collect()))
     }
 }
 

@@ -46,12 +46,12 @@ def gzip_answer(body):
     return answer
 
 
-def stream_answer(pieces):
+def stream_answer(pieces, headers=STREAM_HEADERS):
     """An answer that is sent piece by piece."""
     pieces = list(pieces)
 
     def answer(exchange):
-        exchange.begin_stream(STREAM_HEADERS)
+        exchange.begin_stream(headers)
         for piece in pieces:
             exchange.send_piece(piece)
         exchange.end_stream()
@@ -59,12 +59,12 @@ def stream_answer(pieces):
     return answer
 
 
-def endless_answer(pieces):
+def endless_answer(pieces, headers=STREAM_HEADERS):
     """An answer that goes on until nobody reads it any more."""
     pieces = list(pieces)
 
     def answer(exchange):
-        exchange.begin_stream(STREAM_HEADERS)
+        exchange.begin_stream(headers)
         for piece in pieces:
             exchange.send_piece(piece)
         exchange.wait_until_abandoned()

@@ -1,11 +1,11 @@
 """What is checked, one promise a function."""
 
+from .. import endings
 from . import (
     audio,
     chat_streams,
     chats,
     completions,
-    endings,
     images,
     interruptions,
     others,

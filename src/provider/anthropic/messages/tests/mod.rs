@@ -104,7 +104,7 @@ fn a_stream_becomes_the_message_of_the_unstreamed_call() {
     assert_eq!(assembled(&without_names).json, whole, "the type in the data counts");
     let end = stream.find("event: message_stop").unwrap();
     let progress = assembled(&stream[..end]).progress;
-    assert!(!progress.is_done && progress.is_finished, "a stream without its terminal event is not done");
+    assert!(!progress.is_done && !progress.is_finished, "a stream without its terminal event is not done");
     let ended = format!("{stream}event: data\ndata: [DONE]\n\n");
     assert_eq!(assembled(&ended).json, whole, "OpenRouter ends with a marker");
 }
