@@ -4,7 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a measurement that fails is none")]
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
@@ -36,7 +36,7 @@ fn report(number: usize) -> String {
         "reconify": {"format": "openai", "type": "chat", "version": "1.0.0", "appKey": "app-key-of-bench", "apiKey": "api-key-of-bench"},
         "timestamps": {"request": time, "response": time + 1500},
         "session": format!("session-{session}"), "sessionTimeout": 15, "user": {"userId": format!("user-{}", session % 1000)},
-        "request": {"model": if number % 3 == 0 { "gpt-4o" } else { "gpt-4o-mini" }, "messages": messages, "stream": true},
+        "request": {"model": if number.is_multiple_of(3) { "gpt-4o" } else { "gpt-4o-mini" }, "messages": messages, "stream": true},
         "response": {
             "choices": [{"index": 0, "message": {"role": "assistant", "content": format!("answer in {}", text(turn))}, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 200, "completion_tokens": 60, "total_tokens": 260}
@@ -110,7 +110,7 @@ fn main() {
         let store = || reconify_collector::SqliteStore::open(&path, CAPACITY).unwrap();
         runtime.block_on(measure("file", &Collector::builder().store(store()).build(), rows));
         // The handlers that were measured are gone.
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(std::time::Duration::from_millis(200));
         let start = Instant::now();
         let store = store();
         println!(
