@@ -154,6 +154,18 @@ fn keyed_part<'a>(object: &Object<'a>, depth: usize) -> Option<Vec<Part<'a>>> {
     } else if let Some(result) = at("functionResponse").or_else(|| at("function_response")) {
         let text = result.get("response").map(Json::text).unwrap_or_default().into();
         Part::Result { id: result.string("id"), name: result.string("name"), text, is_error: false }
+    } else if let Some(code) = at("executableCode").or_else(|| at("executable_code")) {
+        Part::Call { id: None, name: "code execution".into(), arguments: code.string("code")? }
+    } else if let Some(result) = at("codeExecutionResult").or_else(|| at("code_execution_result")) {
+        let is_error = result.string("outcome").is_some_and(|outcome| outcome != "OUTCOME_OK");
+        let text = result.string("output").unwrap_or_default();
+        Part::Result { id: None, name: Some("code execution".into()), text, is_error }
+    } else if object
+        .iter()
+        .all(|(name, _)| matches!(name, "thoughtSignature" | "thought_signature" | "thought"))
+    {
+        // A signature of what was said before.
+        return Some(Vec::new());
     } else if let Some(used) = at("toolUse") {
         call(&used, "toolUseId", "input")?
     } else if let Some(result) = at("toolResult") {
