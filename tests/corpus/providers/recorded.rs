@@ -68,7 +68,7 @@ impl ProviderExchange {
         let kind = self.text("kind").unwrap();
         let default = match self.provider() {
             "anthropic" => "/v1/messages",
-            "bedrock" => "/model/unknown/converse",
+            "bedrock" => "/model/amazon.unknown/converse",
             "gemini" => match kind {
                 "interactions" => "/v1beta/interactions",
                 "generateContent" => "/v1beta/models/unknown:generateContent",
