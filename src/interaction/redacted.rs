@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::codec::allowance::Allowance;
-use crate::codec::json::{self, Entries, Fields, Node};
+use crate::codec::json::{self, Entries, Fields, Node, rewrite};
 use crate::provider::{OperationSpec, Placeholder};
 
 /// The remainder of a body in the format of this row.
@@ -48,8 +48,15 @@ fn kept<'a>(row: &OperationSpec, entries: &Entries<'a>) -> Fields<'a> {
     fields
 }
 
-/// The text of an object with null in this field of its own; `None` if it has none.
+/// The text of an object with null in this field of its own; `None` if it has none. If the object has
+/// too many fields to be held, every field of that name is null.
 pub(super) fn without_field(json: &str, name: &str) -> Option<String> {
+    let (text, cost) = Allowance::LARGE.within(|| without_own(json, name));
+    let is_whole = !cost.is_exhausted && cost.left_out == 0 && cost.refused == 0;
+    if is_whole { text } else { Some(rewrite::without_fields(json, &[name])) }
+}
+
+fn without_own(json: &str, name: &str) -> Option<String> {
     let fields = json::parse_object(json.as_bytes())?;
     let (mut text, mut rest) = (String::new(), 0);
     for (_, value) in fields.iter().filter(|(key, _)| key == name) {
@@ -73,5 +80,7 @@ mod tests {
         assert_eq!(without_field(json, "a").as_deref(), Some(expected));
         assert_eq!(without_field(json, "c"), None);
         assert_eq!(without_field("[1]", "a"), None);
+        let many = format!(r#"{{{}"a":[1]}}"#, r#""b":{"a":1},"#.repeat(400_000));
+        assert!(!without_field(&many, "a").unwrap().contains(r#""a":[1]"#));
     }
 }

@@ -79,6 +79,20 @@ impl<'a> ConverseBlock<'a> {
                         },
                     );
                 }
+                ("image", Some(image)) => {
+                    is_token = true;
+                    each(merge::object(&mut self.fields, key), image, |image, key, raw| {
+                        match (&*key, json::object(raw)) {
+                            ("source", Some(source)) => {
+                                each(merge::object(image, key), source, |source, key, raw| match &*key {
+                                    "bytes" => merge::append(source, key, raw),
+                                    _ => merge::last(source, key, raw),
+                                });
+                            }
+                            _ => merge::last(image, key, raw),
+                        }
+                    });
+                }
                 ("toolResult", None) => {
                     if let Some(result) = merge::object(&mut self.fields, key) {
                         merge::concat(result, "content".into(), raw);
@@ -87,10 +101,7 @@ impl<'a> ConverseBlock<'a> {
                 ("citation", Some(_)) => {
                     merge::push_elements(&mut self.citations, raw.get());
                 }
-                _ => {
-                    is_token |= key == "image";
-                    merge::last(&mut self.fields, key, raw);
-                }
+                _ => merge::last(&mut self.fields, key, raw),
             }
         }
         is_token
