@@ -4,7 +4,8 @@
 //! cargo run --example gateway
 //! ```
 //!
-//! Without any settings it brings its own simulated providers and its own collector, whose page shows what is reported. The README lists the settings.
+//! Without any settings it brings its own simulated providers and its own collector, whose page shows what is reported.
+//! The README lists the settings.
 //!
 //! Besides the providers' paths, which it forwards, it serves `/metrics` (the layer's counts for Prometheus) and
 //! `/healthz`.
