@@ -1,0 +1,84 @@
+//! The collector as a program.
+
+mod settings;
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use reconify_collector::Collector;
+use tokio::net::TcpListener;
+
+use crate::settings::Settings;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let done = match arguments.first().map(String::as_str) {
+        None => run(),
+        Some("--help" | "-h" | "help") => {
+            print!("{}", settings::help());
+            Ok(())
+        }
+        Some("--version" | "-V") => {
+            println!("reconify-collector {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        Some(other) => Err(format!("there is no argument {other:?}: --help lists the settings").into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("reconify-collector: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let settings = Settings::from_env()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let served = runtime.block_on(serve(settings));
+    // What still runs is cut off: a search, a hanging fault.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    served
+}
+
+async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(&settings.address).await.map_err(|error| {
+        format!("COLLECTOR_ADDR is {:?}, which cannot be listened on: {error}", settings.address)
+    })?;
+    let address = listener.local_addr()?;
+    let collector = settings.collector()?;
+    let stop = stop_signal()?;
+    println!("page:      http://{address}/");
+    println!("reports:   RECONIFY_ENDPOINT=http://{address}/track");
+    let stopper = collector.clone();
+    tokio::spawn(async move {
+        stop.await;
+        stopper.stop();
+    });
+    Collector::serve(&collector, listener).await?;
+    println!("stopped");
+    Ok(())
+}
+
+/// Completes at SIGINT and SIGTERM.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Completes at Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}

@@ -1,0 +1,139 @@
+//! Keys never get further than here: they are compared, and then replaced by their last characters.
+
+use crate::json::Json;
+
+const NAMES: [&str; 2] = ["appKey", "apiKey"];
+
+/// So many different keys are looked for in the rest of a report.
+const MOST_KEYS: usize = 8;
+
+/// A key as it is stored and shown: its last four characters if it has twelve or more.
+pub(crate) fn masked(key: &str) -> String {
+    let letters = key.chars().count();
+    let shown = key.chars().skip(letters.saturating_sub(4)).filter(|_| letters >= 12);
+    // An export that is imported again has masked keys already.
+    if key.starts_with('…') && letters <= 5 {
+        key.to_owned()
+    } else {
+        format!("…{}", shown.collect::<String>())
+    }
+}
+
+/// A report with its keys masked, wherever they are. Nothing else changes.
+pub(crate) fn mask(report: Json<'_>, others: &[&str]) -> String {
+    let text = report.text();
+    let mut keys: Vec<String> = others.iter().map(|key| (*key).to_owned()).collect();
+    let mut out = String::with_capacity(text.len());
+    let mut end = 0;
+    for value in key_values(report) {
+        let Some(start) = (value.text().as_ptr() as usize).checked_sub(text.as_ptr() as usize) else {
+            continue;
+        };
+        let key = value.string().unwrap_or_default();
+        out.push_str(text.get(end..start).unwrap_or_default());
+        out.push_str(&quoted(&masked(&key)));
+        end = start + value.text().len();
+        // All are masked where they stand; a sender that has more than one of each gains nothing.
+        if keys.len() < MOST_KEYS && !keys.iter().any(|known| **known == *key) {
+            keys.push(key.into_owned());
+        }
+    }
+    out.push_str(text.get(end..).unwrap_or_default());
+    replace_all(out, &keys)
+}
+
+/// The values of all keys, in order; an object may have a field twice.
+fn key_values<'a>(report: Json<'a>) -> Vec<Json<'a>> {
+    let mut keys = Vec::new();
+    for (_, head) in report.object().iter().filter(|(name, _)| *name == "reconify") {
+        keys.extend(head.object().iter().filter(|(name, _)| NAMES.contains(name)).map(|(_, key)| key));
+    }
+    keys
+}
+
+/// What came, although it is not a report, with all that looks like a key masked.
+pub(crate) fn mask_any(text: &str, others: &[&str]) -> String {
+    if let Ok(json) = Json::parse(text) {
+        return mask_fields(&mask(json, others));
+    }
+    let others: Vec<_> = others.iter().map(|key| (*key).to_owned()).collect();
+    replace_all(mask_fields(text), &others)
+}
+
+/// Masks the string behind each `"appKey":`, in text that need not be JSON.
+fn mask_fields(text: &str) -> String {
+    const GAP: [char; 7] = ['"', '\'', '\\', ' ', '\t', '\r', '\n'];
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("Key") {
+        let (before, after) = rest.split_at(at + "Key".len());
+        out.push_str(before);
+        rest = after;
+        if !NAMES.iter().any(|name| before.ends_with(name)) {
+            continue;
+        }
+        let named = after.trim_start_matches(GAP);
+        // Without a separator it is a mere word.
+        let Some(value) = named.strip_prefix([':', '=']) else { continue };
+        let value = value.trim_start_matches(GAP);
+        let end = value.find(['"', '\'', '\\', ',', '}', '&', '\n', '\r']).unwrap_or(value.len());
+        let (key, tail) = value.split_at(end);
+        out.push_str(after.get(..after.len() - value.len()).unwrap_or_default());
+        out.push_str(&masked(key));
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Replaces keys in the rest of a text: a prompt may quote them. A short one would match by chance.
+fn replace_all(text: String, keys: &[String]) -> String {
+    keys.iter().filter(|key| key.len() >= 12 && !key.starts_with('…')).fold(text, |text, key| {
+        let escaped = quoted(key);
+        let inner = escaped.get(1..escaped.len() - 1).unwrap_or_default();
+        if text.contains(inner) { text.replace(inner, &masked(key)) } else { text }
+    })
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_keeps_its_last_four_characters_only_if_it_has_twelve() {
+        for (key, expected) in
+            [("", "…"), ("short", "…"), ("elevenchars", "…"), ("twelve-chars", "…hars"), ("…hars", "…hars")]
+        {
+            assert_eq!(masked(key), expected);
+        }
+    }
+
+    #[test]
+    fn keys_are_masked_and_nothing_else_changes() {
+        let text = r#"{ "reconify" : {"appKey": "abcdefghijkl", "x":1.50, "api\u004bey":"secret-secret-ab\"c","apiKey":12345678901234},"request":{"p":"is abcdefghijkl a key?"}, "reconify":{"appKey":"twice-twice-twice"}}"#;
+        let masked = mask(Json::parse(text).unwrap(), &[]);
+        assert_eq!(
+            masked,
+            r#"{ "reconify" : {"appKey": "…ijkl", "x":1.50, "api\u004bey":"…ab\"c","apiKey":"…"},"request":{"p":"is …ijkl a key?"}, "reconify":{"appKey":"…wice"}}"#
+        );
+    }
+
+    #[test]
+    fn keys_are_masked_in_what_is_no_report() {
+        for (text, expected) in [
+            (
+                r#"{"reconify":{"appKey":"abcdefghijkl","apiKey":"zyxwv"#,
+                r#"{"reconify":{"appKey":"…ijkl","apiKey":"…"#,
+            ),
+            (r#"[{"appKey" : "abcdefghijkl"}]"#, r#"[{"appKey" : "…ijkl"}]"#),
+            ("appKey=abcdefghijkl&apiKey=zyxwv", "appKey=…ijkl&apiKey=…"),
+            ("the appKey of known-key-000", "the appKey of …-000"),
+        ] {
+            assert_eq!(mask_any(text, &["known-key-000"]), expected);
+        }
+    }
+}

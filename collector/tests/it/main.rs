@@ -1,0 +1,16 @@
+//! The collector as its users meet it: over HTTP.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod api;
+mod delivery;
+mod guarding;
+mod schema;
+mod sessions;
+mod support;
