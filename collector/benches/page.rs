@@ -67,7 +67,7 @@ async fn main() {
                 .await,
         );
 
-        browser.until("document.querySelector('.strip')").await;
+        browser.until("document.querySelector('#rows .row')").await;
         let wanted = format!("Question 3 of {}:", 1000 + round * 7);
         let script = format!(
             "const q = document.querySelector('#q'), start = performance.now();
@@ -81,7 +81,7 @@ async fn main() {
         search.push(browser.until("window.found").await.as_f64().unwrap());
 
         browser.open("#/interactions").await;
-        browser.until("document.querySelector('.strip')").await;
+        browser.until("document.querySelector('#rows .row')").await;
         let mark = format!("New {round}");
         browser.run(&format!(
             "window.seen = null;

@@ -78,7 +78,7 @@ async fn pictures() {
                 browser.resize(width, height).await;
                 browser.media(&[("prefers-color-scheme", scheme)]).await;
                 browser.open(&format!("#/{place}")).await;
-                browser.until("document.querySelector('#list').ariaBusy === 'false' && [...document.images].every(image => image.complete) && document.querySelector('.strip, .pages')").await;
+                browser.until("document.querySelector('#list').ariaBusy === 'false' && [...document.images].every(image => image.complete) && document.querySelector('.row, .pages')").await;
                 let picture = browser.screenshot().await;
                 let picture = base64::engine::general_purpose::STANDARD.decode(picture).unwrap();
                 std::fs::write(folder.join(format!("{name}-{size}-{scheme}.png")), picture).unwrap();
