@@ -1,0 +1,223 @@
+//! A headless Chromium, driven over plain WebDriver.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reconify_collector::{Collector, CollectorBuilder};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// The longest wait for something to appear on the page.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A collector on a port of its own, and a browser that shows its page.
+pub(crate) struct Browser {
+    driver: Child,
+    client: reqwest::Client,
+    session: String,
+    pub(crate) collector: Collector,
+    /// The address of the page, without the last slash.
+    pub(crate) base: String,
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        self.collector.stop();
+        // The driver ends its browser when it is asked to end.
+        let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
+        let _ = self.driver.wait();
+    }
+}
+
+/// Serves a collector on a free port, and returns its address.
+async fn serve(collector: &Collector) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let collector = collector.clone();
+    tokio::spawn(async move { collector.serve(listener).await.unwrap() });
+    format!("http://{address}")
+}
+
+/// Starts `chromedriver` on a free port.
+fn start_driver() -> (Child, String) {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver is not installed: .ci/browser installs it");
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let port = lines
+        .find_map(|line| Some(line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned()));
+    let address = format!("http://127.0.0.1:{}", port.expect("chromedriver does not listen"));
+    // Its output has to be read on, or it waits.
+    std::thread::spawn(move || lines.for_each(drop));
+    (driver, address)
+}
+
+impl Browser {
+    /// A browser, not yet on any page.
+    pub(crate) async fn start(builder: CollectorBuilder) -> Self {
+        let collector = builder.build();
+        let base = serve(&collector).await;
+        let (driver, address) = start_driver();
+        // A host name that is not this machine is not even looked up.
+        let arguments = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--window-size=1400,900",
+            "--enable-precise-memory-info",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        ];
+        let capabilities = json!({
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
+            "goog:chromeOptions": {"args": arguments},
+            "timeouts": {"script": 60_000},
+        });
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let mut browser = Self { driver, client, session: address.clone(), collector, base };
+        let body = json!({"capabilities": {"alwaysMatch": capabilities}});
+        let opened = browser.command("POST", "/session", &body).await;
+        browser.session = format!("{address}/session/{}", opened["sessionId"].as_str().unwrap());
+        browser
+    }
+
+    async fn command(&self, method: &str, path: &str, body: &Value) -> Value {
+        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.session));
+        let request = if method == "POST" { request.json(body) } else { request };
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        let value = answer["value"].clone();
+        assert!(value["error"].is_null(), "{path} {body}: {value}");
+        value
+    }
+
+    /// Opens a place of the page, like `#/sessions`, from another document.
+    pub(crate) async fn open(&self, hash: &str) {
+        self.command("POST", "/url", &json!({"url": "about:blank"})).await;
+        self.command("POST", "/url", &json!({"url": format!("{}/{hash}", self.base)})).await;
+    }
+
+    /// Goes to another place within the page.
+    pub(crate) async fn visit(&self, hash: &str) {
+        self.run(&format!("location.hash = {}", json!(hash))).await;
+    }
+
+    /// Runs a script, and returns what it returns.
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        self.command("POST", "/execute/sync", &json!({"script": script, "args": []})).await
+    }
+
+    /// Waits until an expression is true, and returns its value.
+    pub(crate) async fn until(&self, expression: &str) -> Value {
+        let script = format!(
+            "const done = arguments[0], end = performance.now() + {};
+            const check = () => {{
+                let value;
+                try {{ value = ({expression}); }} catch {{ /* Not there yet. */ }}
+                if (value) done(value);
+                else if (performance.now() > end) done(null);
+                else setTimeout(check, 5);
+            }};
+            check();",
+            PATIENCE.as_millis()
+        );
+        let value = self.command("POST", "/execute/async", &json!({"script": script, "args": []})).await;
+        if value.is_null() {
+            let text = self.run("return location.hash + '\\n' + document.body.innerText").await;
+            panic!("never true: {expression}\n{}", text.as_str().unwrap_or_default());
+        }
+        value
+    }
+
+    /// Waits until an element has a text.
+    pub(crate) async fn sees(&self, selector: &str, text: &str) {
+        let (selector, text) = (json!(selector), json!(text));
+        self.until(&format!("[...document.querySelectorAll({selector})].some(el => el.checkVisibility() && el.innerText.toLowerCase().includes({text}.toLowerCase()))")).await;
+    }
+
+    /// Presses keys, one after the other.
+    pub(crate) async fn press(&self, keys: &str) {
+        let steps = keys
+            .chars()
+            .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key.to_string()})));
+        let actions =
+            json!({"actions": [{"type": "key", "id": "keys", "actions": steps.collect::<Vec<_>>()}]});
+        self.command("POST", "/actions", &actions).await;
+    }
+
+    /// A command of the DevTools protocol.
+    pub(crate) async fn devtools(&self, command: &str, params: Value) -> Value {
+        self.command("POST", "/goog/cdp/execute", &json!({"cmd": command, "params": params})).await
+    }
+
+    /// Sets the size of the window; a narrow one is a phone.
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
+        let params = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 700});
+        self.devtools("Emulation.setDeviceMetricsOverride", params).await;
+    }
+
+    /// Sets what style sheets ask for, as `prefers-color-scheme`.
+    pub(crate) async fn media(&self, features: &[(&str, &str)]) {
+        let features: Vec<_> =
+            features.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+        self.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
+    }
+
+    /// A picture of the window, as PNG in base64.
+    pub(crate) async fn screenshot(&self) -> String {
+        self.command("GET", "/screenshot", &Value::Null).await.as_str().unwrap().to_owned()
+    }
+
+    async fn log(&self, kind: &str) -> Vec<String> {
+        let entries = self.command("POST", "/se/log", &json!({"type": kind})).await;
+        entries
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["message"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Checks that the console is empty, and that every request went to the collector.
+    pub(crate) async fn is_clean(&self) {
+        assert_eq!(self.log("browser").await, [] as [String; 0]);
+        let mut count = 0;
+        for message in self.log("performance").await {
+            let event: Value = serde_json::from_str(&message).unwrap();
+            if event["message"]["method"] == "Network.requestWillBeSent" {
+                let url = event["message"]["params"]["request"]["url"].as_str().unwrap();
+                assert!(url.starts_with(&format!("{}/", self.base)) || url == "about:blank", "{url}");
+                count += 1;
+            }
+        }
+        assert!(count > 3, "{count}");
+    }
+
+    /// Posts to the collector, as an application does; the status of the answer.
+    pub(crate) async fn post(&self, path: &str, key: Option<&str>, body: &Value) -> u16 {
+        let request = self.client.post(format!("{}{path}", self.base)).json(body);
+        let request = key.into_iter().fold(request, |request, key| request.header("idempotency-key", key));
+        request.send().await.unwrap().status().as_u16()
+    }
+
+    /// Sends a report that is taken.
+    pub(crate) async fn send(&self, report: &Value) {
+        let sent = self.client.post(format!("{}/track", self.base)).json(report).send().await.unwrap();
+        assert_eq!(sent.text().await.unwrap(), r#"{"status":"ok"}"#);
+    }
+
+    /// Waits until a condition outside the page is true; a request to the browser sets the pace.
+    pub(crate) async fn until_found<T>(&self, mut find: impl FnMut() -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            if let Some(found) = find() {
+                return found;
+            }
+            assert!(start.elapsed() < PATIENCE, "it never came");
+            self.run("return 1").await;
+        }
+    }
+}
