@@ -43,10 +43,10 @@
 //!
 //! The layer captures `POST`s whose path ends in `/chat/completions` or in `/images/generations`,
 //! `/images/edits` or `/images/variations`, and those to `/v1/completions` and `/v1/responses`, under
-//! any prefix. It recognises the other providers by their paths, their headers or their hosts.
-//! [`Operation`] has the exact rules. [`ConfigBuilder::capture`] selects other operations,
+//! any prefix. It recognises the requests of other providers by their paths; those that applications
+//! have too need the provider's host or header besides. [`Operation`] has the exact rules. [`ConfigBuilder::capture`] selects other operations,
 //! [`ConfigBuilder::route`] declares routes with other names, and [`ReconifyLayer::for_provider`]
-//! says that requests go to one provider. All other requests pass untouched.
+//! makes a layer for the routes that lead to one provider. All other requests pass untouched.
 //!
 //! # Who is asking
 //!
@@ -145,7 +145,7 @@
 //!
 //! | [`Outcome`] | the exchange | reported |
 //! | --- | --- | --- |
-//! | `Answered` | had a successful response that was read to its end, or a stream that was read to its terminal event (`[DONE]` or the last finish reason) | yes |
+//! | `Answered` | had a successful response that was read to its end, or a stream that was read to its terminal event (`[DONE]`, the last finish reason, or the provider's own) | yes |
 //! | `Interrupted` | had a response that broke off, or a stream that contained an error or lacked its terminal event | yes, with everything that had arrived |
 //! | `Abandoned` | was cancelled by its caller before or during the response | yes, with everything that had arrived |
 //! | `Refused` | had a response with another status, or with nothing but an error | with a success status yes; otherwise only with [`report_failures`](ConfigBuilder::report_failures), or counted as withheld |
@@ -154,18 +154,24 @@
 //! With [`metadata`](ConfigBuilder::metadata) a report contains the outcome, the status, times and
 //! more.
 //!
-//! - Request and response are the JSON that crossed the wire, unchanged. A stream is reported as the
-//!   object that the call would have returned without streaming.
+//! - Request and response are the JSON that crossed the wire, unchanged, in the format that Reconify
+//!   has for the [`Provider`]. A stream is reported as the object that the call would have returned
+//!   without streaming.
+//! - A few formats want more than the body: the model that Gemini, Bedrock and Anthropic on Vertex AI
+//!   have in the path, earlier turns with Gemini as `history`, and Bedrock's bodies in the field
+//!   `body`. The [pages of the
+//!   providers](https://docs.rs/crate/tower-reconify/latest/source/docs/providers/README.md) show
+//!   reports and limits.
 //! - The Responses API is reported as a chat, because Reconify documents no type for it
 //!   ([`Responses`]).
-//! - Images in responses are removed from the report and uploaded separately, unless [`Media`] leaves
-//!   them out. Forms are reported by their fields, and files by name, type and size.
+//! - Images in responses of OpenAI are removed from the report and uploaded separately, unless
+//!   [`Media`] leaves them out. Those of other providers stay in the report. Forms are reported by their fields, and files by name, type and size.
 //! - Encoded bodies (gzip, deflate, br, zstd) are decoded for the report.
 //! - A body that is not JSON is reported by type and length. So is one that takes too much work to
 //!   read.
 //! - If a body breaks off or is longer than [`Limits::body_bytes`], its complete parts are reported,
-//!   with `truncated`. Missing `messages`, `prompt` and `choices` are added as empty values, because
-//!   consoles expect them.
+//!   with `truncated`. Missing fields that consoles expect, such as `messages`, `prompt` and
+//!   `choices`, are added as empty values.
 //! - Invalid UTF-8 becomes U+FFFD, and bare `NaN` and `Infinity` become strings. Stream events that
 //!   cannot be read are skipped. [`Stats`] counts all of this.
 //!
@@ -297,10 +303,12 @@ pub use self::middleware::ReqwestFuture;
 pub use self::middleware::{Identify, IdentifyLayer, MissingIdentity, identify};
 pub use self::middleware::{Reconify, ReconifyLayer, ResponseFuture};
 pub use self::provider::operation::Operation;
-pub use self::report::Report;
-pub use self::reporter::{FlushSummary, Reporter, ReporterGuard, ShutdownSummary};
+pub use self::report::{NotAReport, Report};
+pub use self::reporter::{FlushSummary, Reporter, ReporterGuard, ShutdownSummary, Undelivered};
 pub use self::stats::{DropReason, FailureClass, Metric, Stats, WithholdReason};
 pub use self::transport::DeliveryError;
+#[cfg(feature = "reqwest")]
+pub use self::transport::HttpTransport;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -21,6 +21,8 @@ mod api;
 mod collector;
 mod events;
 mod faults;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod intake;
 mod json;

@@ -99,7 +99,7 @@ fn sigterm_ends_it_within_a_second_although_events_are_streamed_and_a_fault_hang
     let api = program.connect();
     assert!(ask(&api, "POST /api/faults", r#"{"hang":true}"#).unwrap().starts_with("HTTP/1.1 201"));
     let hanging = program.connect();
-    (&hanging).write_all(format!("POST /track HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}").as_bytes()).unwrap();
+    (&hanging).write_all("POST /track HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}".as_bytes()).unwrap();
     while !ask(&api, "GET /api/faults", "").unwrap().ends_with(r#"{"faults":[]}"#) {}
     program.signal("-TERM");
     let start = Instant::now();

@@ -4,13 +4,15 @@
 //! cargo run --example gateway
 //! ```
 //!
-//! Without any settings it brings its own simulated providers and its own collector. The README lists the settings.
+//! Without any settings it brings its own simulated providers and its own collector, whose page shows what is reported.
+//! The README lists the settings.
 //!
 //! Besides the providers' paths, which it forwards, it serves `/metrics` (the layer's counts for Prometheus) and
 //! `/healthz`.
 
 mod apis;
 mod identity;
+mod page;
 mod proxy;
 mod samples;
 mod settings;
@@ -75,6 +77,7 @@ fn start() -> Result<(), Box<dyn Error>> {
 async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
     let reconify = ReconifyLayer::new(settings.reconify.clone());
     let reporter = reconify.reporter();
+    let _ = settings.reporter.set(reporter.clone());
     let client = proxy::http_client()?;
     let forwarders: Arc<[Forwarder]> = settings
         .bases

@@ -3,12 +3,14 @@
 use std::env;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use axum::http::Uri;
 use tokio::runtime::Runtime;
-use tower_reconify::{Config, ConfigBuilder, Provider};
+use tower_reconify::{Config, ConfigBuilder, Provider, Reporter};
 
 use crate::apis::{APIS, Api};
+use crate::page;
 use crate::simulated::{anthropic, collector, gemini, openai};
 
 pub(crate) struct Settings {
@@ -18,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) reconify: Config,
     has_simulated_providers: bool,
     local_collector: Option<SocketAddr>,
+    /// Is given the reporter, whose counts the page of the local collector shows.
+    pub(crate) reporter: Arc<OnceLock<Reporter>>,
 }
 
 impl Settings {
@@ -39,17 +43,18 @@ impl Settings {
             ["RECONIFY_APP_KEY", "RECONIFY_API_KEY"].iter().any(|name| env::var_os(name).is_some())
                 || text("RECONIFY_ENDPOINT")?.is_some();
         let mut builder = ConfigBuilder::from_env();
-        let mut local_collector = None;
+        let (mut local_collector, reporter) = (None, Arc::default());
         // Read once without keys, to know whether a collector is wanted at all.
         if !has_collector && !builder.clone().keys("demo", "demo").build()?.is_disabled() {
-            let address = simulation.block_on(collector::start())?;
+            let address = simulation.block_on(page::start(text("COLLECTOR_ADDR")?, Arc::clone(&reporter)))?;
             builder = builder
                 .keys(collector::APP_KEY, collector::API_KEY)
-                .endpoint(format!("http://{address}/track"));
+                .endpoint(format!("http://{address}/track"))
+                .metadata(true);
             local_collector = Some(address);
         }
         let reconify = builder.build()?;
-        Ok(Self { listen, bases, reconify, has_simulated_providers, local_collector })
+        Ok(Self { listen, bases, reconify, has_simulated_providers, local_collector, reporter })
     }
 
     pub(crate) fn is_all_simulated(&self) -> bool {

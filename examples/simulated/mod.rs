@@ -9,7 +9,6 @@ pub(crate) mod collector;
 pub(crate) mod gemini;
 pub(crate) mod openai;
 mod responses;
-mod wire;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

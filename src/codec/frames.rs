@@ -1,7 +1,8 @@
 //! Splits a binary event stream (`application/vnd.amazon.eventstream`) into frames.
 //!
-//! A frame is the length of the whole and of its headers, a checksum of both lengths, the headers, the
-//! payload, and a checksum of everything before. Numbers are big-endian, checksums CRC-32.
+//! A frame (AWS calls it a message) is its length, the length of its headers, a checksum of both, the
+//! headers, the payload, and a checksum of everything before. Numbers are big-endian, checksums
+//! CRC-32.
 
 use std::borrow::Cow;
 
@@ -25,7 +26,6 @@ pub(crate) struct Frame<'a> {
     pub(crate) name: &'a [u8],
     /// The message of an error. Exceptions have theirs in the payload.
     message: &'a [u8],
-    pub(crate) content_type: &'a [u8],
     pub(crate) payload: &'a [u8],
 }
 
@@ -86,7 +86,7 @@ impl<'a> Frame<'a> {
     fn of(headers: &'a [u8], payload: &'a [u8]) -> Option<Self> {
         let (mut event, mut exception, mut code): (&[u8], &[u8], &[u8]) = (b"", b"", b"");
         let mut kind = FrameKind::Event;
-        let (mut message, mut content_type): (&[u8], &[u8]) = (b"", b"");
+        let mut message: &[u8] = b"";
         let mut rest = headers;
         while !rest.is_empty() {
             let (name, text) = next_header(&mut rest)?;
@@ -102,7 +102,6 @@ impl<'a> Frame<'a> {
                 b":exception-type" => exception = text,
                 b":error-code" => code = text,
                 b":error-message" => message = text,
-                b":content-type" => content_type = text,
                 _ => {}
             }
         }
@@ -111,7 +110,7 @@ impl<'a> Frame<'a> {
             FrameKind::Exception => exception,
             FrameKind::Error => code,
         };
-        Some(Self { kind, name, message, content_type, payload })
+        Some(Self { kind, name, message, payload })
     }
 
     /// The payload. For an error without one, its message as an object.
@@ -127,7 +126,7 @@ impl<'a> Frame<'a> {
 
 impl<'a> From<Frame<'a>> for Event<'a> {
     fn from(frame: Frame<'a>) -> Self {
-        Self { name: frame.name, data: frame.data(), is_error: frame.kind != FrameKind::Event }
+        Self { name: frame.name, data: frame.data() }
     }
 }
 
@@ -136,7 +135,7 @@ pub(crate) fn looks_like_frames(bytes: &[u8]) -> bool {
     prelude(bytes).is_some()
 }
 
-/// The first frame in the end of a stream, which may begin inside of a frame.
+/// The place of the first frame in the tail of a stream. The tail may begin inside of a frame.
 pub(crate) fn first_in(bytes: &[u8]) -> Option<usize> {
     (0..bytes.len()).find(|start| bytes.get(*start..).is_some_and(looks_like_frames))
 }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// The text with its escapes decoded once. An escape that is malformed, or a text that is not UTF-8
-/// then, stays as it is.
+/// The text with its escapes decoded once. A malformed escape stays as it is, and so does the whole
+/// text if the result would not be UTF-8.
 pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     let mut pieces = text.split('%');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();

@@ -24,13 +24,11 @@ pub(crate) struct Event<'a> {
     pub(crate) name: &'a [u8],
     /// The `data` fields, joined by line feeds.
     pub(crate) data: Cow<'a, [u8]>,
-    /// The framing itself marks the event as an error.
-    pub(crate) is_error: bool,
 }
 
 impl<'a> Event<'a> {
     pub(crate) fn new(name: &'a [u8], data: Cow<'a, [u8]>) -> Self {
-        Self { name, data, is_error: false }
+        Self { name, data }
     }
 }
 

@@ -9,7 +9,7 @@ use http::Uri;
 use secrecy::SecretString;
 
 use super::collector_url;
-use super::defaults::{DEFAULT_ENDPOINT, DEFAULT_SPOOL_MAX_BYTES};
+use super::defaults::{DEFAULT_CONCURRENT_DELIVERIES, DEFAULT_ENDPOINT, DEFAULT_SPOOL_MAX_BYTES};
 use super::hooks::Hooks;
 use super::options::{Config, IdentityHeaders, Limits, Media, Responses, RetryLimits};
 use super::parse::{self, API_KEY_HINT, APP_KEY_HINT};
@@ -61,6 +61,7 @@ pub struct ConfigBuilder {
     pub(super) routes: Vec<Route>,
     pub(super) limits: Limits,
     pub(super) retry: RetryLimits,
+    pub(super) concurrent_deliveries: usize,
     pub(super) spool: Setting<Option<PathBuf>>,
     pub(super) spooling: Setting<Spooling>,
     pub(super) spool_max_bytes: u64,
@@ -89,6 +90,7 @@ impl ConfigBuilder {
             routes: Vec::new(),
             limits: Limits::default(),
             retry: RetryLimits::default(),
+            concurrent_deliveries: DEFAULT_CONCURRENT_DELIVERIES,
             spool: Setting::new("spool", None),
             spooling: Setting::new("spooling", Spooling::default()),
             spool_max_bytes: DEFAULT_SPOOL_MAX_BYTES,
@@ -147,8 +149,8 @@ impl ConfigBuilder {
     /// | `outcome` | `answered`, `refused`, `failed`, `interrupted` or `abandoned` |
     /// | `endpoint` | the [name](Operation::as_str) of the operation; null for interactions reported by hand |
     /// | `status` | the HTTP status of the response, or null without a response |
-    /// | `requestId` | the response's `x-request-id`, or null |
-    /// | `streamed`, `chunks` | whether the response was an event stream, and its number of events with data |
+    /// | `requestId` | the request id in the header of the response that the provider has for it (`x-request-id`, `request-id`, `x-amzn-requestid` and others), or null |
+    /// | `streamed`, `chunks` | whether the response was a stream (server-sent events, lines, an array or binary events), and its number of events with data |
     /// | `skipped` | the number of events that could not be read |
     /// | `timeToFirstTokenMs` | from the request to the first text, tool call, refusal or reasoning of an unencoded stream, if it is in the first 1,000 frames; else null |
     /// | `durationMs` | from the request to the end of the response |
@@ -171,10 +173,11 @@ impl ConfigBuilder {
     /// embeddings, moderations and audio, because Reconify documents no type for these.
     /// [`Operation`] lists the types that they are reported with.
     ///
-    /// Some paths are so common that they are captured by default only if the request proves to be
-    /// meant for the provider, such as `/v1/chat` on Cohere's host. Operations set here are captured
-    /// under their paths without that proof. [`Provider::operations`](crate::Provider::operations)
-    /// lists those of a provider. [Declared routes](Self::route) are captured in any case, unless
+    /// Applications have some of the paths themselves, such as `/v1/chat`. By default, these are
+    /// captured only with proof that the request goes to the provider: its host, or a header.
+    /// Operations set here are captured under their paths without proof, on every host, so set only
+    /// those that your routes mean. [`Provider::operations`](crate::Provider::operations) lists those
+    /// of a provider. [Declared routes](Self::route) are captured in any case, unless
     /// [`track_images`](Self::track_images) turns them off.
     #[must_use]
     pub fn capture(mut self, operations: impl IntoIterator<Item: Borrow<Operation>>) -> Self {
@@ -195,6 +198,8 @@ impl ConfigBuilder {
     /// that a response contains as data are removed from the report, and posted one by one to
     /// [`upload_endpoint`](Self::upload_endpoint). If off, image operations are not captured, and
     /// images in other responses are replaced by type and length.
+    ///
+    /// Images in responses of Gemini stay in the report, and are never posted.
     #[must_use]
     pub fn track_images(mut self, track: bool) -> Self {
         self.track_images = Setting::new("track_images", track);
@@ -272,6 +277,15 @@ impl ConfigBuilder {
     #[must_use]
     pub fn retry(mut self, retry: RetryLimits) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// Sets how many reports are sent at once, from 1 to 1,024. Default: 32, which is enough for
+    /// hundreds of reports a second over a slow link. A program that forwards a backlog to a distant
+    /// collector needs more: the rate is this number divided by the time of one attempt.
+    #[must_use]
+    pub fn concurrent_deliveries(mut self, most: usize) -> Self {
+        self.concurrent_deliveries = most;
         self
     }
 

@@ -24,7 +24,10 @@ pub(super) const DEFAULT_MAX_AGE: Duration = Duration::from_secs(72 * 60 * 60);
 
 /// Enough for tens of thousands of reports a second on loopback and for hundreds over a slow link, without flooding
 /// the collector.
-pub(crate) const MAX_DELIVERIES: usize = 32;
+pub(super) const DEFAULT_CONCURRENT_DELIVERIES: usize = 32;
+
+/// More connections than this exhaust the file descriptors of a usual process.
+pub(super) const MAX_CONCURRENT_DELIVERIES: usize = 1_024;
 
 /// One hour of 20 exchanges of 4 KiB each second.
 pub(super) const DEFAULT_SPOOL_MAX_BYTES: u64 = 256 * 1024 * 1024;

@@ -15,7 +15,6 @@ mod validate;
 pub use self::builder::ConfigBuilder;
 #[cfg(feature = "reqwest")]
 pub(crate) use self::collector_url::is_this_machine;
-pub(crate) use self::defaults::MAX_DELIVERIES;
 pub(crate) use self::options::{CaptureOptions, Destination, ReportOptions};
 pub use self::options::{Config, IdentityHeaders, Limits, Media, Responses, RetryLimits};
 pub use self::spool::{Spool, Spooling};

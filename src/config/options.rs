@@ -8,7 +8,8 @@ use secrecy::SecretString;
 
 use super::collector_url;
 use super::defaults::{
-    DEFAULT_MAX_AGE, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS,
+    DEFAULT_CONCURRENT_DELIVERIES, DEFAULT_MAX_AGE, DEFAULT_MAX_ATTEMPTS, DEFAULT_MAX_BODY_BYTES,
+    DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS,
 };
 use super::hooks::Hooks;
 use super::spool::Spool;
@@ -29,6 +30,7 @@ pub struct Config {
     pub(crate) operations: Operations,
     pub(crate) limits: Limits,
     pub(crate) retry_limits: RetryLimits,
+    pub(crate) concurrent_deliveries: usize,
     pub(crate) spool: Option<Spool>,
 }
 
@@ -233,6 +235,7 @@ impl Config {
             operations: Operations::default(),
             limits: Limits::default(),
             retry_limits: RetryLimits::default(),
+            concurrent_deliveries: DEFAULT_CONCURRENT_DELIVERIES,
             spool: None,
         }
     }

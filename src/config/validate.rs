@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::builder::ConfigBuilder;
 use super::collector_url;
+use super::defaults::MAX_CONCURRENT_DELIVERIES;
 use super::options::{CaptureOptions, Config, Destination, IdentityHeaders, Limits, ReportOptions};
 use super::setting::{Problem, Setting};
 use super::spool::{Spool, Spooling};
@@ -52,6 +53,15 @@ impl ConfigBuilder {
         at_least_one("limits.bytes", bytes)?;
         at_least_one("limits.body_bytes", body_bytes)?;
         at_least_one("retry.attempts", self.retry.attempts)?;
+        let concurrent_deliveries = self.concurrent_deliveries;
+        if !(1..=MAX_CONCURRENT_DELIVERIES).contains(&concurrent_deliveries) {
+            let problem = Problem::Invalid {
+                value: concurrent_deliveries.to_string(),
+                problem: format!("which is not in 1 to {MAX_CONCURRENT_DELIVERIES}").into(),
+                hint: "use a number in that range; the default is 32",
+            };
+            return Err(problem.with("concurrent_deliveries"));
+        }
         let metadata = self.metadata.get()?;
         Ok(Config {
             destination: Some(Destination { app_key, api_key, endpoint, upload_endpoint }),
@@ -73,6 +83,7 @@ impl ConfigBuilder {
             operations: Operations::new(routes, known, is_asked_for),
             limits: self.limits,
             retry_limits: self.retry,
+            concurrent_deliveries,
             spool,
         })
     }

@@ -10,7 +10,7 @@ use super::in_flight::{Ended, InFlight};
 use super::outage_log::OutageLog;
 use super::schedule::Schedule;
 use super::{Breaker, Decision, GiveUpReason, Transport};
-use crate::config::{MAX_DELIVERIES, RetryLimits};
+use crate::config::RetryLimits;
 use crate::names::LOG;
 use crate::report::Report;
 use crate::stats::{DropReason, FailureClass, Settlement};
@@ -26,6 +26,8 @@ pub(crate) struct Dispatcher<S: Service<Report>> {
     retry_limits: RetryLimits,
     /// Returns a new random number from 0 to 1.
     random: fn() -> f64,
+    /// The most attempts in flight.
+    concurrency: usize,
     breaker: Breaker,
     pub(crate) schedule: Schedule,
     running: InFlight<S::Future>,
@@ -36,12 +38,18 @@ pub(crate) struct Dispatcher<S: Service<Report>> {
 }
 
 impl<S: Transport> Dispatcher<S> {
-    pub(crate) fn new(transport: S, retry_limits: RetryLimits, random: fn() -> f64) -> Self {
+    pub(crate) fn new(
+        transport: S,
+        concurrency: usize,
+        retry_limits: RetryLimits,
+        random: fn() -> f64,
+    ) -> Self {
         Self {
             transport,
             retry_limits,
             random,
-            breaker: Breaker::new(),
+            concurrency,
+            breaker: Breaker::new(concurrency),
             schedule: Schedule::default(),
             running: InFlight::new(),
             is_blocked: false,
@@ -53,7 +61,7 @@ impl<S: Transport> Dispatcher<S> {
     /// How many more reports can be sent at once. Reports that wait for a retry do not count: a
     /// failing report must not hold up the others.
     pub(crate) fn room(&self) -> usize {
-        MAX_DELIVERIES.saturating_sub(self.running.len() + self.schedule.ready())
+        self.concurrency.saturating_sub(self.running.len() + self.schedule.ready())
     }
 
     /// Starts attempts while there is room and the transport is ready.

@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::sync::oneshot;
+
 use super::Retry;
 use crate::budget::Reservation;
 use crate::report::Report;
@@ -24,6 +26,9 @@ pub(crate) struct Job {
     pub(crate) created_ms: u64,
     /// It is too large for any record on disk.
     pub(crate) is_oversized: bool,
+    /// Where a caller waits for the settlement. Such a report stays in memory: whoever waits has it
+    /// stored already.
+    pub(crate) receipt: Option<oneshot::Sender<Settlement>>,
 }
 
 impl Job {
@@ -38,7 +43,13 @@ impl Job {
             segment: None,
             created_ms: now_ms(),
             is_oversized: false,
+            receipt: None,
         }
+    }
+
+    /// Whether it may go to disk.
+    pub(crate) fn is_spoolable(&self) -> bool {
+        !self.is_oversized && self.receipt.is_none()
     }
 
     /// Continues with the next image, if there is one.

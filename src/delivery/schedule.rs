@@ -20,6 +20,8 @@ pub(crate) struct Schedule {
     pub(crate) unwritten: VecDeque<(u64, Option<Instant>)>,
     /// How many reports are also on disk.
     on_disk: usize,
+    /// How many reports have a receipt, and therefore stay in memory.
+    in_memory_only: usize,
     settled: Vec<(u64, Settlement)>,
 }
 
@@ -50,6 +52,7 @@ impl Schedule {
 
     fn insert(&mut self, job: Job) {
         self.on_disk += usize::from(job.segment.is_some());
+        self.in_memory_only += usize::from(job.receipt.is_some());
         self.jobs.insert(job.id, job);
     }
 
@@ -85,8 +88,13 @@ impl Schedule {
     pub(crate) fn settle(&mut self, id: u64, settlement: Settlement) {
         if let Some(job) = self.jobs.remove(&id) {
             self.on_disk -= usize::from(job.segment.is_some());
+            self.in_memory_only -= usize::from(job.receipt.is_some());
             self.settled.push((id, settlement));
             job.reservation.settle(settlement);
+            if let Some(receipt) = job.receipt {
+                // Nobody waits if the caller's future was dropped.
+                let _ = receipt.send(settlement);
+            }
         }
     }
 
@@ -101,6 +109,11 @@ impl Schedule {
     /// How many reports are also on disk.
     pub(crate) fn on_disk(&self) -> usize {
         self.on_disk
+    }
+
+    /// How many reports are neither on disk nor about to be, although they might.
+    pub(crate) fn unsafe_in_memory(&self) -> usize {
+        self.jobs.len().saturating_sub(self.on_disk + self.unwritten.len() + self.in_memory_only)
     }
 
     /// Adds a report that must be on disk before its first attempt.

@@ -33,10 +33,14 @@ mod frames;
 mod native;
 #[cfg(fuzzing)]
 pub mod spool;
+#[cfg(fuzzing)]
+mod stored;
 
 pub use self::body::body;
 pub use self::frames::{bedrock, frames};
 pub use self::native::native;
+#[cfg(fuzzing)]
+pub use self::stored::stored;
 
 const LIMIT: usize = 1024 * 1024;
 

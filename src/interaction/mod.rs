@@ -13,7 +13,7 @@ use serde_json::value::to_raw_value;
 
 pub(crate) use self::body::{Body, Text};
 pub use self::outcome::Outcome;
-use self::redacted::redacted;
+use self::redacted::{redacted, without_field};
 use crate::codec::json::rewrite;
 use crate::error::{Error, Kind as ErrorKind};
 use crate::identity::{Identity, Session, Tags, User};
@@ -182,8 +182,9 @@ impl Interaction {
     ///
     /// Strings are passed without escapes, keys and the data of uploaded images not at all. A string
     /// that is itself JSON, such as the arguments of a tool call, is one string. No tree is built. If
-    /// `redact` replaces a string of the response, its `logprobs`, and the `segments` and `words` of a
-    /// transcription, become null, because they repeat the text in pieces.
+    /// `redact` replaces a string of the response, its log probabilities and tokens, and the `segments`
+    /// and `words` of a transcription, become null, because they repeat the text in pieces. So does the
+    /// `context` of Ollama, in request and response, if a string of either is replaced.
     ///
     /// ```
     /// use tower_reconify::Config;
@@ -198,11 +199,16 @@ impl Interaction {
     /// ```
     pub fn redact(&mut self, mut redact: impl FnMut(&str) -> Option<String>) {
         let redact: &mut dyn FnMut(&str) -> Option<String> = &mut redact;
-        self.request.rewrite(|json| rewrite::strings(json, |_, text| redact(text)));
-        self.response.rewrite(|json| {
+        let in_request = self.request.rewrite(|json| rewrite::strings(json, |_, text| redact(text)));
+        let in_response = self.response.rewrite(|json| {
             let redacted = rewrite::strings(json, |_, text| redact(text))?;
             Some(rewrite::without_fields(&redacted, ECHOES))
         });
+        if let Some(tokens) = self.provider.spec().tokens.filter(|_| in_request || in_response) {
+            for body in [&mut self.request, &mut self.response] {
+                body.rewrite(|json| without_field(json, tokens));
+            }
+        }
         for image in &mut self.images {
             image.redact(redact);
         }
@@ -299,6 +305,36 @@ mod tests {
         assert!(redacted.response().contains(r#""logprobs":null"#), "{}", redacted.response());
         assert!(redacted.images[0].element.get().contains("aGVsbG8="));
         assert_eq!(redacted.identity.tags().unwrap().get("tenant"), Some("acme"));
+    }
+
+    #[test]
+    fn the_tokens_of_no_provider_repeat_a_text_that_is_redacted() {
+        for tokens in [
+            json!({"logprobsResult": {"chosenCandidates": [{"token": "a"}, {"token": "@b.c"}]}}),
+            json!({"generations": [{"token_likelihoods": [{"token": "a"}, {"token": "@b.c"}]}]}),
+            json!({"tokens": [{"generatedToken": {"token": "@b.c"}, "topTokens": [{"token": "@b.c"}]}]}),
+        ] {
+            let response = json!({"text": "Hello a@b.c", "beside": tokens});
+            let mut redacted = Interaction::new(InteractionKind::Chat, &json!({}), &response).unwrap();
+            redacted.redact(without_address);
+            assert!(!redacted.response().contains("@b.c"), "{}", redacted.response());
+        }
+    }
+
+    #[test]
+    fn the_tokens_of_a_conversation_with_ollama_are_removed_from_both_sides() {
+        for (prompt, answer, is_kept) in [("a@b.c", "x", false), ("x", "a@b.c", false), ("x", "y", true)] {
+            let request = json!({"prompt": prompt, "context": [1, 2], "options": {"context": 3}});
+            let response = json!({"response": answer, "context": [1, 2, 3]});
+            let interaction = Interaction::new(InteractionKind::Chat, &request, &response).unwrap();
+            let mut redacted = interaction.for_provider(Provider::Ollama);
+            redacted.redact(without_address);
+            for body in [redacted.request(), redacted.response()] {
+                assert_eq!(body.contains(r#""context":[1,2"#), is_kept, "{body}");
+                assert_eq!(body.contains(r#""context":null"#), !is_kept, "{body}");
+            }
+            assert!(redacted.request().contains(r#""context":3"#));
+        }
     }
 
     #[test]

@@ -41,7 +41,8 @@ impl ReconifyLayer {
     /// A layer that sends its reports over HTTP to the endpoint of the configuration.
     #[cfg(feature = "reqwest")]
     pub fn new(config: Config) -> Self {
-        Self::start(config, true, HttpTransport::new)
+        let idle = config.concurrent_deliveries;
+        Self::start(config, true, move |destination| HttpTransport::at(destination, idle))
     }
 
     /// A layer that sends its reports through the application's HTTP client, with its proxies,
@@ -80,7 +81,7 @@ impl ReconifyLayer {
     /// ```
     #[cfg(feature = "reqwest")]
     pub fn with_client(config: Config, client: reqwest::Client) -> Self {
-        Self::start(config, true, |destination| HttpTransport::with_client(destination, client))
+        Self::start(config, true, |destination| HttpTransport::at_with_client(destination, client))
     }
 
     /// A layer that sends its reports through a service of the application, such as a broker, a
@@ -90,8 +91,36 @@ impl ReconifyLayer {
     /// [`DeliveryError`](crate::DeliveryError), or a box of one, decides whether the report is
     /// retried. Any other error is retried.
     ///
-    /// Up to 32 of its futures are polled in one task on the layer's thread, in a Tokio runtime
-    /// with time and I/O enabled. A future that blocks delays the others.
+    /// Up to 32 of its futures
+    /// ([`concurrent_deliveries`](crate::ConfigBuilder::concurrent_deliveries)) are polled in one task
+    /// on the layer's thread, in a Tokio runtime with time and I/O enabled. A future that blocks
+    /// delays the others.
+    ///
+    /// # Writing a transport
+    ///
+    /// - Limit the time of each attempt. Only [`HttpTransport`](crate::HttpTransport) has a limit of its
+    ///   own; a future that never ends keeps its place forever.
+    /// - Connect with the first report, inside of its future, and again once the connection is lost. A
+    ///   client made on the application's runtime ends with that runtime. Do not let a client queue
+    ///   reports while it is disconnected: return
+    ///   [`unreachable`](crate::DeliveryError::unreachable), and the layer holds them.
+    /// - Return the [`DeliveryError`](crate::DeliveryError) that fits. After `unreachable`, `timeout` and
+    ///   `unavailable` of several reports the layer probes with one report at a time;
+    ///   `rejected` is final, and concerns one report only.
+    /// - Send [`Report::id`] along, and let the receiver recognise it: after a timeout the same report
+    ///   comes again.
+    /// - `Ok` means that the receiver has the report. [`Stats::delivered`](crate::Stats::delivered)
+    ///   counts that, so with a broker it does not mean that Reconify has it.
+    /// - Image data follows its interaction as reports of its own
+    ///   ([`is_image_upload`](Report::is_image_upload)). Behind a broker it may overtake it.
+    /// - A [`Report`] contains no keys. A process that only publishes needs no valid API key: pass any
+    ///   text, such as `not-needed-to-publish`. Give it the real app key, which names the
+    ///   spool's folder. The program that takes the reports from the broker has both keys and uses
+    ///   [`Report::from_stored`] and [`Reporter::deliver`].
+    /// - With a broker, [`Spooling::WhenNeeded`](crate::Spooling::WhenNeeded) bridges the time in which
+    ///   it is away. `Always` gains nothing.
+    ///
+    /// The crate `reconify-nats` is such a transport for NATS JetStream.
     ///
     /// ```
     /// use tower::service_fn;
@@ -122,22 +151,21 @@ impl ReconifyLayer {
         transport: impl FnOnce(Destination) -> S + Send + 'static,
     ) -> Self {
         let (operations, capturing) = (config.operations.clone(), config.capturing);
-        let reporter = match config.destination.clone() {
-            Some(destination) => {
-                config.log_start(is_http);
-                Reporter::start(config, || transport(destination))
-            }
-            None => Reporter::disabled(),
-        };
+        let reporter = Reporter::of(config, is_http, transport);
         let tracker = Tracker::new(reporter.sender().cloned(), operations, capturing);
         Self { reporter, tracker }
     }
 
-    /// A layer for requests that all go to one provider. It shares the reporter and the settings.
+    /// A layer for requests that all go to one provider. It shares the reporter and the settings of
+    /// this one.
     ///
-    /// Needed on the way in for Mistral, Perplexity, Cohere and Ollama: on the way out the host tells
-    /// them apart. All paths of the provider are captured, and `/chat/completions` is reported in
-    /// the provider's format.
+    /// Several providers have the same paths, and applications have some of them too. Around a
+    /// client, the host of a request tells the provider. A route of a server does not, so it needs
+    /// this layer for Mistral, Perplexity, Cohere and Ollama.
+    ///
+    /// Every path of the provider is captured on any host, and in the provider's format, if its
+    /// operation is [captured](crate::ConfigBuilder::capture) at all. Other paths are treated as
+    /// before.
     ///
     /// ```
     /// use axum::{Router, routing::post};

@@ -5,13 +5,9 @@ use std::mem;
 
 use http::{HeaderMap, Method};
 
-use super::PROVIDERS;
 use super::operation::{Operation, Provider};
-use super::rows;
 use super::spec::{Proof, ProviderSpec};
-
-#[expect(clippy::indexing_slicing, reason = "a constant is checked when it is compiled")]
-const FIRST: &ProviderSpec = &PROVIDERS[0];
+use super::{PROVIDERS, openai, rows};
 
 /// A path that the application assigned to an operation.
 #[derive(Clone, Debug)]
@@ -28,9 +24,10 @@ pub(crate) struct Operations {
     pub(crate) routes: Vec<Route>,
     /// Operations captured under their known names.
     pub(crate) known: OperationSet,
-    /// Those of them that need no further proof than the path.
+    /// Those of them for which the path is proof enough.
     proven: OperationSet,
-    /// The provider that all requests go to, if the application said so.
+    /// The provider that all requests go to, if the application set one
+    /// ([`ReconifyLayer::for_provider`](crate::ReconifyLayer::for_provider)).
     provider: Option<Provider>,
 }
 
@@ -72,21 +69,24 @@ impl FromIterator<Operation> for OperationSet {
 pub(crate) struct RequestFacts<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
-    /// The authority of the URI, never the `Host` header; empty if it has none. A client chooses the
-    /// authority of inbound HTTP/2, so it can have its own request to a doubtful path reported.
+    /// The authority of the URI, never the `Host` header; empty if it has none.
+    ///
+    /// On inbound HTTP/2 the client chooses the authority. It can therefore have its own request
+    /// reported, but nobody else's.
     pub(crate) authority: &'a str,
     pub(crate) headers: &'a HeaderMap,
 }
 
 impl Operations {
-    /// Captures these operations. The paths of operations that were asked for need no further proof.
+    /// Captures these operations. If the application asked for them by name, their paths need no
+    /// further proof.
     pub(crate) fn new(
         routes: Vec<Route>,
         known: impl Iterator<Item = Operation> + Clone,
         is_asked_for: bool,
     ) -> Self {
-        let needs_none = |operation: &Operation| is_asked_for || operation.spec().proof == Proof::Path;
-        let proven = known.clone().filter(needs_none).collect();
+        let is_proven = |operation: &Operation| is_asked_for || operation.spec().proof == Proof::Path;
+        let proven = known.clone().filter(is_proven).collect();
         Self { routes, known: known.collect(), proven, provider: None }
     }
 
@@ -106,10 +106,10 @@ impl Operations {
         {
             return Some(operation);
         }
-        // The first provider's paths are the most frequent, and its function is inlined here.
+        // Most captured requests have a path of OpenAI's, so that function is inlined here.
         let is_directed = self.provider.is_some() || !facts.authority.is_empty();
         if !is_directed
-            && let Some(operation) = (FIRST.recognise)(facts.path)
+            && let Some(operation) = (openai::PROVIDER.recognise)(facts.path)
             && self.proven.contains(operation)
         {
             return Some(operation);
@@ -117,8 +117,8 @@ impl Operations {
         if rows::may_be_known(facts.path) { self.known(facts) } else { None }
     }
 
-    /// The operation of a known path. The provider that the request goes to comes first, because
-    /// several have the same paths.
+    /// The operation of a known path. Several providers have the same paths, so the provider that
+    /// the request goes to is asked first, and there no further proof is needed.
     #[inline(never)]
     fn known(&self, facts: &RequestFacts<'_>) -> Option<Operation> {
         if let Some(provider) = self.provider.map(Provider::spec).or_else(|| provider_at(facts.authority))
@@ -127,11 +127,11 @@ impl Operations {
         {
             return Some(operation);
         }
-        let is_meant = |operation: &Operation| {
+        let is_captured = |operation: &Operation| {
             self.proven.contains(*operation)
                 || self.known.contains(*operation) && operation.spec().proof.is_in(facts.headers)
         };
-        PROVIDERS.iter().find_map(|provider| (provider.recognise)(facts.path).filter(is_meant))
+        PROVIDERS.iter().find_map(|provider| (provider.recognise)(facts.path).filter(is_captured))
     }
 
     #[inline(never)]
@@ -145,6 +145,7 @@ impl Operations {
 }
 
 impl Proof {
+    /// Whether a request with these headers has the proof, wherever it goes.
     fn is_in(self, headers: &HeaderMap) -> bool {
         match self {
             Self::Path => true,

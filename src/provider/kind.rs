@@ -2,7 +2,7 @@ use std::fmt;
 
 /// The type in the report of an interaction.
 ///
-/// Reconify's own modules send the first five (Node module 3.1.0).
+/// Reconify's own modules send the types up to [`Generate`](Self::Generate) (Node module 3.1.0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InteractionKind {
@@ -14,9 +14,9 @@ pub enum InteractionKind {
     Assistant,
     /// Generated images.
     Image,
-    /// Generated content: one turn with Gemini, or Cohere's generate API.
+    /// Generated content: a request to Gemini with one turn, or one to Cohere's generate API.
     Generate,
-    /// Embeddings. Reconify documents neither this type nor those that follow.
+    /// Embeddings. Reconify documents neither this type nor the following ones.
     Embedding,
     /// A moderation.
     Moderation,

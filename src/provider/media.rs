@@ -234,7 +234,7 @@ impl<'a> Search<'a> {
         let may_be = inside.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
             || FIELDS.contains(&key)
             || match key {
-                "audio" | "input_audio" => inside.len() >= LONG,
+                "audio" | "input_audio" | "image" => inside.len() >= LONG,
                 "images" => inside.len() >= SHORTEST_IMAGE,
                 "url" => level.name == "file_url" && inside.len() >= LONG,
                 _ => false,
@@ -270,7 +270,7 @@ impl<'a> Search<'a> {
                 return;
             }
             (Some(kind), _) => typed(kind).into_owned().into(),
-            (None, "file_data" | "url") => "file".into(),
+            (None, "file_data" | "base64String" | "url") => "file".into(),
             (None, "audio" | "input_audio") => "audio".into(),
             (None, _) => "image".into(),
         };
@@ -279,7 +279,8 @@ impl<'a> Search<'a> {
 }
 
 /// Keys of base64 without a `data:` URL.
-const FIELDS: [&str; 6] = ["b64_json", "partial_image_b64", "file_data", "result", "data", "bytes"];
+const FIELDS: [&str; 7] =
+    ["b64_json", "partial_image_b64", "file_data", "base64String", "result", "data", "bytes"];
 
 /// Keys of texts.
 const TEXTS: [&str; 8] =

@@ -38,7 +38,7 @@ pub(crate) fn first<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a Raw
 }
 
 /// Keeps the last value that is not blank.
-pub(crate) fn last_said<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
+pub(crate) fn last_present<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
     let slot = fields.entry(key, || Node::Raw(raw));
     if !json::is_blank(raw) {
         *slot = Node::Raw(raw);
@@ -106,7 +106,7 @@ pub(crate) fn grow<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawV
 /// Appends the elements of a list unchanged. For an object, appends the elements of each of its
 /// fields.
 pub(crate) fn concat<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'a RawValue) {
-    add_lists(fields, key, raw, append_items);
+    add_lists(fields, key, raw, push_elements);
 }
 
 /// Does the same, but a list that repeats the elements so far, and more, replaces them.
@@ -116,7 +116,7 @@ pub(crate) fn concat_new<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, raw: &'
         if more.is_some_and(|more| more.is_empty() || more.starts_with(',')) {
             list.clear();
         }
-        append_items(list, items);
+        push_elements(list, items);
     });
 }
 
@@ -153,18 +153,18 @@ fn list<'s, 'a>(fields: &'s mut Fields<'a>, key: Cow<'a, str>) -> &'s mut String
     }
 }
 
-/// Appends elements to a list, as text. Any value other than a list is replaced.
-pub(crate) fn lengthen<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, items: &str) {
-    append_items(list(fields, key), items);
+/// Appends elements to the list in a field. Any value other than a list is replaced.
+pub(crate) fn append_elements<'a>(fields: &mut Fields<'a>, key: Cow<'a, str>, elements: &str) {
+    push_elements(list(fields, key), elements);
 }
 
-/// Appends to the text of a list.
-fn append_items(list: &mut String, items: &str) {
-    if !items.is_empty() {
+/// Appends elements to the inside of a list. Both are text, with commas between the elements.
+pub(crate) fn push_elements(list: &mut String, elements: &str) {
+    if !elements.is_empty() {
         if !list.is_empty() {
             list.push(',');
         }
-        list.push_str(items);
+        list.push_str(elements);
     }
 }
 
@@ -257,7 +257,7 @@ fn join_part<'a>(known: &mut Fields<'a>, entries: Entries<'a>, depth: u8) {
     for (key, raw) in entries {
         match &*key {
             "text" | "thinking" | "reasoning" | "summary" => append_within(known, key, raw, depth),
-            "signature" | "closed" => last_said(known, key, raw),
+            "signature" | "closed" => last_present(known, key, raw),
             // The first piece already has the other fields.
             _ => {}
         }
@@ -305,6 +305,11 @@ pub(crate) fn is_reasoning(kind: &str) -> bool {
 /// The types of reasoning parts whose texts come in pieces.
 const REASONING: [&str; 6] =
     ["thinking", "reasoning", "reasoning.text", "reasoning.summary", "reasoning_text", "summary_text"];
+
+/// The object in a field, created if it is missing. `None` if the field has another value.
+pub(crate) fn object<'s, 'a>(fields: &'s mut Fields<'a>, key: Cow<'a, str>) -> Option<&'s mut Fields<'a>> {
+    as_object(fields.entry(key, || Node::Object(Fields::default())))
+}
 
 /// Expands a raw object so that its fields can change.
 pub(crate) fn as_object<'s, 'a>(slot: &'s mut Node<'a>) -> Option<&'s mut Fields<'a>> {

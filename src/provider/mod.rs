@@ -5,9 +5,10 @@ pub(crate) mod bedrock;
 pub(crate) mod captured;
 mod cohere;
 mod detached_image;
-#[cfg(test)]
-mod documented;
+mod error_body;
 pub(crate) mod gemini;
+mod indexed;
+mod kept_images;
 mod kind;
 pub(crate) mod media;
 pub(crate) mod merge;
@@ -23,6 +24,8 @@ mod spec;
 pub(crate) mod stream;
 mod table;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use self::detached_image::DetachedImage;
 pub use self::kind::InteractionKind;
@@ -32,7 +35,18 @@ pub(crate) use self::spec::{Convert, Converted, Envelope, Enveloped, Images, Ope
 pub(crate) use self::target::RequestTarget;
 
 /// Fields that repeat the text of a response in pieces.
-pub(crate) const ECHOES: &[&str] = &["logprobs", "segments", "words"];
+pub(crate) const ECHOES: &[&str] = &[
+    "logprobs",
+    "segments",
+    "words",
+    // Gemini.
+    "logprobsResult",
+    "logprobs_result",
+    // Cohere, and AI21 on Bedrock.
+    "token_likelihoods",
+    "generatedToken",
+    "topTokens",
+];
 
 /// The providers, in the order of their enum.
 const PROVIDERS: &[ProviderSpec] = &[

@@ -4,8 +4,8 @@ use serde_json::value::RawValue;
 
 use crate::codec::json;
 
-/// The request with the model as its first field, unless it has one. Its text is copied letter by
-/// letter. A request that is no object has no fields and stays as it is.
+/// The request with the model as its first field, unless it has one. Its text is copied byte for
+/// byte. A request that is not an object stays as it is.
 pub(crate) fn with_model(request: &RawValue, model: &str) -> String {
     let fields = json::object(request).filter(|fields| json::field(fields, "model").is_none());
     match request.get().strip_prefix('{').filter(|_| fields.is_some()) {

@@ -53,13 +53,13 @@ const fn nth(mut place: usize) -> &'static OperationSpec {
     FIRST
 }
 
-/// Whether a path may be one that a provider has. Most others end in other bytes, or in the same but
-/// for the upper bits.
+/// A quick check whether a provider may have this path. It compares only the lower five bits of the
+/// last two bytes, so it passes a few paths that no provider has, and never rejects one that it has.
 #[inline]
 pub(super) fn may_be_known(path: &str) -> bool {
     let Some([.., before, last]) = path.as_bytes().last_chunk::<2>() else { return false };
     let place = place_of([*before, *last]);
-    // Trailing slashes do not count for all providers.
+    // Some providers ignore trailing slashes.
     *last == b'/' || ENDINGS[place / 64] & 1 << (place % 64) != 0
 }
 

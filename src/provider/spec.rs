@@ -21,14 +21,17 @@ pub(crate) struct ProviderSpec {
     pub(crate) format: &'static str,
     /// The version that Reconify's documentation names for the format.
     pub(crate) version: &'static str,
-    /// The hosts of its API, or its port (`:11434`). All of its paths are captured there.
+    /// The exact hosts of its API, or its port (`:11434`). There, each of its paths is proof enough.
     pub(crate) hosts: &'static [&'static str],
-    /// The last two bytes of its paths. Most other paths end in other bytes.
+    /// The last two bytes of each path that `recognise` knows. Paths with other endings are passed on
+    /// without asking any provider.
     pub(crate) endings: &'static [&'static [u8; 2]],
     /// Determines the operation of a request by its path.
     pub(crate) recognise: fn(&str) -> Option<Operation>,
-    /// The field of a request that is JSON for hooks, and a string of JSON in the report.
+    /// The field of a request that the report writes as a string of JSON. Hooks see it as JSON.
     pub(crate) request_string: Option<&'static str>,
+    /// The field of requests and responses that has the whole conversation as numbers of tokens.
+    pub(crate) tokens: Option<&'static str>,
     /// One row per operation, in the order of the enum.
     pub(crate) operations: &'static [OperationSpec],
 }
@@ -43,8 +46,8 @@ pub(crate) struct OperationSpec {
     pub(crate) kind: InteractionKind,
     /// Whether it is captured by default.
     pub(crate) on_by_default: bool,
-    /// What shows that a request to a known path is meant, if the application did not ask for the
-    /// operation by name.
+    /// What a request needs besides its path, if the application did not ask for the operation by
+    /// name.
     pub(crate) proof: Proof,
     /// Headers with the request id, in order of precedence.
     pub(crate) request_ids: &'static [&'static str],
@@ -60,11 +63,13 @@ pub(crate) struct OperationSpec {
     pub(crate) end_marker: EndMarker,
     /// Assembles a stream: one indirect call per stream, none per event.
     pub(crate) assemble: for<'a> fn(RecordedStream<'a>, Operation) -> Assembled,
-    /// Completes bodies with what the API has outside of them.
+    /// Adds the parts of the exchange outside of the bodies. Only operations with an envelope keep
+    /// the path of a request.
     pub(crate) envelope: Option<Envelope>,
     /// Conversion into the format that Reconify documents, if the operation has another one.
     pub(crate) convert: Option<Convert>,
-    /// Builds the response for a call that got none, from the name of the error and its text.
+    /// Builds the response that is reported for a call that got none, in the provider's format, from
+    /// the kind of error, its message, and the response's placeholder.
     pub(crate) error: fn(&str, &str, Option<Placeholder>) -> Fields<'static>,
     /// Whether the JSON text of a response is only an error, although its status is a success.
     pub(crate) is_error: fn(&[u8]) -> bool,
@@ -74,28 +79,28 @@ pub(crate) struct OperationSpec {
     pub(crate) reclassify: Option<fn(&str) -> Operation>,
 }
 
-/// What shows that a request to a known path calls an operation.
+/// What shows that a request to a known path calls the operation.
 ///
-/// Applications have routes of their own, and these must never be reported by accident.
+/// Applications have routes with the same paths, which must never be reported by accident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
-    /// The path: nobody else has one like it.
+    /// The path alone: no application has one like it.
     Path,
-    /// A header of the request, or the provider's host.
+    /// This header of the request, or the provider's host.
     Header(&'static str),
-    /// The provider's host.
+    /// Only the provider's host.
     Host,
 }
 
-/// Completes bodies with the parts of the exchange outside of them. It is applied to every body,
-/// also to one that is cut, unread or missing.
+/// Adds the parts of an exchange outside of its bodies, such as the model in the path, to the
+/// reported request and response. Every body gets it, even one that is cut, unread or missing.
 #[derive(Clone, Copy)]
 pub(crate) struct Envelope {
     pub(crate) request: fn(&RawValue, &RequestTarget) -> Enveloped,
-    /// The text is the request id.
+    /// The second argument is the request id. `None` leaves responses as they are.
     pub(crate) response: Option<fn(&RawValue, Option<&str>) -> String>,
-    /// Whether the body becomes a field of the report's. The placeholders are those of the outer
-    /// object then.
+    /// Whether the body becomes a field of the reported object, so that the placeholders belong to
+    /// that object and not to the body.
     pub(crate) encloses: bool,
 }
 

@@ -42,14 +42,14 @@ impl Operation {
 }
 
 impl Provider {
-    /// Every provider.
+    /// Every provider, in declaration order.
     pub const ALL: &[Self] = rows::PROVIDER_VALUES;
 
     pub(crate) fn spec(self) -> &'static ProviderSpec {
         PROVIDERS.get(self as usize).unwrap_or(&openai::PROVIDER)
     }
 
-    /// The name in settings, also shown by `Display`.
+    /// The name in settings (`RECONIFY_CAPTURE=anthropic`), also shown by `Display`.
     pub fn as_str(self) -> &'static str {
         self.spec().name
     }
@@ -59,7 +59,8 @@ impl Provider {
         self.spec().format
     }
 
-    /// Its operations that are captured by default.
+    /// Its operations that are captured by default: all of them, except OpenAI's embeddings,
+    /// moderations and audio, for which Reconify documents no type.
     ///
     /// ```
     /// use tower_reconify::{Config, Provider};

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::codec::allowance::Allowance;
 use crate::codec::json;
 use crate::config::ReportOptions;
 use crate::id::new_id;
@@ -132,12 +133,56 @@ impl Report {
                 format: "b64_json",
             };
             let mut json = String::with_capacity(512 + image.element.get().len());
-            let keys_at = open(&mut json, interaction.provider, "image-upload");
+            let keys_at = open(&mut json, interaction.provider, UPLOAD);
             field(&mut json, "upload", &upload)?;
             json.push('}');
             Ok(Self { id: new_id(), json: json.into(), keys_at, is_upload: true, origin: origin.clone() })
         };
         interaction.images.iter().map(upload).collect()
+    }
+
+    /// Restores a report that was stored elsewhere, from its [`id`](Self::id) and [`bytes`](Self::bytes).
+    ///
+    /// What it was made of is not known any more: [`user`](Self::user) and the like return `None`. It
+    /// can be [delivered](crate::Reporter::deliver).
+    ///
+    /// # Errors
+    ///
+    /// If the text is not a report as this version or an earlier one writes it: one JSON object that
+    /// begins with `{"reconify":{"format":"…","type":"…","version":"…"}`, with a known format, and
+    /// has no second field `reconify`. The keys are inserted into that beginning, so nothing else
+    /// may stand there. Beyond that, the content is not checked.
+    ///
+    /// ```
+    /// use tower_reconify::Report;
+    ///
+    /// let id = uuid::Uuid::from_u128(7);
+    /// let json = r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0"},"request":{}}"#;
+    /// let report = Report::from_stored(id, json)?;
+    /// assert_eq!((report.id(), report.json()), (id, json));
+    /// assert!(Report::from_stored(id, "{}").is_err());
+    /// # Ok::<_, tower_reconify::NotAReport>(())
+    /// ```
+    pub fn from_stored(id: Uuid, json: impl Into<Bytes>) -> Result<Self, NotAReport> {
+        let json = json.into();
+        let Opening { format, r#type, keys_at } =
+            Opening::of(&json).ok_or(NotAReport("it does not begin as a report does"))?;
+        if !Provider::ALL.iter().any(|provider| provider.format().as_bytes() == format) {
+            return Err(NotAReport("its format is unknown to this version"));
+        }
+        let is_upload = r#type == UPLOAD.as_bytes();
+        // An object of millions of fields is no report.
+        let (is_named_once, _) = Allowance::LARGE.within(|| {
+            let fields = json::parse_object(&json)?;
+            Some(fields.iter().filter(|(name, _)| name == "reconify").count() == 1)
+        });
+        match is_named_once {
+            None => return Err(NotAReport("it is not one JSON object of a reasonable size")),
+            Some(false) => return Err(NotAReport("it has a second field `reconify`")),
+            Some(true) => {}
+        }
+        let stored = Self::restore(id, json, keys_at, is_upload);
+        stored.ok_or(NotAReport("it is not UTF-8"))
     }
 
     /// Whether this is the data of an image, which has its own endpoint
@@ -218,7 +263,7 @@ impl Report {
     }
 
     /// The payload in two parts: further fields of `reconify` can be inserted between them.
-    #[cfg(any(feature = "reqwest", test))]
+    #[cfg(any(feature = "reqwest", test, fuzzing))]
     pub(crate) fn around_keys(&self) -> (Bytes, Bytes) {
         let (json, at) = (self.bytes(), self.keys_at.min(self.json.len()));
         (json.slice(..at), json.slice(at..))
@@ -233,8 +278,9 @@ impl Report {
     /// writes: another process may have written the file, and the keys must not end up in the
     /// content.
     pub(crate) fn restore(id: Uuid, json: Bytes, keys_at: usize, is_upload: bool) -> Option<Self> {
-        let text = str::from_utf8(&json).ok().filter(|_| opened_at(&json) == Some(keys_at))?;
-        let json = Arc::new(text.to_owned());
+        let is_opened = Opening::of(&json).is_some_and(|opening| opening.keys_at == keys_at);
+        // Takes the memory over if nothing else refers to it.
+        let json = String::from_utf8(json.into()).ok().filter(|_| is_opened)?.into();
         Some(Self { id, json, keys_at, is_upload, origin: None })
     }
 }
@@ -276,6 +322,9 @@ impl fmt::Debug for Report {
     }
 }
 
+/// The type in the upload of an image.
+const UPLOAD: &str = "image-upload";
+
 const BEFORE_FORMAT: &str = r#"{"reconify":{"format":""#;
 const BEFORE_TYPE: &str = r#"","type":""#;
 const BEFORE_VERSION: &str = r#"","version":""#;
@@ -292,21 +341,43 @@ fn open(json: &mut String, provider: Provider, r#type: &'static str) -> usize {
     keys_at
 }
 
-/// The position of the keys in a payload that [`open`] started, in this version of the crate or
-/// another. It is the first closing brace: a format, a type or a version contains neither a brace
-/// nor a quote.
-fn opened_at(json: &[u8]) -> Option<usize> {
-    let rest = after_word(json.strip_prefix(BEFORE_FORMAT.as_bytes())?)?;
-    let rest = after_word(rest.strip_prefix(BEFORE_TYPE.as_bytes())?)?;
-    let rest = after_word(rest.strip_prefix(BEFORE_VERSION.as_bytes())?)?;
-    rest.starts_with(b"\"}").then(|| json.len() - rest.len() + 1)
+/// The beginning of a payload that [`open`] wrote, in this version of the crate or another.
+struct Opening<'a> {
+    format: &'a [u8],
+    r#type: &'a [u8],
+    /// The position of the first closing brace: a format, a type or a version contains neither a
+    /// brace nor a quote.
+    keys_at: usize,
 }
 
-fn after_word(text: &[u8]) -> Option<&[u8]> {
+impl<'a> Opening<'a> {
+    fn of(json: &'a [u8]) -> Option<Self> {
+        let (format, rest) = word(json.strip_prefix(BEFORE_FORMAT.as_bytes())?)?;
+        let (r#type, rest) = word(rest.strip_prefix(BEFORE_TYPE.as_bytes())?)?;
+        let (_, rest) = word(rest.strip_prefix(BEFORE_VERSION.as_bytes())?)?;
+        let keys_at = json.len() - rest.len() + 1;
+        rest.starts_with(b"\"}").then_some(Self { format, r#type, keys_at })
+    }
+}
+
+/// The word at the start of a text, and the rest.
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let is_in_word = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
     let length = text.iter().position(|byte| !is_in_word(byte))?;
-    text.get(length..).filter(|_| length > 0)
+    text.split_at_checked(length).filter(|(word, _)| !word.is_empty())
 }
+
+/// Why a text is not a report: the error of [`Report::from_stored`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAReport(&'static str);
+
+impl fmt::Display for NotAReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the text is not a report: {}", self.0)
+    }
+}
+
+impl std::error::Error for NotAReport {}
 
 /// Writes an object with one of its fields as a string of JSON, unless that is a string already.
 fn write_with_string(object: &str, name: &str, out: &mut String) {
@@ -391,6 +462,45 @@ mod tests {
         assert_eq!((restored.json(), restored.id()), (report.json(), report.id()));
         assert_eq!((restored.user(), restored.session(), restored.kind()), (None, None, None));
         assert_eq!((restored.provider(), restored.outcome(), restored.operation()), (None, None, None));
+    }
+
+    #[test]
+    fn a_report_that_was_stored_elsewhere_is_restored_with_the_same_place_for_the_keys() {
+        let mut interaction = interaction("{}");
+        let element = RawValue::from_string(r#"{"b64_json":"aGVsbG8="}"#.to_owned()).unwrap();
+        interaction.images.push(DetachedImage { filename: "image.png".to_owned(), element });
+        let report = Report::new(&interaction, &ReportOptions::default()).unwrap();
+        let uploads = Report::uploads(&interaction).unwrap();
+        for report in [report].iter().chain(&uploads) {
+            let stored = Report::from_stored(report.id(), report.bytes()).unwrap();
+            assert_eq!((stored.id(), stored.json()), (report.id(), report.json()));
+            assert_eq!(stored.keys_at(), report.keys_at());
+            assert_eq!(stored.is_image_upload(), report.is_image_upload());
+        }
+    }
+
+    #[test]
+    fn a_text_that_would_take_the_keys_to_another_place_is_not_a_report() {
+        let opening = r#"{"reconify":{"format":"openai","type":"chat","version":"1.0.0"}"#;
+        for (text, problem) in [
+            (String::new(), "begin"),
+            ("{}".to_owned(), "begin"),
+            (format!(" {opening}}}"), "begin"),
+            (opening.replace("openai", "open\\u0061i") + "}", "begin"),
+            (opening.replace("chat", "") + "}", "begin"),
+            (opening.replace("1.0.0\"", "1.0.0\",\"appKey\":\"x\"") + "}", "begin"),
+            (opening.replace("openai", "unknown") + "}", "format"),
+            (opening.to_owned(), "JSON"),
+            (format!("{opening}}}{{}}"), "JSON"),
+            (format!(r#"{opening},"a":1e}}"#), "JSON"),
+            (format!(r#"{opening},"reconify":{{}}}}"#), "second"),
+            (format!(r#"{opening},"recon\u0069fy":{{}}}}"#), "second"),
+        ] {
+            let error = Report::from_stored(Uuid::nil(), text.clone()).unwrap_err().to_string();
+            assert!(error.contains(problem), "{text}: {error}");
+        }
+        let error = Report::from_stored(Uuid::nil(), [opening.as_bytes(), b",\"a\":\"\xff\"}"].concat());
+        assert!(error.is_err());
     }
 
     #[test]

@@ -5,18 +5,23 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
+use tower::{BoxError, Service};
 
 use super::clock::Clock;
 use super::spooling::Spooler;
 use super::summary::{FinalCounts, FlushSummary, ShutdownSummary};
-use super::worker::{Command, Deadline, Worker};
+use super::undelivered::Undelivered;
+use super::worker::{Command, Deadline, Delivery, Worker};
 use crate::budget::Budget;
-use crate::config::Config;
+use crate::config::{Config, Destination};
 use crate::delivery::Transport;
 use crate::handoff::{self, Sender};
 use crate::interaction::Interaction;
 use crate::names::LOG;
+use crate::report::Report;
 use crate::stats::{DropReason, Settlement, Stats};
+#[cfg(feature = "reqwest")]
+use crate::transport::HttpTransport;
 
 /// A handle to a layer's reporter: counters, flush, shutdown, and reports made by hand.
 ///
@@ -39,6 +44,48 @@ struct Link {
 const RESERVE: Duration = Duration::from_millis(100);
 
 impl Reporter {
+    /// A reporter without a layer, which sends over HTTP: for programs that only
+    /// [deliver](Self::deliver) stored reports or [report](Self::report) by hand. With a disabled
+    /// configuration it does nothing.
+    ///
+    /// ```
+    /// use tower_reconify::{Config, Reporter};
+    ///
+    /// let reporter = Reporter::new(Config::builder("app-key", "api-key").build()?);
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    #[cfg(feature = "reqwest")]
+    pub fn new(config: Config) -> Self {
+        let idle = config.concurrent_deliveries;
+        Self::of(config, true, move |destination| HttpTransport::at(destination, idle))
+    }
+
+    /// A reporter without a layer, which sends through a service of the application; see
+    /// [`ReconifyLayer::with_transport`](crate::ReconifyLayer::with_transport).
+    pub fn with_transport<S>(config: Config, transport: S) -> Self
+    where
+        S: Service<Report> + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+    {
+        Self::of(config, false, |_| transport)
+    }
+
+    /// Starts a reporter with the transport to a destination, unless the configuration is disabled.
+    pub(crate) fn of<S: Transport + 'static>(
+        config: Config,
+        is_http: bool,
+        transport: impl FnOnce(Destination) -> S + Send + 'static,
+    ) -> Self {
+        match config.destination.clone() {
+            Some(destination) => {
+                config.log_start(is_http);
+                Self::start(config, || transport(destination))
+            }
+            None => Self::disabled(),
+        }
+    }
+
     pub(crate) fn disabled() -> Self {
         Self { link: None }
     }
@@ -53,7 +100,7 @@ impl Reporter {
         let (sender, receiver) = handoff::channel(Arc::clone(&budget), config.capturing);
         let (commands, inbox) = mpsc::unbounded_channel();
         let spooler = Spooler::of(&config);
-        let (reporting, retry_limits) = (config.reporting, config.retry_limits);
+        let Config { reporting, retry_limits, concurrent_deliveries, .. } = config;
         let started = thread::Builder::new().name("reconify".to_owned()).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => {
@@ -63,7 +110,7 @@ impl Reporter {
                             inbox,
                             transport(),
                             reporting,
-                            retry_limits,
+                            (concurrent_deliveries, retry_limits),
                             spooler,
                             fastrand::f64,
                         )
@@ -126,6 +173,59 @@ impl Reporter {
             link.sender.wake_worker();
         } else {
             reservation.settle(Settlement::Dropped(DropReason::TooManyBytes));
+        }
+    }
+
+    /// Delivers a report that was stored elsewhere, with the keys of this configuration, and waits for
+    /// the end: for programs that take reports from a queue or a broker.
+    ///
+    /// The report counts as captured and takes its place in the budget. It passes neither hooks nor
+    /// sampling. It is retried like any other, and [`flush`](Self::flush) waits for it. It never goes
+    /// to the spool, because whoever waits for the result has it stored already. The image uploads of
+    /// an interaction are reports of their own.
+    ///
+    /// # Errors
+    ///
+    /// [`Undelivered`] says why the report was not accepted. A disabled reporter, and one in a forked
+    /// child, returns [`Undelivered::Shutdown`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future only discards the result: once it was polled, the report stays on its way
+    /// and may be delivered.
+    ///
+    /// ```no_run
+    /// use tower_reconify::{Report, Reporter, Undelivered};
+    ///
+    /// # async fn forward(reporter: Reporter, id: uuid::Uuid, json: bytes::Bytes) -> Result<(), Box<dyn std::error::Error>> {
+    /// let report = Report::from_stored(id, json)?;
+    /// match reporter.deliver(report).await {
+    ///     Ok(()) => {}                                                  // Remove it from the store.
+    ///     Err(Undelivered::Rejected | Undelivered::GivenUp) => {}       // Keep it as a dead letter.
+    ///     Err(_) => {}                                                  // Try it again later.
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn deliver(&self, report: Report) -> Result<(), Undelivered> {
+        let link = self.link.as_ref().filter(|link| !link.clock.is_forked());
+        let Some(link) = link else { return Err(Undelivered::Shutdown) };
+        let budget = link.sender.budget();
+        let refused = || if budget.is_closed() { Undelivered::Shutdown } else { Undelivered::NoRoom };
+        let mut reservation = budget.admit().ok_or_else(refused)?;
+        if !reservation.resize(report.held(), 1) {
+            reservation.settle(Settlement::Dropped(DropReason::TooManyBytes));
+            return Err(Undelivered::NoRoom);
+        }
+        let (receipt, settlement) = oneshot::channel();
+        let delivery = Box::new(Delivery { reservation, report, receipt });
+        if link.commands.send(Command::Deliver(delivery)).is_err() {
+            return Err(Undelivered::Shutdown);
+        }
+        match settlement.await {
+            Ok(settlement) => Undelivered::of(settlement),
+            // The worker has ended.
+            Err(_) => Err(Undelivered::Shutdown),
         }
     }
 

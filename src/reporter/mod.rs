@@ -7,8 +7,10 @@ pub(crate) mod spooling;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod undelivered;
 mod worker;
 
 pub use self::guard::ReporterGuard;
 pub use self::handle::Reporter;
 pub use self::summary::{FlushSummary, ShutdownSummary};
+pub use self::undelivered::Undelivered;

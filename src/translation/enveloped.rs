@@ -1,4 +1,4 @@
-//! Completes request and response with the parts of the exchange outside of their bodies.
+//! Adds the parts of an exchange outside of its bodies, such as the model in the path.
 
 use super::body;
 use super::context::BodyContext;
@@ -58,8 +58,8 @@ impl Bodies {
     }
 }
 
-/// Does some work within the allowance. `None` if the allowance was not enough. A body that is not
-/// read is short by now.
+/// Does some work within the allowance. `None` if the allowance was not enough. Under
+/// `Effort::Unread` the bodies are already replaced by short ones, so the small allowance is enough.
 fn limited<T>(reading: &BodyContext, work: impl FnOnce() -> T) -> Result<Option<T>, TooMuch> {
     match reading.effort {
         Effort::Unread => Ok(Some(Allowance::SMALL.within(work).0)),

@@ -1,6 +1,7 @@
 //! The HTTP transport: posts reports to Reconify.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -21,7 +22,7 @@ use uuid::Uuid;
 use super::error::{DeliveryError, causes};
 use super::response;
 use super::tls::Tls;
-use crate::config::{Destination, MAX_DELIVERIES, is_this_machine};
+use crate::config::{Config, Destination, is_this_machine};
 use crate::names::LOG;
 use crate::report::Report;
 
@@ -36,8 +37,25 @@ const AGENT: &str = concat!("tower-reconify/", env!("CARGO_PKG_VERSION"));
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Posts reports with reqwest, and adds the keys as it sends.
-pub(crate) struct HttpTransport {
+/// The default transport: posts each report with reqwest, and adds the keys as it sends.
+///
+/// [`ReconifyLayer::new`](crate::ReconifyLayer::new) uses it by itself. Use it directly inside a
+/// transport of your own, for example for reports that are too large for a broker. An attempt takes
+/// at most 10 s. The error is a [`DeliveryError`].
+///
+/// ```
+/// use tower::ServiceBuilder;
+/// use tower_reconify::{Config, HttpTransport, ReconifyLayer};
+///
+/// let config = Config::builder("app-key", "api-key").build()?;
+/// if let Some(http) = HttpTransport::new(&config) {
+///     // At most 100 reports a second.
+///     let limited = ServiceBuilder::new().rate_limit(100, std::time::Duration::from_secs(1)).service(http);
+///     let layer = ReconifyLayer::with_transport(config, limited);
+/// }
+/// # Ok::<_, tower_reconify::Error>(())
+/// ```
+pub struct HttpTransport {
     /// `None` if no client could be created, for example without trusted certificates, or no
     /// request. No validated URL is known that reqwest refuses.
     interactions: Option<Target>,
@@ -67,10 +85,24 @@ struct TwoParts {
 }
 
 impl HttpTransport {
-    /// Creates a transport with its own clients.
-    pub(crate) fn new(destination: Destination) -> Self {
+    /// A transport with clients of its own, to the endpoints of the configuration. `None` if the
+    /// configuration is disabled.
+    pub fn new(config: &Config) -> Option<Self> {
+        let destination = config.destination.clone();
+        destination.map(|destination| Self::at(destination, config.concurrent_deliveries))
+    }
+
+    /// A transport that uses the application's client; see
+    /// [`ReconifyLayer::with_client`](crate::ReconifyLayer::with_client). `None` if the configuration
+    /// is disabled.
+    pub fn with_client(config: &Config, client: Client) -> Option<Self> {
+        config.destination.clone().map(|destination| Self::at_with_client(destination, client))
+    }
+
+    /// A transport with its own clients, which keep up to `idle` connections.
+    pub(crate) fn at(destination: Destination, idle: usize) -> Self {
         Self::to(destination, |url, is_local| {
-            let client = client(is_local)
+            let client = client(is_local, idle)
                 .inspect_err(
                     |error| tracing::error!(target: LOG, %error, "no HTTP client can be made: no report will be delivered"),
                 )
@@ -82,15 +114,14 @@ impl HttpTransport {
         })
     }
 
-    /// Creates a transport with the application's client.
-    pub(crate) fn with_client(destination: Destination, client: Client) -> Self {
+    pub(crate) fn at_with_client(destination: Destination, client: Client) -> Self {
         Self::to(destination, |url, _| {
             Some(Target { timeout: Some(ATTEMPT_TIMEOUT), ..Target::new(client.clone(), url)? })
         })
     }
 
     fn to(destination: Destination, target: impl Fn(Url, bool) -> Option<Target>) -> Self {
-        let Destination { app_key, api_key, endpoint, upload_endpoint } = destination;
+        let Destination { app_key, api_key, endpoint, upload_endpoint, .. } = destination;
         let text = |key: &SecretString| Value::from(key.expose_secret()).to_string();
         let keys = format!(r#","appKey":{},"apiKey":{}"#, text(&app_key), text(&api_key)).into();
         let target = |uri: Uri| target(uri.to_string().parse().ok()?, is_this_machine(&uri));
@@ -140,7 +171,7 @@ impl Target {
     }
 }
 
-fn client(is_local: bool) -> reqwest::Result<Client> {
+fn client(is_local: bool, idle: usize) -> reqwest::Result<Client> {
     let builder = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(ATTEMPT_TIMEOUT)
@@ -152,9 +183,16 @@ fn client(is_local: bool) -> reqwest::Result<Client> {
         .no_zstd()
         .no_deflate()
         .retry(reqwest::retry::never())
-        .pool_max_idle_per_host(MAX_DELIVERIES);
+        .pool_max_idle_per_host(idle);
     // A proxy would see reports meant for this machine, and could not reach the endpoint.
     if is_local { builder.no_proxy() } else { builder }.build()
+}
+
+/// Shows nothing: it holds the keys, and the URLs may contain secrets.
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport").finish_non_exhaustive()
+    }
 }
 
 impl Service<Report> for HttpTransport {

@@ -10,4 +10,4 @@ mod tls;
 
 pub use self::error::DeliveryError;
 #[cfg(feature = "reqwest")]
-pub(crate) use self::http::HttpTransport;
+pub use self::http::HttpTransport;

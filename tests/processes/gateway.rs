@@ -35,7 +35,7 @@ async fn a_newcomer_sees_three_reports_without_typing_anything() {
     for _ in 0..3 {
         lines.push(gateway.line_with("report    ").await);
     }
-    assert!(lines.iter().all(|line| !line.contains("not valid")), "{lines:?}");
+    assert!(gateway.printed.iter().all(|line| !line.starts_with("refused")), "{:?}", gateway.printed);
     // Two of them may be on their way at once.
     lines.sort_by_key(|line| line.split_once("model=").map(|(_, model)| model.to_owned()));
     for (line, (kind, user, model, texts)) in lines.iter().zip([
@@ -56,6 +56,28 @@ async fn a_newcomer_sees_three_reports_without_typing_anything() {
         counts.contains("3 captured = 3 delivered + 0 rejected + 0 dropped + 0 withheld + 0 pending"),
         "{counts}"
     );
+}
+
+#[tokio::test]
+async fn the_page_is_named_first_and_shows_each_report_and_the_counts_of_the_layer() {
+    let gateway = Gateway::start(&[("COLLECTOR_ADDR", "127.0.0.1:0".to_owned())]).await;
+    let page = gateway.printed[0].strip_prefix("page: ").expect("the first line names the page").to_owned();
+    let get = async |path: &str| client().get(format!("{page}{path}")).send().await.unwrap();
+    assert!(get("").await.text().await.unwrap().starts_with("<!doctype html>"));
+    let found: Value =
+        serde_json::from_str(&get("api/wait?count=3&timeout=30s").await.text().await.unwrap()).unwrap();
+    let mut models: Vec<_> =
+        found["reports"].as_array().unwrap().iter().map(|report| report["model"].as_str().unwrap()).collect();
+    models.sort_unstable();
+    assert_eq!(models, ["claude-sonnet-4-5", "gemini-2.5-flash", "gpt-4o"]);
+    // Metadata are on, and nothing is wrong with any report.
+    for report in found["reports"].as_array().unwrap() {
+        assert_eq!((&report["outcome"], &report["problems"]), (&json!("answered"), &json!([])), "{report}");
+    }
+    let accounting: Value = serde_json::from_str(&get("api/accounting").await.text().await.unwrap()).unwrap();
+    assert_eq!((&accounting["stats"]["captured"], &accounting["stats"]["dropped"]), (&json!(3), &json!(0)));
+    let (status, _) = gateway.stop().await;
+    assert!(status.success());
 }
 
 #[tokio::test]

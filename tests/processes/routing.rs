@@ -108,7 +108,7 @@ async fn without_the_base_url_of_a_provider_openai_has_v1_and_other_paths_are_an
     let without_openai = gateway(&VARIABLES[1..2], upstream.address, collector.address).await;
     for (gateway, path, told) in [
         (&only_openai, "/v1beta/models/m:generateContent", "GEMINI_BASE_URL is not set"),
-        (&only_openai, "/model/m/converse", "BEDROCK_BASE_URL is not set"),
+        (&only_openai, "/model/amazon.m/converse", "BEDROCK_BASE_URL is not set"),
         (&only_openai, "/v2/chat", "COHERE_BASE_URL is not set"),
         (&only_openai, "/mistral/v1/chat/completions", "MISTRAL_BASE_URL is not set"),
         (&only_openai, "/perplexity/chat/completions", "PERPLEXITY_BASE_URL is not set"),
@@ -136,7 +136,7 @@ async fn what_goes_to_a_provider_is_reported_in_its_format_whatever_its_path() {
         ("/v1/messages", "anthropic"),
         ("/v1/models/m:generateContent", "gemini"),
         ("/v1/projects/p/locations/l/publishers/anthropic/models/m:rawPredict", "anthropic"),
-        ("/model/m/converse", "bedrock"),
+        ("/model/amazon.m/converse", "bedrock"),
         ("/v2/chat", "cohere"),
         ("/mistral/v1/chat/completions", "mistral"),
         ("/perplexity/chat/completions", "perplexity"),

@@ -27,6 +27,9 @@ use crate::view::{arrival, facts, overview, show};
 const MOST_TURNS: usize = 500;
 const MOST_BYTES: u64 = 128 << 20;
 
+/// So many messages, those that are sent again included, are compared in a transcript.
+const MOST_MESSAGES: u64 = 500_000;
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Detail {
@@ -192,11 +195,12 @@ pub(super) async fn media(
 /// The newest reports of a session, in order of time, and how many are left out.
 fn session_reports(shared: &Shared, rows: Vec<Arc<Summary>>) -> Result<(Vec<Stored>, u64), ApiError> {
     let total = rows.len();
-    let mut bytes = 0;
+    let (mut bytes, mut messages) = (0, 0);
     let mut out = Vec::new();
     for row in rows.into_iter().rev().take(MOST_TURNS) {
         bytes += row.bytes;
-        if bytes > MOST_BYTES && !out.is_empty() {
+        messages += row.hidden.messages;
+        if (bytes > MOST_BYTES || messages > MOST_MESSAGES) && !out.is_empty() {
             break;
         }
         // One may have been removed since.

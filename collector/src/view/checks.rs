@@ -195,13 +195,16 @@ fn answer(summary: &Summary, exchange: &Exchange<'_>, found: &mut Found) {
     }
 }
 
+/// Whether arguments begin as JSON and are none. Some tools take plain text.
+fn is_broken(arguments: &str) -> bool {
+    arguments.trim_start().starts_with(['{', '[']) && Json::parse(arguments).is_err()
+}
+
 /// Calls of tools: their arguments in answers, and their results in the history.
 fn calls(exchange: &Exchange<'_>, found: &mut Found) {
     let parts = exchange.answers.iter().flatten().flat_map(|message| &message.parts);
     let invalid = parts.filter_map(|part| match part {
-        Part::Call { name, arguments, .. } if !arguments.is_empty() && Json::parse(arguments).is_err() => {
-            Some(name)
-        }
+        Part::Call { name, arguments, .. } if is_broken(arguments) => Some(name),
         _ => None,
     });
     for name in invalid.take(3) {
@@ -226,6 +229,8 @@ pub(crate) fn compare(catalog: &Catalog, summary: &mut Summary, prefixes: &[u64]
     if let Some(old) = catalog.with_key(&summary.key) {
         found.add("key-reused", format!("report {} has the same key and other bytes", old.id));
     }
+    // A history beyond any that is sent in earnest is not worth the time.
+    let prefixes = if prefixes.len() > 10_000 { &[] } else { prefixes };
     if !summary.is_upload() && summary.session.is_some() {
         let earlier = catalog
             .session(&summary.session_key)

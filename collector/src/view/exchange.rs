@@ -64,6 +64,10 @@ impl<'a> Opened<'a> {
     }
 }
 
+/// At most so many messages of a request, and so many choices and items of an answer, are read.
+const MOST_MESSAGES: usize = 20_000;
+const MOST_CHOICES: usize = 200;
+
 /// The messages of a request, the oldest first.
 fn messages<'a>(request: &Object<'a>) -> Vec<Message<'a>> {
     let mut out = Vec::new();
@@ -79,14 +83,24 @@ fn messages<'a>(request: &Object<'a>) -> Vec<Message<'a>> {
         let Some(list) = request.get(name) else { continue };
         match list.string() {
             Some(text) => out.push(Message::new("user", vec![Part::Text(text)])),
-            None if list.is_array() => out.extend(list.items().into_iter().map(|item| message(item, "user"))),
+            None if list.is_array() => {
+                let items = list.items();
+                let rest = items.len().saturating_sub(MOST_MESSAGES);
+                out.extend(items.into_iter().take(MOST_MESSAGES).map(|item| message(item, "user")));
+                if rest > 0 {
+                    let text = format!("… and {rest} more messages, in the report as received");
+                    out.push(Message::new("collector", vec![Part::Text(text.into())]));
+                }
+            }
             None => out.push(message(list, "user")),
         }
     }
     if let Some(text) = request.get("message").and_then(Json::filled) {
         out.push(Message::new("user", vec![Part::Text(text)]));
     }
-    for result in request.get("tool_results").map(Json::items).unwrap_or_default() {
+    for result in
+        request.get("tool_results").map(Json::items).unwrap_or_default().into_iter().take(MOST_CHOICES)
+    {
         let name = result.at(&["call", "name"]).and_then(Json::string);
         let text = result.get("outputs").map(Json::text).unwrap_or_default().into();
         out.push(Message::new("tool", vec![Part::Result { id: None, name, text, is_error: false }]));
@@ -120,7 +134,11 @@ fn answers<'a>(response: Json<'a>, answer: &Object<'a>) -> Vec<Vec<Message<'a>>>
     if let Some(whole) = response.filled() {
         return vec![text(whole)];
     }
-    let list = |name: &str| answer.get(name).filter(|list| list.is_array()).map(Json::items);
+    let list = |name: &str| {
+        let mut items = answer.get(name).filter(|list| list.is_array()).map(Json::items)?;
+        items.truncate(MOST_CHOICES);
+        Some(items)
+    };
     if let Some(choices) = list("choices") {
         let choice = |choice: Json<'a>| match choice.get("message") {
             Some(json) => vec![message(json, "assistant")],
@@ -212,4 +230,44 @@ fn data<'a>(items: &[Json<'a>]) -> Vec<Part<'a>> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(request: &str) -> String {
+        format!(r#"{{"reconify":{{"format":"openai"}},"request":{request},"response":{{"choices":[]}}}}"#)
+    }
+
+    #[test]
+    fn contents_within_contents_cost_neither_stack_nor_time() {
+        for (open, close) in [
+            (r#"[{"type":"tool_result","content":"#, "}]"),
+            (r#"{"text":"#, "}"),
+            (r#"{"citationsContent":{"content":"#, "}}"),
+            (r#"{"toolResult":{"content":["#, "]}}"),
+            (r#"{"type":"thinking","thinking":"#, "}"),
+        ] {
+            let text = report(&format!(
+                r#"{{"messages":[{{"role":"user","content":{}"x"{}}}]}}"#,
+                open.repeat(20_000),
+                close.repeat(20_000)
+            ));
+            let opened = Opened::new(&text);
+            assert_eq!(opened.exchange().messages.len(), 1, "{open}");
+        }
+    }
+
+    #[test]
+    fn more_messages_than_anybody_reads_are_counted() {
+        let text = report(&format!(r#"{{"messages":[{}""]}}"#, r#""x","#.repeat(MOST_MESSAGES + 6)));
+        let opened = Opened::new(&text);
+        let exchange = opened.exchange();
+        assert_eq!(exchange.messages.len(), MOST_MESSAGES + 1);
+        assert_eq!(
+            exchange.messages.last().unwrap().plain(),
+            "… and 7 more messages, in the report as received"
+        );
+    }
 }

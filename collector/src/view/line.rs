@@ -14,7 +14,7 @@ pub(crate) fn report(row: &Summary) -> String {
         (asked, out) => asked.unwrap_or(0).saturating_add(out.unwrap_or(0)).to_string(),
     };
     let mut line = format!(
-        "report    #{} {} {} user={} session={} model={} tokens={tokens} asked={:?} answered={:?}",
+        "report    #{} format={} type={} user={} session={} model={} tokens={tokens} asked={:?} answered={:?}",
         row.id,
         word(Some(&row.format)),
         word(Some(&row.kind)),

@@ -6,23 +6,42 @@ use std::borrow::Cow;
 use super::message::{Media, Message, Part};
 use crate::json::{Json, Object};
 
+/// So deep a content may be inside of another one. Each level is read again for the one around it.
+const DEEPEST: usize = 4;
+
+/// At most so many parts of a content are read.
+const MOST_PARTS: usize = 5000;
+
 /// The parts of a content: a string, a part, or a list of both.
 pub(super) fn parts<'a>(content: Json<'a>) -> Vec<Part<'a>> {
+    parts_within(content, DEEPEST)
+}
+
+fn parts_within<'a>(content: Json<'a>, depth: usize) -> Vec<Part<'a>> {
     match content.string() {
         Some(text) if text.is_empty() => Vec::new(),
         Some(text) => vec![Part::Text(text)],
-        None if content.is_array() => content.items().into_iter().flat_map(|item| parts_of(item)).collect(),
-        None => parts_of(content),
+        None if content.is_array() => {
+            let items = content.items();
+            let rest = items.len().saturating_sub(MOST_PARTS);
+            let mut out: Vec<_> =
+                items.into_iter().take(MOST_PARTS).flat_map(|item| parts_of(item, depth)).collect();
+            if rest > 0 {
+                out.push(Part::Text(format!("… and {rest} more parts, in the report as received").into()));
+            }
+            out
+        }
+        None => parts_of(content, depth),
     }
 }
 
-fn parts_of<'a>(item: Json<'a>) -> Vec<Part<'a>> {
+fn parts_of<'a>(item: Json<'a>, depth: usize) -> Vec<Part<'a>> {
     if let Some(text) = item.string() {
         return vec![Part::Text(text)];
     }
     let object = item.object();
-    let typed = object.string("type").and_then(|kind| typed_part(&kind, &object));
-    typed.or_else(|| keyed_part(&object)).unwrap_or_else(|| {
+    let typed = object.string("type").and_then(|kind| typed_part(&kind, &object, depth));
+    typed.or_else(|| keyed_part(&object, depth)).unwrap_or_else(|| {
         let label =
             object.string("type").or_else(|| object.iter().next().map(|(name, _)| name.to_owned().into()));
         vec![Part::Json { label: label.unwrap_or("JSON".into()), json: item }]
@@ -30,7 +49,7 @@ fn parts_of<'a>(item: Json<'a>) -> Vec<Part<'a>> {
 }
 
 /// All texts in a content, in one.
-fn text_of<'a>(content: Json<'a>) -> Cow<'a, str> {
+fn text_of<'a>(content: Json<'a>, depth: usize) -> Cow<'a, str> {
     if let Some(text) = content.string() {
         return text;
     }
@@ -38,26 +57,27 @@ fn text_of<'a>(content: Json<'a>) -> Cow<'a, str> {
     if let Some(text) = content.get("value").and_then(Json::string) {
         return text;
     }
-    let mut texts = parts(content).into_iter().map(|part| match part {
+    let Some(depth) = depth.checked_sub(1) else { return content.text().into() };
+    let texts = parts_within(content, depth).into_iter().map(|part| match part {
         Part::Text(text) | Part::Reasoning(text) | Part::Refusal(text) => text,
         Part::Image(_) => "[image]".into(),
         Part::Json { json, .. } => json.text().into(),
         _ => "[…]".into(),
     });
-    let first = texts.next().unwrap_or_default();
-    texts.fold(first, |all, text| format!("{all}\n{text}").into())
+    let mut texts: Vec<Cow<'a, str>> = texts.collect();
+    if texts.len() == 1 { texts.remove(0) } else { texts.join("\n").into() }
 }
 
 /// A part that says what it is.
-fn typed_part<'a>(kind: &str, object: &Object<'a>) -> Option<Vec<Part<'a>>> {
-    let part = typed(kind, object)?;
+fn typed_part<'a>(kind: &str, object: &Object<'a>, depth: usize) -> Option<Vec<Part<'a>>> {
+    let part = typed(kind, object, depth)?;
     // A thought may be a signature only.
     let is_empty = matches!(&part, Part::Text(text) | Part::Reasoning(text) if text.is_empty());
     Some(if is_empty { Vec::new() } else { vec![part] })
 }
 
-fn typed<'a>(kind: &str, object: &Object<'a>) -> Option<Part<'a>> {
-    let text = |name| object.get(name).map(text_of);
+fn typed<'a>(kind: &str, object: &Object<'a>, depth: usize) -> Option<Part<'a>> {
+    let text = |name| object.get(name).map(|json| text_of(json, depth));
     Some(match kind {
         "text" | "input_text" | "output_text" | "summary_text" => Part::Text(text("text")?),
         "thinking" | "reasoning_text" | "reasoning" => {
@@ -108,10 +128,10 @@ fn typed<'a>(kind: &str, object: &Object<'a>) -> Option<Part<'a>> {
 }
 
 /// A part that is known by its fields.
-fn keyed_part<'a>(object: &Object<'a>) -> Option<Vec<Part<'a>>> {
+fn keyed_part<'a>(object: &Object<'a>, depth: usize) -> Option<Vec<Part<'a>>> {
     if let Some(text) = object.get("text") {
         let is_thought = object.get("thought").is_some_and(Json::is_true);
-        let text = text_of(text);
+        let text = text_of(text, depth);
         return Some(match (text.is_empty(), is_thought) {
             (true, _) => Vec::new(),
             (false, true) => vec![Part::Reasoning(text)],
@@ -134,19 +154,32 @@ fn keyed_part<'a>(object: &Object<'a>) -> Option<Vec<Part<'a>>> {
     } else if let Some(result) = at("functionResponse").or_else(|| at("function_response")) {
         let text = result.get("response").map(Json::text).unwrap_or_default().into();
         Part::Result { id: result.string("id"), name: result.string("name"), text, is_error: false }
+    } else if let Some(code) = at("executableCode").or_else(|| at("executable_code")) {
+        Part::Call { id: None, name: "code execution".into(), arguments: code.string("code")? }
+    } else if let Some(result) = at("codeExecutionResult").or_else(|| at("code_execution_result")) {
+        let is_error = result.string("outcome").is_some_and(|outcome| outcome != "OUTCOME_OK");
+        let text = result.string("output").unwrap_or_default();
+        Part::Result { id: None, name: Some("code execution".into()), text, is_error }
+    } else if object
+        .iter()
+        .all(|(name, _)| matches!(name, "thoughtSignature" | "thought_signature" | "thought"))
+    {
+        // A signature of what was said before.
+        return Some(Vec::new());
     } else if let Some(used) = at("toolUse") {
         call(&used, "toolUseId", "input")?
     } else if let Some(result) = at("toolResult") {
         Part::Result {
             id: result.string("toolUseId"),
             name: None,
-            text: result.get("content").map(text_or_json).unwrap_or_default(),
+            text: result.get("content").map(|content| text_or_json(content, depth)).unwrap_or_default(),
             is_error: result.string("status").is_some_and(|status| status == "error"),
         }
     } else if let Some(reasoning) = at("reasoningContent") {
         Part::Reasoning(reasoning.get("reasoningText")?.get("text")?.string()?)
     } else if let Some(cited) = at("citationsContent") {
-        return cited.get("content").map(parts);
+        let content = cited.get("content")?;
+        return Some(depth.checked_sub(1).map_or_else(Vec::new, |depth| parts_within(content, depth)));
     } else if let Some(image) = at("image") {
         let bytes = image.get("source").and_then(|source| source.get("bytes")?.string());
         Part::Image(Media { media_type: format_type("image", image), data: bytes, ..Media::default() })
@@ -164,11 +197,11 @@ fn keyed_part<'a>(object: &Object<'a>) -> Option<Vec<Part<'a>>> {
 }
 
 /// The text of a list of blocks, or its JSON.
-fn text_or_json<'a>(content: Json<'a>) -> Cow<'a, str> {
+fn text_or_json<'a>(content: Json<'a>, depth: usize) -> Cow<'a, str> {
     let items = content.items();
     match items.as_slice() {
-        [only] => only.get("json").map_or_else(|| text_of(content), |json| json.text().into()),
-        _ => text_of(content),
+        [only] => only.get("json").map_or_else(|| text_of(content, depth), |json| json.text().into()),
+        _ => text_of(content, depth),
     }
 }
 
@@ -217,7 +250,7 @@ fn call<'a>(object: &Object<'a>, id: &str, arguments: &str) -> Option<Part<'a>> 
 
 /// The calls in a list, as OpenAI has them and those that follow it.
 fn calls<'a>(list: Json<'a>, out: &mut Vec<Part<'a>>) {
-    for item in list.items() {
+    for item in list.items().into_iter().take(MOST_PARTS) {
         let object = item.object();
         let function = object.first(&["function", "custom"]).map_or_else(|| object.clone(), Json::object);
         let arguments =
@@ -269,7 +302,7 @@ pub(super) fn message<'a>(json: Json<'a>, default: &'static str) -> Message<'a> 
             out.push(Part::Result {
                 id: object.string("tool_call_id"),
                 name: object.string("name").or_else(|| object.string("tool_name")),
-                text: object.get("content").map(text_of).unwrap_or_default(),
+                text: object.get("content").map(|content| text_of(content, DEEPEST)).unwrap_or_default(),
                 is_error: false,
             });
         }
@@ -288,10 +321,10 @@ pub(super) fn message<'a>(json: Json<'a>, default: &'static str) -> Message<'a> 
         let (data, transcript) = (audio.string("data"), audio.string("transcript"));
         out.push(Part::Audio(Media { data, transcript, ..Media::default() }));
     }
-    for image in object.get("images").map(Json::items).unwrap_or_default() {
+    for image in object.get("images").map(Json::items).unwrap_or_default().into_iter().take(MOST_PARTS) {
         match image.string() {
             Some(data) => out.push(Part::Image(Media { data: Some(data), ..Media::default() })),
-            None => out.extend(parts_of(image)),
+            None => out.extend(parts_of(image, DEEPEST)),
         }
     }
     Message { role: given.unwrap_or(default.into()), name: object.string("name"), parts: out }
@@ -299,7 +332,7 @@ pub(super) fn message<'a>(json: Json<'a>, default: &'static str) -> Message<'a> 
 
 /// An item that is no message: a call, a result, reasoning.
 fn item<'a>(kind: &str, json: Json<'a>, object: &Object<'a>, default: &'static str) -> Message<'a> {
-    let parts = typed_part(kind, object).unwrap_or_else(|| {
+    let parts = typed_part(kind, object, DEEPEST).unwrap_or_else(|| {
         if kind == "reasoning" {
             return Vec::new();
         }

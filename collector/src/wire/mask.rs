@@ -4,6 +4,9 @@ use crate::json::Json;
 
 const NAMES: [&str; 2] = ["appKey", "apiKey"];
 
+/// So many different keys are looked for in the rest of a report.
+const MOST_KEYS: usize = 8;
+
 /// A key as it is stored and shown: its last four characters if it has twelve or more.
 pub(crate) fn masked(key: &str) -> String {
     let letters = key.chars().count();
@@ -30,7 +33,10 @@ pub(crate) fn mask(report: Json<'_>, others: &[&str]) -> String {
         out.push_str(text.get(end..start).unwrap_or_default());
         out.push_str(&quoted(&masked(&key)));
         end = start + value.text().len();
-        keys.push(key.into_owned());
+        // All are masked where they stand; a sender that has more than one of each gains nothing.
+        if keys.len() < MOST_KEYS && !keys.iter().any(|known| **known == *key) {
+            keys.push(key.into_owned());
+        }
     }
     out.push_str(text.get(end..).unwrap_or_default());
     replace_all(out, &keys)
@@ -56,19 +62,24 @@ pub(crate) fn mask_any(text: &str, others: &[&str]) -> String {
 
 /// Masks the string behind each `"appKey":`, in text that need not be JSON.
 fn mask_fields(text: &str) -> String {
+    const GAP: [char; 7] = ['"', '\'', '\\', ' ', '\t', '\r', '\n'];
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((at, name)) = NAMES.iter().filter_map(|name| Some((rest.find(name)?, *name))).min() {
-        let (before, after) = rest.split_at(at + name.len());
+    while let Some(at) = rest.find("Key") {
+        let (before, after) = rest.split_at(at + "Key".len());
         out.push_str(before);
-        let gap = after.trim_start_matches(['"', '\'', '\\', ':', '=', ' ', '\t', '\r', '\n']);
-        out.push_str(after.strip_suffix(gap).unwrap_or_default());
-        let end = gap.find(['"', '\'', '\\', ',', '}', '&', '\n', '\r']).unwrap_or(gap.len());
-        let (key, tail) = gap.split_at(end);
+        rest = after;
+        if !NAMES.iter().any(|name| before.ends_with(name)) {
+            continue;
+        }
+        let named = after.trim_start_matches(GAP);
         // Without a separator it is a mere word.
-        let is_value =
-            after.trim_start_matches(['"', '\'', '\\', ' ', '\t', '\r', '\n']).starts_with([':', '=']);
-        out.push_str(&if is_value { masked(key) } else { key.to_owned() });
+        let Some(value) = named.strip_prefix([':', '=']) else { continue };
+        let value = value.trim_start_matches(GAP);
+        let end = value.find(['"', '\'', '\\', ',', '}', '&', '\n', '\r']).unwrap_or(value.len());
+        let (key, tail) = value.split_at(end);
+        out.push_str(after.get(..after.len() - value.len()).unwrap_or_default());
+        out.push_str(&masked(key));
         rest = tail;
     }
     out.push_str(rest);

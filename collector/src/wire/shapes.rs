@@ -54,7 +54,8 @@ pub(super) fn check<'j>(
 ) {
     let (request, answer) = (request.object(), response.object());
     let is_error = answer.get("error").is_some() || answer.get("detail").is_some();
-    let is_flat_error = is_error || answer.get("message").is_some_and(Json::is_string);
+    let is_flat_error =
+        is_error || (row.format != "openai" && answer.get("message").is_some_and(Json::is_string));
     let mut need =
         |object: &Object<'j>, part: &str, name: &str, expected: &str, is_right: fn(Json<'j>) -> bool| {
             findings.expect(&format!("/{part}/{name}"), object.get(name), expected, is_right);
@@ -116,6 +117,20 @@ pub(super) fn check<'j>(
             need(&request, "request", "prompt", "a string", Json::is_string);
             if !is_flat_error {
                 need(&answer, "response", "generations", "an array", Json::is_array);
+            }
+        }
+        ("universal", _) => {
+            if request.get("prompt").is_none() {
+                need(&request, "request", "messages", "an array, or `prompt`", Json::is_array);
+            }
+            if !is_error && !["response", "choices"].iter().any(|name| answer.get(name).is_some()) {
+                need(
+                    &answer,
+                    "response",
+                    "message",
+                    "an object, or `response` or `choices`",
+                    Json::is_object,
+                );
             }
         }
         _ => {}

@@ -202,5 +202,5 @@ async fn events_have_ids_only_and_end_when_the_collector_stops() {
         "{events}"
     );
     assert!(!events.contains("there"), "{events}");
-    assert!(lines.contains("report    #1 openai chat user=bob␇ session=s␛[2J model=gpt-4o tokens=15 asked=\"hi ⟨U+202E⟩ there new\" answered=\"ok\""), "{lines}");
+    assert!(lines.contains("report    #1 format=openai type=chat user=bob␇ session=s␛[2J model=gpt-4o tokens=15 asked=\"hi ⟨U+202E⟩ there new\" answered=\"ok\""), "{lines}");
 }

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::retry::pause;
-use crate::config::MAX_DELIVERIES;
 use crate::stats::FailureClass;
 use crate::transport::DeliveryError;
 
@@ -34,6 +33,8 @@ pub(crate) struct Breaker {
     /// and grows by one with each success, so that the backlog does not overload a collector that
     /// recovers.
     concurrency_limit: usize,
+    /// Its highest value.
+    most: usize,
     /// The end of a pause that the collector asked for.
     hold: Option<Instant>,
     open: Option<Open>,
@@ -73,9 +74,10 @@ pub(crate) enum Decision {
 }
 
 impl Breaker {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self {
-            concurrency_limit: MAX_DELIVERIES,
+            concurrency_limit: most,
+            most,
             hold: None,
             open: None,
             failed: Vec::new(),
@@ -92,8 +94,8 @@ impl Breaker {
         match &self.open {
             Some(Open { probe: Some(_), .. }) => Decision::Saturated,
             Some(open) if now < open.next => Decision::RetryAt(open.next),
-            Some(_) if running < MAX_DELIVERIES => Decision::HalfOpenProbe,
-            None if running < self.concurrency_limit && self.concurrency_limit < MAX_DELIVERIES => {
+            Some(_) if running < self.most => Decision::HalfOpenProbe,
+            None if running < self.concurrency_limit && self.concurrency_limit < self.most => {
                 Decision::AllowUntried
             }
             None if running < self.concurrency_limit => Decision::Allow,
@@ -122,7 +124,7 @@ impl Breaker {
         self.refused.clear();
         self.are_keys_proven = true;
         self.concurrency_limit =
-            if self.open.take().is_some() { 1 } else { (self.concurrency_limit + 1).min(MAX_DELIVERIES) };
+            if self.open.take().is_some() { 1 } else { (self.concurrency_limit + 1).min(self.most) };
     }
 
     /// Handles a failed attempt. Returns whether the failure counts against the report itself.

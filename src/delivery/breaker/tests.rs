@@ -1,5 +1,7 @@
 use super::*;
 
+const MAX_DELIVERIES: usize = 32;
+
 fn id(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
@@ -15,7 +17,7 @@ fn failing(breaker: &mut Breaker, now: Instant, reports: impl IntoIterator<Item 
 
 #[test]
 fn it_opens_when_five_different_reports_fail_in_a_row() {
-    let (mut breaker, now) = (Breaker::new(), Instant::now());
+    let (mut breaker, now) = (Breaker::new(MAX_DELIVERIES), Instant::now());
     failing(&mut breaker, now, [1, 1, 1, 1, 1, 2, 3, 4]);
     breaker.succeeded();
     failing(&mut breaker, now, [1, 2, 3, 4]);
@@ -26,7 +28,7 @@ fn it_opens_when_five_different_reports_fail_in_a_row() {
 
 #[test]
 fn open_it_lets_one_probe_through_at_a_time_in_pauses_that_double_to_a_minute() {
-    let (mut breaker, mut now) = (Breaker::new(), Instant::now());
+    let (mut breaker, mut now) = (Breaker::new(MAX_DELIVERIES), Instant::now());
     failing(&mut breaker, now, 1..=5);
     let mut pauses = Vec::new();
     for report in 6..15 {
@@ -46,7 +48,7 @@ fn open_it_lets_one_probe_through_at_a_time_in_pauses_that_double_to_a_minute() 
 
 #[test]
 fn the_first_success_closes_it_and_each_further_one_lets_one_more_through() {
-    let (mut breaker, now) = (Breaker::new(), Instant::now());
+    let (mut breaker, now) = (Breaker::new(MAX_DELIVERIES), Instant::now());
     failing(&mut breaker, now, 1..=5);
     for concurrency_limit in 1..=MAX_DELIVERIES + 5 {
         breaker.succeeded();
@@ -61,7 +63,7 @@ fn the_first_success_closes_it_and_each_further_one_lets_one_more_through() {
 #[test]
 fn what_the_collector_asks_for_holds_everything_for_up_to_five_minutes_and_costs_no_attempt() {
     for (asked, held) in [(0, 0), (7, 7), (300, 300), (1_000_000_000, 300), (u64::MAX, 300)] {
-        let (mut breaker, now) = (Breaker::new(), Instant::now());
+        let (mut breaker, now) = (Breaker::new(MAX_DELIVERIES), Instant::now());
         let error = DeliveryError::unavailable().with_retry_after(Duration::from_secs(asked));
         assert!(!breaker.failed(now, id(1), &error, 0.5), "it counts_as_attempt no attempt");
         let until = now + Duration::from_secs(held);
@@ -79,7 +81,7 @@ fn what_the_collector_asks_for_holds_everything_for_up_to_five_minutes_and_costs
 
 #[test]
 fn keys_that_are_not_accepted_leave_one_probe_every_five_seconds_doubling_to_a_minute() {
-    let (mut breaker, mut now) = (Breaker::new(), Instant::now());
+    let (mut breaker, mut now) = (Breaker::new(MAX_DELIVERIES), Instant::now());
     assert!(!breaker.failed(now, id(1), &DeliveryError::unauthorized(), 0.1));
     for seconds in [5, 10, 20, 40, 60, 60] {
         assert_eq!(breaker.decision(now, 0), Decision::RetryAt(now + seconds * SECOND));
@@ -94,7 +96,7 @@ fn keys_that_are_not_accepted_leave_one_probe_every_five_seconds_doubling_to_a_m
 
 #[test]
 fn one_report_that_is_refused_like_wrong_keys_holds_up_no_other_once_the_keys_are_proven() {
-    let (mut breaker, now) = (Breaker::new(), Instant::now());
+    let (mut breaker, now) = (Breaker::new(MAX_DELIVERIES), Instant::now());
     breaker.succeeded();
     for _ in 0..10 {
         assert!(
@@ -110,7 +112,7 @@ fn one_report_that_is_refused_like_wrong_keys_holds_up_no_other_once_the_keys_ar
 
 #[test]
 fn a_probe_that_is_rejected_or_lost_is_followed_by_another_after_a_pause() {
-    let (mut breaker, now) = (Breaker::new(), Instant::now());
+    let (mut breaker, now) = (Breaker::new(MAX_DELIVERIES), Instant::now());
     failing(&mut breaker, now, 1..=5);
     breaker.began(id(6));
     breaker.failed(now, id(6), &DeliveryError::rejected(), 1.0);

@@ -1,6 +1,6 @@
 //! Assembles a stream of `/v1/complete`, the API before messages.
 
-use super::event::ClaudeEvent;
+use super::event::AnthropicEvent;
 use crate::codec::json::{self, Fields, Node};
 use crate::provider::merge;
 use crate::provider::operation::Operation;
@@ -13,7 +13,7 @@ pub(crate) struct CompleteAssembler<'a> {
 }
 
 impl<'a> CompleteAssembler<'a> {
-    fn add(&mut self, event: ClaudeEvent<'a>, progress: &mut Progress) {
+    fn add(&mut self, event: AnthropicEvent<'a>, progress: &mut Progress) {
         if let Some(error) = event.error {
             self.top.set("error", Node::Raw(error));
         }
@@ -42,7 +42,7 @@ impl<'a> CompleteAssembler<'a> {
 
 impl<'a> StreamAssembler<'a> for CompleteAssembler<'a> {
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
-        ClaudeEvent::read(name, data, progress).map(|event| self.add(event, progress)).is_some()
+        AnthropicEvent::read(name, data, progress).map(|event| self.add(event, progress)).is_some()
     }
 
     fn mark_truncated(&mut self, mark: Node<'a>) {

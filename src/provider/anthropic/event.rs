@@ -5,7 +5,7 @@ use crate::provider::stream::Progress;
 
 /// The data of one event of Anthropic's streams.
 #[derive(Debug)]
-pub(super) struct ClaudeEvent<'a> {
+pub(super) struct AnthropicEvent<'a> {
     /// The `type` of the data, or else the name of the event.
     pub(super) kind: &'a str,
     pub(super) fields: Entries<'a>,
@@ -13,7 +13,7 @@ pub(super) struct ClaudeEvent<'a> {
     pub(super) error: Option<&'a RawValue>,
 }
 
-impl<'a> ClaudeEvent<'a> {
+impl<'a> AnthropicEvent<'a> {
     /// Parses an event and counts it; `None` if it is not a JSON object.
     pub(super) fn read(name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> Option<Self> {
         let fields = json::parse_object(data)?;

@@ -18,5 +18,6 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     endings: &[b"es", b"te", b"ct"],
     recognise: operations::recognise,
     request_string: None,
+    tokens: None,
     operations: operations::OPERATIONS,
 };

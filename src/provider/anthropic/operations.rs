@@ -5,9 +5,9 @@ use super::messages::MessageAssembler;
 use super::vertex;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
-use crate::codec::json::{Fields, Node};
+use crate::codec::json::Fields;
+use crate::provider::error_body::{in_error, is_only_error, texts};
 use crate::provider::kind::InteractionKind;
-use crate::provider::openai::error_body::is_only_error;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
 use crate::provider::spec::{Kept, OperationSpec, Proof};
@@ -36,7 +36,7 @@ const MESSAGES: OperationSpec = OperationSpec {
     envelope: None,
     convert: None,
     error,
-    is_error: |answer| is_only_error(answer, &["content", "completion"]),
+    is_error: |response| is_only_error(response, &["content", "completion"]),
     images: None,
     reclassify: None,
 };
@@ -83,12 +83,8 @@ const DICT: u32 = u32::from_ne_bytes(*b"dict");
 
 /// The response for a call that got none.
 fn error(kind: &str, message: &str, _: Option<Placeholder>) -> Fields<'static> {
-    let mut error = Fields::default();
-    error.set("type", Node::string(kind));
-    error.set("message", Node::string(message));
-    let mut response = Fields::default();
-    response.set("type", Node::string("error"));
-    response.set("error", Node::Object(error));
+    let mut response = texts([("type", "error")]);
+    response.extend(in_error([("type", kind), ("message", message)]));
     response
 }
 

@@ -7,7 +7,7 @@ use crate::provider::model::with_model;
 use crate::provider::spec::{Envelope, Enveloped};
 use crate::provider::target::RequestTarget;
 
-/// Requests get the model of the path. Responses have it.
+/// Requests get the model of the path. Responses have the model already.
 pub(super) const ENVELOPE: Envelope = Envelope { request, response: None, encloses: false };
 
 /// The model of a path, with its percent-encoding; `None` for any other path.
@@ -15,7 +15,7 @@ pub(super) fn model(path: &str) -> Option<&str> {
     let (path, _) =
         path.rsplit_once(':').filter(|(_, verb)| matches!(*verb, "rawPredict" | "streamRawPredict"))?;
     let (models, model) = path.rsplit_once('/')?;
-    // Counting tokens is a model too.
+    // The API that counts tokens has its name in the place of the model.
     (models.ends_with("/publishers/anthropic/models") && !matches!(model, "" | "count-tokens"))
         .then_some(model)
 }

@@ -1,20 +1,15 @@
 use std::borrow::Cow;
 use std::mem;
 
-use foldhash::fast::RandomState;
-use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
-use crate::codec::allowance::Held;
 use crate::codec::json::{self, Entries, Fields, Node};
+use crate::provider::indexed::Indexed;
 use crate::provider::merge;
 
 /// The content blocks of a streamed message, by their indices.
 #[derive(Debug, Default)]
-pub(super) struct ConverseBlocks<'a> {
-    blocks: IndexMap<u64, ConverseBlock<'a>, RandomState>,
-    held: Held,
-}
+pub(super) struct ConverseBlocks<'a>(Indexed<ConverseBlock<'a>, 4_096>);
 
 #[derive(Debug, Default)]
 pub(super) struct ConverseBlock<'a> {
@@ -23,27 +18,17 @@ pub(super) struct ConverseBlock<'a> {
     citations: String,
 }
 
-/// The maximum number of blocks. No message has more; an attacker could send millions. Further
-/// blocks are skipped.
-const MOST_BLOCKS: usize = 4_096;
-
-/// The number of nodes charged for a block.
-const BLOCK: usize = 4;
-
 impl<'a> ConverseBlocks<'a> {
     /// The block of an event, by default the last one. `None` if there are too many.
     pub(super) fn of(&mut self, event: &[(Cow<'a, str>, &'a RawValue)]) -> Option<&mut ConverseBlock<'a>> {
         let index = json::field(event, "contentBlockIndex").and_then(|index| index.get().parse().ok());
-        let index = index.or_else(|| self.blocks.last().map(|(index, _)| *index)).unwrap_or_default();
-        let has_room =
-            self.blocks.contains_key(&index) || self.blocks.len() < MOST_BLOCKS && self.held.try_grow(BLOCK);
-        has_room.then(|| self.blocks.entry(index).or_default())
+        let index = index.or_else(|| self.0.last().map(|(index, _)| index));
+        self.0.part(index.unwrap_or_default())
     }
 
     /// The blocks in the order of their indices.
-    pub(super) fn finish(mut self) -> Node<'a> {
-        self.blocks.sort_unstable_keys();
-        Node::Array(self.blocks.into_values().map(ConverseBlock::finish).collect())
+    pub(super) fn finish(self) -> Node<'a> {
+        Node::Array(self.0.sorted().map(ConverseBlock::finish).collect())
     }
 }
 
@@ -69,40 +54,54 @@ impl<'a> ConverseBlock<'a> {
                 }
                 ("toolUse", Some(call)) => {
                     is_token = true;
-                    each(nested(&mut self.fields, key), call, |call, key, raw| match &*key {
+                    each(merge::object(&mut self.fields, key), call, |call, key, raw| match &*key {
                         "input" => merge::append(call, key, raw),
                         _ => merge::last(call, key, raw),
                     });
                 }
                 ("reasoningContent", Some(reasoning)) => {
                     is_token |= reasoning.iter().any(|(_, raw)| !json::is_blank(raw));
-                    each(nested(&mut self.fields, key), reasoning, |reasoning, key, raw| match &*key {
-                        "text" | "signature" => {
-                            let Some(text) = nested(reasoning, "reasoningText".into()) else { return };
-                            if key == "text" {
-                                merge::append(text, key, raw);
-                            } else {
-                                merge::last_said(text, key, raw);
+                    each(
+                        merge::object(&mut self.fields, key),
+                        reasoning,
+                        |reasoning, key, raw| match &*key {
+                            "text" | "signature" => {
+                                let Some(text) = merge::object(reasoning, "reasoningText".into()) else {
+                                    return;
+                                };
+                                if key == "text" {
+                                    merge::append(text, key, raw);
+                                } else {
+                                    merge::last_present(text, key, raw);
+                                }
                             }
+                            _ => merge::replace(reasoning, key, raw),
+                        },
+                    );
+                }
+                ("image", Some(image)) => {
+                    is_token = true;
+                    each(merge::object(&mut self.fields, key), image, |image, key, raw| {
+                        match (&*key, json::object(raw)) {
+                            ("source", Some(source)) => {
+                                each(merge::object(image, key), source, |source, key, raw| match &*key {
+                                    "bytes" => merge::append(source, key, raw),
+                                    _ => merge::last(source, key, raw),
+                                });
+                            }
+                            _ => merge::last(image, key, raw),
                         }
-                        _ => merge::replace(reasoning, key, raw),
                     });
                 }
                 ("toolResult", None) => {
-                    if let Some(result) = nested(&mut self.fields, key) {
+                    if let Some(result) = merge::object(&mut self.fields, key) {
                         merge::concat(result, "content".into(), raw);
                     }
                 }
                 ("citation", Some(_)) => {
-                    if !self.citations.is_empty() {
-                        self.citations.push(',');
-                    }
-                    self.citations.push_str(raw.get());
+                    merge::push_elements(&mut self.citations, raw.get());
                 }
-                _ => {
-                    is_token |= key == "image";
-                    merge::last(&mut self.fields, key, raw);
-                }
+                _ => merge::last(&mut self.fields, key, raw),
             }
         }
         is_token
@@ -111,7 +110,7 @@ impl<'a> ConverseBlock<'a> {
     /// The block of the unstreamed response. A text with citations is a block of its own kind.
     fn finish(mut self) -> Node<'a> {
         if self.fields.contains("toolUse")
-            && let Some(call) = nested(&mut self.fields, "toolUse".into())
+            && let Some(call) = merge::object(&mut self.fields, "toolUse".into())
         {
             let slot = call.entry("input".into(), || Node::Text(String::new()));
             if let Node::Text(text) = slot {
@@ -133,11 +132,7 @@ impl<'a> ConverseBlock<'a> {
     }
 }
 
-/// The object in a field, created if it is missing. `None` if the field is not an object.
-fn nested<'s, 'a>(fields: &'s mut Fields<'a>, key: Cow<'a, str>) -> Option<&'s mut Fields<'a>> {
-    merge::as_object(fields.entry(key, || Node::Object(Fields::default())))
-}
-
+/// Adds these entries, unless the field that they belong to is not an object.
 fn each<'a>(
     known: Option<&mut Fields<'a>>,
     entries: Entries<'a>,

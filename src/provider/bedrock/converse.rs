@@ -21,7 +21,7 @@ pub(super) struct ConverseAssembler<'a> {
     has_stopped: bool,
 }
 
-/// The first events of a message.
+/// The events that a message may begin with.
 pub(super) const FIRST: [&str; 3] = ["messageStart", "contentBlockStart", "contentBlockDelta"];
 
 impl<'a> ConverseAssembler<'a> {
@@ -57,7 +57,7 @@ impl<'a> ConverseAssembler<'a> {
                 progress.has_error = true;
                 self.top.set(kind, Node::Raw(raw));
             }
-            // What Bedrock adds to the last event of an invoked model.
+            // Bedrock adds these to the last event of an invoked model.
             name if name.starts_with("amazon-bedrock-") => merge::replace(&mut self.top, kind, raw),
             _ => progress.skipped += 1,
         }

@@ -1,5 +1,5 @@
-//! Reports have the input of a call and its output, as Reconify's module sends them: the body is a
-//! field of both.
+//! A report has the input and the output of a call in the shape of the AWS SDK, as Reconify's own
+//! module sends them. The HTTP body is the field `body` of both.
 
 use serde_json::value::RawValue;
 
@@ -11,7 +11,7 @@ use crate::provider::target::RequestTarget;
 
 pub(super) const ENVELOPE: Envelope = Envelope { request, response: Some(response), encloses: true };
 
-/// The media type that Bedrock assumes.
+/// The media type that Bedrock assumes if a request has no header for it.
 const JSON: &str = "application/json";
 
 fn request(body: &RawValue, target: &RequestTarget) -> Enveloped {
@@ -27,7 +27,10 @@ fn request(body: &RawValue, target: &RequestTarget) -> Enveloped {
     let or_json = |header: &Option<Box<str>>| Node::string(header.as_deref().unwrap_or(JSON));
     fields.set("contentType", or_json(&target.content_type));
     fields.set("accept", or_json(&target.accept));
-    fields.set("body", Node::Raw(body));
+    // A report writes the body as a string. One that is a string on the wire is quoted again here,
+    // because a string in this field counts as written.
+    let is_string = body.get().starts_with('"');
+    fields.set("body", if is_string { Node::string(body.get()) } else { Node::Raw(body) });
     Enveloped { json: fields.to_json(), kind: None }
 }
 

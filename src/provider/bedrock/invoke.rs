@@ -66,7 +66,7 @@ impl<'a> StreamAssembler<'a> for InvokeAssembler<'a> {
     }
 
     fn finish(self, _: Operation, progress: &mut Progress) -> String {
-        // Of all operations, this one finds out by itself whether the chunks are those of a chat.
+        // For a completion, the chat assembler finds out from the chunks whether they are a chat's.
         let operation = Operation::Completion;
         match self.dialect {
             Some(Dialect::Messages(assembler)) => assembler.finish(operation, progress),

@@ -28,7 +28,7 @@ pub(super) fn assembled(
     }
     let bytes = stream.bytes;
     let mut frames = Frames::new(bytes);
-    let most = frames.by_ref().map(|frame| most_of(&frame)).sum();
+    let most = frames.by_ref().map(|frame| longest_line(&frame)).sum();
     let is_broken = frames.is_broken();
     if !allowance::examine(2 * bytes.len()) || !(stream.charge)(most) {
         // Without memory for the lines, the body is reported by its length.
@@ -56,8 +56,8 @@ pub(super) fn assembled(
     assembled
 }
 
-/// The greatest length of a frame's line. The texts of an error may have to be escaped.
-fn most_of(frame: &Frame<'_>) -> usize {
+/// An upper limit for the length of a frame's line. The texts of an error may have to be escaped.
+fn longest_line(frame: &Frame<'_>) -> usize {
     let length = frame.name.len() + frame.payload.len();
     match frame.kind {
         FrameKind::Event => length + 16,
@@ -73,6 +73,9 @@ fn end_of_frame(stream: &[u8], lines: &[u8], end: u64) -> u64 {
     (stream.len() - frames.left()) as u64
 }
 
+/// The most bytes kept of an exception that is not JSON. Escaped, a byte can take six.
+const LONGEST_MESSAGE: usize = 16 * 1024;
+
 /// An exception or error as an event, with its name as the type.
 fn error(frame: &Frame<'_>) -> String {
     let text = |bytes: &[u8]| Node::string(&String::from_utf8_lossy(bytes));
@@ -81,7 +84,7 @@ fn error(frame: &Frame<'_>) -> String {
     error.set("type", text(frame.name));
     match json::parse_object(&data) {
         Some(fields) => error.extend(Fields::of(unpadded(fields))),
-        None => error.set("message", text(&data)),
+        None => error.set("message", text(data.get(..LONGEST_MESSAGE).unwrap_or(&data))),
     }
     let mut event = Fields::default();
     event.set("error", Node::Object(error));

@@ -22,6 +22,7 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     endings: &[b"se", b"am", b"ke"],
     recognise: operations::recognise,
     request_string: Some("body"),
+    tokens: None,
     operations: operations::OPERATIONS,
 };
 

@@ -35,13 +35,22 @@ impl<'a> ModelId<'a> {
         bare.filter(|bare| bare.contains('.')).unwrap_or(last)
     }
 
-    /// Whether the model has a vendor or an ARN, does not generate images, and does not rank or embed
-    /// texts. An application may have a route for invoking models by other names.
+    /// Whether the model has a vendor or an ARN. An application may have a route for calling models by
+    /// other names, or by their versions.
+    pub(super) fn is_bedrocks(self) -> bool {
+        let is_arn = self.0.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("arn"));
+        is_arn
+            || self.bare().split_once('.').is_some_and(|(vendor, name)| {
+                vendor.starts_with(|first: char| first.is_ascii_alphabetic())
+                    && vendor.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                    && name.starts_with(|first: char| first.is_ascii_alphabetic())
+            })
+    }
+
+    /// Whether the model does not generate images, and does not rank or embed texts.
     pub(super) fn is_chat(self) -> bool {
         let bare = self.bare();
-        let is_arn = self.0.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("arn"));
-        (is_arn || bare.contains('.'))
-            && !IMAGES.iter().any(|prefix| bare.starts_with(prefix))
+        !IMAGES.iter().any(|prefix| bare.starts_with(prefix))
             && !bare.contains("embed")
             && !bare.contains("rerank")
     }

@@ -7,7 +7,9 @@ use super::lines::{self, write_converse, write_invoke};
 use super::model::ModelPath;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
-use crate::codec::json::{self, Fields, Node};
+use crate::codec::json;
+use crate::provider::error_body::texts;
+use crate::provider::kept_images::KEPT_IMAGES;
 use crate::provider::kind::InteractionKind;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
@@ -51,9 +53,10 @@ const CONVERSE: OperationSpec = OperationSpec {
     },
     envelope: Some(ENVELOPE),
     convert: None,
-    error,
+    // Bedrock sends the type in a header.
+    error: |kind, message, _| texts([("type", kind), ("message", message)]),
     is_error,
-    images: None,
+    images: Some(KEPT_IMAGES),
     reclassify: None,
 };
 
@@ -84,7 +87,7 @@ pub(super) fn recognise(path: &str) -> Option<Operation> {
 
 #[inline(never)]
 fn named(path: &str) -> Option<Operation> {
-    let ModelPath { id, method } = ModelPath::of(path)?;
+    let ModelPath { id, method } = ModelPath::of(path).filter(|path| path.id.is_bedrocks())?;
     match method {
         "converse" | "converse-stream" => Some(Operation::BedrockConverse),
         "invoke" | "invoke-with-response-stream" if id.is_chat() => Some(Operation::BedrockInvoke),
@@ -97,20 +100,12 @@ const ERSE: u32 = u32::from_ne_bytes(*b"erse");
 const VOKE: u32 = u32::from_ne_bytes(*b"voke");
 const REAM: u32 = u32::from_ne_bytes(*b"ream");
 
-/// The response for a call that got none. Bedrock sends the type in a header.
-fn error(kind: &str, message: &str, _: Option<Placeholder>) -> Fields<'static> {
-    let mut response = Fields::default();
-    response.set("type", Node::string(kind));
-    response.set("message", Node::string(message));
-    response
-}
-
 /// The longest response that may be an error, in bytes.
 const LONGEST_ERROR: usize = 16 * 1024;
 
 /// Whether a response is only an error: it has a message and nothing else.
-fn is_error(answer: &[u8]) -> bool {
-    let fields = if answer.len() > LONGEST_ERROR { None } else { json::parse_object(answer) };
+fn is_error(response: &[u8]) -> bool {
+    let fields = if response.len() > LONGEST_ERROR { None } else { json::parse_object(response) };
     fields.is_some_and(|fields| {
         let is_message = |key: &str| matches!(key, "message" | "Message");
         let is_type = |key: &str| matches!(key, "type" | "__type" | "code");

@@ -1,11 +1,9 @@
 use std::borrow::Cow;
 
-use foldhash::fast::RandomState;
-use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
-use crate::codec::allowance::Held;
 use crate::codec::json::{self, Entries, Fields, Node};
+use crate::provider::indexed::Indexed;
 use crate::provider::merge;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
@@ -17,20 +15,12 @@ pub(super) struct TextAssembler<'a> {
     top: Fields<'a>,
     /// The field of the list in which the unstreamed response has its texts, if it has one.
     list: &'static str,
-    texts: IndexMap<u64, Fields<'a>, RandomState>,
-    held: Held,
-    /// That of all texts.
+    texts: Indexed<Fields<'a>, 1_024>,
+    /// The finish reason of all texts, from a chunk without an index.
     finish_reason: Option<&'a RawValue>,
     /// The whole response, if the last chunk has it.
     whole: Option<&'a RawValue>,
 }
-
-/// The maximum number of texts. No response has more; an attacker could send millions. Further
-/// texts are skipped.
-const MOST_TEXTS: usize = 1_024;
-
-/// The number of nodes charged for a text.
-const TEXT: usize = 4;
 
 impl<'a> TextAssembler<'a> {
     fn add(&mut self, chunk: Entries<'a>, progress: &mut Progress) {
@@ -55,7 +45,7 @@ impl<'a> TextAssembler<'a> {
                     let key = if key == "totalOutputTextTokenCount" { "tokenCount".into() } else { key };
                     self.add_to("results", place, key, raw, progress);
                 }
-                // Cohere. The first text has no index in an unstreamed response.
+                // Cohere. In an unstreamed response, the first text has no index.
                 "text" => self.add_to("generations", place, key, raw, progress),
                 "index" if place.is_some_and(|place| place > 0) && is_cohere => {
                     self.add_to("generations", place, key, raw, progress);
@@ -100,14 +90,10 @@ impl<'a> TextAssembler<'a> {
         progress: &mut Progress,
     ) {
         self.list = list;
-        let has_room = |place: &u64| {
-            self.texts.contains_key(place) || self.texts.len() < MOST_TEXTS && self.held.try_grow(TEXT)
-        };
-        let Some(place) = place.filter(has_room) else {
+        let Some(text) = place.and_then(|place| self.texts.part(place)) else {
             progress.skipped += 1;
             return;
         };
-        let text = self.texts.entry(place).or_default();
         if matches!(&*key, "text" | "outputText") {
             progress.has_token |= !json::is_blank(raw);
             merge::append(text, key, raw);
@@ -135,17 +121,16 @@ impl<'a> StreamAssembler<'a> for TextAssembler<'a> {
     }
 
     fn finish(mut self, _: Operation, _: &mut Progress) -> String {
-        for text in self.texts.values_mut() {
-            if let Some(reason) = self.finish_reason {
-                text.set("finish_reason", Node::Raw(reason));
-            }
-        }
         if let Some(whole) = self.whole.and_then(json::object) {
             self.top.extend(Fields::of(whole));
         } else if !self.texts.is_empty() {
-            self.texts.sort_unstable_keys();
-            let texts = self.texts.into_values().map(Node::Object).collect();
-            self.top.set(self.list, Node::Array(texts));
+            let texts = self.texts.sorted().map(|mut text| {
+                if let Some(reason) = self.finish_reason {
+                    text.set("finish_reason", Node::Raw(reason));
+                }
+                Node::Object(text)
+            });
+            self.top.set(self.list, Node::Array(texts.collect()));
         }
         self.top.to_json()
     }

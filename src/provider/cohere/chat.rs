@@ -2,21 +2,21 @@
 
 use serde_json::value::RawValue;
 
-use super::items::IndexedItems;
+use super::items::CohereItems;
 use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::merge;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
 
-/// Events are read by their fields more than by their type, so that an unknown event that adds to
-/// the message is not lost.
+/// The fields of an event decide how it is added, rather than its type, so that an event of an
+/// unknown type that adds to the message is not lost.
 #[derive(Debug, Default)]
 pub(crate) struct CohereChatAssembler<'a> {
     top: Fields<'a>,
     message: Fields<'a>,
-    content: IndexedItems<'a>,
-    tool_calls: IndexedItems<'a>,
-    citations: IndexedItems<'a>,
+    content: CohereItems<'a>,
+    tool_calls: CohereItems<'a>,
+    citations: CohereItems<'a>,
     /// The inside of the list of log probabilities.
     logprobs: String,
 }
@@ -29,10 +29,7 @@ impl<'a> CohereChatAssembler<'a> {
             merge::first(&mut self.top, "id".into(), id);
         }
         if let Some(logprobs) = get("logprobs") {
-            if !self.logprobs.is_empty() {
-                self.logprobs.push(',');
-            }
-            self.logprobs.push_str(logprobs.get());
+            merge::push_elements(&mut self.logprobs, logprobs.get());
         }
         if let Some(delta) = get("delta").and_then(json::object) {
             let index = get("index").and_then(|index| index.get().parse().ok()).unwrap_or_default();

@@ -1,42 +1,23 @@
-use foldhash::fast::RandomState;
-use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
-use crate::codec::allowance::Held;
 use crate::codec::json::{self, Entries, Fields, Node};
+use crate::provider::indexed::Indexed;
 use crate::provider::merge;
 
-/// Objects of a response that arrive in pieces, each under an index.
+/// Objects of a response that arrive in pieces, each under an index: parts of content, tool calls or
+/// citations.
 #[derive(Debug, Default)]
-pub(crate) struct IndexedItems<'a> {
-    /// The items, each with its index.
-    items: Vec<(u64, Fields<'a>)>,
-    /// The latest item of each index.
-    places: IndexMap<u64, usize, RandomState>,
-    held: Held,
-}
+pub(crate) struct CohereItems<'a>(Indexed<Fields<'a>, 16_384>);
 
-/// The maximum number of items. Real responses have far fewer; an attacker could send millions.
-/// Further items are skipped.
-const MOST_ITEMS: usize = 16_384;
-
-/// The number of nodes charged for an item, with its place.
-const ITEM: usize = 4;
-
-impl<'a> IndexedItems<'a> {
+impl<'a> CohereItems<'a> {
     /// Adds a piece to the item with this index. A piece that begins an item never continues an
     /// earlier one. Returns the item, or `None` if there are too many.
     pub(crate) fn add(&mut self, index: u64, begins: bool, piece: Entries<'a>) -> Option<&Fields<'a>> {
-        let known = self.places.get(&index).copied().filter(|_| !begins);
-        if known.is_none() && (self.items.len() >= MOST_ITEMS || !self.held.try_grow(ITEM)) {
-            return None;
-        }
-        let place = known.unwrap_or_else(|| {
-            self.items.push((index, Fields::default()));
-            self.places.insert(index, self.items.len() - 1);
-            self.items.len() - 1
-        });
-        let (_, item) = self.items.get_mut(place)?;
+        let place = match self.0.place(index).filter(|_| !begins) {
+            Some(place) => place,
+            None => self.0.open(index, Fields::default())?,
+        };
+        let item = self.0.at(place)?;
         for (key, raw) in piece {
             match &*key {
                 // The place in the list carries the same information.
@@ -52,20 +33,19 @@ impl<'a> IndexedItems<'a> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.0.is_empty()
     }
 
     /// The items as a list, in the order of their indices.
-    pub(crate) fn finish(mut self) -> Node<'a> {
-        self.items.sort_by_key(|(index, _)| *index);
-        Node::Array(self.items.into_iter().map(|(_, item)| Node::Object(item)).collect())
+    pub(crate) fn finish(self) -> Node<'a> {
+        Node::Array(self.0.sorted().map(Node::Object).collect())
     }
 }
 
 /// Adds a piece of a called function: the name is set once, the arguments grow.
 fn add_function<'a>(call: &mut Fields<'a>, raw: &'a RawValue) {
-    let slot = call.entry("function".into(), || Node::Object(Fields::default()));
-    let (Node::Object(function), Some(entries)) = (slot, json::object(raw)) else { return };
+    let Some(entries) = json::object(raw) else { return };
+    let Some(function) = merge::object(call, "function".into()) else { return };
     for (key, raw) in entries {
         match &*key {
             "name" => merge::name(function, key, raw),

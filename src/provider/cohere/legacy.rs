@@ -1,13 +1,11 @@
 //! Assembles a stream of `/v1/chat` or `/v1/generate` into the object that the unstreamed call
 //! would have returned.
 
-use foldhash::fast::RandomState;
-use indexmap::IndexMap;
 use serde_json::value::RawValue;
 
-use super::items::IndexedItems;
-use crate::codec::allowance::Held;
+use super::items::CohereItems;
 use crate::codec::json::{self, Entries, Fields, Node, Nodes};
+use crate::provider::indexed::Indexed;
 use crate::provider::merge;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
@@ -22,20 +20,15 @@ pub(crate) struct CohereLegacyAssembler<'a> {
     /// The fields of the other events.
     top: Fields<'a>,
     /// The text of each generation, with its JSON escapes. A chat has one.
-    texts: IndexMap<u64, String, RandomState>,
-    held: Held,
+    texts: Indexed<String, MOST_GENERATIONS>,
     /// The tool calls whose pieces have arrived, until an event has all of them.
-    tool_calls: IndexedItems<'a>,
+    tool_calls: CohereItems<'a>,
     error: Option<&'a RawValue>,
     truncated: Option<Node<'a>>,
 }
 
-/// The maximum number of generations. Cohere allows five; an attacker could send millions. Further
-/// ones are skipped.
+/// The maximum number of generations. Cohere allows five.
 const MOST_GENERATIONS: usize = 1_024;
-
-/// The number of nodes charged for a generation.
-const GENERATION: usize = 6;
 
 impl<'a> CohereLegacyAssembler<'a> {
     fn add(&mut self, name: &'a [u8], event: Entries<'a>, progress: &mut Progress) {
@@ -76,7 +69,7 @@ impl<'a> CohereLegacyAssembler<'a> {
                 }
                 "tool_calls" => {
                     progress.has_token = true;
-                    self.tool_calls = IndexedItems::default();
+                    self.tool_calls = CohereItems::default();
                     merge::concat(&mut self.top, key, raw);
                 }
                 _ if json::items(raw).is_some() => merge::concat(&mut self.top, key, raw),
@@ -86,12 +79,9 @@ impl<'a> CohereLegacyAssembler<'a> {
     }
 
     fn add_text(&mut self, index: u64, piece: &str, progress: &mut Progress) {
-        if let Some(text) = self.texts.get_mut(&index) {
-            text.push_str(piece);
-        } else if self.texts.len() < MOST_GENERATIONS && self.held.try_grow(GENERATION) {
-            self.texts.insert(index, piece.to_owned());
-        } else {
-            progress.skipped += 1;
+        match self.texts.part(index) {
+            Some(text) => text.push_str(piece),
+            None => progress.skipped += 1,
         }
     }
 
@@ -107,8 +97,7 @@ impl<'a> CohereLegacyAssembler<'a> {
         let mut response = std::mem::take(&mut self.top);
         // Consoles expect the text, even if none of its events arrived.
         let is_expected = self.error.is_none();
-        self.texts.sort_unstable_keys();
-        let mut texts = std::mem::take(&mut self.texts).into_values();
+        let mut texts = std::mem::take(&mut self.texts).sorted();
         if operation == Operation::CohereGenerate {
             let generations = texts.map(|text| {
                 let mut generation = Fields::default();

@@ -19,5 +19,6 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     endings: &[b"at", b"te"],
     recognise: operations::recognise,
     request_string: None,
+    tokens: None,
     operations: operations::OPERATIONS,
 };

@@ -6,7 +6,8 @@ use super::chat::CohereChatAssembler;
 use super::legacy::CohereLegacyAssembler;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
-use crate::codec::json::{self, Fields, Node};
+use crate::codec::json;
+use crate::provider::error_body::texts;
 use crate::provider::kind::InteractionKind;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
@@ -36,7 +37,7 @@ const CHAT: OperationSpec = OperationSpec {
     assemble: |stream, operation| assemble::<CohereChatAssembler<'_>>(stream, operation),
     envelope: None,
     convert: None,
-    error: |kind, message, _| error(kind, message),
+    error: |kind, message, _| texts([("message", message), ("error_type", kind)]),
     is_error,
     images: None,
     reclassify: None,
@@ -81,16 +82,9 @@ pub(super) fn recognise(path: &str) -> Option<Operation> {
     }
 }
 
-fn error(kind: &str, message: &str) -> Fields<'static> {
-    let mut error = Fields::default();
-    error.set("message", Node::string(message));
-    error.set("error_type", Node::string(kind));
-    error
-}
-
 /// Whether a response is only an error: its `message` is a text.
 fn is_error(response: &[u8]) -> bool {
-    // Nearly every other response has one.
+    // Nearly every response that is not an error has one.
     if memmem::find(response, b"\"finish_reason\"").is_some() {
         return false;
     }

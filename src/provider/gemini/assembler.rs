@@ -1,4 +1,4 @@
-//! Assembles a streamed answer into the object that the unstreamed call would have returned.
+//! Assembles a stream into the object that the unstreamed call would have returned.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::arguments::Room;
 use super::candidate::{Candidate, is_reason};
-use super::text_template::TextTemplate;
+use super::text_template::{Match, TextTemplate};
 use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::merge;
 use crate::provider::operation::Operation;
@@ -41,22 +41,22 @@ impl<'a> GeminiAssembler<'a> {
         Self { never_compares: true, ..Self::default() }
     }
 
-    /// Adds a chunk if it matches the previous one. Returns whether it did, or whether it would have
-    /// if that one had been added twice.
-    fn add_matching(&mut self, data: &'a [u8], progress: &mut Progress) -> (bool, bool) {
+    /// The match of a chunk with the previous one, and whether the match is enough to add the chunk.
+    fn find_match(&self, data: &'a [u8]) -> Option<(Match<'a>, bool)> {
         #[cfg(any(test, fuzzing))]
         if self.never_compares {
-            return (false, false);
+            return None;
         }
-        let Some((template, _)) = &self.template else { return (false, false) };
-        let Some(found) = template.of_match(data) else { return (false, false) };
-        if template.is_settled {
-            self.pending.push_str(found.text);
-            self.usage = found.usage;
-            progress.chunks += 1;
-            progress.has_token |= !found.text.is_empty();
-        }
-        (template.is_settled, true)
+        let (template, _) = self.template.as_ref()?;
+        Some((template.of_match(data)?, template.is_settled))
+    }
+
+    /// Adds a chunk that matches the previous one.
+    fn add_match(&mut self, found: &Match<'a>, progress: &mut Progress) {
+        self.pending.push_str(found.text);
+        self.usage = found.usage;
+        progress.chunks += 1;
+        progress.has_token |= !found.text.is_empty();
     }
 
     /// Adds the text and the usage of the chunks that matched.
@@ -162,8 +162,9 @@ impl<'a> GeminiAssembler<'a> {
 
 impl<'a> StreamAssembler<'a> for GeminiAssembler<'a> {
     fn push(&mut self, _: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
-        let (is_added, is_match) = self.add_matching(data, progress);
-        if is_added {
+        let found = self.find_match(data);
+        if let Some((found, true)) = &found {
+            self.add_match(found, progress);
             return true;
         }
         if let Some(chunk) = json::parse_object(data) {
@@ -171,7 +172,7 @@ impl<'a> StreamAssembler<'a> for GeminiAssembler<'a> {
             progress.chunks += 1;
             if let Some((index, text, usage)) = self.add(chunk, progress) {
                 self.template =
-                    TextTemplate::of(data, text, usage, is_match).map(|template| (template, index));
+                    TextTemplate::of(data, text, usage, found.is_some()).map(|template| (template, index));
             }
             return true;
         }
@@ -192,7 +193,7 @@ impl<'a> StreamAssembler<'a> for GeminiAssembler<'a> {
     fn finish(mut self, _: Operation, progress: &mut Progress) -> String {
         self.settle();
         progress.is_finished = self.is_finished();
-        // A blocked prompt and an error have no candidates. Otherwise they are missing.
+        // Consoles expect the list, except beside an error or a blocked prompt.
         let needs_none = progress.has_error || self.top.contains("promptFeedback");
         if !self.candidates.is_empty() || !needs_none {
             self.candidates.sort_by_cached_key(|index, _| index.parse().unwrap_or(u64::MAX));

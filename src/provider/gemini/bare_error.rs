@@ -21,7 +21,7 @@ pub(super) fn assemble_with_error<'a, A: StreamAssembler<'a>>(
         && let Some(error) = bare_error(bytes)
     {
         let json = &mut assembled.json;
-        // Nothing is missing beside an error.
+        // Beside an error, no placeholder is needed.
         let end = ["\"candidates\":[]}", "}"].into_iter().find_map(|end| json.strip_suffix(end));
         json.truncate(end.map_or(0, str::len));
         if !json.ends_with(['{', ',']) {
@@ -36,7 +36,7 @@ pub(super) fn assemble_with_error<'a, A: StreamAssembler<'a>>(
     assembled
 }
 
-/// The error in an object that begins a line. No field of an event begins so.
+/// The error in an object that begins a line. A line of an event begins with the name of a field.
 fn bare_error(stream: &[u8]) -> Option<String> {
     let mut from = 0;
     loop {

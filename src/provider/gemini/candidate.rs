@@ -8,7 +8,7 @@ use crate::codec::json::{self, Entries, Fields, Node};
 use crate::provider::merge;
 use crate::provider::stream::Progress;
 
-/// One of the answers of a stream.
+/// One of the responses in a stream: a request may ask for several.
 #[derive(Debug, Default)]
 pub(super) struct Candidate<'a> {
     fields: Fields<'a>,
@@ -18,8 +18,8 @@ pub(super) struct Candidate<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// Adds what a chunk has of this candidate. Returns the text if more of it may follow, and all
-    /// else would change nothing a second time.
+    /// Adds the part of this candidate in a chunk. Returns its text if later chunks may continue it
+    /// and repeating the other fields would change nothing.
     pub(super) fn add(
         &mut self,
         fields: Entries<'a>,
@@ -98,7 +98,8 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Whether a finish reason or block reason is one. Some clients ask for the numbers of the names.
+/// Whether a finish or block reason is set. Clients may ask for enums as numbers; 0 and
+/// `…_UNSPECIFIED` mean that it is not.
 pub(super) fn is_reason(raw: &RawValue) -> bool {
     !json::is_blank(raw) && raw.get() != "0" && !raw.get().ends_with("_UNSPECIFIED\"")
 }

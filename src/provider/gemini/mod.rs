@@ -22,5 +22,6 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     endings: &[b"nt"],
     recognise: operations::recognise,
     request_string: None,
+    tokens: None,
     operations: operations::OPERATIONS,
 };

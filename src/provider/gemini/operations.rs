@@ -1,19 +1,16 @@
 //! The operation of Gemini's HTTP API, and the paths by which it is recognised.
 
-use memchr::memmem;
-
 use super::assembler::GeminiAssembler;
 use super::bare_error::assemble_with_error;
 use super::turns;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
-use crate::codec::json::{Fields, Node};
+use crate::provider::error_body::{in_error, is_only_error};
+use crate::provider::kept_images::KEPT_IMAGES;
 use crate::provider::kind::InteractionKind;
-use crate::provider::media;
-use crate::provider::openai::error_body::is_only_error;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
-use crate::provider::spec::{Envelope, Images, Kept, OperationSpec, Proof};
+use crate::provider::spec::{Envelope, Kept, OperationSpec, Proof};
 
 pub(super) const OPERATIONS: &[OperationSpec] = &[OperationSpec {
     operation: Operation::GeminiGenerate,
@@ -44,19 +41,11 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[OperationSpec {
     assemble: |stream, operation| assemble_with_error::<GeminiAssembler<'_>>(stream, operation),
     envelope: Some(Envelope { request: turns::enveloped, response: None, encloses: false }),
     convert: None,
-    error,
-    is_error: |answer| is_only_error(answer, &["candidates"]),
-    images: Some(IMAGES),
+    error: |kind, message, _| in_error([("message", message), ("status", kind)]),
+    is_error: |response| is_only_error(response, &["candidates"]),
+    images: Some(KEPT_IMAGES),
     reclassify: None,
 }];
-
-/// Images stay in the report, as the media of a request do. If images are not tracked, their type and
-/// length are reported.
-const IMAGES: Images = Images {
-    may_hold: |answer| memmem::find(answer, b"inline").is_some(),
-    detach: |answer, _| (answer, Vec::new()),
-    elide: |answer| media::elide_those(answer, |medium| medium.kind.starts_with("image")),
-};
 
 /// The operation of a path that ends in a model and one of the two verbs. Gateways keep such paths
 /// under a prefix of their own.
@@ -67,20 +56,8 @@ pub(super) fn recognise(path: &str) -> Option<Operation> {
     (is_possible && turns::model(path).is_some()).then_some(Operation::GeminiGenerate)
 }
 
-/// The response for a call that got none.
-fn error(kind: &str, message: &str, _: Option<Placeholder>) -> Fields<'static> {
-    let mut error = Fields::default();
-    error.set("message", Node::string(message));
-    error.set("status", Node::string(kind));
-    let mut response = Fields::default();
-    response.set("error", Node::Object(error));
-    response
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::value::RawValue;
-
     use super::*;
 
     #[test]
@@ -128,24 +105,9 @@ mod tests {
     }
 
     #[test]
-    fn images_stay_unless_they_are_not_tracked_and_other_media_stay_in_any_case() {
-        let answer = |image: &str| {
-            let parts = format!(
-                r#"[{{"inlineData":{{"mimeType":"image/png","data":"{image}"}}}},{{"inline_data":{{"mime_type":"audio/wav","data":"aGVsbG8="}}}}]"#
-            );
-            RawValue::from_string(format!(r#"{{"candidates":[{{"content":{{"parts":{parts}}}}}]}}"#)).unwrap()
-        };
-        let whole = answer("aGVsbG8=");
-        assert!((IMAGES.may_hold)(whole.get().as_bytes()) && !(IMAGES.may_hold)(b"{}"));
-        let (kept, images) = (IMAGES.detach)(whole.clone(), std::time::UNIX_EPOCH);
-        assert!(kept.get() == whole.get() && images.is_empty());
-        assert_eq!((IMAGES.elide)(whole).get(), answer("image/png, 5 bytes").get());
-    }
-
-    #[test]
     fn an_error_has_the_shape_of_googles_and_is_one() {
         let row = &OPERATIONS[0];
-        let json = error("timeout", "No \"answer\"", row.placeholders.response).to_json();
+        let json = (row.error)("timeout", "No \"answer\"", row.placeholders.response).to_json();
         assert_eq!(json, r#"{"error":{"message":"No \"answer\"","status":"timeout"}}"#);
         for (answer, is_error) in [
             (json.as_str(), true),

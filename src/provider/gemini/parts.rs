@@ -12,9 +12,9 @@ use crate::provider::stream::Progress;
 #[derive(Debug, Default)]
 pub(super) struct ContentParts<'a> {
     parts: Nodes<'a>,
-    /// The last part is a text that goes on: whether it is a thought.
+    /// Whether the last part is a thought, if it is a text that the next part may continue.
     open_text: Option<bool>,
-    /// The place of the call that goes on.
+    /// The place of the call whose arguments are incomplete.
     open_call: Option<usize>,
 }
 
@@ -59,7 +59,8 @@ impl<'a> Traits<'a> {
 }
 
 impl<'a> ContentParts<'a> {
-    /// Adds the parts of a chunk. Returns the text if there is nothing else, and more of it may follow.
+    /// Adds the parts of a chunk. Returns the text if it is the only part and later chunks may
+    /// continue it.
     pub(super) fn add(
         &mut self,
         raw: &'a RawValue,
@@ -153,11 +154,10 @@ impl<'a> ContentParts<'a> {
         };
         for (key, raw) in fields {
             if !matches!(&*key, "functionCall" | "function_call") {
-                merge::last_said(part, key, raw);
+                merge::last_present(part, key, raw);
             }
         }
-        let slot = part.entry(key, || Node::Object(Fields::default()));
-        let Some(known) = merge::as_object(slot) else { return };
+        let Some(known) = merge::object(part, key) else { return };
         for (key, raw) in call {
             match &*key {
                 key if is_continued(key) => {}

@@ -22,7 +22,7 @@ pub(super) struct TextTemplate<'a> {
     /// The place of the usage, and of the numbers in it.
     usage: Range<usize>,
     numbers: Vec<Range<usize>>,
-    /// The other fields have been added twice.
+    /// Whether the other fields have been added twice. Until then, matching chunks are parsed.
     pub(super) is_settled: bool,
 }
 
@@ -56,7 +56,7 @@ impl<'a> TextTemplate<'a> {
     pub(super) fn of_match<'b>(&self, data: &'b [u8]) -> Option<Match<'b>> {
         let Self { data: known, text, usage, numbers, .. } = self;
         let inside = data.strip_prefix(known.get(..text.start)?)?;
-        let (said, mut rest) = inside.split_at_checked(end_of_text(inside)?)?;
+        let (text_found, mut rest) = inside.split_at_checked(end_of_text(inside)?)?;
         let mut at = text.end;
         let before = usage.start.checked_sub(at)?;
         let from = rest.get(before..)?;
@@ -65,11 +65,11 @@ impl<'a> TextTemplate<'a> {
             rest = rest.get(length_of_number(rest)?..)?;
             at = number.end;
         }
-        // What the usage takes is what is left of the data without what follows the usage.
+        // The usage ends where as many bytes are left as follow it in the template.
         let after = known.len() - usage.end;
         let used = from.get(..from.len().checked_sub(after)?)?;
         (rest == known.get(at..)?).then_some(())?;
-        Some(Match { text: str::from_utf8(said).ok()?, usage: used })
+        Some(Match { text: str::from_utf8(text_found).ok()?, usage: used })
     }
 }
 

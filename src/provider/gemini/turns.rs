@@ -34,7 +34,7 @@ fn is_googles(parents: &str) -> bool {
 }
 
 /// The request with the model of the path. Of several turns, the last one stays in `contents`, and
-/// the earlier ones follow it in `history`. Every value is copied letter by letter.
+/// the earlier ones follow it in `history`. Every value is copied byte for byte.
 pub(super) fn enveloped(body: &RawValue, target: &RequestTarget) -> Enveloped {
     let mut json = match model(&target.path).map(percent::decoded) {
         Some(model) => with_model(body, model.strip_prefix("models/").unwrap_or(&model)),

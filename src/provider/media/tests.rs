@@ -19,6 +19,15 @@ fn images_in_a_list_sound_and_files_are_found_without_a_data_url() {
             format!(r#"{{"prompt":"x","images":["{image}"],"format":"json"}}"#),
             r#"{"prompt":"x","images":["image, 48 bytes"],"format":"json"}"#,
         ),
+        // The image of a generation, and a video for a model on Bedrock.
+        (
+            format!(r#"{{"model":"m","image":"{long}","done":true}}"#),
+            r#"{"model":"m","image":"image, 192 bytes","done":true}"#,
+        ),
+        (
+            format!(r#"{{"mediaSource":{{"base64String":"{long}"}}}}"#),
+            r#"{"mediaSource":{"base64String":"file, 192 bytes"}}"#,
+        ),
         // Mistral.
         (
             format!(r#"{{"content":[{{"type":"input_audio","input_audio":"{long}"}}]}}"#),
@@ -38,7 +47,7 @@ fn images_in_a_list_sound_and_files_are_found_without_a_data_url() {
 fn names_and_links_of_images_sound_and_files_are_no_media() {
     let long = "aGVsbG8h".repeat(32);
     for json in [
-        r#"{"images":["cat","file-8PvKc2","https://example.com/cat.png"],"input_audio":"voice"}"#.to_owned(),
+        r#"{"images":["cat","file-8PvKc2","https://example.com/cat.png"],"input_audio":"voice","image":"cat"}"#.to_owned(),
         r#"{"file_url":{"url":"https://example.com/paper.pdf"}}"#.to_owned(),
         format!(r#"{{"image_url":{{"url":"{long}"}},"url":"{long}"}}"#),
     ] {

@@ -4,7 +4,8 @@ use memchr::memmem;
 
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
-use crate::codec::json::{self, Fields, Node};
+use crate::codec::json;
+use crate::provider::error_body::texts;
 use crate::provider::kind::InteractionKind;
 use crate::provider::openai::chat::assembler::ChatAssembler;
 use crate::provider::operation::{Operation, Provider};
@@ -32,7 +33,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[OperationSpec {
     assemble: |stream, operation| assemble::<ChatAssembler<'_>>(stream, operation),
     envelope: None,
     convert: None,
-    error: |kind, message, _| error(kind, message),
+    error: |kind, message, _| texts([("object", "error"), ("message", message), ("type", kind)]),
     is_error,
     images: None,
     reclassify: None,
@@ -43,14 +44,6 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[OperationSpec {
 #[inline]
 pub(super) fn recognise(path: &str) -> Option<Operation> {
     path.ends_with("/v1/chat/completions").then_some(Operation::MistralChat)
-}
-
-fn error(kind: &str, message: &str) -> Fields<'static> {
-    let mut error = Fields::default();
-    error.set("object", Node::string("error"));
-    error.set("message", Node::string(message));
-    error.set("type", Node::string(kind));
-    error
 }
 
 /// Whether a response is only an error.

@@ -17,5 +17,6 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     endings: &[b"at", b"te"],
     recognise: operations::recognise,
     request_string: None,
+    tokens: Some("context"),
     operations: operations::OPERATIONS,
 };

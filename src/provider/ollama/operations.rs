@@ -3,9 +3,9 @@
 use super::assembler::OllamaAssembler;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
-use crate::codec::json::{Fields, Node};
+use crate::provider::error_body::{is_only_error, texts};
+use crate::provider::kept_images::KEPT_IMAGES;
 use crate::provider::kind::InteractionKind;
-use crate::provider::openai::error_body::is_only_error;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
 use crate::provider::spec::{Kept, OperationSpec, Proof};
@@ -45,9 +45,9 @@ const CHAT: OperationSpec = OperationSpec {
     assemble: |stream, operation| assemble::<OllamaAssembler<'_>>(stream, operation),
     envelope: None,
     convert: None,
-    error: |_, message, _| error(message),
+    error: |_, message, _| texts([("error", message)]),
     is_error: |response| is_only_error(response, &["message", "response"]),
-    images: None,
+    images: Some(KEPT_IMAGES),
     reclassify: None,
 };
 
@@ -73,10 +73,4 @@ pub(super) fn recognise(path: &str) -> Option<Operation> {
         b'e' if path.ends_with("/api/generate") => Some(Operation::OllamaGenerate),
         _ => None,
     }
-}
-
-fn error(message: &str) -> Fields<'static> {
-    let mut error = Fields::default();
-    error.set("error", Node::string(message));
-    error
 }

@@ -2,7 +2,6 @@
 
 pub(crate) mod audio;
 pub(crate) mod chat;
-pub(crate) mod error_body;
 mod event;
 pub(crate) mod images;
 mod operations;
@@ -20,5 +19,6 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     endings: &[b"ns", b"es", b"ts", b"gs", b"ch"],
     recognise: operations::recognise,
     request_string: None,
+    tokens: None,
     operations: operations::OPERATIONS,
 };

@@ -3,11 +3,11 @@
 use super::audio::AudioAssembler;
 use super::chat::assembler::ChatAssembler;
 use super::chat::operation_of_completion;
-use super::error_body::{error, is_error};
 use super::images::{self, ImageAssembler};
 use super::responses::{self, ResponseAssembler};
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
+use crate::provider::error_body::{error, is_error};
 use crate::provider::kind::InteractionKind;
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};

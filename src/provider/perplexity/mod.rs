@@ -17,5 +17,6 @@ pub(crate) const PROVIDER: ProviderSpec = ProviderSpec {
     endings: &[b"ns"],
     recognise: operations::recognise,
     request_string: None,
+    tokens: None,
     operations: operations::OPERATIONS,
 };

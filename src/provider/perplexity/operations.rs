@@ -3,8 +3,8 @@
 use super::assembler::PerplexityAssembler;
 use crate::codec::end_marker::EndMarker;
 use crate::codec::framing::Framing;
+use crate::provider::error_body::{error, is_error};
 use crate::provider::kind::InteractionKind;
-use crate::provider::openai::error_body::{error, is_error};
 use crate::provider::operation::{Operation, Provider};
 use crate::provider::placeholder::{Placeholder, Placeholders};
 use crate::provider::spec::{Kept, OperationSpec, Proof};

@@ -134,7 +134,8 @@ impl Spooler {
 
     /// Schedules a job. It is written first if necessary.
     pub(crate) fn push(&self, job: Job, schedule: &mut Schedule) {
-        if self.writes_ahead() { schedule.push_unwritten(job) } else { schedule.push(job) }
+        let writes = self.writes_ahead() && job.is_spoolable();
+        if writes { schedule.push_unwritten(job) } else { schedule.push(job) }
     }
 
     /// How many more reports the spooler can accept.
@@ -249,9 +250,8 @@ impl Spooler {
     }
 
     fn write(&mut self, schedule: &mut Schedule) -> Option<Task> {
-        let are_all_safe = schedule.len() <= schedule.on_disk() + schedule.unwritten.len();
-        if (self.should_spill() || self.is_always) && !are_all_safe {
-            schedule.take(|job| job.segment.is_none() && !job.is_oversized);
+        if (self.should_spill() || self.is_always) && schedule.unsafe_in_memory() > 0 {
+            schedule.take(|job| job.segment.is_none() && job.is_spoolable());
         }
         let full = self.head.filter(|_| schedule.on_disk() >= HEAD);
         let items = self.batch(schedule);

@@ -57,8 +57,15 @@ where
     let (sender, receiver) = handoff::channel(Arc::new(Budget::new(config.limits)), config.capturing);
     let (commands, inbox) = mpsc::unbounded_channel();
     let spooler = Spooler::of(&config);
-    let worker =
-        Worker::new(receiver, inbox, transport, config.reporting, config.retry_limits, spooler, random);
+    let worker = Worker::new(
+        receiver,
+        inbox,
+        transport,
+        config.reporting,
+        (config.concurrent_deliveries, config.retry_limits),
+        spooler,
+        random,
+    );
     let worker = tokio::spawn(worker.run());
     let reporter = Reporter::linked(sender.clone(), commands.clone());
     Simulated { reporter, sender, worker, commands, next: Default::default() }

@@ -57,7 +57,8 @@ async fn a_probe_that_becomes_due_while_the_worker_looks_away_is_not_forgotten()
     let config = builder().build().unwrap();
     let budget = Arc::new(Budget::new(config.limits));
     let transport = service_fn(|_: Report| std::future::ready(Err::<(), _>(DeliveryError::unavailable())));
-    let mut dispatcher = Dispatcher::new(transport, config.retry_limits, || 0.5);
+    let mut dispatcher =
+        Dispatcher::new(transport, config.concurrent_deliveries, config.retry_limits, || 0.5);
     for id in 0..5 {
         dispatcher.schedule.push(job(id, &budget, &config));
     }
@@ -198,7 +199,8 @@ async fn an_answer_that_has_come_is_taken_whatever_the_other_attempts_do() {
             })),
         }
     });
-    let mut dispatcher = Dispatcher::new(transport, config.retry_limits, || 0.5);
+    let mut dispatcher =
+        Dispatcher::new(transport, config.concurrent_deliveries, config.retry_limits, || 0.5);
     for id in 0..4 {
         dispatcher.schedule.push(job(id, &budget, &config));
         dispatcher.start().await;

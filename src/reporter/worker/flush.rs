@@ -1,13 +1,14 @@
 //! The worker's commands.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Command, Deadline, Worker};
+use super::{Command, Deadline, Delivery, Worker};
 use crate::delivery::Transport;
+use crate::delivery::job::Job;
 use crate::reporter::summary::{Flush, Reply};
 
 /// How long a shutdown with all reports on disk waits for attempts under way. A healthy collector
@@ -22,7 +23,15 @@ impl<S: Transport> Worker<S> {
         match command {
             Command::Flush(deadline, reply) => self.begin_flush(deadline, Reply::Flush(reply)),
             Command::Shutdown(deadline, reply) => self.begin_flush(deadline, Reply::Shutdown(reply)),
+            Command::Deliver(delivery) => self.deliver(*delivery),
         }
+    }
+
+    fn deliver(&mut self, Delivery { reservation, report, receipt }: Delivery) {
+        // A flush begun before does not wait for it: it was not in the queue then.
+        self.next_job += 1;
+        let job = Job::new(self.next_job, reservation, report, VecDeque::new());
+        self.spooler.push(Job { receipt: Some(receipt), ..job }, &mut self.dispatcher.schedule);
     }
 
     pub(crate) fn begin_flush(&mut self, deadline: Deadline, reply: Reply) {

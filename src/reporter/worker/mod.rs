@@ -17,7 +17,7 @@ use self::aside::{Aside, NoThread};
 use self::prepare::{Prepared, Unmade};
 use super::spooling::{Conditions, Spooler};
 use super::summary::{FinalCounts, Flush};
-use crate::budget::Budget;
+use crate::budget::{Budget, Reservation};
 use crate::config::{ReportOptions, RetryLimits};
 use crate::delivery::Transport;
 use crate::delivery::dispatcher::{Dispatcher, until};
@@ -50,6 +50,15 @@ pub(super) type Deadline = Option<std::time::Instant>;
 pub(super) enum Command {
     Flush(Deadline, oneshot::Sender<FinalCounts>),
     Shutdown(Deadline, oneshot::Sender<FinalCounts>),
+    Deliver(Box<Delivery>),
+}
+
+/// A stored report to be delivered.
+pub(super) struct Delivery {
+    pub(super) reservation: Reservation,
+    pub(super) report: Report,
+    /// Gets the settlement. It is dropped if the worker ends before.
+    pub(super) receipt: oneshot::Sender<Settlement>,
 }
 
 pub(super) struct Worker<S: Service<Report>> {
@@ -88,7 +97,7 @@ impl<S: Transport> Worker<S> {
         inbox: mpsc::UnboundedReceiver<Command>,
         transport: S,
         reporting: Arc<ReportOptions>,
-        retry_limits: RetryLimits,
+        (concurrent_deliveries, retry_limits): (usize, RetryLimits),
         spooler: Spooler,
         random: fn() -> f64,
     ) -> Self {
@@ -98,7 +107,7 @@ impl<S: Transport> Worker<S> {
             inbox,
             aside: Aside::new(Arc::clone(&reporting), room_aside),
             reporting,
-            dispatcher: Dispatcher::new(transport, retry_limits, random),
+            dispatcher: Dispatcher::new(transport, concurrent_deliveries, retry_limits, random),
             spooler,
             flushes: Vec::new(),
             next_job: 0,

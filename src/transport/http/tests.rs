@@ -36,8 +36,12 @@ impl Still {
 /// The result, its time, and the transport, which would close all connections when dropped.
 type AttemptEnd = (Result<(), DeliveryError>, Duration, HttpTransport);
 
+fn at(destination: Destination) -> HttpTransport {
+    HttpTransport::at(destination, 32)
+}
+
 fn attempt(address: impl std::fmt::Display) -> impl Future<Output = AttemptEnd> {
-    attempt_through(address, HttpTransport::new)
+    attempt_through(address, at)
 }
 
 fn attempt_through(
@@ -121,7 +125,7 @@ async fn an_attempt_of_the_applications_client_ends_after_ten_seconds_whatever_i
     for client in [patient, Client::builder().no_proxy().build().unwrap()] {
         let still = Still::new();
         let mut server = Scripted::playing([vec![Step::Take]]).await;
-        let through = |destination| HttpTransport::with_client(destination, client);
+        let through = |destination| HttpTransport::at_with_client(destination, client);
         let attempt = tokio::spawn(attempt_through(server.address, through));
         server.taken().await;
         still.end().await;
@@ -179,7 +183,7 @@ async fn a_refused_connection_and_one_that_is_closed_are_unreachable_and_say_why
 async fn a_failed_handshake_is_a_failure_of_tls() {
     let server = Scripted::playing([vec![Step::Say(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())]]).await;
     let config = Config::builder("app", "key").endpoint(format!("https://{}/track?s3cret", server.address));
-    let mut transport = HttpTransport::new(config.build().unwrap().destination.unwrap());
+    let mut transport = HttpTransport::new(&config.build().unwrap()).unwrap();
     let interaction = Interaction::new(InteractionKind::Chat, &1, &2).unwrap();
     let report = Report::new(&interaction, &crate::config::ReportOptions::default()).unwrap();
     let error = transport.call(report).await.unwrap_err();
@@ -220,10 +224,9 @@ async fn without_tls_an_https_endpoint_is_one_error_that_names_the_feature_and_n
         let config = Config::builder("app", "SECRET").endpoint(endpoint).upload_endpoint(upload_endpoint);
         let config = config.build().unwrap();
         let destination = config.destination.clone().unwrap();
-        for mut transport in [
-            HttpTransport::new(destination.clone()),
-            HttpTransport::with_client(destination.clone(), proxied.clone()),
-        ] {
+        for mut transport in
+            [at(destination.clone()), HttpTransport::at_with_client(destination.clone(), proxied.clone())]
+        {
             transport.tls = Tls::known(false).into();
             let over_tls = [endpoint == &tls, upload_endpoint == &tls];
             for _ in 0..3 {
@@ -250,8 +253,7 @@ async fn without_tls_a_plain_endpoint_gets_its_reports() {
     let address = listener.local_addr().unwrap();
     let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec();
     let _server = Scripted::on(listener, [vec![Step::Take, Step::Say(answer)]]);
-    let without_tls =
-        |destination| HttpTransport { tls: Tls::known(false).into(), ..HttpTransport::new(destination) };
+    let without_tls = |destination| HttpTransport { tls: Tls::known(false).into(), ..at(destination) };
     assert_eq!(attempt_through(address, without_tls).await.0, Ok(()));
 }
 

@@ -68,7 +68,7 @@ impl ProviderExchange {
         let kind = self.text("kind").unwrap();
         let default = match self.provider() {
             "anthropic" => "/v1/messages",
-            "bedrock" => "/model/unknown/converse",
+            "bedrock" => "/model/vendor.unknown/converse",
             "gemini" => match kind {
                 "interactions" => "/v1beta/interactions",
                 "generateContent" => "/v1beta/models/unknown:generateContent",
@@ -105,7 +105,11 @@ impl ProviderExchange {
 
     /// The name of the model in the path.
     pub(crate) fn model_in_path(&self) -> &str {
-        self.text("model_in_path").unwrap_or("unknown")
+        self.text("model_in_path").unwrap_or(if self.provider() == "bedrock" {
+            "vendor.unknown"
+        } else {
+            "unknown"
+        })
     }
 
     pub(crate) fn accept(&self) -> &str {

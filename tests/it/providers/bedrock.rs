@@ -121,12 +121,12 @@ async fn an_exception_and_a_missing_end_interrupt_a_stream() {
         // It has a stop reason, but no usage.
         (start.to_vec(), "answered"),
         (text.to_vec(), "interrupted"),
-        ([&*start, &exception].concat(), "interrupted"),
+        ([start, &exception].concat(), "interrupted"),
     ] {
         let report = reported(post(CONVERSE, "{}"), response(FRAMES, frames)).await;
         assert_eq!(report["metadata"]["outcome"], outcome, "{report}");
     }
-    let report = reported(post(CONVERSE, "{}"), response(FRAMES, [&*start, &exception].concat())).await;
+    let report = reported(post(CONVERSE, "{}"), response(FRAMES, [start, &exception].concat())).await;
     let body = &report["response"]["body"];
     assert_eq!(body["error"], json!({"type": "throttlingException", "message": "slow down"}));
     assert_eq!(body["output"]["message"]["content"], json!([{"text": "Hi"}]));

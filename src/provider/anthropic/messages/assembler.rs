@@ -1,7 +1,7 @@
 use super::blocks::MessageBlocks;
 use super::delta_template::DeltaTemplate;
 use crate::codec::json::{self, Entries, Fields, Node};
-use crate::provider::anthropic::event::ClaudeEvent;
+use crate::provider::anthropic::event::AnthropicEvent;
 use crate::provider::merge;
 use crate::provider::operation::Operation;
 use crate::provider::stream::{Progress, StreamAssembler};
@@ -38,7 +38,7 @@ impl<'a> MessageAssembler<'a> {
         self.pending.clear();
     }
 
-    fn add(&mut self, data: &'a [u8], event: ClaudeEvent<'a>, progress: &mut Progress) {
+    fn add(&mut self, data: &'a [u8], event: AnthropicEvent<'a>, progress: &mut Progress) {
         self.settle();
         let error = event.error;
         let added = match event.kind {
@@ -70,7 +70,7 @@ impl<'a> MessageAssembler<'a> {
     }
 
     /// A second message starts over: a gateway has tried again. A repeated start changes nothing.
-    fn start(&mut self, event: &ClaudeEvent<'a>, progress: &mut Progress) -> Option<()> {
+    fn start(&mut self, event: &AnthropicEvent<'a>, progress: &mut Progress) -> Option<()> {
         let message = event.get("message").and_then(json::object)?;
         let id = json::field(&message, "id").map_or("null", |id| id.get());
         match self.started {
@@ -99,7 +99,7 @@ impl<'a> MessageAssembler<'a> {
         self.message.extend(Fields::of(message));
     }
 
-    fn open(&mut self, event: &ClaudeEvent<'a>, progress: &mut Progress) -> Option<()> {
+    fn open(&mut self, event: &AnthropicEvent<'a>, progress: &mut Progress) -> Option<()> {
         let block = event.get("content_block")?;
         let fields = json::object(block)?;
         let text = |name| json::field(&fields, name).and_then(json::text).unwrap_or_default();
@@ -122,7 +122,12 @@ impl<'a> MessageAssembler<'a> {
 
     /// Adds a delta to its block; `None` if it is unknown or malformed, or if there are too many
     /// blocks.
-    fn add_delta(&mut self, data: &'a [u8], event: &ClaudeEvent<'a>, progress: &mut Progress) -> Option<()> {
+    fn add_delta(
+        &mut self,
+        data: &'a [u8],
+        event: &AnthropicEvent<'a>,
+        progress: &mut Progress,
+    ) -> Option<()> {
         let delta = event.get("delta").and_then(json::object)?;
         let get = |name| json::field(&delta, name);
         let (piece, block, key) = match get("type").and_then(json::text)? {
@@ -132,7 +137,7 @@ impl<'a> MessageAssembler<'a> {
             "citations_delta" => {
                 let citation = get("citation")?;
                 let place = self.blocks.place(event.index(), "text")?;
-                merge::lengthen(self.blocks.fields(place)?, "citations".into(), citation.get());
+                merge::append_elements(self.blocks.fields(place)?, "citations".into(), citation.get());
                 return Some(());
             }
             kind @ ("signature_delta" | "compaction_delta") => {
@@ -174,7 +179,9 @@ impl<'a> MessageAssembler<'a> {
 impl<'a> StreamAssembler<'a> for MessageAssembler<'a> {
     fn push(&mut self, name: &'a [u8], data: &'a [u8], progress: &mut Progress) -> bool {
         self.add_matching(data, progress)
-            || ClaudeEvent::read(name, data, progress).map(|event| self.add(data, event, progress)).is_some()
+            || AnthropicEvent::read(name, data, progress)
+                .map(|event| self.add(data, event, progress))
+                .is_some()
     }
 
     fn mark_truncated(&mut self, mark: Node<'a>) {

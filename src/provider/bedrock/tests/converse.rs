@@ -92,6 +92,7 @@ fn reasoning_results_citations_and_images_have_the_places_of_the_unstreamed_resp
         ("contentBlockDelta", delta(4, r#"{"citation":{"title":"3"}}"#)),
         ("contentBlockStart", r#"{"contentBlockIndex":5,"start":{"image":{"format":"png"}}}"#.into()),
         ("contentBlockDelta", delta(5, r#"{"image":{"source":{"bytes":"aW1h"}}}"#)),
+        ("contentBlockDelta", delta(5, r#"{"image":{"source":{"bytes":"Z2U="}}}"#)),
         ("contentBlockDelta", delta(6, r#"{"text":""}"#)),
     ];
     let events: Vec<_> = events.iter().map(|(name, payload)| (*name, &**payload)).collect();
@@ -103,7 +104,7 @@ fn reasoning_results_citations_and_images_have_the_places_of_the_unstreamed_resp
         r#"{"toolResult":{"toolUseId":"t","status":"success","content":[{"text":"x"},{"json":{"a":1e999}}]}},"#,
         r#"{"citationsContent":{"content":[{"text":"c"}],"citations":[{"title":"1"},{"title":"2"}]}},"#,
         r#"{"citationsContent":{"citations":[{"title":"3"}]}},"#,
-        r#"{"image":{"format":"png","source":{"bytes":"aW1h"}}},{"text":""}]"#
+        r#"{"image":{"format":"png","source":{"bytes":"aW1hZ2U="}}},{"text":""}]"#
     );
     assert!(json.contains(expected), "{json}");
 }

@@ -47,6 +47,13 @@ fn the_headers_of_the_request_come_before_the_defaults() {
 }
 
 #[test]
+fn a_body_that_is_a_string_is_the_json_of_a_string() {
+    let json = request("/ask", [None, None], r#""a\n""#);
+    let body = &serde_json::from_str::<Value>(&json).unwrap()["body"];
+    assert_eq!(body.as_str().unwrap(), r#""a\n""#);
+}
+
+#[test]
 fn a_response_has_its_id_if_the_header_has_one() {
     let response = PROVIDER.operations[1].envelope.unwrap().response.unwrap();
     assert_eq!(response(&raw("[0.10]"), Some("a-1")), r#"{"requestId":"a-1","body":[0.10]}"#);

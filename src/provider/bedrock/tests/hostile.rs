@@ -1,6 +1,7 @@
 use super::*;
 use crate::codec::allowance::{Allowance, Cost};
 use crate::codec::frames::Frames;
+use crate::codec::frames::tests::exception;
 
 fn within(operation: Operation, frames: &[u8]) -> (Assembled, Cost) {
     Allowance::LARGE.within(|| assembled(operation, frames, None))
@@ -99,4 +100,12 @@ fn without_room_for_its_lines_a_stream_is_not_read() {
     };
     let read = || (PROVIDER.operations[0].assemble)(stream, Operation::BedrockConverse);
     assert!(Allowance::LARGE.within(read).1.is_exhausted, "the result is discarded");
+}
+
+#[test]
+fn an_exception_that_is_no_json_is_reported_in_part_because_its_escapes_are_longer() {
+    let frames = exception("throttlingException", &"\u{1}".repeat(1_000_000));
+    let (response, progress) = read(&within(Operation::BedrockConverse, &frames).0);
+    assert_eq!(response["error"]["message"].as_str().unwrap().len(), 16 * 1024);
+    assert!(progress.has_error && !progress.is_done);
 }

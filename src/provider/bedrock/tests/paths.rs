@@ -11,6 +11,8 @@ fn calls_are_recognised_under_any_prefix() {
             "anthropic.claude-v2",
             "us.anthropic.claude-haiku-4-5-20251001-v1:0",
             "us.anthropic.claude-haiku-4-5-20251001-v1%3A0",
+            "ai21.jamba-1-5-mini-v1%3A0",
+            "zai.glm-4.6",
             "arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aapplication-inference-profile%2F1arbu5hu2sjr",
             "arn:aws:bedrock:us-east-1::foundation-model%2famazon.titan-tg1-large",
         ] {
@@ -47,8 +49,15 @@ fn other_paths_are_not_recognised() {
         "/async-invoke",
         "/model/a.b/invoke-with-bidirectional-stream",
         "/guardrail/g/version/1/apply",
-        // A route of an application.
+        // Routes of an application.
         "/model/house-prices/invoke",
+        "/model/v1.2/invoke",
+        "/model/llama3.1-8b/invoke",
+        "/model/gpt-4.1/converse",
+        "/model/7/converse",
+        "/api/model/house-prices/converse-stream",
+        "/model/.a/converse",
+        "/model/a./converse",
     ] {
         assert_eq!(recognised(path), None, "{path}");
     }

@@ -46,7 +46,7 @@ impl<'a> Choice<'a> {
                 "message" => whole = json::object(raw),
                 "text" => merge::append(&mut self.fields, key, raw),
                 "logprobs" => merge::concat(&mut self.fields, key, raw),
-                "finish_reason" => merge::last_said(&mut self.fields, key, raw),
+                "finish_reason" => merge::last_present(&mut self.fields, key, raw),
                 _ if json::items(raw).is_some() => merge::concat(&mut self.fields, key, raw),
                 _ => merge::last(&mut self.fields, key, raw),
             }

@@ -113,7 +113,7 @@ fn join<'a>(known: &mut Fields<'a>, entries: Entries<'a>) {
     for (key, raw) in entries {
         match &*key {
             "text" | "thinking" | "summary" | "data" => merge::grow(known, key, raw),
-            _ => merge::last_said(known, key, raw),
+            _ => merge::last_present(known, key, raw),
         }
     }
 }
