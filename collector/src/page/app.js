@@ -202,6 +202,7 @@ const ROWS = {
 			dots(many(u.sessions, 'session'), many(u.interactions, 'turn'), sum(u.tokens)), [some(u.failed, 'bad', 'failed'), some(u.problems, 'warn', '⚠')]);
 	},
 };
+const HEADS = h('.report.heads', {'data-key': 'heads'}, ['num', 'what', 'what', 'cut.c3', 'cut.c4', 'cut.c2', 'cut', 'num.c3', 'num.c3', 'num.c2', 'cut.c4', 'num.c4'].map((cls, i) => span(cls, ['#', 'time', 'question', 'user', 'session', 'model', 'outcome', 'first', 'time', 'in / out', 'finish', 'size'][i])));
 const exports = (path, kinds, params, ...more) => h('details.menu', h('summary', 'Export'), h('.items', kinds.map(format => h('a', {href: url(path, {...params, format}), download: ''}, {md: 'Markdown', json: 'JSON', jsonl: 'JSON Lines', csv: 'CSV'}[format])), more));
 const title = (text, sub, ...more) => h('header.head', h('a.back', {href: link(route.tab && route.key ? {view: route.view, key: route.key} : {view: route.view}), 'aria-label': 'Back'}, '‹'), h('.titles', h('h2', {tabindex: -1}, text), h('.sub', sub)), more, button('Copy link', KEYS.y));
 const empty = (text, ...kids) => h('.empty', h('h2', text), kids);
@@ -220,7 +221,7 @@ const drawList = got => {
 	const {view: name, q} = route, list = got[name === VIEWS[1] ? 'reports' : name], isNew = !status.reports && !q;
 	patch($('head'), [h('h2', q ? `${num(got.matched)} of ${num(got.total)}` : many(got.total, name.slice(0, -1))), button('Follow', KEYS.f, {'aria-pressed': follow}),
 		exports(LISTS.interactions, ['json', 'jsonl', 'csv'], matching(), button('Delete these', () => confirm(q ? `Delete what matches ${q}?` : 'Delete everything?') && write('DELETE', url(LISTS.interactions, matching({q: q || '*'})))))]);
-	patch($('rows'), list[0] ? [list.map(ROWS[name]), list.length >= limit && (limit < 1000 ? button('Show more', () => { limit = 1000; refresh(); }) : h('p.empty', 'Search for the rest.'))]
+	patch($('rows'), list[0] ? [name === VIEWS[1] && HEADS, list.map(ROWS[name]), list.length >= limit && (limit < 1000 ? button('Show more', () => { limit = 1000; refresh(); }) : h('p.empty', 'Search for the rest.'))]
 		: isNew && status.refused ? [empty(`${num(status.refused)} came, all refused`, a(view('refused'), 'See why'))] : isNew ? [h('.page', start())] : [nothing(got.total)]);
 };
 
