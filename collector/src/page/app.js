@@ -248,7 +248,7 @@ const TABS = {
 const report = async () => {
 	const d = await ask(`/api/reports/${encodeURIComponent(route.report)}`), s = d.summary, tab = TABS[route.tab] ? route.tab : 'conversation', at = (report, text) => report && a(link({...route, report}), text);
 	return [title(`Interaction ${s.id}`, [dots(person(s.user), s.session != null && a(link({key: s.sessionKey, report: s.id}), s.sessionLabel), s.model, s.type, exact(began(s))), ' ', ended(s), Object.entries(s.tags).map(tag => [' ', badge('', tag.join('='))])],
-		at(d.previous, '‹'), at(d.next, '›'), exports(LISTS.interactions, ['json', 'csv'], {q: `key:${quoted(s.key)}`}, h('a', {href: `/api/reports/${s.id}/raw?download=1`, download: ''}, 'As received'))),
+		at(d.previous, '←'), at(d.next, '→'), exports(LISTS.interactions, ['json', 'csv'], {q: `key:${quoted(s.key)}`}, h('a', {href: `/api/reports/${s.id}/raw?download=1`, download: ''}, 'As received'))),
 	h('nav.tabs', {'aria-label': 'Report'}, Object.keys(TABS).map(name => h('a', {href: link({...route, tab: name, with: ''}), 'aria-current': name === tab && 'page'}, name, name === 'checks' && s.problems[0] && span('count', s.problems.length), name === 'delivery' && s.attempts > 1 && span('count', s.attempts)))),
 	h('.tab', await TABS[tab](d))];
 };
@@ -351,7 +351,7 @@ const loadDetail = async (at, isOpen) => {
 	try {
 		if (isOpen) els = await (PAGES[at.view] || (at.view === 'users' ? user : at.report && (at.tab || !at.key) ? report : session))();
 	} catch (error) {
-		if (error.at != null) return;
+		if (error.at != null) return wrong(error);
 		if (!error.error) { failure = why(error); return drawTop(); }
 		els = [title('Not here'), empty(error.error, h('p', status.evicted > 0 && `The newest ${num(status.limits.reports)} reports or ${size(status.limits.bytes)} are kept; ${num(status.evicted)} are gone.`))];
 	}
@@ -411,7 +411,7 @@ const step = (selector, by) => {
 	el?.focus({preventScroll: true});
 	el?.scrollIntoView({block: selector === '.turn' ? 'start' : 'nearest'});
 };
-const steps = by => () => all('.tabs')[0] ? all('#detail .head > a:not(.back)').find(el => el.textContent === (by < 0 ? '‹' : '›'))?.click() : step('.turn', by);
+const steps = by => () => all('.tabs')[0] ? all('#detail .head > a:not(.back)').find(el => el.textContent === (by < 0 ? '←' : '→'))?.click() : step('.turn', by);
 const rows = by => () => step(LISTS[route.view] ? '#rows .row' : '#detail .row', by);
 const tab = name => () => {
 	const report = active().closest('.turn')?.dataset.key || route.report || all('.turn').find(el => el.getBoundingClientRect().bottom > 200)?.dataset.key;
