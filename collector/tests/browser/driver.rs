@@ -39,8 +39,12 @@ async fn serve(collector: &Collector) -> String {
     format!("http://{address}")
 }
 
-/// Starts `chromedriver` on a free port.
+/// Starts `chromedriver` on a free port. Another process may take that port first: then it tries again.
 fn start_driver() -> (Child, String) {
+    (0..5).find_map(|_| try_driver()).expect("chromedriver does not listen")
+}
+
+fn try_driver() -> Option<(Child, String)> {
     let mut driver = Command::new("chromedriver")
         .arg("--port=0")
         .stdout(Stdio::piped())
@@ -50,10 +54,14 @@ fn start_driver() -> (Child, String) {
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map(Result::unwrap);
     let port = lines
         .find_map(|line| Some(line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned()));
-    let address = format!("http://127.0.0.1:{}", port.expect("chromedriver does not listen"));
+    let Some(port) = port else {
+        // Its output has ended, and so has it.
+        let _ = driver.wait();
+        return None;
+    };
     // Its output has to be read on, or it waits.
     std::thread::spawn(move || lines.for_each(drop));
-    (driver, address)
+    Some((driver, format!("http://127.0.0.1:{port}")))
 }
 
 impl Browser {
