@@ -1,6 +1,6 @@
 //! A headless Chromium, driven over plain WebDriver.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,8 +24,9 @@ pub(crate) struct Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         self.collector.stop();
-        // The driver ends its browser when it is asked to end.
-        let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
+        // A driver that is killed leaves its browser behind: it has to be asked to end it.
+        let _ = self.quit();
+        let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }
@@ -65,6 +66,15 @@ fn try_driver() -> Option<(Child, String)> {
 }
 
 impl Browser {
+    /// Ends the browser.
+    fn quit(&self) -> Option<()> {
+        let (address, path) = self.session.strip_prefix("http://")?.split_once('/')?;
+        let mut stream = std::net::TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        write!(stream, "DELETE /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
+        stream.read(&mut [0; 1000]).ok().map(drop)
+    }
+
     /// A browser, not yet on any page.
     pub(crate) async fn start(builder: CollectorBuilder) -> Self {
         let collector = builder.build();
@@ -73,6 +83,8 @@ impl Browser {
         // A host name that is not this machine is not even looked up.
         let arguments = [
             "--headless=new",
+            // A browser whose driver is gone ends.
+            "--remote-debugging-pipe",
             "--no-sandbox",
             "--disable-dev-shm-usage",
             "--hide-scrollbars",
