@@ -14,8 +14,9 @@ mod driver;
 #[path = "../tests/browser/samples.rs"]
 mod samples;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use reconify_collector::Collector;
-use serde_json::Value;
 
 use driver::Browser;
 use samples::{Talk, assistant, user};
@@ -83,15 +84,19 @@ async fn main() {
         browser.open("#/interactions").await;
         browser.until("document.querySelector('#rows .row')").await;
         let mark = format!("New {round}");
-        browser.run(&format!(
-            "window.seen = null;
-            new MutationObserver(() => {{ if (!window.seen && document.querySelector('#rows').innerText.includes('{mark}')) window.seen = Date.now(); }}).observe(document.querySelector('#rows'), {{childList: true, subtree: true}})"
-        ))
-        .await;
+        browser
+            .run(&format!(
+                "window.seen = null;
+            new MutationObserver(() => {{
+                if (!window.seen && document.querySelector('#rows').textContent.includes('{mark}'))
+                    requestAnimationFrame(() => requestAnimationFrame(() => window.seen ??= Date.now()));
+            }}).observe(document.querySelector('#rows'), {{childList: true, subtree: true}})"
+            ))
+            .await;
         let report = Talk::new("new", "u-1", "Eve", "Moe").say(&[user(&mark)], assistant("Yes."));
-        let start: Value = browser.run("return Date.now()").await;
+        let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64() * 1000.0;
         browser.send(&report).await;
-        arrival.push(browser.until("window.seen").await.as_f64().unwrap() - start.as_f64().unwrap());
+        arrival.push(browser.until("window.seen").await.as_f64().unwrap() - start);
     }
     browser.devtools("HeapProfiler.collectGarbage", serde_json::json!({})).await;
     let heap = number(&browser, "return performance.memory.usedJSHeapSize / 1048576").await;

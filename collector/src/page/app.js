@@ -95,13 +95,11 @@ const copied = text => h('.copy', h('pre', {tabindex: 0}, long(text, 12)), butto
 const patch = (parent, fresh) => {
 	const focused = active().closest('[data-key]')?.dataset.key, old = new Map([...parent.children].map(el => [el.dataset.key, el]));
 	const els = fresh.flat(9).filter(Boolean).map((el, i) => {
-		const key = el.dataset.key ??= i, known = old.get(`${key}`);
+		const key = el.dataset.key ??= ` ${i}`, known = old.get(key);
 		el.sign = el.outerHTML;
-		if (known?.sign !== el.sign) return el;
-		old.delete(`${key}`);
-		return known;
+		return known?.sign === el.sign ? known : el;
 	});
-	old.forEach(el => el.remove());
+	[...parent.children].forEach(el => els.includes(el) || el.remove());
 	els.forEach((el, i) => parent.children[i] === el || parent.insertBefore(el, parent.children[i]));
 	if (focused && active() === document.body) els.find(el => el.dataset.key === focused)?.focus({preventScroll: true});
 	tick();
@@ -156,7 +154,7 @@ const PARTS = {
 };
 const message = (m, user) => {
 	const role = m.parts[0] && m.parts.every(p => p.kind === 'toolResult') ? 'tool' : m.role;
-	return h('.message.' + role.replace(/\W/g, ''), h('.role', role === 'user' && user ? who(user) : role !== 'tool' && m.name || role), h('.body', m.parts.map(p => PARTS[p.kind](p))));
+	return h('.message.of-' + role.replace(/\W/g, ''), h('.role', role === 'user' && user ? who(user) : role !== 'tool' && m.name || role), h('.body', m.parts.map(p => PARTS[p.kind](p))));
 };
 const compared = (removed, added, user) => [removed.map(m => h('.del', message(m, user))), added.map(m => h('.ins', message(m, user)))];
 const words = pieces => h('p.text', pieces.map(p => p.op === 'same' ? p.text : h(p.op === 'added' ? 'ins' : 'del', p.text)));
@@ -179,7 +177,7 @@ const turn = (t, isAlone) => {
 	return h('article.turn.t' + t.thread % 4, {tabindex: -1, 'data-key': s.id, 'aria-current': !isAlone && s.id == route.report && 'true'},
 		t.newVisit && h('p.visit', 'A new visit: the session came back after its timeout'),
 		h('header', !isAlone && h('h3', t.n), h('time', {title: exact(began(s))}, clock(began(s))), t.thread > 0 && badge('', `thread ${t.thread + 1}`), !isAlone && related && badge(t.history ? 'warn' : 'info', related), s.model, changes(t.changes),
-			!isAlone && h('.links', s.attempts > 1 && a(to('delivery'), many(s.attempts, 'attempt')), level && level !== 'note' && a(to('checks'), '⚠ ', s.problems[0].check), a(to('report'), 'raw'))),
+			!isAlone && h('.links', s.attempts > 1 && a(to('delivery'), many(s.attempts, 'attempt')), level && level !== 'note' && a(to('checks'), '⚠ ', s.problems.find(p => p.level === level).check), a(to('report'), 'raw'))),
 		isFolded && h('details.folded', {ontoggle: unfold}, h('summary', many(t.folded, 'message'), ' as before')),
 		t.history && h('.folded', t.history.diff ? words(t.history.diff) : fold('what changed', compared(t.history.removed, t.history.added, s.user))),
 		opaque, t.messages.map(m => message(m, s.user)), h('.choices', t.answers.map(choice => h('.choice', choice.map(m => message(m))))),
@@ -204,6 +202,7 @@ const ROWS = {
 			dots(many(u.sessions, 'session'), many(u.interactions, 'turn'), sum(u.tokens)), [some(u.failed, 'bad', 'failed'), some(u.problems, 'warn', '⚠')]);
 	},
 };
+const HEADS = h('.report.heads', {'data-key': 'heads'}, ['num', 'what', 'what', 'cut.c3', 'cut.c4', 'cut.c2', 'cut', 'num.c3', 'num.c3', 'num.c2', 'cut.c4', 'num.c4'].map((cls, i) => span(cls, ['#', 'time', 'question', 'user', 'session', 'model', 'outcome', 'first', 'time', 'in / out', 'finish', 'size'][i])));
 const exports = (path, kinds, params, ...more) => h('details.menu', h('summary', 'Export'), h('.items', kinds.map(format => h('a', {href: url(path, {...params, format}), download: ''}, {md: 'Markdown', json: 'JSON', jsonl: 'JSON Lines', csv: 'CSV'}[format])), more));
 const title = (text, sub, ...more) => h('header.head', h('a.back', {href: link(route.tab && route.key ? {view: route.view, key: route.key} : {view: route.view}), 'aria-label': 'Back'}, '‹'), h('.titles', h('h2', {tabindex: -1}, text), h('.sub', sub)), more, button('Copy link', KEYS.y));
 const empty = (text, ...kids) => h('.empty', h('h2', text), kids);
@@ -222,7 +221,7 @@ const drawList = got => {
 	const {view: name, q} = route, list = got[name === VIEWS[1] ? 'reports' : name], isNew = !status.reports && !q;
 	patch($('head'), [h('h2', q ? `${num(got.matched)} of ${num(got.total)}` : many(got.total, name.slice(0, -1))), button('Follow', KEYS.f, {'aria-pressed': follow}),
 		exports(LISTS.interactions, ['json', 'jsonl', 'csv'], matching(), button('Delete these', () => confirm(q ? `Delete what matches ${q}?` : 'Delete everything?') && write('DELETE', url(LISTS.interactions, matching({q: q || '*'})))))]);
-	patch($('rows'), list[0] ? [list.map(ROWS[name]), list.length >= limit && (limit < 1000 ? button('Show more', () => { limit = 1000; refresh(); }) : h('p.empty', 'Search for the rest.'))]
+	patch($('rows'), list[0] ? [name === VIEWS[1] && HEADS, list.map(ROWS[name]), list.length >= limit && (limit < 1000 ? button('Show more', () => { limit = 1000; refresh(); }) : h('p.empty', 'Search for the rest.'))]
 		: isNew && status.refused ? [empty(`${num(status.refused)} came, all refused`, a(view('refused'), 'See why'))] : isNew ? [h('.page', start())] : [nothing(got.total)]);
 };
 
@@ -230,7 +229,7 @@ const attempts = list => table(['', 'Time', 'Answered', 'Fault', 'idempotency-ke
 const source = name => async d => {
 	const s = d.summary;
 	if (!d.visibleRaw) return empty(`It has ${size(s.bytes)}`, h('p', 'The menu Export has it as a file.'));
-	const text = await raw(s.id), bytes = h('pre', {hidden: '', tabindex: 0}, text), part = readJson(text), kid = name ? part.kids.find(k => plain(k.name) === name) : part, shown = h('.json', kid && tree({...kid, name: null}));
+	const text = await raw(s.id), bytes = h('pre', {hidden: '', tabindex: 0}, text), part = readJson(text), kid = name ? part.kids.find(k => plain(k.name) === name) : part, shown = h('.json', kid && tree({...kid, name: null}, name ? 3 : 4));
 	return name ? [name === 'request' && [pairs(d.parameters.map(p => [p.name, long(p.value, 6)])), d.curl && fold('Ask the model again', copied(d.curl))], shown]
 		: [h('p', button('Copy', () => copy(text)), ' ', button('As received', () => { bytes.hidden = !bytes.hidden; shown.hidden = !bytes.hidden; }), dim(` ${size(s.bytes)}, keys masked`)), shown, bytes];
 };
@@ -249,7 +248,7 @@ const TABS = {
 const report = async () => {
 	const d = await ask(`/api/reports/${encodeURIComponent(route.report)}`), s = d.summary, tab = TABS[route.tab] ? route.tab : 'conversation', at = (report, text) => report && a(link({...route, report}), text);
 	return [title(`Interaction ${s.id}`, [dots(person(s.user), s.session != null && a(link({key: s.sessionKey, report: s.id}), s.sessionLabel), s.model, s.type, exact(began(s))), ' ', ended(s), Object.entries(s.tags).map(tag => [' ', badge('', tag.join('='))])],
-		at(d.previous, '‹'), at(d.next, '›'), exports(LISTS.interactions, ['json', 'csv'], {q: `key:${quoted(s.key)}`}, h('a', {href: `/api/reports/${s.id}/raw?download=1`, download: ''}, 'As received'))),
+		at(d.previous, '←'), at(d.next, '→'), exports(LISTS.interactions, ['json', 'csv'], {q: `key:${quoted(s.key)}`}, h('a', {href: `/api/reports/${s.id}/raw?download=1`, download: ''}, 'As received'))),
 	h('nav.tabs', {'aria-label': 'Report'}, Object.keys(TABS).map(name => h('a', {href: link({...route, tab: name, with: ''}), 'aria-current': name === tab && 'page'}, name, name === 'checks' && s.problems[0] && span('count', s.problems.length), name === 'delivery' && s.attempts > 1 && span('count', s.attempts)))),
 	h('.tab', await TABS[tab](d))];
 };
@@ -294,8 +293,8 @@ const PAGES = {
 			got.stats && [h('h3', 'Counts of the reporter'), json(JSON.stringify(got.stats))], h('h3', 'Answered since the start'), pairs(Object.entries(got.answered)), got.undelivered.map(u => h('.card', h('h3', 'Only met faults'), attempts(u.attempts)))];
 	},
 	figures: async () => {
-		const f = await ask('/api/figures', matching({buckets: 60})), plot = (name, list, shown, field, p) => h('.card', h('h3', name), list[0] ? bars(list, shown, field) : dim('Not measured'), p?.count > 0 && h('p', ['p50', 'p95', 'p99', 'max'].map(k => span('key', dim(k), ' ', ms(p[k])))));
-		const ranks = (field, list) => list[0] && h('.card', h('h3', field), list.slice(0, 10).map(i => h('a.line.rank', {href: view('figures', {q: `${route.q} ${field}:${quoted(i.name)}`.trim()}), '--n': i.count / list[0].count}, span('what', i.name), num(i.count))));
+		const f = await ask('/api/figures', matching({buckets: 60})), plot = (name, list, shown, field, p) => h('.card', h('h3', name), list[0] ? bars(list, shown, field) : dim('Not measured'), p?.count > 0 && h('p', ['p50', 'p95', 'p99', 'max'].map(k => span('key.num', dim(k), ' ', ms(p[k])))));
+		const ranks = (field, list) => list[0] && h('.card', h('h3', field + 's'), list.slice(0, 10).map(i => h('a.line.rank', {href: view('figures', {q: `${route.q} ${field}:${quoted(i.name)}`.trim()}), '--n': i.count / list[0].count}, span('what', i.name), num(i.count))));
 		return [h('h2', 'Figures'), h('.tiles', Object.entries({interactions: f.count, sessions: f.sessions, users: f.users, 'tokens in': f.tokens.in, cached: f.tokens.cached, 'tokens out': f.tokens.out, failed: f.failed, interrupted: f.interrupted, truncated: f.truncated, problems: f.problems}).map(([k, v]) => h('div', dim(k), h('b', num(v))))),
 			f.count ? [plot('Interactions, failed in red', f.series, clock), h('.columns', plot('Time to the first token', f.ttfts, ms, 'ttft', f.ttft), plot('Duration', f.durations, ms, 'ms', f.duration), ranks('model', f.models), ranks('outcome', f.outcomes), ranks('type', f.types))] : nothing(f.total)];
 	},
@@ -352,7 +351,7 @@ const loadDetail = async (at, isOpen) => {
 	try {
 		if (isOpen) els = await (PAGES[at.view] || (at.view === 'users' ? user : at.report && (at.tab || !at.key) ? report : session))();
 	} catch (error) {
-		if (error.at != null) return;
+		if (error.at != null) return wrong(error);
 		if (!error.error) { failure = why(error); return drawTop(); }
 		els = [title('Not here'), empty(error.error, h('p', status.evicted > 0 && `The newest ${num(status.limits.reports)} reports or ${size(status.limits.bytes)} are kept; ${num(status.evicted)} are gone.`))];
 	}
@@ -370,7 +369,7 @@ const loadDetail = async (at, isOpen) => {
 };
 
 const search = q => { $('q').value = q; go({...route, ...LISTS[route.view] || 'figures problems'.includes(route.view) ? {} : {view: VIEWS[1]}, q}, true); };
-$('q').oninput = () => { clearTimeout(search.timer); search.timer = setTimeout(() => search($('q').value), 120); };
+$('q').oninput = () => { clearTimeout(search.timer); search.timer = setTimeout(() => search($('q').value), 80); };
 $('search').onsubmit = e => { e.preventDefault(); search($('q').value); };
 
 // Events have ids only.
@@ -412,7 +411,7 @@ const step = (selector, by) => {
 	el?.focus({preventScroll: true});
 	el?.scrollIntoView({block: selector === '.turn' ? 'start' : 'nearest'});
 };
-const steps = by => () => all('.tabs')[0] ? all('#detail .head > a:not(.back)').find(el => el.textContent === (by < 0 ? '‹' : '›'))?.click() : step('.turn', by);
+const steps = by => () => all('.tabs')[0] ? all('#detail .head > a:not(.back)').find(el => el.textContent === (by < 0 ? '←' : '→'))?.click() : step('.turn', by);
 const rows = by => () => step(LISTS[route.view] ? '#rows .row' : '#detail .row', by);
 const tab = name => () => {
 	const report = active().closest('.turn')?.dataset.key || route.report || all('.turn').find(el => el.getBoundingClientRect().bottom > 200)?.dataset.key;

@@ -1,6 +1,6 @@
 //! A headless Chromium, driven over plain WebDriver.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,8 +24,9 @@ pub(crate) struct Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         self.collector.stop();
-        // The driver ends its browser when it is asked to end.
-        let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
+        // A driver that is killed leaves its browser behind: it has to be asked to end it.
+        let _ = self.quit();
+        let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }
@@ -39,8 +40,12 @@ async fn serve(collector: &Collector) -> String {
     format!("http://{address}")
 }
 
-/// Starts `chromedriver` on a free port.
+/// Starts `chromedriver` on a free port. Another process may take that port first: then it tries again.
 fn start_driver() -> (Child, String) {
+    (0..5).find_map(|_| try_driver()).expect("chromedriver does not listen")
+}
+
+fn try_driver() -> Option<(Child, String)> {
     let mut driver = Command::new("chromedriver")
         .arg("--port=0")
         .stdout(Stdio::piped())
@@ -50,13 +55,26 @@ fn start_driver() -> (Child, String) {
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map(Result::unwrap);
     let port = lines
         .find_map(|line| Some(line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned()));
-    let address = format!("http://127.0.0.1:{}", port.expect("chromedriver does not listen"));
+    let Some(port) = port else {
+        // Its output has ended, and so has it.
+        let _ = driver.wait();
+        return None;
+    };
     // Its output has to be read on, or it waits.
     std::thread::spawn(move || lines.for_each(drop));
-    (driver, address)
+    Some((driver, format!("http://127.0.0.1:{port}")))
 }
 
 impl Browser {
+    /// Ends the browser.
+    fn quit(&self) -> Option<()> {
+        let (address, path) = self.session.strip_prefix("http://")?.split_once('/')?;
+        let mut stream = std::net::TcpStream::connect(address).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        write!(stream, "DELETE /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
+        stream.read(&mut [0; 1000]).ok().map(drop)
+    }
+
     /// A browser, not yet on any page.
     pub(crate) async fn start(builder: CollectorBuilder) -> Self {
         let collector = builder.build();
@@ -65,6 +83,8 @@ impl Browser {
         // A host name that is not this machine is not even looked up.
         let arguments = [
             "--headless=new",
+            // A browser whose driver is gone ends.
+            "--remote-debugging-pipe",
             "--no-sandbox",
             "--disable-dev-shm-usage",
             "--hide-scrollbars",

@@ -48,6 +48,13 @@ async fn a_refused_report_names_every_field() {
         .run("return [...document.querySelectorAll('#detail td:first-child')].map(el => el.innerText)")
         .await;
     assert_eq!(fields, json!(["/reconify/version", "/session", "/user/name", "/user"]));
+    assert_eq!(browser.post("/track", None, &json!([])).await, 400);
+    browser.sees("#detail", "2 answered 4xx").await;
+    let texts = browser
+        .run("return document.querySelector('#detail').innerText.split('answered 4xx').length - 1")
+        .await;
+    assert_eq!(texts, 1);
+    assert_eq!(browser.run("return document.querySelectorAll('#detail .card').length").await, 2);
     browser.is_clean().await;
 }
 

@@ -105,6 +105,9 @@ async fn a_search_that_finds_nothing_or_is_wrong_is_told() {
     browser.press("oslo is:wrong").await;
     browser.sees("#wrong", "there is no `is:wrong`").await;
     browser.sees("#wrong mark", "is:wrong").await;
+    browser.visit("#/figures?q=has:wrong").await;
+    browser.sees("#wrong", "there is no `has:wrong`").await;
+    browser.visit("#/interactions?q=oslo%20is:wrong").await;
     // The rows of the last right search stay.
     browser.until("document.querySelectorAll('#rows .row').length > 0").await;
 }
