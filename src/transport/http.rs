@@ -44,14 +44,16 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// at most 10 s. The error is a [`DeliveryError`].
 ///
 /// ```
-/// use tower::ServiceBuilder;
-/// use tower_reconify::{Config, HttpTransport, ReconifyLayer};
+/// use tower::{Service, service_fn};
+/// use tower_reconify::{Config, HttpTransport, ReconifyLayer, Report};
 ///
 /// let config = Config::builder("app-key", "api-key").build()?;
-/// if let Some(http) = HttpTransport::new(&config) {
-///     // At most 100 reports a second.
-///     let limited = ServiceBuilder::new().rate_limit(100, std::time::Duration::from_secs(1)).service(http);
-///     let layer = ReconifyLayer::with_transport(config, limited);
+/// if let Some(mut http) = HttpTransport::new(&config) {
+///     let transport = service_fn(move |report: Report| {
+///         println!("{} bytes", report.json().len());
+///         http.call(report)
+///     });
+///     let layer = ReconifyLayer::with_transport(config, transport);
 /// }
 /// # Ok::<_, tower_reconify::Error>(())
 /// ```
