@@ -254,7 +254,7 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     next.run(Request::from_parts(parts, body)).await
 }
 
-/// Forbids browsers whatever the page does not need.
+/// Adds headers that forbid a browser everything that the page does not need.
 async fn protect(request: Request, next: Next) -> Response {
     let is_read = request.method() == Method::GET;
     let mut response = next.run(request).await;

@@ -61,7 +61,7 @@ pub(crate) fn frames() -> Frame {
 
 impl Events {
     pub(crate) fn send(&self, event: Event) {
-        // Fails if nobody listens.
+        // An error only means that there is no subscriber.
         let _ = self.0.send(event);
     }
 
@@ -76,7 +76,7 @@ pub(crate) async fn next(
     stop: &mut watch::Receiver<bool>,
 ) -> Option<Event> {
     tokio::select! {
-        // What has happened is told before the end.
+        // Events that came before the stop are sent first.
         biased;
         event = events.recv() => match event {
             Ok(event) => Some(event),

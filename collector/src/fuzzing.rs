@@ -1,4 +1,4 @@
-//! The entry point of the fuzz target: whatever is posted is read, shown and masked without harm.
+//! The entry point of the fuzz target: reads, shows and masks any posted text. It must not panic.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a finding is a panic")]
 

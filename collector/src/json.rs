@@ -49,7 +49,7 @@ impl<'a> Json<'a> {
         self.0 == "true"
     }
 
-    /// The fields of an object; none if it is none.
+    /// The fields of an object; empty for any other value.
     pub(crate) fn object(self) -> Object<'a> {
         if !self.is_object() {
             return Object::default();
@@ -57,7 +57,7 @@ impl<'a> Json<'a> {
         serde_json::from_str(self.0).unwrap_or_default()
     }
 
-    /// The elements of an array; none if it is none.
+    /// The elements of an array; empty for any other value.
     pub(crate) fn items(self) -> Vec<Json<'a>> {
         if !self.is_array() {
             return Vec::new();

@@ -27,8 +27,12 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ),
     ("COLLECTOR_NAME", "Collector", "the name on the page"),
     ("COLLECTOR_DB", "", "the file in which reports are kept; in memory without one"),
-    ("COLLECTOR_MAX_REPORTS", "", "so many reports are kept, the newest (10000; in a file 100000)"),
-    ("COLLECTOR_MAX_MIB", "", "so many MiB of reports are kept (512; in a file 4096)"),
+    (
+        "COLLECTOR_MAX_REPORTS",
+        "",
+        "maximum number of reports; the oldest are removed (10000; in a file 100000)",
+    ),
+    ("COLLECTOR_MAX_MIB", "", "maximum MiB of reports; the oldest are removed (512; in a file 4096)"),
     ("COLLECTOR_QUIET", "0", "1 prints no line per report"),
 ];
 

@@ -17,15 +17,15 @@ use crate::wire::Rules;
 /// The longest body of a report: a legal one is twice 16 MiB and its envelope.
 pub(crate) const LONGEST_BODY: usize = 48 << 20;
 
-/// So many MiB of bodies are read at once.
+/// The maximum MiB of bodies that are being read.
 const READS: usize = 256;
-/// So many requests are waiting for reports, so many streams of events are open, and so many requests
-/// read the store at once.
+/// The maximum number of requests that wait for reports, of open event streams, and of requests that
+/// read the store.
 const WAITS: usize = 32;
 const STREAMS: usize = 64;
 const WORK: usize = 8;
 
-/// So many keys of reports that only met faults are remembered.
+/// The maximum number of remembered keys whose reports have met faults only.
 const MOST_PENDING: usize = 1000;
 
 /// Told about every report, and every refused one.

@@ -76,7 +76,7 @@ pub(crate) fn folded(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// The longest beginning of at most so many bytes.
+/// The beginning of a text: whole characters, and not more bytes than `most`.
 pub(crate) fn head(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|index| text.is_char_boundary(*index));
     text.get(..end.unwrap_or(0)).unwrap_or_default()

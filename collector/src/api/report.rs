@@ -23,11 +23,11 @@ use crate::view::exchange::Opened;
 use crate::view::transcript::{self, Transcript, Turn};
 use crate::view::{arrival, facts, overview, show};
 
-/// So many turns, and so many bytes of reports, are in a transcript: the newest.
+/// The maximum number of turns in a transcript, and of bytes of their reports. The newest are shown.
 const MOST_TURNS: usize = 500;
 const MOST_BYTES: u64 = 128 << 20;
 
-/// So many messages, those that are sent again included, are compared in a transcript.
+/// The maximum number of messages compared for a transcript. Repeated messages count too.
 const MOST_MESSAGES: u64 = 500_000;
 
 #[derive(Serialize)]

@@ -23,7 +23,7 @@ pub use self::record::{
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 
-/// At most so many refusals, and so many attempts of one report, are kept.
+/// The maximum number of refusals, and of attempts of one report, that are kept.
 pub(crate) const MOST_REFUSALS: usize = 1000;
 pub(crate) const MOST_ATTEMPTS: usize = 100;
 

@@ -21,11 +21,11 @@ const APPLICATION: i32 = 0x5243_4f4c;
 /// The version of the tables. A file of another version is not touched.
 const VERSION: i32 = 1;
 
-/// At most so many reports are committed together, and so many removed.
+/// The maximum number of reports that one transaction adds, and removes.
 const BATCH: usize = 500;
 const REMOVED: usize = 100;
 
-/// So long another program may hold a lock.
+/// How long to wait for a lock that another program holds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 const TABLES: &str = "
@@ -204,7 +204,7 @@ fn private() -> OpenOptions {
     options
 }
 
-/// Creates the file if there is none, and refuses one that no database begins like.
+/// Creates the file if it does not exist. Refuses a file that does not begin like a database.
 fn is_database(path: &Path) -> Result<(), StoreError> {
     let unreadable = |error| StoreError(format!("{} cannot be opened: {error}", path.display()));
     let mut file =
@@ -260,7 +260,7 @@ fn prepare(path: &Path, connection: &mut Connection) -> Result<(), StoreError> {
             path.display()
         )));
     }
-    // Finds out whether somebody holds a lock.
+    // Fails if another program holds a lock.
     connection.execute_batch("BEGIN IMMEDIATE; COMMIT").map_err(explained)
 }
 

@@ -14,7 +14,7 @@ const MOST: usize = 20;
 /// So far a clock may be off.
 const CLOCK: u64 = 5_000;
 
-/// With so many earlier reports of a session a new one is compared.
+/// How many earlier reports of a session a new one is compared with.
 const COMPARED: usize = 50;
 
 /// All checks: name, level and title.

@@ -64,7 +64,7 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// At most so many messages of a request, and so many choices and items of an answer, are read.
+/// The maximum number of messages of a request, and of choices and items of an answer, that are read.
 const MOST_MESSAGES: usize = 20_000;
 const MOST_CHOICES: usize = 200;
 

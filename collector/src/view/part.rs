@@ -9,7 +9,7 @@ use crate::json::{Json, Object};
 /// So deep a content may be inside of another one. Each level is read again for the one around it.
 const DEEPEST: usize = 4;
 
-/// At most so many parts of a content are read.
+/// The maximum number of parts of a content that are read.
 const MOST_PARTS: usize = 5000;
 
 /// The parts of a content: a string, a part, or a list of both.

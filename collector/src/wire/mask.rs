@@ -4,7 +4,7 @@ use crate::json::Json;
 
 const NAMES: [&str; 2] = ["appKey", "apiKey"];
 
-/// So many different keys are looked for in the rest of a report.
+/// The maximum number of different keys that are looked for in the rest of a report.
 const MOST_KEYS: usize = 8;
 
 /// A key as it is stored and shown: its last four characters if it has twelve or more.

@@ -9,7 +9,7 @@ use crate::text::{label, visible};
 
 pub(crate) use self::mask::masked;
 
-/// At most so many offending fields are listed.
+/// The maximum number of offending fields in an answer.
 const MOST_FIELDS: usize = 1000;
 
 /// So much of a refused body is kept.

@@ -50,8 +50,8 @@ const TEXTS: [&str; 4] = [
 /// Frames are what fits a connection's read buffer.
 const FRAME: usize = 16 * 1024;
 
-/// The scenario of that name: `json-BYTES`, with a request and a response of so many bytes each, or `stream-CHUNKS`
-/// or `anthropic-EVENTS` or `gemini-CHUNKS`.
+/// The scenario of that name: `json-BYTES` (the size of request and response), `stream-CHUNKS`, `anthropic-EVENTS` or
+/// `gemini-CHUNKS`.
 pub fn exchange(name: &str) -> Option<Exchange> {
     let (kind, size) = name.split_once('-')?;
     let size = size.parse().ok()?;
@@ -171,7 +171,7 @@ fn stream(chunks: usize) -> Vec<Bytes> {
     events.into_iter().map(Bytes::from).collect()
 }
 
-/// A message of about so many events, each a frame: its start, a block of text, a word each, and its end.
+/// A message as about this many events, each in a frame. Each delta has one word.
 fn anthropic_stream(events: usize) -> Vec<Bytes> {
     let event = |number: usize, name: &str, fields: &str| {
         // Anthropic pads its events with spaces.
@@ -199,7 +199,7 @@ fn anthropic_stream(events: usize) -> Vec<Bytes> {
     all.into_iter().map(Bytes::from).collect()
 }
 
-/// One turn of about so many bytes.
+/// A request of one turn, with about this many bytes.
 fn gemini_request(bytes: usize) -> String {
     format!(
         r#"{{"contents":[{{"role":"user","parts":[{{"text":{}}}]}}],"systemInstruction":{{"parts":[{{"text":"You are a helpful assistant."}}]}},"generationConfig":{{"temperature":0.7,"maxOutputTokens":1024}}}}"#,
@@ -207,7 +207,7 @@ fn gemini_request(bytes: usize) -> String {
     )
 }
 
-/// So many chunks, each a frame: some words each, the usage so far, and the reason why it ended.
+/// This many chunks, each in a frame, with some words and the usage so far. The last one has a finish reason.
 fn gemini_stream(chunks: usize) -> Vec<Bytes> {
     let words = TEXTS.iter().flat_map(|text| text.split_inclusive(' ')).cycle();
     let chunk = |(number, word): (usize, &str)| {

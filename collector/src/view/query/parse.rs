@@ -35,7 +35,7 @@ struct Token {
     values: Vec<(String, bool)>,
 }
 
-/// Reads a search. Times are those of a place so many minutes east of Greenwich.
+/// Parses a search. `zone` is the searcher's offset from UTC in minutes, east is positive.
 pub(crate) fn parse(text: &str, now: u64, zone: i64) -> Result<Query, QueryError> {
     if text.len() > LONGEST {
         return Err(QueryError { message: format!("a search has at most {LONGEST} bytes"), at: LONGEST });
