@@ -1,5 +1,9 @@
 //! The wire format: an interaction as the JSON that Reconify accepts, without the keys.
 
+mod opening;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +15,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use self::opening::{Opening, open};
 use crate::codec::allowance::Allowance;
 use crate::codec::json;
 use crate::config::ReportOptions;
@@ -18,7 +23,7 @@ use crate::id::new_id;
 use crate::identity::{Session, Tags, User};
 use crate::interaction::{Interaction, InteractionKind, Outcome};
 use crate::provider::operation::Operation;
-use crate::provider::{DetachedImage, Provider, ProviderSpec};
+use crate::provider::{DetachedImage, Provider};
 
 /// One report, ready to be sent. Every attempt sends the same bytes.
 ///
@@ -340,48 +345,6 @@ impl fmt::Debug for Report {
 /// The type in the upload of an image.
 const UPLOAD: &str = "image-upload";
 
-const BEFORE_FORMAT: &str = r#"{"reconify":{"format":""#;
-const BEFORE_TYPE: &str = r#"","type":""#;
-const BEFORE_VERSION: &str = r#"","version":""#;
-
-/// Writes the start of a payload. Its constant parts need no serialising. Returns the position of
-/// the keys.
-fn open(json: &mut String, provider: Provider, r#type: &'static str) -> usize {
-    let ProviderSpec { format, version, .. } = provider.spec();
-    for part in [BEFORE_FORMAT, format, BEFORE_TYPE, r#type, BEFORE_VERSION, version, "\""] {
-        json.push_str(part);
-    }
-    let keys_at = json.len();
-    json.push('}');
-    keys_at
-}
-
-/// The beginning of a payload that [`open`] wrote, in this version of the crate or another.
-struct Opening<'a> {
-    format: &'a [u8],
-    r#type: &'a [u8],
-    /// The position of the first closing brace: a format, a type or a version contains neither a
-    /// brace nor a quote.
-    keys_at: usize,
-}
-
-impl<'a> Opening<'a> {
-    fn of(json: &'a [u8]) -> Option<Self> {
-        let (format, rest) = word(json.strip_prefix(BEFORE_FORMAT.as_bytes())?)?;
-        let (r#type, rest) = word(rest.strip_prefix(BEFORE_TYPE.as_bytes())?)?;
-        let (_, rest) = word(rest.strip_prefix(BEFORE_VERSION.as_bytes())?)?;
-        let keys_at = json.len() - rest.len() + 1;
-        rest.starts_with(b"\"}").then_some(Self { format, r#type, keys_at })
-    }
-}
-
-/// The word at the start of a text, and the rest.
-fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let is_in_word = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
-    let length = text.iter().position(|byte| !is_in_word(byte))?;
-    text.split_at_checked(length).filter(|(word, _)| !word.is_empty())
-}
-
 /// Why a text is not a report: the error of [`Report::from_stored`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAReport(&'static str);
@@ -455,6 +418,3 @@ fn milliseconds(time: SystemTime) -> u64 {
 fn whole_milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
-
-#[cfg(test)]
-mod tests;
