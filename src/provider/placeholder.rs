@@ -20,6 +20,12 @@ pub(crate) struct Placeholders {
 
 impl Placeholders {
     pub(crate) const NONE: Self = Self { request: None, response: None };
+
+    /// Those of a chat in OpenAI's format, which other providers have too.
+    pub(crate) const CHAT: Self = Self {
+        request: Some(Placeholder::new("messages", "[]")),
+        response: Some(Placeholder::new("choices", "[]")),
+    };
 }
 
 impl Placeholder {

@@ -14,10 +14,6 @@ use crate::provider::placeholder::{Placeholder, Placeholders};
 use crate::provider::spec::{Convert, Kept, OperationSpec, Proof};
 use crate::provider::stream::assemble;
 
-const CHAT: Placeholders = Placeholders {
-    request: Some(Placeholder::new("messages", "[]")),
-    response: Some(Placeholder::new("choices", "[]")),
-};
 /// A request with messages is a chat, even on the completion path, so it needs no prompt.
 const PROMPT_OF_COMPLETION: Placeholder = Placeholder { unless: Some("messages"), ..PROMPT };
 const PROMPT: Placeholder = Placeholder::new("prompt", "\"\"");
@@ -66,7 +62,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         name: "chat",
         images: Some(images::IN_CHATS),
         on_by_default: true,
-        placeholders: CHAT,
+        placeholders: Placeholders::CHAT,
         takes_forms: false,
         ..COMMON
     },
@@ -75,7 +71,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         name: "completion",
         kind: InteractionKind::Completion,
         on_by_default: true,
-        placeholders: Placeholders { request: Some(PROMPT_OF_COMPLETION), ..CHAT },
+        placeholders: Placeholders { request: Some(PROMPT_OF_COMPLETION), ..Placeholders::CHAT },
         takes_forms: false,
         reclassify: Some(operation_of_completion),
         ..COMMON
@@ -90,7 +86,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[
         assemble: |stream, operation| assemble::<ResponseAssembler<'_>>(stream, operation),
         convert: Some(Convert {
             kind: InteractionKind::Chat,
-            placeholders: CHAT,
+            placeholders: Placeholders::CHAT,
             is_optional: true,
             request: responses::chat_request,
             response: responses::chat_response,

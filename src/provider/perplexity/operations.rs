@@ -6,7 +6,7 @@ use crate::codec::framing::Framing;
 use crate::provider::error_body::{error, is_error};
 use crate::provider::kind::InteractionKind;
 use crate::provider::operation::{Operation, Provider};
-use crate::provider::placeholder::{Placeholder, Placeholders};
+use crate::provider::placeholder::Placeholders;
 use crate::provider::spec::{Kept, OperationSpec, Proof};
 use crate::provider::stream::assemble;
 
@@ -18,10 +18,7 @@ pub(super) const OPERATIONS: &[OperationSpec] = &[OperationSpec {
     on_by_default: true,
     proof: Proof::Host,
     request_ids: &["x-request-id"],
-    placeholders: Placeholders {
-        request: Some(Placeholder::new("messages", "[]")),
-        response: Some(Placeholder::new("choices", "[]")),
-    },
+    placeholders: Placeholders::CHAT,
     kept: Kept { scalars: &["id", "object", "created", "model"], values: &["usage"] },
     takes_forms: false,
     text_field: None,
