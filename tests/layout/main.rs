@@ -133,7 +133,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("src/codec/sse.rs", "data", "a field of every event stream"),
     ("src/config/options.rs", "chat", "a value of RECONIFY_RESPONSES, which is about one operation"),
     ("src/report/mod.rs", "b64_json", "Reconify's name for the encoding of an uploaded image"),
-    ("src/report/mod.rs", "type", "a field of Reconify's reports"),
+    ("src/report/opening.rs", "type", "a field of Reconify's reports"),
 ];
 
 #[test]
