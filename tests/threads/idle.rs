@@ -13,8 +13,11 @@ use crate::support::{ANSWER, PATIENCE, begin, json};
 /// How often the worker's thread has gone to sleep: once for each time that something woke it.
 fn naps() -> u64 {
     let threads = fs::read_dir("/proc/self/task").unwrap().map(|thread| thread.unwrap().path());
-    let workers =
-        threads.filter(|thread| fs::read_to_string(thread.join("comm")).unwrap().trim() == "reconify");
+    // A thread of the test harness can end between the two looks.
+    let is_worker = |thread: &std::path::PathBuf| {
+        fs::read_to_string(thread.join("comm")).is_ok_and(|name| name.trim() == "reconify")
+    };
+    let workers = threads.filter(is_worker);
     let naps = |worker: std::path::PathBuf| {
         let status = fs::read_to_string(worker.join("status")).unwrap();
         let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
