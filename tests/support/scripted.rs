@@ -3,9 +3,9 @@
 #![allow(unreachable_pub, reason = "shared by the test files as a module of each")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -48,7 +48,7 @@ pub struct Scripted {
 impl Scripted {
     /// The first connection gets the first script, and so on; further ones get the last.
     pub async fn playing(scripts: impl IntoIterator<Item = Vec<Step>>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind((own_address(), 0)).await.unwrap();
         Self::on(listener, scripts)
     }
 
@@ -93,6 +93,17 @@ impl Scripted {
     pub fn is_untouched(&mut self) -> bool {
         self.seen.try_recv().is_err()
     }
+}
+
+/// A loopback address for each server: a late attempt of another test, to a port that was freed and
+/// is used again, would get the script of this one. Only Linux has all of 127.0.0.0/8.
+fn own_address() -> Ipv4Addr {
+    static SERVERS: AtomicU16 = AtomicU16::new(0);
+    if !cfg!(target_os = "linux") {
+        return Ipv4Addr::LOCALHOST;
+    }
+    let [high, low] = SERVERS.fetch_add(1, SeqCst).to_be_bytes();
+    Ipv4Addr::new(127, 1, high, low)
 }
 
 async fn play(mut connection: TcpStream, script: Vec<Step>, seen: mpsc::UnboundedSender<Seen>) {
