@@ -22,11 +22,14 @@ use crate::text::label;
 use crate::time::now;
 use crate::view::arrival::{self, Arrival, Read};
 use crate::view::{checks, line};
-use crate::wire::{Accepted, Rejected, Target};
+use crate::wire::{Accepted, Field, Rejected, Target};
 
 /// So long a body may take, and may wait for its turn.
 const SLOWEST: Duration = Duration::from_secs(30);
 const QUEUE: Duration = Duration::from_secs(10);
+
+/// About so many bytes of the fields of a refused report are kept; its answer has all.
+const KEPT: usize = 16 << 10;
 
 /// Bodies up to this size are read on the spot.
 const SMALL: usize = 128 << 10;
@@ -240,7 +243,7 @@ async fn refuse(shared: &Shared, post: &Post, rejected: Rejected) -> Response {
         path: post.path.to_owned(),
         status,
         reason,
-        fields,
+        fields: kept(fields),
         key: post.key.clone(),
         user_agent: post.user_agent.clone(),
         bytes: post.bytes,
@@ -250,6 +253,25 @@ async fn refuse(shared: &Shared, post: &Post, rejected: Rejected) -> Response {
         shared.events.send(Event::Refused(id));
     }
     answer(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), body)
+}
+
+/// The first fields, and how many more there are.
+fn kept(mut fields: Vec<Field>) -> Vec<Field> {
+    let mut bytes = 0;
+    let count = fields
+        .iter()
+        .take_while(|field| {
+            bytes += field.pointer.len() + field.found.len() + field.expected.len();
+            bytes <= KEPT
+        })
+        .count();
+    let more = fields.len() - count;
+    if more > 0 {
+        fields.truncate(count);
+        let (found, expected) = (format!("{more} more"), "see the answer for all".to_owned());
+        fields.push(Field { pointer: String::new(), found, expected });
+    }
+    fields
 }
 
 fn retry_later(reason: &str) -> Response {

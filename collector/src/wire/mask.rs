@@ -60,29 +60,29 @@ pub(crate) fn mask_any(text: &str, others: &[&str]) -> String {
     replace_all(mask_fields(text), &others)
 }
 
-/// Masks the string behind each `"appKey":`, in text that need not be JSON.
+/// Masks the string behind each `"appKey":`, in text that need not be JSON, and with other spellings of the name.
 fn mask_fields(text: &str) -> String {
     const GAP: [char; 7] = ['"', '\'', '\\', ' ', '\t', '\r', '\n'];
+    // As long as the text, byte for byte.
+    let lower = text.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("Key") {
-        let (before, after) = rest.split_at(at + "Key".len());
-        out.push_str(before);
-        rest = after;
-        if !NAMES.iter().any(|name| before.ends_with(name)) {
+    let mut end = 0;
+    for (at, name) in lower.match_indices("key") {
+        let before = lower.get(..at).unwrap_or_default().trim_end_matches(['_', '-']);
+        if at < end || !["app", "api"].iter().any(|name| before.ends_with(name)) {
             continue;
         }
-        let named = after.trim_start_matches(GAP);
+        let named = text.get(at + name.len()..).unwrap_or_default().trim_start_matches(GAP);
         // Without a separator it is a mere word.
         let Some(value) = named.strip_prefix([':', '=']) else { continue };
         let value = value.trim_start_matches(GAP);
-        let end = value.find(['"', '\'', '\\', ',', '}', '&', '\n', '\r']).unwrap_or(value.len());
-        let (key, tail) = value.split_at(end);
-        out.push_str(after.get(..after.len() - value.len()).unwrap_or_default());
+        let key = value.split(['"', '\'', '\\', ',', '}', '&', '\n', '\r']).next().unwrap_or_default();
+        let start = text.len() - value.len();
+        out.push_str(text.get(end..start).unwrap_or_default());
         out.push_str(&masked(key));
-        rest = tail;
+        end = start + key.len();
     }
-    out.push_str(rest);
+    out.push_str(text.get(end..).unwrap_or_default());
     out
 }
 
@@ -131,6 +131,7 @@ mod tests {
             ),
             (r#"[{"appKey" : "abcdefghijkl"}]"#, r#"[{"appKey" : "…ijkl"}]"#),
             ("appKey=abcdefghijkl&apiKey=zyxwv", "appKey=…ijkl&apiKey=…"),
+            (r#"{"app_key":"abcdefghijkl","API-KEY":"zyxwv"}"#, r#"{"app_key":"…ijkl","API-KEY":"…"}"#),
             ("the appKey of known-key-000", "the appKey of …-000"),
         ] {
             assert_eq!(mask_any(text, &["known-key-000"]), expected);

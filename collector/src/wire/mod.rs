@@ -80,18 +80,22 @@ impl Rules {
             Err(error) => return rejected(400, "the body is not JSON", whole(error.to_string(), "JSON")),
         };
         if !report.is_object() {
-            return rejected(400, "the report is not an object", whole(shown(report), "an object"));
+            let found = label(&mask::mask_any(text, &keys), 60);
+            return rejected(400, "the report is not an object", whole(found, "an object"));
         }
         let mut findings = Findings { fields: Vec::new(), required: 0, is_strict: self.is_strict };
         let is_wrong_key = self.check_keys(&report.object(), &mut findings);
-        check_envelope(&report.object(), target, &mut findings);
+        // What is found in the wrong place may be a key.
+        let text = mask::mask(report, &keys);
+        let report = Json::parse(&text).map(Json::object).unwrap_or_default();
+        check_envelope(&report, target, &mut findings);
         if is_wrong_key && findings.required == 0 {
             return rejected(401, "the keys are not those of this collector", findings.fields);
         }
         if findings.required > 0 || is_wrong_key || (self.is_strict && !findings.fields.is_empty()) {
             return rejected(400, "fields are missing or wrong", findings.fields);
         }
-        Ok(Accepted { text: mask::mask(report, &keys), deviations: findings.fields })
+        Ok(Accepted { text, deviations: findings.fields })
     }
 
     /// Whether a key is there and not the right one.
@@ -169,9 +173,9 @@ fn shown(json: Json<'_>) -> String {
     label(crate::text::head(json.text(), 400), 60)
 }
 
-/// A name inside of a pointer.
+/// A name inside of a pointer, which a sender may have made long.
 fn escaped(name: &str) -> String {
-    visible(name).replace('~', "~0").replace('/', "~1")
+    label(name, 100).replace('~', "~0").replace('/', "~1")
 }
 
 fn is_whole(json: Json<'_>) -> bool {

@@ -192,3 +192,29 @@ fn what_is_no_json_is_refused_with_its_first_bytes_without_keys() {
     }
     assert_eq!(rules.check(b"\xff\xfe", Target::Track).unwrap_err().status, 400);
 }
+
+#[test]
+fn no_key_is_named_as_what_was_found() {
+    let key = "key-in-the-wrong-place";
+    let mut misplaced = report();
+    misplaced["reconify"]["apiKey"] = json!(key);
+    misplaced["session"] = json!({"of": key});
+    misplaced["user"] = json!({key: 1});
+    for body in [
+        json!(format!("appKey={key}")),
+        json!([{"appKey": key}]),
+        json!({"reconify": {"app_key": key}}),
+        misplaced,
+    ] {
+        let rules = Rules { is_strict: true, ..Rules::default() };
+        let rejected = rules.check(body.to_string().as_bytes(), Target::Track).unwrap_err();
+        assert!(!rejected.fields.is_empty() && !format!("{rejected:?}").contains(key), "{rejected:?}");
+    }
+}
+
+#[test]
+fn a_long_name_makes_no_long_pointer() {
+    let mut report = report();
+    report["user"] = json!({"n".repeat(1_000_000): 1, "userId": "u"});
+    assert!(check(&report, false).unwrap().deviations[0].pointer.len() < 200);
+}

@@ -82,6 +82,21 @@ async fn a_refusal_names_every_field_and_is_kept_without_keys() {
 }
 
 #[tokio::test]
+async fn a_refusal_with_any_number_of_fields_takes_little_to_keep() {
+    let client = Client::new(Collector::builder().strict(true));
+    let mut report = chat("s", json!([user("hi")]), "ok");
+    for number in 0..900 {
+        report["user"][format!("field-{number}")] = json!("x".repeat(50));
+    }
+    let answer = client.track(&report).await.json();
+    assert_eq!(answer["fields"].as_array().unwrap().len(), 900);
+    let refused = &client.get("/api/refused").await["refused"][0];
+    let kept = refused["fields"].as_array().unwrap();
+    assert_eq!(kept.last().unwrap()["found"], format!("{} more", 901 - kept.len()));
+    assert!(refused.to_string().len() < 64 << 10, "{}", refused.to_string().len());
+}
+
+#[tokio::test]
 async fn a_report_of_48_mib_is_taken_and_a_larger_one_is_kept_as_refused() {
     let client = client();
     let rest = chat("s", json!([user("")]), "ok").to_string().len();
