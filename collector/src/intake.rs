@@ -12,6 +12,7 @@ use axum::response::Response;
 use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, Limited};
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::events::Event;
 use crate::faults::{Answer, Effect, LONGEST};
@@ -77,30 +78,66 @@ async fn take(shared: &Arc<Shared>, request: Request, target: Target) -> Respons
     if let Err((status, reason)) = check_intake(&parts.headers) {
         return refuse(shared, &post, reject(status.as_u16(), reason)).await;
     }
-    let length =
-        parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    post.bytes = length.unwrap_or(0) as u64;
-    if length.is_some_and(|length| length > LONGEST_BODY) {
-        return refuse(shared, &post, reject(413, "a report has at most 48 MiB")).await;
-    }
-    // The permits are for what is held in memory until the report is stored.
-    let weight = u32::try_from(length.unwrap_or(LONGEST_BODY).div_ceil(1 << 20).max(1)).unwrap_or(1);
-    let permit = tokio::time::timeout(QUEUE, Arc::clone(&shared.reads).acquire_many_owned(weight)).await;
-    let Ok(Ok(_permit)) = permit else {
-        Counters::count(&shared.counters.failed);
-        return retry_later("too many large reports at once");
-    };
-    let read = tokio::time::timeout(SLOWEST, Limited::new(body, LONGEST_BODY).collect()).await;
-    let body = match read {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            return refuse(shared, &post, reject(413, "a report has at most 48 MiB")).await;
+    post.bytes = length(&parts.headers).unwrap_or(0) as u64;
+    let (body, _permit) = match read_body(shared, &parts.headers, body, LONGEST_BODY).await {
+        Ok(read) => read,
+        Err(Unread::Busy) => {
+            Counters::count(&shared.counters.failed);
+            return retry_later(Unread::Busy.answer("").1);
         }
-        Ok(Err(_)) => return refuse(shared, &post, reject(400, "the body broke off")).await,
-        Err(_) => return refuse(shared, &post, reject(408, "the body took longer than 30 s")).await,
+        Err(unread) => {
+            let (status, reason) = unread.answer("a report has at most 48 MiB");
+            return refuse(shared, &post, reject(status.as_u16(), reason)).await;
+        }
     };
     post.bytes = body.len() as u64;
     handle(shared, post, body, target).await
+}
+
+/// Why a body was not read.
+pub(crate) enum Unread {
+    Busy,
+    TooLong,
+    Broken,
+    Slow,
+}
+
+impl Unread {
+    /// The answer, with the reason for a body that is too long.
+    pub(crate) fn answer(&self, too_long: &'static str) -> (StatusCode, &'static str) {
+        match self {
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many large bodies at once"),
+            Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, too_long),
+            Self::Broken => (StatusCode::BAD_REQUEST, "the body broke off"),
+            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "the body took longer than 30 s"),
+        }
+    }
+}
+
+fn length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads a body. The permits are for what is held in memory as long as it is.
+pub(crate) async fn read_body(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+) -> Result<(Bytes, OwnedSemaphorePermit), Unread> {
+    let length = length(headers).unwrap_or(most);
+    if length > most {
+        return Err(Unread::TooLong);
+    }
+    let weight = u32::try_from(length.div_ceil(1 << 10).max(1)).unwrap_or(1);
+    let permit = tokio::time::timeout(QUEUE, Arc::clone(&shared.reads).acquire_many_owned(weight)).await;
+    let Ok(Ok(permit)) = permit else { return Err(Unread::Busy) };
+    match tokio::time::timeout(SLOWEST, Limited::new(body, most).collect()).await {
+        Ok(Ok(body)) => Ok((body.to_bytes(), permit)),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Unread::TooLong),
+        Ok(Err(_)) => Err(Unread::Broken),
+        Err(_) => Err(Unread::Slow),
+    }
 }
 
 fn reject(status: u16, reason: &str) -> Rejected {

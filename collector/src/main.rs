@@ -3,6 +3,7 @@
 mod settings;
 
 use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -47,7 +48,13 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&settings.address).await.map_err(|error| {
         format!("COLLECTOR_ADDR is {:?}, which cannot be listened on: {error}", settings.address)
     })?;
-    let address = listener.local_addr()?;
+    let mut address = listener.local_addr()?;
+    // No browser can ask for what means every address.
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
     let collector = settings.collector()?;
     let stop = stop_signal()?;
     println!("page:      http://{address}/");

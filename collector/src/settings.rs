@@ -87,19 +87,20 @@ impl Settings {
         if token.as_ref().is_some_and(|token| !is_sane(token)) {
             return Err("COLLECTOR_TOKEN has other characters than letters, digits, - . _ and ~".to_owned());
         }
+        let hosts: Vec<_> = text("COLLECTOR_HOSTS")?
+            .unwrap_or_default()
+            .split(',')
+            .map(|host| host.trim().to_owned())
+            .filter(|host| !host.is_empty())
+            .collect();
+        if let Some(host) = hosts.iter().find(|host| host.contains(['/', '*', ' '])) {
+            return Err(format!("COLLECTOR_HOSTS has {host:?}: use names like demo.example, with commas"));
+        }
         Ok(Self {
             address: with_default("COLLECTOR_ADDR")?,
             is_strict: flag("COLLECTOR_STRICT")?,
             keys,
-            hosts: text("COLLECTOR_HOSTS")?
-                .map(|hosts| {
-                    hosts
-                        .split(',')
-                        .map(|host| host.trim().to_owned())
-                        .filter(|host| !host.is_empty())
-                        .collect()
-                })
-                .unwrap_or_default(),
+            hosts,
             token,
             name: with_default("COLLECTOR_NAME")?,
             database,

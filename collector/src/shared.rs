@@ -17,8 +17,8 @@ use crate::wire::Rules;
 /// The longest body of a report: a legal one is twice 16 MiB and its envelope.
 pub(crate) const LONGEST_BODY: usize = 48 << 20;
 
-/// The maximum MiB of bodies that are being read.
-const READS: usize = 256;
+/// The maximum KiB of bodies that are being read.
+const READS: usize = 256 << 10;
 /// The maximum number of requests that wait for reports, of open event streams, and of requests that
 /// read the store.
 const WAITS: usize = 32;

@@ -122,6 +122,7 @@ fn help_lists_every_setting_and_a_misspelt_one_is_an_error() {
         ([("COLLECTOR_STRICT", "maybe")], "use 1 or 0"),
         ([("COLLECTOR_APP_KEY", "x")], "go together"),
         ([("COLLECTOR_TOKEN", "a b")], "COLLECTOR_TOKEN"),
+        ([("COLLECTOR_HOSTS", "https://demo.example/")], "COLLECTOR_HOSTS"),
         ([("COLLECTOR_MAX_REPORTS", "0")], "whole number"),
         ([("COLLECTOR_ADDR", "0.0.0.0:0")], "COLLECTOR_TOKEN"),
         ([("COLLECTOR_ADDR", "nowhere")], "COLLECTOR_ADDR"),

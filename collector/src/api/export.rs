@@ -71,8 +71,11 @@ pub(super) async fn reports(
     format: Format,
 ) -> Answer {
     if format == Format::Csv {
-        let table: String = rows.iter().map(|row| view::csv_row(row)).collect();
-        return Ok(attachment(format!("{}{table}", view::csv_head()), name, format));
+        let table = work(shared, move |_| {
+            let table: String = rows.iter().map(|row| view::csv_row(row)).collect();
+            Ok(format!("{}{table}", view::csv_head()))
+        });
+        return Ok(attachment(table.await?, name, format));
     }
     let is_json = format == Format::Json;
     let head =

@@ -27,7 +27,7 @@ pub(super) async fn reports(State(shared): State<Arc<Shared>>, params: Params) -
     let worker = Arc::clone(&shared);
     let (mut rows, total, matched, next) = work(worker, move |shared| {
         // Paging must not change what is counted.
-        let (all, total) = select(shared, &query, |_| true)?;
+        let (all, total) = select(shared, &query, 0, |_| true)?;
         let matched = all.len();
         let mut rows: Vec<_> = all.into_iter().filter(|row| is_meant(row)).collect();
         let mut next = None;
@@ -51,7 +51,7 @@ pub(super) async fn reports(State(shared): State<Arc<Shared>>, params: Params) -
 pub(super) async fn sessions(State(shared): State<Arc<Shared>>, params: Params) -> Answer {
     let (query, limit) = (params.query()?, params.limit(200, 1000)?);
     let body = work(shared, move |shared| {
-        let (rows, _) = select(shared, &query, is_interaction)?;
+        let (rows, _) = select(shared, &query, 0, is_interaction)?;
         let mut sessions = overview::sessions(&rows, now());
         let matched = sessions.len();
         sessions.truncate(limit);
@@ -64,11 +64,11 @@ pub(super) async fn sessions(State(shared): State<Arc<Shared>>, params: Params) 
 pub(super) async fn users(State(shared): State<Arc<Shared>>, params: Params) -> Answer {
     let (query, limit) = (params.query()?, params.limit(200, 1000)?);
     let body = work(shared, move |shared| {
-        let (rows, _) = select(shared, &query, is_interaction)?;
+        let (rows, _) = select(shared, &query, 0, is_interaction)?;
         let mut users = overview::users(&rows);
         let matched = users.len();
         users.truncate(limit);
-        let all = overview::rows(&shared.store.catalog(), 0);
+        let all = overview::rows(&shared.store.catalog(), 0, 0);
         let keys: std::collections::HashSet<_> = all
             .iter()
             .filter(|row| is_interaction(row))
@@ -83,7 +83,7 @@ pub(super) async fn figures(State(shared): State<Arc<Shared>>, params: Params) -
     let query = params.query()?;
     let buckets = params.number("buckets")?.unwrap_or(48);
     let figures = work(shared, move |shared| {
-        let (rows, _) = select(shared, &query, is_interaction)?;
+        let (rows, _) = select(shared, &query, 0, is_interaction)?;
         let size = shared.store.catalog().size();
         let mut figures = view::figures(&rows, buckets);
         figures.total = size.reports - size.uploads;
@@ -94,7 +94,8 @@ pub(super) async fn figures(State(shared): State<Arc<Shared>>, params: Params) -
 
 pub(super) async fn problems(State(shared): State<Arc<Shared>>, params: Params) -> Answer {
     let query = params.query()?;
-    let problems = work(shared, move |shared| Ok(overview::problems(&select(shared, &query, |_| true)?.0)));
+    let problems =
+        work(shared, move |shared| Ok(overview::problems(&select(shared, &query, 0, |_| true)?.0)));
     json_of(&json!({"problems": problems.await?}))
 }
 

@@ -201,14 +201,17 @@ async fn work<T: Send + 'static>(
     done.await.map_err(|_| busy())?
 }
 
-/// The reports that match, the oldest first, and how many there are in all.
+/// The reports after an id that match, the oldest first, and how many there are in all.
 fn select(
     shared: &Shared,
     query: &Query,
+    after: u64,
     is_meant: impl Fn(&Summary) -> bool,
-) -> Result<(Vec<Arc<Summary>>, usize), ApiError> {
-    let rows = rows(&shared.store.catalog(), now());
-    let total = rows.len();
+) -> Result<(Vec<Arc<Summary>>, u64), ApiError> {
+    let (rows, total) = {
+        let catalog = shared.store.catalog();
+        (rows(&catalog, after, now()), catalog.size().reports)
+    };
     let mut rows: Vec<_> = rows.into_iter().filter(|row| is_meant(row) && query.matches(row)).collect();
     if !query.words.is_empty() {
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();

@@ -26,7 +26,11 @@ pub(super) async fn healthz() -> &'static str {
 pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     match shared.store.trouble() {
         None => "ok".into_response(),
-        Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, trouble).into_response(),
+        // Everybody may ask, and the reason names a path.
+        Some(_) => {
+            let text = "reports cannot be stored: see storeError in /api/status";
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
     }
 }
 
@@ -69,7 +73,8 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Answer {
 pub(super) async fn accounting(State(shared): State<Arc<Shared>>) -> Answer {
     let worker = Arc::clone(&shared);
     let processes =
-        work(worker, |shared| Ok(overview::processes(&overview::rows(&shared.store.catalog(), 0)))).await?;
+        work(worker, |shared| Ok(overview::processes(&overview::rows(&shared.store.catalog(), 0, 0))))
+            .await?;
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let counters = &shared.counters;
     let undelivered: Vec<_> = shared

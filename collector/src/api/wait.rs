@@ -74,7 +74,7 @@ pub(super) async fn wait(State(shared): State<Arc<Shared>>, params: Params) -> A
         let (query, from) = (params.query()?, after);
         let (new, last) = work(Arc::clone(&shared), move |shared| {
             let last = shared.store.catalog().size().last_id;
-            let (rows, _) = select(shared, &query, |row| row.id > from && row.id <= last)?;
+            let (rows, _) = select(shared, &query, from, |row| row.id <= last)?;
             Ok((rows, last))
         })
         .await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
@@ -12,9 +12,9 @@ use super::{Answer, ApiError, Params, json_of, report, respond, select, work};
 use crate::events::Event;
 use crate::faults::Fault;
 use crate::guard::is_lines;
-use crate::intake;
+use crate::intake::{self, Unread};
 use crate::shared::{LONGEST_BODY, Shared};
-use crate::store::Appended;
+use crate::store::{Appended, Attempt};
 use crate::text::{label, visible};
 use crate::time::now;
 use crate::view::arrival::Arrival;
@@ -28,7 +28,7 @@ pub(super) async fn delete_reports(State(shared): State<Arc<Shared>>, params: Pa
         return Err(ApiError::bad("`q` is empty: `q=*` removes everything"));
     }
     let ids = work(Arc::clone(&shared), move |shared| {
-        let (rows, _) = select(shared, &query, |_| true)?;
+        let (rows, _) = select(shared, &query, 0, |_| true)?;
         Ok(rows.iter().map(|row| row.id).collect::<Vec<_>>())
     });
     let deleted = shared.store.remove(ids.await?).await?;
@@ -46,10 +46,14 @@ pub(super) async fn faults(State(shared): State<Arc<Shared>>) -> Answer {
     json_of(&json!({"faults": shared.faults.list()}))
 }
 
-pub(super) async fn arm(State(shared): State<Arc<Shared>>, body: Body) -> Answer {
-    let body = to_bytes(body, 2 << 20)
-        .await
-        .map_err(|_| ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "a fault has at most 2 MiB"))?;
+fn unread(unread: &Unread, too_long: &'static str) -> ApiError {
+    let (status, reason) = unread.answer(too_long);
+    ApiError::new(status, reason)
+}
+
+pub(super) async fn arm(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Answer {
+    let read = intake::read_body(&shared, &headers, body, 2 << 20).await;
+    let (body, _permit) = read.map_err(|error| unread(&error, "a fault has at most 2 MiB"))?;
     let fault = serde_json::from_slice::<Fault>(&body)
         .map_err(|error| ApiError::bad(label(&error.to_string(), 400)))?;
     let armed = shared.faults.arm(fault, now()).map_err(ApiError::bad)?;
@@ -77,11 +81,9 @@ fn split(text: &str, is_lines: bool) -> Result<Vec<&str>, ApiError> {
 }
 
 pub(super) async fn import(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Answer {
-    let _permit = shared.reads.acquire_many(48).await.map_err(|_| ApiError::bad("the collector stops"))?;
-    let body = to_bytes(body, LONGEST_BODY).await;
-    let body = body.map_err(|_| {
-        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "an import has at most 48 MiB: split the lines")
-    })?;
+    let read = intake::read_body(&shared, &headers, body, LONGEST_BODY).await;
+    let (body, _permit) =
+        read.map_err(|error| unread(&error, "an import has at most 48 MiB: split the lines"))?;
     let text = str::from_utf8(&body).map_err(|_| ApiError::bad("the import is not UTF-8"))?;
     let (mut imported, mut known, mut refused) = (0u64, 0u64, 0u64);
     let mut errors = Vec::new();
@@ -114,10 +116,18 @@ async fn import_one(shared: &Shared, line: &str) -> Result<Appended, String> {
         let fields = rejected.fields.first().map(|field| format!(": {} is {}", field.pointer, field.found));
         visible(&(rejected.reason + &fields.unwrap_or_default())).into_owned()
     })?;
+    // As long as those of a POST.
+    let short = |text: Option<String>| text.map(|text| label(&text, 200));
+    let attempts = exported.attempts.into_iter().take(crate::store::MOST_ATTEMPTS).map(|attempt| Attempt {
+        key: short(attempt.key),
+        user_agent: short(attempt.user_agent),
+        fault: short(attempt.fault),
+        ..attempt
+    });
     let arrival = Arrival {
         at: exported.received,
         key: Some(exported.key.into_owned()),
-        attempts: exported.attempts.into_iter().take(crate::store::MOST_ATTEMPTS).collect(),
+        attempts: attempts.collect(),
         bytes: text.len() as u64,
     };
     intake::add(shared, accepted, arrival).await

@@ -28,6 +28,12 @@ impl Catalog {
         self.rows.iter().map(|(row, _)| row)
     }
 
+    /// Those with greater ids, the oldest first.
+    pub fn after(&self, id: u64) -> impl DoubleEndedIterator<Item = &Arc<Summary>> {
+        let start = self.rows.partition_point(|(row, _)| row.id <= id);
+        self.rows.range(start..).map(|(row, _)| row)
+    }
+
     fn position(&self, id: u64) -> Option<usize> {
         self.rows.binary_search_by_key(&id, |(row, _)| row.id).ok()
     }

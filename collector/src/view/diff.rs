@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::text::visible;
 
-/// The most words of a text, and the most differences, that are compared.
+/// The most bytes and words of a text, and the most differences, that are compared.
+const MOST_BYTES: usize = 1 << 20;
 const MOST_WORDS: usize = 20_000;
 const MOST_DIFFERENCES: usize = 600;
 
@@ -50,6 +51,9 @@ fn push(pieces: &mut Vec<(Op, String)>, op: Op, word: &str) {
 
 /// Words, each with the space behind it.
 fn split(text: &str) -> Option<Vec<&str>> {
+    if text.len() > MOST_BYTES {
+        return None;
+    }
     let words: Vec<_> = text.split_inclusive(char::is_whitespace).take(MOST_WORDS + 1).collect();
     (words.len() <= MOST_WORDS).then_some(words)
 }
@@ -170,6 +174,7 @@ mod tests {
         let (old, new) = ("a ".repeat(10_000), "b ".repeat(10_000));
         assert_eq!(words(&old, &new), None);
         assert_eq!(words(&"a ".repeat(30_000), ""), None);
+        assert_eq!(words(&"a".repeat(MOST_BYTES + 1), ""), None);
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::show::{ShownMessage, ShownPart};
 use super::transcript::Turn;
 use crate::store::{Attempt, Stored, Summary};
-use crate::text::{size, visible};
+use crate::text::{is_hidden, size, visible};
 use crate::time::iso;
 
 /// The name of the format of exports, and its version.
@@ -208,16 +208,22 @@ fn push_line(out: &mut String, kind: &str, bytes: u64, name: Option<&String>) {
 
 /// A block whose fence is longer than any in the text.
 fn push_block(out: &mut String, text: &str) {
-    let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
+    let fence = fence(text, 3);
     let _ = writeln!(out, "\n{fence}text\n{text}\n{fence}");
+}
+
+/// More backticks than there are in a row in a text.
+fn fence(text: &str, least: usize) -> String {
+    let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
+    "`".repeat((longest + 1).max(least))
 }
 
 /// A short text within a line, as code.
 fn inline(text: &str) -> String {
     let text = visible(text).replace(['\n', '\t'], " ");
     let is_plain = text.chars().all(|letter| letter.is_alphanumeric() || " .-_@:…()".contains(letter));
-    if is_plain { text } else { format!("`` {} ``", text.replace("``", "` `")) }
+    let fence = fence(&text, 2);
+    if is_plain { text } else { format!("{fence} {text} {fence}") }
 }
 
 /// A command for a shell that asks the model again; the key is a variable there.
@@ -254,8 +260,27 @@ pub(crate) fn curl(stored: &Stored) -> Option<String> {
     let version = if row.format == "anthropic" { " -H 'anthropic-version: 2023-06-01'" } else { "" };
     Some(format!(
         "curl {url} -H \"{header}\"{version} -H 'content-type: application/json' --data-raw {}",
-        quoted(request)
+        quoted(&escaped(request))
     ))
+}
+
+/// The same JSON without characters that are not seen or that a terminal obeys.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        match letter {
+            '\r' => out.push(' '),
+            '\n' | '\t' => out.push(letter),
+            // Outside of strings JSON has none of these.
+            letter if is_hidden(letter) => {
+                for unit in letter.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
+            }
+            letter => out.push(letter),
+        }
+    }
+    out
 }
 
 /// A word for a shell: nothing in it means anything.
@@ -286,6 +311,10 @@ mod tests {
     #[test]
     fn a_shell_reads_a_quoted_word_as_it_is() {
         assert_eq!(quoted("it's $HOME `x`"), r"'it'\''s $HOME `x`'");
+        assert_eq!(
+            escaped("{\"a\":\r\n\"\u{9b}2J\u{202e}\u{e0041}é\"}"),
+            "{\"a\": \n\"\\u009b2J\\u202e\\udb40\\udc41é\"}"
+        );
     }
 
     #[test]
@@ -293,6 +322,6 @@ mod tests {
         let mut out = String::new();
         push_block(&mut out, "```\n# no heading\n````");
         assert_eq!(out, "\n`````text\n```\n# no heading\n````\n`````\n");
-        assert_eq!(inline("a `` b"), "`` a ` ` b ``");
+        assert_eq!(inline("a ```<b>` c"), "```` a ```<b>` c ````");
     }
 }

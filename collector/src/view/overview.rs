@@ -14,9 +14,9 @@ pub(crate) const DEFAULT_TIMEOUT: u64 = 10;
 /// So long an image and its interaction may be apart.
 const PATIENCE: u64 = 10_000;
 
-/// All summaries, the oldest first, with the problems that only time shows.
-pub(crate) fn rows(catalog: &Catalog, now: u64) -> Vec<Arc<Summary>> {
-    catalog.rows().map(|row| with_late_problems(catalog, row, now)).collect()
+/// All summaries after an id, the oldest first, with the problems that only time shows.
+pub(crate) fn rows(catalog: &Catalog, after: u64, now: u64) -> Vec<Arc<Summary>> {
+    catalog.after(after).map(|row| with_late_problems(catalog, row, now)).collect()
 }
 
 /// A summary with the problems that only time shows: an image without its interaction or the reverse.

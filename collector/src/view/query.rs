@@ -34,6 +34,7 @@ impl fmt::Display for QueryError {
 #[derive(Debug)]
 enum Term {
     Field(Field, Vec<Pattern>),
+    Any(Vec<Term>),
     Is(&'static str),
     Has(String),
     Number(Number, Comparison, u64),
@@ -105,6 +106,7 @@ impl Term {
     fn matches(&self, row: &Summary) -> bool {
         match self {
             Self::Field(field, patterns) => patterns.iter().any(|pattern| field.matches(row, pattern)),
+            Self::Any(terms) => terms.iter().any(|term| term.matches(row)),
             Self::Is(name) => is(row, name),
             Self::Has(name) => match &**name {
                 "problem" | "problems" => row.has_problem(),

@@ -8,6 +8,9 @@ use crate::view::checks::CHECKS;
 /// The longest search.
 const LONGEST: usize = 4000;
 
+/// The most terms and words: each word is looked for in everything that was said.
+const MOST: usize = 50;
+
 const IS: [&str; 11] = [
     "failed",
     "streamed",
@@ -99,6 +102,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
             next = letters.next_if(|(_, letter)| !letter.is_whitespace());
         }
         token.values.push((value, was_quoted));
+        if out.len() == MOST {
+            return Err(QueryError { message: format!("a search has at most {MOST} terms"), at });
+        }
         out.push(token);
     }
     Ok(out)
@@ -133,26 +139,25 @@ fn term(token: Token, now: u64, zone: i64) -> Result<Parsed, String> {
     if values.peek().is_none() {
         return Err(format!("`{name}:` has no value"));
     }
-    let mut one = || values.next().map(|(value, _)| value).unwrap_or_default();
     let term = match &*name {
         "is" => {
-            let value = one();
-            let known = IS.iter().find(|known| **known == value);
-            Term::Is(
-                known.ok_or_else(|| format!("there is no `is:{}`: {}", label(&value, 40), IS.join(", ")))?,
-            )
+            let is = |(value, _): (String, bool)| {
+                let known = IS.iter().find(|known| **known == value);
+                known
+                    .map(|known| Term::Is(known))
+                    .ok_or_else(|| format!("there is no `is:{}`: {}", label(&value, 40), IS.join(", ")))
+            };
+            Term::Any(values.map(is).collect::<Result<_, _>>()?)
         }
-        "has" => {
-            let value = one();
-            if !HAS.contains(&&*value) && !CHECKS.iter().any(|(name, ..)| *name == value) {
-                let checks = CHECKS.iter().map(|(name, ..)| *name);
-                let all: Vec<_> = HAS.into_iter().chain(checks).collect();
-                return Err(format!("there is no `has:{}`: {}", label(&value, 40), all.join(", ")));
+        "has" => Term::Any(values.map(|(value, _)| has(value)).collect::<Result<_, _>>()?),
+        "after" | "before" => {
+            let (value, _) = values.next().unwrap_or_default();
+            if values.next().is_some() {
+                return Err(format!("`{name}:` has one time only"));
             }
-            Term::Has(value)
+            let time = time(&value, now, zone)?;
+            if name == "after" { Term::After(time) } else { Term::Before(time) }
         }
-        "after" => Term::After(time(&one(), now, zone)?),
-        "before" => Term::Before(time(&one(), now, zone)?),
         name => {
             let field = field(name).ok_or_else(|| {
                 format!(
@@ -168,6 +173,15 @@ fn term(token: Token, now: u64, zone: i64) -> Result<Parsed, String> {
         }
     };
     Ok(Parsed::Term(term))
+}
+
+fn has(name: String) -> Result<Term, String> {
+    let checks = || CHECKS.iter().map(|(name, ..)| *name);
+    if HAS.contains(&&*name) || checks().any(|known| known == name) {
+        return Ok(Term::Has(name));
+    }
+    let all: Vec<_> = HAS.into_iter().chain(checks()).collect();
+    Err(format!("there is no `has:{}`: {}", label(&name, 40), all.join(", ")))
 }
 
 fn field(name: &str) -> Option<Field> {

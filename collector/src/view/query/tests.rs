@@ -46,6 +46,8 @@ fn terms_are_joined_by_and_and_values_by_or() {
         ("-user:u-7", false),
         ("is:failed is:streamed is:faulted is:repeated is:interrupted", true),
         ("is:truncated", false),
+        ("is:truncated,streamed has:image,tool", true),
+        ("-is:truncated,streamed", false),
         ("has:tool has:two-users has:problem has:error", true),
         ("has:image", false),
         ("tool:weather tag.tier:gold", true),
@@ -101,6 +103,8 @@ fn a_wrong_filter_says_what_is_wrong_and_where() {
         ("user:", 0, "`user:` has no value"),
         ("ms>fast", 0, "`fast` is not a number"),
         ("after:never", 0, "`never` is not a time"),
+        ("after:1m,2m", 0, "one time only"),
+        ("is:failed,odd", 0, "there is no `is:odd`"),
         ("я \"open", 2, "a quotation mark is not closed"),
         ("tag.:x", 0, "there is no filter"),
     ] {
@@ -109,4 +113,5 @@ fn a_wrong_filter_says_what_is_wrong_and_where() {
         assert!(error.message.contains(message), "{text}: {}", error.message);
     }
     assert!(parse(&"x".repeat(5000), NOW, 0).is_err());
+    assert_eq!(parse(&"x ".repeat(51), NOW, 0).unwrap_err().at, 100);
 }
