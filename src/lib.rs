@@ -265,6 +265,8 @@ mod exchange;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod handoff;
 mod id;
 mod identity;
@@ -313,10 +315,6 @@ pub use self::transport::HttpTransport;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-#[cfg(doctest)]
-#[doc = include_str!("../docs/TESTING.md")]
-struct Testing;
 
 #[cfg(doctest)]
 #[doc = include_str!("../docs/OPERATIONS.md")]

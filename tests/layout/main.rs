@@ -76,7 +76,7 @@ fn place(stage: &str) -> usize {
 /// The sources without tests, and without what is built only for models and fuzz targets.
 fn product() -> Vec<PathBuf> {
     let is_test = |file: &PathBuf| file.iter().any(|name| name == "tests" || name == "tests.rs");
-    let is_extra = |file: &PathBuf| matches!(stage(file), "lib" | "fuzzing" | "loom_tests");
+    let is_extra = |file: &PathBuf| matches!(stage(file), "lib" | "guide" | "fuzzing" | "loom_tests");
     sources("src").into_iter().filter(|file| !is_test(file) && !is_extra(file)).collect()
 }
 
