@@ -1,4 +1,5 @@
 //! The chapters of the guide, rendered from the files in `docs/`. They exist in the documentation only.
+//!
 #![doc = include_str!("../docs/README.md")]
 
 #[doc = include_str!("../docs/QUICK_START.md")]
