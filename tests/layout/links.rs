@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 const ROOT: &str = "https://docs.rs/tower-reconify/latest/tower_reconify/";
-const SOURCE: &str = "https://docs.rs/crate/tower-reconify/latest/source/";
+pub(crate) const SOURCE: &str = "https://docs.rs/crate/tower-reconify/latest/source/";
 
 /// The files of the chapters, by the name of their module.
 pub(crate) fn chapters() -> Vec<(String, String)> {
@@ -33,7 +33,8 @@ pub(crate) fn chapters() -> Vec<(String, String)> {
 pub(crate) fn targets(text: &str) -> impl Iterator<Item = &str> {
     let inline = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
     let is_end = |c: char| c.is_whitespace() || "()<>`\"".contains(c);
-    let absolute = text.match_indices("https://docs.rs/").filter_map(move |(at, _)| text[at..].split(is_end).next());
+    let absolute =
+        text.match_indices("https://docs.rs/").filter_map(move |(at, _)| text[at..].split(is_end).next());
     inline.chain(absolute)
 }
 
@@ -45,6 +46,11 @@ fn anchors(text: &str) -> BTreeSet<String> {
     };
     let headings = text.lines().filter_map(|line| line.strip_prefix('#'));
     headings.map(|heading| anchor(heading.trim_start_matches('#'))).collect()
+}
+
+/// The name of the chapter that a link leads to.
+pub(crate) fn chapter(target: &str) -> Option<&str> {
+    target.strip_prefix(ROOT)?.strip_prefix("guide/")?.strip_suffix("/index.html")
 }
 
 /// The problem with a link in a file, if it has one.
@@ -61,7 +67,9 @@ pub(crate) fn problem(file: &str, target: &str) -> Option<&'static str> {
             Some("index.html") => return None,
             Some(path) => {
                 let of = |(name, _): &(String, String)| path.strip_suffix("/index.html") == Some(name);
-                let Some((_, file)) = chapters().into_iter().find(of) else { return Some("names no chapter") };
+                let Some((_, file)) = chapters().into_iter().find(of) else {
+                    return Some("names no chapter");
+                };
                 fs::read_to_string(file).unwrap()
             }
             None => return item(path, anchor),
@@ -91,10 +99,12 @@ fn item(path: &str, anchor: &str) -> Option<&'static str> {
     let words = |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name);
     let code: String = exports.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let sources: String = super::product().iter().map(|file| fs::read_to_string(file).unwrap()).collect();
-    if !words(&code) || !sources.contains(&format!("pub {kind} {name}")) {
+    if !words(&code) || !super::names_after(&sources, &format!("pub {kind} ")).any(|known| known == name) {
         return Some("names no public item");
     }
-    let Some((kind, name)) = anchor.split_once('.') else { return (!anchor.is_empty()).then_some("names no member") };
+    let Some((kind, name)) = anchor.split_once('.') else {
+        return (!anchor.is_empty()).then_some("names no member");
+    };
     let is_there = match kind {
         "method" => [format!("fn {name}("), format!("fn {name}<")].iter().any(|text| sources.contains(text)),
         "structfield" => sources.contains(&format!("pub {name}: ")),
