@@ -67,6 +67,9 @@
 //! axum `nest` the layer sees the path without the prefix: put it around the outermost router. The
 //! chapter [What is reported](https://docs.rs/tower-reconify/latest/tower_reconify/guide/reports/index.html#limits) has all limits.
 
+// docs.rs names the feature that an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod budget;
 mod capture;
 mod codec;
