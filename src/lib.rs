@@ -65,7 +65,7 @@
 //! Bodies must have [`Bytes`](bytes::Bytes) as their data, as in Axum, hyper, reqwest and
 //! `http-body-util`. The inner service gets [`RequestBody`]s. WebSockets are not captured. Inside an
 //! axum `nest` the layer sees the path without the prefix: put it around the outermost router. The
-//! chapter [What is reported](https://docs.rs/tower-reconify/latest/tower_reconify/guide/reports/index.html#limits) has all limits.
+//! chapter [Reports](https://docs.rs/tower-reconify/latest/tower_reconify/guide/reports/index.html#limits) has all limits.
 
 // docs.rs names the feature that an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
