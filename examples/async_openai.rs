@@ -105,7 +105,7 @@ fn bad_gateway(error: OpenAIError) -> (StatusCode, String) {
     (StatusCode::BAD_GATEWAY, error.to_string())
 }
 
-/// The filter boxes every error; the retries, and whoever calls, go by async-openai's own.
+/// The filter boxes every error. The retries and the callers expect async-openai's own type.
 fn openai_error(error: BoxError) -> OpenAIError {
     error.downcast().map(|error| *error).unwrap_or_else(|error| match error.downcast() {
         Ok(error) => OpenAIError::Reqwest(*error),
