@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // No proxy, since everything here is on this machine.
     let http = reqwest::Client::builder().no_proxy().build()?;
     // A service replaces async-openai's own retries, so they are added again. The layer inside of them reports every
-    // attempt (failed ones only if asked to); to have it outside, see the README.
+    // attempt (failed ones only if asked to); to have it outside, see the chapter Ways in.
     let service = ServiceBuilder::new()
         .layer(OpenAIRetryLayer::default())
         .map_err(openai_error)
