@@ -13,6 +13,8 @@ mod examples;
 #[cfg(unix)]
 mod gateway;
 #[cfg(unix)]
+mod programs;
+#[cfg(unix)]
 mod routing;
 #[path = "../support/mod.rs"]
 mod support;
