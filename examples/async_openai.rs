@@ -42,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // No proxy, since everything here is on this machine.
     let http = reqwest::Client::builder().no_proxy().build()?;
     // A service replaces async-openai's own retries, so they are added again. The layer inside of them reports every
-    // attempt (failed ones only if asked to); to have it outside, see the README.
+    // attempt (failed ones only if asked to); to have it outside, see the chapter Ways in.
     let service = ServiceBuilder::new()
         .layer(OpenAIRetryLayer::default())
         .map_err(openai_error)
@@ -105,7 +105,7 @@ fn bad_gateway(error: OpenAIError) -> (StatusCode, String) {
     (StatusCode::BAD_GATEWAY, error.to_string())
 }
 
-/// The filter boxes every error; the retries, and whoever calls, go by async-openai's own.
+/// The filter boxes every error. The retries and the callers expect async-openai's own type.
 fn openai_error(error: BoxError) -> OpenAIError {
     error.downcast().map(|error| *error).unwrap_or_else(|error| match error.downcast() {
         Ok(error) => OpenAIError::Reqwest(*error),

@@ -54,7 +54,7 @@ async fn exchange(layer: &ReconifyLayer, request: Request<Body>, response: Respo
     begin_with(layer, request, response).await.into_body().collect().await.unwrap();
 }
 
-/// What is held more after so many exchanges than before, once the worker has had its turn, and what the budget has.
+/// The growth of memory after a number of exchanges, once the worker is idle, and the budget's charge.
 async fn growth(
     layer: &ReconifyLayer,
     exchanges: usize,

@@ -154,7 +154,7 @@ fn a_process_that_is_killed_loses_nothing_that_was_on_disk_and_repeats_one_segme
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // A random moment: after so many attempts, or, where nothing is taken, so many reports on disk.
+        // A random moment: after a number of attempts or, if the collector takes nothing, of reports on disk.
         let (mark, line) = if takes == 0 { ("safe", 4) } else { ("tried", 40) };
         let enough = fastrand::usize(1..400) * line;
         let began = Instant::now();

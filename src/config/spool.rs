@@ -16,9 +16,9 @@ use crate::names::named;
 /// a warning and [`Stats::spool_failures`](crate::Stats::spool_failures) counts it; reports stay in
 /// memory, and the folder is tried again.
 ///
-/// Every report is delivered at least once, with the same id on every attempt. The format is
-/// described in
-/// [`docs/SPOOL.md`](https://docs.rs/crate/tower-reconify/latest/source/docs/SPOOL.md).
+/// Every report is delivered at least once, with the same id on every attempt. The chapter
+/// [The spool](https://docs.rs/tower-reconify/latest/tower_reconify/guide/spool/index.html)
+/// describes the format.
 ///
 /// ```
 /// use tower_reconify::{Config, Spool, Spooling};

@@ -26,7 +26,7 @@ pub(crate) struct Job {
     pub(crate) created_ms: u64,
     /// It is too large for any record on disk.
     pub(crate) is_oversized: bool,
-    /// Where a caller waits for the settlement. Such a report stays in memory: whoever waits has it
+    /// Where a caller waits for the settlement. Such a report stays in memory: the caller has it
     /// stored already.
     pub(crate) receipt: Option<oneshot::Sender<Settlement>>,
 }

@@ -181,7 +181,7 @@ impl Reporter {
     ///
     /// The report counts as captured and takes its place in the budget. It passes neither hooks nor
     /// sampling. It is retried like any other, and [`flush`](Self::flush) waits for it. It never goes
-    /// to the spool, because whoever waits for the result has it stored already. The image uploads of
+    /// to the spool, because its caller has it stored already. The image uploads of
     /// an interaction are reports of their own.
     ///
     /// # Errors

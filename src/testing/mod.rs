@@ -34,8 +34,8 @@
 //! ```
 //!
 //! The layer needs no keys and no network, and works with any runtime and with a paused clock. To
-//! test routes, hooks and other settings too, pass them to [`recording_with`].
-//! [`docs/TESTING.md`](https://docs.rs/crate/tower-reconify/latest/source/docs/TESTING.md)
+//! test routes, hooks and other settings too, pass them to [`recording_with`]. The chapter
+//! [Testing](https://docs.rs/tower-reconify/latest/tower_reconify/guide/testing/index.html)
 //! tests that a whole application reports the right user.
 
 use std::fmt;

@@ -47,7 +47,7 @@ async fn cut_all(exchanges: Vec<Whole>, mut random: Rng) -> usize {
             };
             let told = assert_same_however_cut(&mut observed, &gzipped, &cuttings).await;
             ways += cuttings.len();
-            // Of what is no JSON, the length on the wire is told.
+            // A body that is not JSON is reported by its length on the wire.
             let length = |whole: &Whole| format!("\"bytes\":{}", whole.response.len());
             let told = told.iter().map(|told| told.replace(&length(&gzipped), &length(&whole)));
             assert!(told.eq(plain.iter().cloned()), "{whole:?} in {members} members");

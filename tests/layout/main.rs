@@ -10,6 +10,7 @@
 )]
 
 mod imports;
+mod links;
 mod words;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tower_reconify::{Operation, Provider};
+use tower_reconify::{Config, Operation, Provider, ReconifyLayer};
 
 use self::imports::Imports;
 
@@ -76,7 +77,7 @@ fn place(stage: &str) -> usize {
 /// The sources without tests, and without what is built only for models and fuzz targets.
 fn product() -> Vec<PathBuf> {
     let is_test = |file: &PathBuf| file.iter().any(|name| name == "tests" || name == "tests.rs");
-    let is_extra = |file: &PathBuf| matches!(stage(file), "lib" | "fuzzing" | "loom_tests");
+    let is_extra = |file: &PathBuf| matches!(stage(file), "lib" | "guide" | "fuzzing" | "loom_tests");
     sources("src").into_iter().filter(|file| !is_test(file) && !is_extra(file)).collect()
 }
 
@@ -198,7 +199,8 @@ fn every_operation_and_provider_is_in_a_table() {
 /// The names of the examples: files of their own, and folders with a `main.rs`.
 fn examples() -> BTreeSet<String> {
     let entries = fs::read_dir("examples").unwrap().map(|entry| entry.unwrap().path());
-    let is_example = |path: &PathBuf| path.is_file() || path.join("main.rs").exists();
+    let is_example =
+        |path: &PathBuf| path.extension().is_some_and(|end| end == "rs") || path.join("main.rs").exists();
     entries.filter(is_example).map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
@@ -209,11 +211,10 @@ fn names_after<'a>(text: &'a str, mark: &'a str) -> impl Iterator<Item = String>
 }
 
 #[test]
-fn the_readme_names_every_example_with_its_command_and_no_other() {
+fn the_list_of_examples_names_each_with_its_command_and_no_other() {
+    let list = fs::read_to_string("examples/README.md").unwrap();
+    assert_eq!(names_after(&list, "| `cargo run --example ").collect::<BTreeSet<_>>(), examples());
     let readme = fs::read_to_string("README.md").unwrap();
-    let (_, list) = readme.split_once("\n## Examples\n").unwrap();
-    let (list, _) = list.split_once("\n#").unwrap();
-    assert_eq!(names_after(list, "| `cargo run --example ").collect::<BTreeSet<_>>(), examples());
     let named: BTreeSet<_> = names_after(&readme, "cargo run --example ").collect();
     assert!(named.is_subset(&examples()), "{named:?}");
 }
@@ -231,6 +232,20 @@ fn every_example_is_run_by_a_test_and_says_its_command() {
             names_after(&text, "//! cargo run --example ").any(|named| named == name),
             "{name} says its command"
         );
+    }
+}
+
+/// A newcomer copies them as they are: no line is hidden or missing.
+#[test]
+fn the_programs_of_the_readme_are_examples_letter_by_letter() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let blocks = readme.split("\n```rust,no_run\n").skip(1);
+    let programs: Vec<&str> = blocks.map(|block| block.split_once("```\n").unwrap().0).collect();
+    assert_eq!(programs.len(), 2);
+    for (program, name) in programs.into_iter().zip(["inbound", "outbound"]) {
+        let file = fs::read_to_string(format!("examples/{name}.rs")).unwrap();
+        let code = file.split_once("\n\nuse ").map(|(_, code)| format!("use {code}"));
+        assert_eq!(Some(program), code.as_deref(), "{name}");
     }
 }
 
@@ -271,25 +286,32 @@ fn contributing_lists_each_dependency_with_its_reason_and_no_other() {
     assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), dependencies);
 }
 
-/// The table of the ways in: what is called how, by which lines, and in which example.
+/// The tables of the ways in: what is called how, by which lines, and in which example.
 #[test]
 fn the_lines_of_every_way_in_stand_in_its_example() {
-    let readme = fs::read_to_string("README.md").unwrap();
-    let (_, table) = readme.split_once("| how you call OpenAI | the lines you add |").unwrap();
-    let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
-    assert!(rows.len() >= 5, "{rows:?}");
     let squeezed = |text: &str| text.split_whitespace().collect::<String>();
-    for row in rows {
-        let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
-        let [_, lines, _, example] = cells[..] else { panic!("{row} has other cells than the head") };
-        let file = example.split_once("](").and_then(|(_, rest)| rest.split_once(')')).unwrap().0;
-        let code = squeezed(&fs::read_to_string(file).unwrap());
-        let lines: Vec<&str> = lines.split('`').skip(1).step_by(2).collect();
-        assert!((1..=4).contains(&lines.len()), "{row}");
-        for line in lines {
-            assert!(code.contains(&squeezed(&line.replace("\\|", "|"))), "{line} is not in {file}");
+    let mut checked = 0;
+    for file in ["docs/WAYS_IN.md", "README.md"] {
+        let text = fs::read_to_string(file).unwrap();
+        let (_, table) = text.split_once("| how you call your model | the lines you add |").unwrap();
+        let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+        assert_eq!(rows.len(), 6, "{rows:?}");
+        for row in rows {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
+            let [_, lines, _, example] = cells[..] else { panic!("{row} has other cells than the head") };
+            // A link, or the path of a file that is not packaged.
+            let target = links::targets(example).next().unwrap_or(example.trim().trim_matches('`'));
+            let file = target.strip_prefix(links::SOURCE).unwrap_or(target);
+            let code = squeezed(&fs::read_to_string(file).unwrap());
+            let lines: Vec<&str> = lines.split('`').skip(1).step_by(2).collect();
+            assert!((1..=5).contains(&lines.len()), "{row}");
+            for line in lines {
+                assert!(code.contains(&squeezed(&line.replace("\\|", "|"))), "{line} is not in {file}");
+            }
+            checked += 1;
         }
     }
+    assert_eq!(checked, 12);
 }
 
 /// The guarantees: each names a file of tests, and most a test in it.
@@ -348,10 +370,165 @@ fn every_path_that_the_architecture_names_exists() {
 
 /// A copy without it has events that arrive late.
 #[test]
-fn the_gateway_the_readme_and_the_crate_page_serve_without_delaying_small_writes() {
-    for file in ["README.md", "src/lib.rs", "examples/gateway/main.rs"] {
+fn the_gateway_and_every_page_that_shows_a_server_serve_without_delaying_small_writes() {
+    for file in
+        ["README.md", "src/lib.rs", "docs/QUICK_START.md", "examples/inbound.rs", "examples/gateway/main.rs"]
+    {
         let text = fs::read_to_string(file).unwrap();
         assert_eq!(text.matches("axum::serve(").count(), 1, "{file}");
         assert_eq!(text.matches(".tap_io(|stream| drop(stream.set_nodelay(true)))").count(), 1, "{file}");
     }
+}
+
+fn markdown(folder: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path().to_str().unwrap().to_owned();
+        match Path::new(&path).is_dir() {
+            true => files.extend(markdown(&path)),
+            false if path.ends_with(".md") => files.push(path),
+            false => {}
+        }
+    }
+    files
+}
+
+#[test]
+fn every_document_is_a_chapter_and_the_list_has_every_chapter() {
+    let chapters = links::chapters();
+    let files: BTreeSet<_> = chapters.iter().map(|(_, file)| file.clone()).collect();
+    let list = "docs/README.md".to_owned();
+    let documents: BTreeSet<_> = markdown("docs").into_iter().filter(|file| *file != list).collect();
+    assert_eq!(files, documents);
+    for (name, file) in &chapters {
+        let expected = match name.rsplit_once('/') {
+            Some((folder, page)) => format!("docs/{folder}/{page}.md"),
+            None => format!("docs/{}.md", name.to_uppercase()),
+        };
+        assert!(*file == expected || *file == format!("docs/{name}/README.md"), "{name} is {file}");
+    }
+    let text = fs::read_to_string(list).unwrap();
+    let listed: Vec<_> = links::targets(&text).filter_map(links::chapter).collect();
+    let own = chapters.iter().map(|(name, _)| name.as_str()).filter(|name| !name.contains('/'));
+    let mut own: Vec<_> = own.flat_map(|name| [name, name]).collect();
+    let mut sorted = listed.clone();
+    sorted.sort_unstable();
+    own.sort_unstable();
+    assert_eq!(sorted, own);
+}
+
+#[test]
+fn every_link_of_the_documentation_leads_somewhere() {
+    let mut checked = 0;
+    let mut wrong = Vec::new();
+    let mut check = |file: &str, target: &str| {
+        checked += 1;
+        wrong.extend(links::problem(file, target).map(|problem| format!("{file}: {target} {problem}")));
+    };
+    for file in markdown("docs") {
+        links::targets(&fs::read_to_string(&file).unwrap()).for_each(|target| check(&file, target));
+    }
+    let code = sources("src").into_iter().chain(sources("nats/src"));
+    let pages = ["README.md", "nats/README.md", "collector/README.md"].map(PathBuf::from);
+    for file in code.chain(pages) {
+        let text = fs::read_to_string(&file).unwrap();
+        let ours = links::targets(&text).filter(|target| target.starts_with("https://docs.rs/"));
+        ours.for_each(|target| check(file.to_str().unwrap(), target));
+    }
+    assert!(checked > 200, "{checked}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_found() {
+    let root = "https://docs.rs/tower-reconify/latest/tower_reconify";
+    for good in [
+        "index.html",
+        "guide/index.html",
+        "guide/spool/index.html#use-it",
+        "guide/providers/ollama/index.html",
+        "struct.Stats.html#structfield.hook_panics",
+        "struct.Reporter.html#method.flush",
+        "enum.Outcome.html#variant.Refused",
+        "fn.identify.html",
+        "testing/fn.recording.html",
+    ] {
+        assert_eq!(links::problem("docs/SPOOL.md", &format!("{root}/{good}")), None, "{good}");
+    }
+    for bad in [
+        "guide/spools/index.html",
+        "guide/spool/index.html#use",
+        "guide/ollama/index.html",
+        "struct.Statistics.html",
+        "struct.Identify2.html",
+        "enum.Stats.html",
+        "struct.Stats.html#method.flushed",
+        "struct.Stats.html#structfield.hook",
+        "enum.Outcome.html#variant.Refuse",
+        "testing/fn.record.html",
+        "tests/fn.recording.html",
+        "struct.Worker.html",
+    ] {
+        assert!(links::problem("docs/SPOOL.md", &format!("{root}/{bad}")).is_some(), "{bad}");
+    }
+    for bad in [
+        "TESTING.md",
+        "../README.md",
+        "#nothing",
+        "https://docs.rs/tower-reconify/latest/",
+        "https://docs.rs/crate/tower-reconify/latest/source/examples/nothing.rs",
+        "https://docs.rs/crate/tower-reconify/latest/source/collector/README.md",
+    ] {
+        assert!(links::problem("docs/SPOOL.md", bad).is_some(), "{bad}");
+    }
+    assert_eq!(links::problem("docs/SPOOL.md", "#use-it"), None);
+    assert_eq!(links::problem("docs/SPOOL.md", "https://docs.rs/tower-reconify"), None);
+}
+
+/// The names in a text that begin in some way, up to the first other letter.
+fn names_with<'a>(text: &'a str, start: &'a str) -> BTreeSet<String> {
+    names_after(text, start).map(|rest| format!("{start}{rest}")).collect()
+}
+
+/// Every variable and every setter has a row in the chapter, and every row a variable or a setter.
+#[test]
+fn the_chapter_of_settings_has_every_variable_and_every_setter_and_no_other() {
+    let chapter = fs::read_to_string("docs/SETTINGS.md").unwrap();
+    let rows = chapter.lines().filter(|line| line.starts_with("| ")).skip(2);
+    let cells: Vec<(&str, &str)> = rows
+        .map(|row| {
+            let mut cells = row.split(" | ");
+            (cells.next().unwrap(), cells.next().unwrap())
+        })
+        .collect();
+    let variables: BTreeSet<_> = cells.iter().flat_map(|(cell, _)| names_with(cell, "RECONIFY_")).collect();
+    let source = fs::read_to_string("src/config/env.rs").unwrap();
+    let (_, read) = source.split_once("const VARIABLES").unwrap();
+    let (read, _) = read.split_once("];").unwrap();
+    assert_eq!(variables, names_with(read, "RECONIFY_"));
+
+    let setters = cells.iter().flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2));
+    let setters: BTreeSet<_> = setters.map(str::to_owned).collect();
+    let builder = fs::read_to_string("src/config/builder.rs").unwrap();
+    let spool = fs::read_to_string("src/config/spool.rs").unwrap();
+    let methods = |text: &str| names_after(text, "    pub fn ").collect::<Vec<_>>();
+    let mut expected: BTreeSet<_> = methods(&builder).into_iter().filter(|name| name != "builder").collect();
+    let spools = methods(&spool).into_iter().filter(|name| name.starts_with("with_"));
+    expected.extend(spools.map(|name| format!("Spool::{name}")));
+    expected.insert("Config::builder(app, api)".to_owned());
+    assert_eq!(setters, expected);
+}
+
+#[test]
+fn every_metric_in_the_documentation_exists() {
+    let stats = ReconifyLayer::new(Config::disabled()).reporter().stats();
+    let metrics: BTreeSet<_> = stats.metrics().map(|metric| metric.name.to_owned()).collect();
+    let text = markdown("docs").iter().map(|file| fs::read_to_string(file).unwrap()).collect::<String>();
+    let crates = ["reconify_nats", "reconify_collector"];
+    let named: BTreeSet<_> = names_with(&text.replace("tower_reconify", ""), "reconify_")
+        .into_iter()
+        .filter(|name| !crates.contains(&name.as_str()))
+        .collect();
+    assert!(named.len() >= 6, "{named:?}");
+    assert!(named.is_subset(&metrics), "{:?}", named.difference(&metrics));
 }

@@ -1,5 +1,5 @@
-//! Every example as a newcomer runs it: without settings, on its own simulated OpenAI and collector. The gateway, which
-//! does not end by itself, has `gateway.rs`.
+//! The examples as a newcomer runs them: without settings, on their own simulated OpenAI and
+//! collector. The gateway has `gateway.rs`, and the programs of the README have `programs.rs`.
 
 /// For its unit tests: cargo runs none of an example without ceasing to build the example itself.
 #[path = "../../examples/redact/redaction.rs"]
@@ -55,13 +55,6 @@ impl Shown {
 }
 
 const CAT_JOKE: &str = r#"asked="Tell a cat joke" answered="This is answer 1 to \"Tell a cat joke\"""#;
-
-#[tokio::test]
-async fn a_call_of_a_reqwest_client_is_reported_with_the_user_of_its_scope() {
-    let shown = run("reqwest_client").await;
-    assert_eq!(shown.answers, [r#""This is answer 1 to \"Tell a cat joke\"""#]);
-    shown.assert_reported(&[("chat", "alice", "alice-1", CAT_JOKE)]);
-}
 
 #[tokio::test]
 async fn a_call_of_a_hyper_client_is_reported_with_the_user_of_its_extensions() {

@@ -18,6 +18,8 @@ mod layers;
 #[cfg(unix)]
 mod production;
 #[cfg(unix)]
+mod programs;
+#[cfg(unix)]
 mod routing;
 #[path = "../support/mod.rs"]
 mod support;

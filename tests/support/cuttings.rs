@@ -92,7 +92,7 @@ impl Whole {
 pub enum Cutting {
     Nowhere,
     Every(usize),
-    /// In two, after so many bytes.
+    /// In two, after this number of bytes.
     Once(usize),
     /// At that many places, found with this seed.
     At(usize, u64),

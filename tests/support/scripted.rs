@@ -1,4 +1,4 @@
-//! A server that does what it is told, byte by byte, and says what it sees.
+//! A server that follows a script, byte by byte, and tells the test what it sees.
 
 #![allow(unreachable_pub, reason = "shared by the test files as a module of each")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
@@ -17,12 +17,12 @@ use tokio::sync::mpsc;
 pub enum Step {
     /// Reads a request to its end.
     Take,
-    /// Reads so many bytes, and leaves the rest.
+    /// Reads this number of bytes, and leaves the rest.
     TakeSome(usize),
     Say(Vec<u8>),
     /// Says it byte by byte, with a pause after each.
     Trickle(Vec<u8>, Duration),
-    /// Says the same again and again, until so many bytes are said.
+    /// Sends the same bytes again and again, up to this total.
     Repeat(Vec<u8>, u64),
     /// Ends the connection at once, with a reset.
     Reset,
@@ -36,7 +36,7 @@ pub enum Seen {
     Connected,
     /// A request, or so much of it as was to be taken.
     Taken(Vec<u8>),
-    /// The other side closed its connection, after so many bytes were said on it.
+    /// The other side closed its connection, after this number of bytes was sent on it.
     Gone(u64),
 }
 

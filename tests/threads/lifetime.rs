@@ -99,7 +99,7 @@ impl Service<Report> for Transport {
     }
 }
 
-/// A layer, and what hears of the end of its worker.
+/// A layer, and the receiver that is closed when its worker ends.
 fn layer(collector: Collector) -> (ReconifyLayer, Receiver<Infallible>) {
     let (ended, end) = channel();
     (ReconifyLayer::with_transport(config(), Transport { collector, _ended: ended }), end)

@@ -50,7 +50,7 @@ impl Held {
         Self { layer: ReconifyLayer::with_transport(config, sink), gate, arrived }
     }
 
-    /// How long the worker takes for so many exchanges that are all there.
+    /// The worker's time for a number of exchanges that are all queued.
     fn time(&self, exchange: &Exchange, first: &Exchange, exchanges: u32) -> Duration {
         let held = self.gate.lock().unwrap();
         passing::pass(&self.layer, first);

@@ -74,7 +74,7 @@ fn ours(runtime: &Runtime, reporter: &Reporter) -> Duration {
     took
 }
 
-/// The same number of requests, by the same client, so many at once.
+/// The same number of requests, by the same client, at the same concurrency.
 fn bare(runtime: &Runtime, collector: SocketAddr, report: &Bytes, at_once: usize) -> Duration {
     runtime.block_on(async {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");

@@ -22,13 +22,13 @@ pub struct Scenario {
     pub frames: usize,
 }
 
-/// JSON of so many bytes, asked and answered.
+/// A request and a response of JSON, `size` bytes each.
 pub fn unstreamed(name: &'static str, size: usize) -> Scenario {
     let (path, content_type) = ("/v1/chat/completions", "application/json");
     Scenario { name, path, request: json(size), content_type, frame: json(size), frames: 1 }
 }
 
-/// A stream of so many frames of 200 bytes.
+/// A stream of frames of 200 bytes.
 pub fn streamed(name: &'static str, frames: usize) -> Scenario {
     let (path, content_type) = ("/v1/chat/completions", "text/event-stream");
     Scenario { name, path, request: json(1_024), content_type, frame: event(200), frames }

@@ -19,13 +19,13 @@ use tower_reconify::{Config, Limits, ReconifyLayer, Report, Reporter};
 use crate::exchange::Scenario;
 use tower_reconify_instructions::frames::drain;
 
-/// Runs so many exchanges, and says how long that took.
+/// Runs a number of exchanges and returns the time.
 pub type Run = Box<dyn FnMut(u32) -> Duration>;
 
-/// Exchanges after which whoever reports gets time for it.
+/// The number of exchanges after which a reporting variant gets time to report.
 const BATCH: u32 = 32;
 
-/// What happens between batches, of so many exchanges.
+/// What happens between batches of exchanges.
 type Between = Box<dyn Fn(u32)>;
 
 /// The variants: none first, then `TraceLayer`.
@@ -57,7 +57,7 @@ where
         let mut took = Duration::ZERO;
         let mut left = exchanges;
         while left > 0 {
-            // With time for whoever reports: what it takes beside is not the caller's.
+            // With time for the worker, whose cost is not the caller's.
             let batch = left.min(BATCH);
             left -= batch;
             let requests: Vec<_> = (0..batch).map(|_| scenario.request()).collect();

@@ -44,13 +44,13 @@ impl Body for Frames {
     }
 }
 
-/// JSON of about so many bytes.
+/// JSON of about `size` bytes.
 pub fn json(size: usize) -> Bytes {
     let head = r#"{"id":"c","object":"chat.completion","messages":[],"choices":[{"index":0,"message":{"role":"assistant","content":""#;
     Bytes::from(format!("{head}{}\"}}}}]}}", "x".repeat(size.saturating_sub(head.len() + 5))))
 }
 
-/// A chunk of a stream, of so many bytes.
+/// A chunk of a stream, `size` bytes long.
 pub fn event(size: usize) -> Bytes {
     let head =
         r#"data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":""#;

@@ -172,7 +172,7 @@ impl Handler {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                // A client without a connection accepts only so many messages.
+                // A client without a connection accepts only a limited number of messages.
                 _ = pulse.tick() => if self.client.connection_state() == State::Connected
                     && let Err(error) = acker.ack_with(AckKind::Progress).await
                 {

@@ -242,7 +242,7 @@ impl Pulling {
 
     async fn pull(&self, most: usize) -> Option<Pull> {
         let request = self.prepared.consumer.batch().max_messages(most).expires(PULL_EXPIRES).messages();
-        // A client without a connection accepts only so many requests.
+        // A client without a connection accepts only a limited number of requests.
         match timeout(PULL_EXPIRES, request).await {
             Ok(Ok(batch)) => Some(Pull { batch, ends: Instant::now() + PULL_EXPIRES + PULL_RESERVE }),
             Ok(Err(error)) => {

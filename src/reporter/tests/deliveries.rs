@@ -1,4 +1,4 @@
-//! `Reporter::deliver`: a stored report ends exactly once, and whoever waits is told how.
+//! `Reporter::deliver`: a stored report ends exactly once, and its caller learns how.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -19,7 +19,7 @@ enum Step {
     Close(usize),
     Kill(usize),
     Crash,
-    /// From now on one in so many operations fails, or none.
+    /// From now on one operation in this number fails, or none.
     Errors(Option<u64>),
     Space(Option<u64>),
 }

@@ -14,7 +14,7 @@ use crate::support::{self, ANSWER, Observed, chat, exchange, observed};
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// A request that stalls after so many bytes, in frames as a connection gives them.
+/// A request that stalls after a number of bytes, in frames as a connection yields them.
 async fn stall(layer: &ReconifyLayer, bytes: usize) -> RequestBody<Body> {
     let frames = (0..bytes.div_ceil(16 * KIB)).map(move |frame| {
         let length = (bytes - frame * 16 * KIB).min(16 * KIB);

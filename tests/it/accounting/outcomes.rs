@@ -348,7 +348,7 @@ async fn an_answer_whose_body_panics_is_interrupted_and_the_panic_passes_on() {
     assert_eq!(report["response"]["choices"][0]["message"]["content"], "Hel");
 }
 
-/// A service that answers once it has read so many frames of a request.
+/// A service that answers once it has read a number of frames of a request.
 async fn half_read(frames: &[&'static str], read: usize, length: Option<usize>) -> Value {
     let mut observed = observed();
     let early = service_fn(async |request: Request<RequestBody<Body>>| {
@@ -383,7 +383,7 @@ async fn a_request_that_is_read_in_part_is_marked_truncated() {
     }
 }
 
-/// Whoever has read a JSON value to its last byte need not ask for more.
+/// A reader of a JSON value need not poll again after its last byte.
 #[tokio::test]
 async fn a_request_that_is_read_to_its_last_byte_is_whole() {
     for (read, length) in [(2, None), (2, Some(15)), (3, None)] {

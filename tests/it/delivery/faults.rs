@@ -24,7 +24,7 @@ fn layer_to(address: SocketAddr) -> ReconifyLayer {
     ReconifyLayer::new(to(address).build().unwrap())
 }
 
-/// One exchange through the layer, with so many bytes more in its request.
+/// One exchange through the layer, with `more` additional bytes in its request.
 async fn exchange(layer: &ReconifyLayer, more: usize) {
     let padding = "x".repeat(more);
     let asked = format!(r#"{{"messages":[{{"role":"user","content":"{CONTENT}"}}],"padding":"{padding}"}}"#);

@@ -1,4 +1,4 @@
-//! The default transport, against a server that answers as it is told.
+//! The default transport, against a server with scripted answers.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

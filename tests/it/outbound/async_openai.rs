@@ -54,7 +54,7 @@ fn client(server: SocketAddr) -> Client {
     Client::build(http(), config)
 }
 
-/// The filter boxes every error; the retries, and whoever calls, go by async-openai's own.
+/// The filter boxes every error. The retries and the callers expect async-openai's own type.
 fn openai_error(error: BoxError) -> OpenAIError {
     error.downcast().map(|error| *error).unwrap_or_else(|error| match error.downcast() {
         Ok(error) => OpenAIError::Reqwest(*error),

@@ -44,7 +44,7 @@ struct Blocked {
     gate: Sender<Infallible>,
 }
 
-/// Begins to deliver the first of so many reports, and blocks. What the gate holds up ends as told.
+/// Begins to deliver the first of several reports, and blocks. Held attempts then call `end`.
 fn blocked(reports: usize, end: fn()) -> Blocked {
     let ((gate, held), (entered, enters)) = (channel::<Infallible>(), channel());
     let transport = service_fn(move |_: Report| {
@@ -60,7 +60,7 @@ fn blocked(reports: usize, end: fn()) -> Blocked {
 }
 
 impl Blocked {
-    /// Opens the gate, and waits until no more than so many are pending.
+    /// Opens the gate, and waits until no more than `pending` are pending.
     fn open(self, pending: u64) -> ReconifyLayer {
         drop(self.gate);
         wait_for_pending(&self.layer, pending);

@@ -224,7 +224,7 @@ async fn bodies_of_all_kinds_are_the_same_in_frames_of_any_size() {
     ] {
         let cuttings: Vec<_> = Cutting::even(whole.response.len()).chain(Cutting::odd(&mut random)).collect();
         let plain = assert_same_however_cut(&mut observed, &whole, &cuttings).await;
-        // Without decompression, an encoded body is told by its length.
+        // Without decompression, an encoded body is reported by its length.
         if cfg!(feature = "decompression") {
             for members in [1, 2, 7] {
                 let gzipped = whole.gzipped(members).await;

@@ -25,7 +25,7 @@ enum Step {
     Pending,
 }
 
-/// A body that does what it is told.
+/// A body with scripted polls.
 #[derive(Clone, Debug)]
 struct Scripted {
     steps: VecDeque<Step>,

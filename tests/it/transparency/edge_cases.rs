@@ -92,7 +92,7 @@ fn router() -> Router {
     Router::new().fallback(any(app))
 }
 
-/// Asserts that a caller hears the same with the layer as without; says what, and what the layer counted.
+/// Asserts that a caller sees the same with and without the layer. Returns that, and the layer's counts.
 async fn same(talk: &[Talk]) -> (String, Observed) {
     let observed = observed();
     let bare = heard(serve(router()).await, talk).await;

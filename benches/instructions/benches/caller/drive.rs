@@ -1,6 +1,6 @@
 //! Drives exchanges through a service, for callgrind: `.ci/instructions` runs what is here.
 //!
-//! `SCENARIO VARIANT EXCHANGES` drives so many exchanges through `measured`, which is where callgrind counts; what the
+//! `SCENARIO VARIANT EXCHANGES` drives that number of exchanges through `measured`, which is where callgrind counts; what the
 //! worker does meanwhile on its thread is not the caller's. Without arguments nothing is done: times mean nothing here.
 //! A binary has one kind of service: with several the compiler puts fewer functions in line.
 

@@ -93,7 +93,7 @@ fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
-/// Text of about so many bytes, as a JSON string.
+/// Text of about `bytes` bytes, as a JSON string.
 fn text(bytes: usize) -> String {
     let mut text = String::new();
     let mut turns = TEXTS.iter().cycle();
@@ -105,7 +105,7 @@ fn text(bytes: usize) -> String {
     quoted(text.get(..end).unwrap_or_default())
 }
 
-/// A conversation of about so many bytes.
+/// A conversation of about that number of bytes.
 fn request(bytes: usize, is_stream: bool) -> String {
     let mut request = String::from(
         r#"{"model":"gpt-4o-mini","messages":[{"role":"system","content":"You are a helpful assistant."}"#,
@@ -128,7 +128,7 @@ fn request(bytes: usize, is_stream: bool) -> String {
     request + &tail
 }
 
-/// An answer of about so many bytes: a choice for each 8 KiB.
+/// An answer of about that number of bytes: a choice for each 8 KiB.
 fn answer(bytes: usize) -> String {
     let head = r#"{"id":"chatcmpl-CvAjQPpqrc4D6eaDx8a4BYdnfiBZ6","object":"chat.completion","created":1767741984,"model":"gpt-4o-mini-2024-07-18","choices":["#;
     let tail = r#"],"usage":{"prompt_tokens":231,"completion_tokens":350,"total_tokens":581,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}},"service_tier":"default","system_fingerprint":"fp_c4585b5b9c"}"#;
@@ -146,7 +146,7 @@ fn answer(bytes: usize) -> String {
     format!("{head}{}{tail}", choices.join(","))
 }
 
-/// So many chunks, each a frame: a role, a word each, the reason why it ended, the usage, and the mark of the end.
+/// Chunks, each in a frame: a role, one word each, the finish reason, the usage and the end marker.
 fn stream(chunks: usize) -> Vec<Bytes> {
     let head = r#"data: {"id":"chatcmpl-Cr4QEId1Y0l9qcxYwbRcJ5NjRcVSZ","object":"chat.completion.chunk","created":1766764418,"model":"gpt-4o-mini-2024-07-18","service_tier":"default","system_fingerprint":"fp_29330a9688","choices":["#;
     let event = |number: usize, choices: &str, usage: &str| {

@@ -56,7 +56,7 @@ impl Publisher {
         Self { reporter: layer.reporter(), layer, handed_over: 0, acknowledged }
     }
 
-    /// Hands over so many reports, at a rate.
+    /// Hands over a number of reports, at a rate.
     pub(crate) async fn publish(&mut self, number: u64, per_second: u64) {
         publish(&self.reporter, number, per_second, |_| {}).await;
         self.handed_over += number;

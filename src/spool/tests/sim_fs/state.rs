@@ -58,7 +58,7 @@ pub(crate) struct Faults {
     pub(crate) fail_in: Option<u64>,
     /// Operations until all fail.
     pub(crate) dead_in: Option<u64>,
-    /// One in so many operations fails.
+    /// One operation in this number fails.
     pub(crate) one_in: Option<u64>,
     pub(crate) is_read_only: bool,
     /// The free space.
