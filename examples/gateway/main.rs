@@ -5,13 +5,18 @@
 //! ```
 //!
 //! Without any settings it brings its own simulated providers and its own collector, whose page shows what is reported.
-//! The README lists the settings.
+//! Its README lists the settings.
 //!
-//! Besides the providers' paths, which it forwards, it serves `/metrics` (the layer's counts for Prometheus) and
-//! `/healthz`.
+//! Besides the providers' paths, which it forwards, it serves `/metrics` (the layer's counts for Prometheus),
+//! `/healthz` and `/readyz`.
 
+mod answers;
 mod apis;
+mod bounds;
+mod headers;
 mod identity;
+mod layers;
+mod logs;
 mod page;
 mod proxy;
 mod samples;
@@ -26,6 +31,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get};
@@ -40,10 +46,7 @@ use crate::apis::Api;
 use crate::proxy::Upstream;
 use crate::settings::Settings;
 
-/// How long running exchanges may go on after the signal to stop.
-const GRACE: Duration = Duration::from_secs(3);
-
-/// How long what is queued may take to be delivered after that.
+/// How long the delivery of the queue may take at the end.
 const DELIVERY: Duration = Duration::from_secs(4);
 
 fn main() -> ExitCode {
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::INFO).init();
+    logs::start(settings::text("LOG_FORMAT")?.as_deref(), settings::text("RUST_LOG")?.as_deref())?;
     // What is simulated runs apart from the gateway: the collector has to outlive it.
     let simulation = Runtime::new()?;
     let settings = Settings::from_env(&simulation)?;
@@ -82,15 +85,22 @@ async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
     let forwarders: Arc<[Forwarder]> = settings
         .bases
         .iter()
-        .map(|(api, base)| forwarder(&reconify, Upstream { api, base: base.clone(), client: client.clone() }))
+        .map(|(api, base)| {
+            let (base, client, patience) = (base.clone(), client.clone(), settings.patience);
+            forwarder(&reconify, Upstream { api, base, client, patience })
+        })
         .collect();
-    let app = Router::new()
+    let forwarded = Router::new()
         .fallback(async move |request| forward(&forwarders, request).await)
         // It runs before the layers of the forwarders, which find the user in the request.
-        .layer(identify::<identity::Caller>())
+        .layer(identify::<identity::Caller>());
+    let (stopping, mut stopped) = watch::channel(false);
+    let is_stopping = stopped.clone();
+    let app = layers::around(forwarded, settings.bounds.clone())
         // Added after the layers, so they do not pass them.
         .route("/metrics", get(async move || metrics(&reporter)))
-        .route("/healthz", get("ok"));
+        .route("/healthz", get("ok"))
+        .route("/readyz", get(async move || readiness(*is_stopping.borrow())));
 
     let listener = TcpListener::bind(&settings.listen).await.map_err(|error| {
         format!(
@@ -103,20 +113,21 @@ async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
     settings.describe();
     println!("listening on http://{address}");
 
-    let (stopping, mut stopped) = watch::channel(false);
     // Without TCP_NODELAY the events of a stream arrive up to 43 ms late.
     let server = axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), app)
         .with_graceful_shutdown(async move {
             stop.await;
             let _ = stopping.send(true);
+            // Load balancers that ask for the readiness send nothing any more when the listener closes.
+            tokio::time::sleep(settings.drain).await;
         });
     let server = tokio::spawn(async move { server.await });
     if settings.is_all_simulated() {
         tokio::spawn(samples::send(address));
     }
     let _ = stopped.wait_for(|stopped| *stopped).await;
-    println!("stopping: running exchanges have {} s", GRACE.as_secs());
-    match tokio::time::timeout(GRACE, server).await {
+    println!("stopping: running exchanges have {} s", (settings.drain + settings.grace).as_secs());
+    match tokio::time::timeout(settings.drain + settings.grace, server).await {
         Ok(ended) => ended??,
         Err(_) => println!("cutting off what still runs"),
     }
@@ -144,6 +155,11 @@ async fn forward(forwarders: &[Forwarder], request: Request) -> Response {
 /// The counts in Prometheus' text format.
 fn metrics(reporter: &Reporter) -> impl IntoResponse + use<> {
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], reporter.stats().prometheus())
+}
+
+/// Tells load balancers whether to send requests here.
+fn readiness(is_stopping: bool) -> (StatusCode, &'static str) {
+    if is_stopping { (StatusCode::SERVICE_UNAVAILABLE, "stopping") } else { (StatusCode::OK, "ready") }
 }
 
 /// Ends with Ctrl-C, or with SIGTERM where there is one. Both are listened for from this call on.

@@ -1,19 +1,23 @@
 //! Forwards a request to a provider and passes the answer on as it comes.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{self, HeaderName};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::header::UPGRADE;
+use axum::http::{StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
+use http_body_util::LengthLimitError;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use crate::answers::problem;
 use crate::apis::{APIS, Api};
-use crate::identity;
+use crate::bounds::{TooSlow, too_large};
+use crate::{headers, identity};
 
 pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
 
@@ -37,6 +41,8 @@ pub(crate) struct Upstream {
     pub(crate) api: &'static Api,
     pub(crate) base: Uri,
     pub(crate) client: HttpClient,
+    /// How long the head of its answer may take.
+    pub(crate) patience: Duration,
 }
 
 impl Upstream {
@@ -63,29 +69,43 @@ fn is_dots(segment: &str) -> bool {
 }
 
 pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Request) -> Response {
+    if headers::has_token(request.headers(), UPGRADE, "websocket") {
+        return problem(StatusCode::NOT_IMPLEMENTED, "the gateway does not pass WebSockets");
+    }
     *request.uri_mut() = match upstream.uri_of(request.uri()) {
         Ok(uri) => uri,
         Err(error) => {
             return problem(StatusCode::BAD_REQUEST, &format!("the path cannot be forwarded: {error}"));
         }
     };
-    *request.version_mut() = axum::http::Version::HTTP_11;
-    let headers = request.headers_mut();
-    remove_hop_by_hop(headers);
-    headers.remove(header::HOST);
+    let version = std::mem::replace(request.version_mut(), Version::HTTP_11);
+    headers::keep_for_provider(request.headers_mut(), version);
     for name in identity::HEADERS {
-        headers.remove(name);
+        request.headers_mut().remove(name);
     }
-    match upstream.client.request(request).await {
-        Ok(mut response) => {
-            remove_hop_by_hop(response.headers_mut());
+    let name = upstream.api.name;
+    match tokio::time::timeout(upstream.patience, upstream.client.request(request)).await {
+        Ok(Ok(mut response)) => {
+            headers::remove_hop_by_hop(response.headers_mut());
+            // The version belongs to a connection too.
+            *response.version_mut() = Version::HTTP_11;
             response.into_response()
         }
-        // Also when it closed the connection before it had read the request: its answer, if any, is then lost.
-        Err(error) => {
-            problem(StatusCode::BAD_GATEWAY, &format!("{} cannot be reached: {error}", upstream.api.name))
+        Ok(Err(error)) if is_caused_by::<LengthLimitError>(&error) => too_large(),
+        Ok(Err(error)) if is_caused_by::<TooSlow>(&error) => {
+            problem(StatusCode::REQUEST_TIMEOUT, "the request was not sent in time")
         }
+        // Also when it closed the connection before it had read the request: its answer, if any, is then lost.
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn Error, "{name} cannot be reached");
+            problem(StatusCode::BAD_GATEWAY, &format!("{name} cannot be reached: {error}"))
+        }
+        Err(_) => problem(StatusCode::GATEWAY_TIMEOUT, &format!("{name} did not answer in time")),
     }
+}
+
+fn is_caused_by<E: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    error.is::<E>() || error.source().is_some_and(is_caused_by::<E>)
 }
 
 /// The answer to a request that belongs to no API with a base URL.
@@ -95,40 +115,9 @@ pub(crate) fn not_forwarded(request: &Request) -> Response {
         Some(Api { name, variable, example, .. }) => {
             format!("{path} is a path of {name}, and {variable} is not set: set it to a URL like {example}")
         }
-        None => format!("{path} is a path of no provider: the README lists those that are forwarded"),
+        None => format!(
+            "{path} is a path of no provider: examples/gateway/README.md lists those that are forwarded"
+        ),
     };
     problem(StatusCode::NOT_FOUND, &message)
-}
-
-/// Removes the headers that concern one connection only (RFC 9110, 7.6.1).
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named {
-        headers.remove(name);
-    }
-    for name in [
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ] {
-        headers.remove(name);
-    }
-}
-
-/// An error in the shape of OpenAI's.
-fn problem(status: StatusCode, message: &str) -> Response {
-    let error = serde_json::json!({"error": {"message": message, "type": "gateway_error", "param": null, "code": null}});
-    (status, axum::Json(error)).into_response()
 }

@@ -2,14 +2,19 @@
 
 use std::env;
 use std::error::Error;
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::http::Uri;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 use tower_reconify::{Config, ConfigBuilder, Provider, Reporter};
 
 use crate::apis::{APIS, Api};
+use crate::bounds::Bounds;
 use crate::page;
 use crate::simulated::{anthropic, collector, gemini, openai};
 
@@ -18,6 +23,13 @@ pub(crate) struct Settings {
     /// The base URLs of the APIs that have one, in the order of `APIS`.
     pub(crate) bases: Vec<(&'static Api, Uri)>,
     pub(crate) reconify: Config,
+    pub(crate) bounds: Bounds,
+    /// How long the head of an answer may take.
+    pub(crate) patience: Duration,
+    /// How long requests are still accepted after the signal to stop.
+    pub(crate) drain: Duration,
+    /// How long running exchanges may go on after that.
+    pub(crate) grace: Duration,
     has_simulated_providers: bool,
     local_collector: Option<SocketAddr>,
     /// Is given the reporter, whose counts the page of the local collector shows.
@@ -28,6 +40,11 @@ impl Settings {
     /// Reads the settings, and starts the simulated counterpart of what they leave out.
     pub(crate) fn from_env(simulation: &Runtime) -> Result<Self, Box<dyn Error>> {
         let listen = text("LISTEN_ADDR")?.unwrap_or_else(|| "127.0.0.1:8787".to_owned());
+        let bounds = Bounds {
+            exchanges: Arc::new(Semaphore::new(number("MAX_EXCHANGES", 1_000_u16)?.into())),
+            body_bytes: number("MAX_BODY_BYTES", 512 * 1024 * 1024)?,
+            idle: seconds("IDLE_SECONDS", 600)?,
+        };
         let mut bases = Vec::new();
         for api in &APIS {
             if let Some(base) = text(api.variable)? {
@@ -54,7 +71,18 @@ impl Settings {
             local_collector = Some(address);
         }
         let reconify = builder.build()?;
-        Ok(Self { listen, bases, reconify, has_simulated_providers, local_collector, reporter })
+        Ok(Self {
+            listen,
+            bases,
+            reconify,
+            bounds,
+            patience: seconds("ANSWER_SECONDS", 600)?,
+            drain: seconds("DRAIN_SECONDS", 0)?,
+            grace: seconds("GRACE_SECONDS", 3)?,
+            has_simulated_providers,
+            local_collector,
+            reporter,
+        })
     }
 
     pub(crate) fn is_all_simulated(&self) -> bool {
@@ -110,8 +138,19 @@ fn base_url(api: &Api, text: &str) -> Result<Uri, String> {
     })
 }
 
+fn seconds(name: &str, default: u32) -> Result<Duration, Box<dyn Error>> {
+    Ok(Duration::from_secs(number(name, default)?.into()))
+}
+
+fn number<N: FromStr<Err: Display> + Display>(name: &str, default: N) -> Result<N, Box<dyn Error>> {
+    let Some(text) = text(name)? else { return Ok(default) };
+    text.trim()
+        .parse()
+        .map_err(|error| format!("{name} is {text:?} ({error}): use a whole number like {default}").into())
+}
+
 /// A variable's text; the empty one counts as unset.
-fn text(name: &str) -> Result<Option<String>, Box<dyn Error>> {
+pub(crate) fn text(name: &str) -> Result<Option<String>, Box<dyn Error>> {
     match env::var(name) {
         Ok(text) if text.is_empty() => Ok(None),
         Ok(text) => Ok(Some(text)),

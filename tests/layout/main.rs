@@ -250,6 +250,26 @@ fn the_programs_of_the_readme_are_examples_letter_by_letter() {
 }
 
 #[test]
+fn the_readme_of_the_gateway_lists_every_variable_that_it_reads_and_no_other() {
+    let code: String =
+        sources("examples/gateway").iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let marks = ["text(\"", "number(\"", "seconds(\"", "variable: \""];
+    let is_own = |name: &String| !name.starts_with("RECONIFY_");
+    let read: BTreeSet<_> = marks
+        .iter()
+        .flat_map(|mark| names_after(&code, mark))
+        .filter(|name| !name.is_empty())
+        .filter(is_own)
+        .collect();
+    let readme = fs::read_to_string("examples/gateway/README.md").unwrap();
+    let listed: BTreeSet<_> = names_after(&readme, "\n| `")
+        .filter(|name| name.contains('_') && name.to_uppercase() == *name)
+        .filter(is_own)
+        .collect();
+    assert_eq!(listed, read);
+}
+
+#[test]
 fn contributing_lists_each_dependency_with_its_reason_and_no_other() {
     let manifest = fs::read_to_string("Cargo.toml").unwrap();
     let (_, section) = manifest.split_once("\n[dependencies]\n").unwrap();

@@ -1,7 +1,6 @@
 //! The example gateway as a process: what it forwards, how it takes bad input, how it ends.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 
 use axum::body::{Body, Bytes};
 use axum::http::HeaderValue;
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::gateway::{API_KEY, APP_KEY, Collector, Gateway, Upstream};
+use crate::support::gateway::{API_KEY, APP_KEY, Collector, Gateway, Upstream, raw_upstream};
 use crate::support::{self, ANSWER, CHAT};
 
 fn client() -> reqwest::Client {
@@ -97,9 +96,11 @@ async fn everything_but_identity_and_hop_by_hop_headers_is_forwarded() {
         .header("authorization", "Bearer sk-1")
         .header("openai-organization", "org")
         .header("x-custom", "1")
+        .header("x-forwarded-for", "10.0.0.1")
         .header("connection", "x-private")
         .header("x-private", "1")
         .header("te", "trailers")
+        .header("proxy-authorization", "Basic x")
         .header("x-user-id", "jane")
         .header("x-user-email", "jane@example.com")
         .header("x-session-id", "s")
@@ -112,11 +113,32 @@ async fn everything_but_identity_and_hop_by_hop_headers_is_forwarded() {
     assert_eq!((parts.method.as_str(), body), ("PATCH", Bytes::from("body")));
     assert_eq!(parts.uri, "/v1/files/a%20b?limit=2&after=%2F");
     assert_eq!(parts.headers["host"], upstream.address.to_string());
+    // The gateway's own connection, on which it takes trailers for the client.
+    for (name, value) in [
+        ("connection", "te"),
+        ("te", "trailers"),
+        ("via", "HTTP/1.1 reconify-gateway"),
+        ("x-forwarded-for", "10.0.0.1"),
+    ] {
+        assert_eq!(parts.headers[name], value, "{name}");
+    }
     let mut names: Vec<_> = parts.headers.keys().map(|name| name.as_str()).collect();
     names.sort_unstable();
     assert_eq!(
         names,
-        ["accept", "authorization", "content-length", "host", "openai-organization", "x-custom"]
+        [
+            "accept",
+            "authorization",
+            "connection",
+            "content-length",
+            "host",
+            "openai-organization",
+            "te",
+            "via",
+            "x-custom",
+            "x-forwarded-for",
+            "x-request-id",
+        ]
     );
     let (status, counts) = gateway.stop().await;
     assert!(status.success() && counts.contains("0 captured"), "{counts}");
@@ -251,25 +273,6 @@ async fn without_an_upstream_the_gateway_answers_502() {
     );
 }
 
-/// An upstream that writes these bytes once it has read the head of a request, and then closes.
-async fn raw_upstream(answer: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut head = Vec::new();
-            while !head.windows(4).any(|window| window == b"\r\n\r\n") {
-                if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
-                    break;
-                }
-            }
-            let _ = stream.write_all(answer.as_bytes()).await;
-            let _ = stream.shutdown().await;
-        }
-    });
-    address
-}
-
 #[tokio::test]
 async fn an_upstream_that_closes_after_the_head_breaks_the_answer_for_the_client_too() {
     let upstream =
@@ -334,13 +337,16 @@ async fn a_client_that_leaves_in_mid_stream_is_reported_with_what_had_arrived() 
 async fn an_exchange_that_outlasts_the_grace_is_cut_off_and_reported() {
     let upstream = Upstream::start(|_, _| endless()).await;
     let mut collector = Collector::start().await;
-    let gateway = Gateway::between(upstream.address, collector.address).await;
+    let variables = [("GRACE_SECONDS", "0"), ("RECONIFY_METADATA", "1")];
+    let gateway = Gateway::between_with(upstream.address, collector.address, &variables).await;
     let mut response = post(&gateway, CHAT).await;
     response.chunk().await.unwrap().unwrap();
     let (status, counts) = gateway.stop().await;
     assert!(status.success() && counts.contains("1 captured = 1 delivered"), "{counts}");
     response.chunk().await.expect_err("the gateway is gone");
-    assert_eq!(collector.rest(), 1);
+    let report: Value = serde_json::from_str(&collector.post().await.1).unwrap();
+    assert_eq!(report["metadata"]["outcome"], "abandoned");
+    assert_eq!(collector.rest(), 0);
 }
 
 #[tokio::test]
@@ -393,6 +399,11 @@ async fn wrong_settings_are_said_at_the_start() {
         ),
         (vec![("COHERE_BASE_URL", "ftp://c")], "use one like https://api.cohere.com"),
         (vec![("LISTEN_ADDR", "nowhere")], "LISTEN_ADDR is"),
+        (vec![("RUST_LOG", "debgu")], "\"debgu\" is no level): use one like info,tower_reconify=debug"),
+        (vec![("RUST_LOG", "info,hyper=loud")], "RUST_LOG is \"info,hyper=loud\", which is no filter"),
+        (vec![("LOG_FORMAT", "xml")], "LOG_FORMAT is \"xml\", which is no format: use text or json"),
+        (vec![("MAX_EXCHANGES", "many")], "MAX_EXCHANGES is \"many\" (invalid digit found in string)"),
+        (vec![("GRACE_SECONDS", "3s")], "use a whole number like 3"),
     ] {
         let output = support::example::run("gateway", &variables).await;
         let errors = String::from_utf8(output.stderr).unwrap();

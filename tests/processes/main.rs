@@ -13,6 +13,11 @@ mod examples;
 #[cfg(unix)]
 mod gateway;
 #[cfg(unix)]
+mod headers;
+mod layers;
+#[cfg(unix)]
+mod production;
+#[cfg(unix)]
 mod programs;
 #[cfg(unix)]
 mod routing;

@@ -19,7 +19,8 @@ pub fn command(name: &str, variables: &[(&str, impl AsRef<OsStr>)]) -> Command {
     let mut command = Command::new(path(name));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("RECONIFY_") || text.ends_with("_BASE_URL") {
+        let is_setting = text.starts_with("RECONIFY_") || text.ends_with("_BASE_URL");
+        if is_setting || matches!(&*text, "RUST_LOG" | "LOG_FORMAT") {
             command.env_remove(name);
         }
     }

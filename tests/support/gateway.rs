@@ -8,9 +8,9 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::{Child, ChildStdout};
+use tokio::process::{Child, ChildStderr, ChildStdout};
 use tokio::sync::mpsc;
 
 use super::PATIENCE;
@@ -26,15 +26,19 @@ pub struct Gateway {
     output: Lines<BufReader<ChildStdout>>,
     /// What it has printed so far.
     pub printed: Vec<String>,
+    /// The lines of its log.
+    log: mpsc::UnboundedReceiver<String>,
 }
 
 impl Gateway {
     /// Starts the example with these variables and none of the surrounding `RECONIFY_*`.
     pub async fn start(variables: &[(&str, String)]) -> Self {
+        let mut command = command("gateway", variables);
         let mut child =
-            command("gateway", variables).stdout(Stdio::piped()).spawn().expect("the example starts");
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the example starts");
         let output = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut gateway = Self { address: ([0, 0, 0, 0], 0).into(), child, output, printed: Vec::new() };
+        let log = lines(child.stderr.take().unwrap());
+        let mut gateway = Self { address: ([0, 0, 0, 0], 0).into(), child, output, printed: Vec::new(), log };
         let line = gateway.line_with("listening on http://").await;
         gateway.address = line.trim_start_matches("listening on http://").parse().unwrap();
         gateway
@@ -67,13 +71,39 @@ impl Gateway {
             let line = tokio::time::timeout(PATIENCE, self.output.next_line()).await;
             let line =
                 line.unwrap_or_else(|_| panic!("the gateway prints {text:?} in time: {:?}", self.printed));
-            let line =
-                line.unwrap().unwrap_or_else(|| panic!("the gateway prints {text:?}: {:?}", self.printed));
+            let Some(line) = line.unwrap() else {
+                let log: Vec<_> = std::iter::from_fn(|| self.log.try_recv().ok()).collect();
+                panic!("the gateway prints {text:?}: {:?} {log:?}", self.printed);
+            };
             self.printed.push(line.clone());
             if line.contains(text) {
                 return line;
             }
         }
+    }
+
+    /// Reads its log up to a line that contains `text`.
+    pub async fn logged(&mut self, text: &str) -> String {
+        loop {
+            let line = tokio::time::timeout(PATIENCE, self.log.recv()).await;
+            let line = line.unwrap_or_else(|_| panic!("the gateway logs {text:?} in time"));
+            let line = line.unwrap_or_else(|| panic!("the gateway logs {text:?}"));
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Stops it, and returns everything that it printed and logged.
+    #[cfg(unix)]
+    pub async fn stop_and_tell(mut self) -> (Vec<String>, Vec<String>) {
+        self.terminate();
+        self.line_with("final counts: ").await;
+        let mut logged = Vec::new();
+        while let Some(line) = tokio::time::timeout(PATIENCE, self.log.recv()).await.expect("its log ends") {
+            logged.push(line);
+        }
+        (self.printed, logged)
     }
 
     pub fn is_running(&mut self) -> bool {
@@ -96,6 +126,18 @@ impl Gateway {
             tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("the gateway ends").unwrap();
         (status, counts)
     }
+}
+
+/// The lines of a stream, read as they come: a full pipe would hold up the process.
+fn lines(stream: ChildStderr) -> mpsc::UnboundedReceiver<String> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let _ = sender.send(line);
+        }
+    });
+    receiver
 }
 
 /// A server of the test's, on a free port.
@@ -156,4 +198,23 @@ impl Upstream {
         });
         Self { address: serve(app).await, requests }
     }
+}
+
+/// An upstream that writes these bytes once it has read the head of a request, and then closes.
+pub async fn raw_upstream(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+                if stream.read_buf(&mut head).await.unwrap_or(0) == 0 {
+                    break;
+                }
+            }
+            let _ = stream.write_all(answer.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    address
 }

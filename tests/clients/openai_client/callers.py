@@ -14,6 +14,8 @@ API_KEY = "sk-of-the-check"
 IDENTITY_HEADERS = ("x-user-id", "x-user-email", "x-session-id")
 # They concern one connection, not the exchange.
 CONNECTION_HEADERS = ("connection", "keep-alive", "transfer-encoding")
+# A gateway adds them to a request.
+GATEWAY_HEADERS = ("via", "x-request-id")
 
 
 @dataclass(frozen=True)

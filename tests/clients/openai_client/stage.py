@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from .callers import CONNECTION_HEADERS, IDENTITY_HEADERS, Caller
+from .callers import CONNECTION_HEADERS, GATEWAY_HEADERS, IDENTITY_HEADERS, Caller
 from .clients import KINDS, Clients, Outcome
 from .comparing import SOME_NUMBER, UUID, as_sent, expect, expect_same, parsed
 from .gateway import API_KEY, APP_KEY, Gateway
@@ -80,7 +80,9 @@ def expect_same_request(through, direct, what):
     expect(direct.headers.keys() >= {"authorization", "user-agent", "x-stainless-lang"}, "not the official client")
     own = (*IDENTITY_HEADERS, *CONNECTION_HEADERS)
     kept = {name: values for name, values in direct.headers.items() if name not in own}
-    forwarded = {name: values for name, values in through.headers.items() if name not in CONNECTION_HEADERS}
+    expect(through.headers.keys() >= set(GATEWAY_HEADERS), f"{what}, the gateway's own headers are missing")
+    others = (*GATEWAY_HEADERS, *CONNECTION_HEADERS)
+    forwarded = {name: values for name, values in through.headers.items() if name not in others}
     expect_same(forwarded, kept, f"{what}, the headers")
 
 
