@@ -255,6 +255,8 @@
 //! `/responses` of a nested application of your own can be mistaken. Put the layer around the
 //! outermost router.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod budget;
 mod capture;
 mod codec;
