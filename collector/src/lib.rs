@@ -17,6 +17,8 @@
 //! The binary of the same name does so too, with settings from the environment (`--help` lists them).
 //! `openapi.json` describes the API.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod api;
 mod collector;
 mod events;
