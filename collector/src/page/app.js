@@ -80,8 +80,8 @@ const ask = async (path, params, options) => {
 const matching = more => ({q: route.q, tz: -new Date().getTimezoneOffset(), ...more});
 const raw = async id => (await fetch(`/api/reports/${id}/raw`)).text();
 const why = error => error.error || error.message;
-const write = async (method, path, body, done) => {
-	try { const got = await ask(path, {}, {method, body, headers: {'content-type': 'application/json'}}); toast(done?.(got) || 'Done'); refresh(); } catch (error) { toast(why(error)); }
+const write = async (method, path, body, done, type = 'application/json') => {
+	try { const got = await ask(path, {}, {method, body, headers: {'content-type': type}}); toast(done?.(got) || 'Done'); refresh(); } catch (error) { toast(why(error)); }
 };
 const toast = text => {
 	$('toast').textContent = visible(text);
@@ -205,6 +205,7 @@ const ROWS = {
 const HEADS = h('.report.heads', {'data-key': 'heads'}, ['num', 'what', 'what', 'cut.c3', 'cut.c4', 'cut.c2', 'cut', 'num.c3', 'num.c3', 'num.c2', 'cut.c4', 'num.c4'].map((cls, i) => span(cls, ['#', 'time', 'question', 'user', 'session', 'model', 'outcome', 'first', 'time', 'in / out', 'finish', 'size'][i])));
 const exports = (path, kinds, params, ...more) => h('details.menu', h('summary', 'Export'), h('.items', kinds.map(format => h('a', {href: url(path, {...params, format}), download: ''}, {md: 'Markdown', json: 'JSON', jsonl: 'JSON Lines', csv: 'CSV'}[format])), more));
 const title = (text, sub, ...more) => h('header.head', h('a.back', {href: link(route.tab && route.key ? {view: route.view, key: route.key} : {view: route.view}), 'aria-label': 'Back'}, '‹'), h('.titles', h('h2', {tabindex: -1}, text), h('.sub', sub)), more, button('Copy link', KEYS.y));
+const importer = () => button('Import', () => $('file').click(), {title: 'An export, as JSON or JSON Lines'});
 const empty = (text, ...kids) => h('.empty', h('h2', text), kids);
 const nothing = of => empty(`0 of ${num(of)}`, h('p', route.q ? 'Nothing matches the search.' : 'Nothing here.'), route.q && button('Clear the search', () => search('')));
 
@@ -214,12 +215,12 @@ const start = () => {
 	return [h('h2', status.reports ? 'How reports get here' : 'Nothing has come yet'), h('p', 'This collector stands in for Reconify on this machine: it shows and checks what an application would report, and sends nothing on.'),
 		h('h3', 'Let an application report here'), copied(`export RECONIFY_ENDPOINT=${o}/track\nexport RECONIFY_APP_KEY=any RECONIFY_API_KEY=any`), status.keys && h('p', 'The keys have to be COLLECTOR_APP_KEY and COLLECTOR_API_KEY.'),
 		h('h3', 'Or send one report'), copied(`curl ${o}/track -H 'content-type: application/json' -d '{"reconify":{"format":"openai","type":"chat","version":"1.0.0","appKey":"any","apiKey":"any"},"timestamps":{"request":${now},"response":${now + 900}},"session":"first","sessionTimeout":null,"user":{},"request":{"model":"gpt-4o","messages":[{"role":"user","content":"Hello?"}]},"response":{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."}}]}}'`),
-		h('p', button('Or look at an example', () => write('POST', '/api/example', '', got => go({key: got.sessionKey, q: ''})))), h('h3', 'In a terminal'), copied(`curl -N ${o}/api/events?format=line`),
+		h('p', button('Or look at an example', () => write('POST', '/api/example', '', got => go({key: got.sessionKey, q: ''}))), ' ', importer()), h('h3', 'In a terminal'), copied(`curl -N ${o}/api/events?format=line`),
 		h('p', dim(`Version ${status.version}, ${status.store}. The newest ${num(status.limits.reports)} reports or ${size(status.limits.bytes)} are kept.`, status.strict && ' Strict: whatever the wire contract forbids is refused.'), ' ', a('/api/openapi.json', 'API'))];
 };
 const drawList = got => {
 	const {view: name, q} = route, list = got[name === VIEWS[1] ? 'reports' : name], isNew = !status.reports && !q;
-	patch($('head'), [h('h2', q ? `${num(got.matched)} of ${num(got.total)}` : many(got.total, name.slice(0, -1))), button('Follow', KEYS.f, {'aria-pressed': follow}),
+	patch($('head'), [h('h2', q ? `${num(got.matched)} of ${num(got.total)}` : many(got.total, name.slice(0, -1))), button('Follow', KEYS.f, {'aria-pressed': follow}), importer(),
 		exports(LISTS.interactions, ['json', 'jsonl', 'csv'], matching(), button('Delete these', () => confirm(q ? `Delete what matches ${q}?` : 'Delete everything?') && write('DELETE', url(LISTS.interactions, matching({q: q || '*'})))))]);
 	patch($('rows'), list[0] ? [name === VIEWS[1] && HEADS, list.map(ROWS[name]), list.length >= limit && (limit < 1000 ? button('Show more', () => { limit = 1000; refresh(); }) : h('p.empty', 'Search for the rest.'))]
 		: isNew && status.refused ? [empty(`${num(status.refused)} came, all refused`, a(view('refused'), 'See why'))] : isNew ? [h('.page', start())] : [nothing(got.total)]);
@@ -261,12 +262,19 @@ const user = async () => {
 	const q = route.key === '~none' ? 'is:anonymous' : `user:${quoted(route.key)}`, got = await ask(LISTS.sessions, {q});
 	return [title(got.sessions[0] ? who(got.sessions[0].user) : route.key, dots(many(got.matched, 'session'), a(filter(q), 'interactions'), a(view('figures', {q}), 'figures'))), got.sessions.map(ROWS.sessions)];
 };
-const bars = (list, shown, name) => {
+const bars = (list, shown, name, props) => {
 	const most = Math.max(...list.map(b => b.count));
 	return [h('.bars', list.map(b => {
 		const label = `${shown(b.from)} to ${shown(b.to)}: ${many(b.count, 'interaction')}, ${b.failed} failed`, q = name ? `${name}>=${b.from} ${name}<${b.to}` : `after:${b.from} before:${b.to}`;
-		return h(b.count ? 'a' : 'span', {href: b.count && view('figures', {q: `${route.q} ${q}`.trim()}), title: label, 'aria-label': label, '--n': b.count / most, '--f': b.failed / most});
+		return h(b.count ? 'a' : 'span', {href: b.count && view(route.view, {q: `${route.q} ${q}`.trim()}), title: label, 'aria-label': label, ...props, '--n': b.count / most, '--f': b.failed / most});
 	})), list[0] && h('.line.sub', span('what', shown(list[0].from)), shown(list.at(-1).to))];
+};
+// The figures of what a list shows. Its bars are for the mouse: the view of the figures has them for the keyboard, too.
+const drawStrip = async () => {
+	const at = route, f = LISTS[at.view] && await ask('/api/figures', matching({buckets: 48})), p = (of, ...ranks) => of.count > 0 && ranks.map(rank => [dim(` p${rank} `), ms(of['p' + rank])]);
+	if (at !== route) return;
+	patch($('strip'), f?.count ? [h('p', [['interactions', num(f.count)], ['sessions', num(f.sessions)], ['users', num(f.users)], ['tokens', `${num(f.tokens.in)} in, ${num(f.tokens.out)} out`], ['first token', p(f.ttft, 50, 95)], ['time', p(f.duration, 50, 95, 99)], ['failed', f.failed > 0 ? span('bad', num(f.failed)) : 0]]
+		.map(([name, value]) => value !== false && span('key.num', dim(name), ' ', value))), h('.plot', {'aria-hidden': 'true'}, bars(f.series, clock, '', {tabindex: -1})[0]), a(view('figures'), 'Figures')] : []);
 };
 const PAGES = {
 	start,
@@ -343,7 +351,8 @@ const load = async at => {
 	}
 	$('list').setAttribute('aria-busy', false);
 	drawTop();
-	if (status) await loadDetail(at, isOpen);
+	// What keeps the figures from coming keeps the list from it, too, and is told there.
+	if (status) await Promise.all([loadDetail(at, isOpen), drawStrip().catch(() => {})]);
 };
 const loadDetail = async (at, isOpen) => {
 	const detail = $('detail'), place = [at.view, at.key, !at.key || at.tab ? at.report : '', at.tab, at.with].join('/');
@@ -435,6 +444,11 @@ document.onkeydown = e => {
 	if (!action || e.ctrlKey || e.metaKey || e.altKey || $('help').open || e.key !== 'Escape' && e.target.matches('input, textarea')) return;
 	e.preventDefault();
 	action();
+};
+$('file').onchange = e => {
+	const [file] = e.target.files, some = (n, text) => n > 0 && `${num(n)} ${text}`;
+	if (file) write('POST', '/api/import', file, got => [`${num(got.imported)} imported`, some(got.known, 'known already'), some(got.refused, `refused: ${got.errors[0]}`)].filter(Boolean).join(', '), `application/${file.name.endsWith('l') ? 'x-ndjson' : 'json'}`);
+	e.target.value = '';
 };
 $('live').onclick = KEYS.p;
 $('keys').onclick = KEYS['?'];
