@@ -1,5 +1,6 @@
 //! A headless Chromium, driven over plain WebDriver.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -248,23 +249,34 @@ impl Browser {
     /// Ends a test whose console has to show these texts, and nothing else.
     pub(crate) async fn finish_with(mut self, expected: &[&str]) {
         self.is_finished = true;
-        let console = self.log("browser").await;
+        let (mut console, start) = (self.log("browser").await, Instant::now());
+        // A log is emptied by reading it, and the last lines may not have come yet.
+        while let Some(text) = expected.iter().find(|text| !console.iter().any(|line| line.contains(**text)))
+        {
+            assert!(start.elapsed() < PATIENCE, "no {text} in {console:#?}");
+            console.extend(self.log("browser").await);
+        }
         let is_expected = |line: &String| expected.iter().any(|text| line.contains(text));
         assert!(console.iter().all(is_expected), "{console:#?}");
-        for text in expected {
-            assert!(console.iter().any(|line| line.contains(text)), "no {text} in {console:#?}");
-        }
-        let mut count = 0;
+        let (mut requests, mut count) = (HashMap::new(), 0);
         for message in self.log("performance").await {
-            let event: Value = serde_json::from_str(&message).unwrap();
-            if event["message"]["method"] == "Network.requestWillBeSent" {
-                let url = event["message"]["params"]["request"]["url"].as_str().unwrap();
-                let is_own = url.starts_with(&format!("{}/", self.base));
-                assert!(is_own || url == "about:blank" || url.starts_with("data:image/"), "{url}");
+            let message: Value = serde_json::from_str(&message).unwrap();
+            let (method, params) = (&message["message"]["method"], &message["message"]["params"]);
+            let id = params["requestId"].to_string();
+            if method == "Network.requestWillBeSent" {
+                requests.insert(id, params["request"]["url"].as_str().unwrap().to_owned());
                 count += 1;
+            } else if method == "Network.loadingFailed" && params["blockedReason"] == "csp" {
+                // It was not sent, and the console tells.
+                requests.remove(&id);
             }
         }
         assert!(count > 3, "only {count} requests were seen");
+        let own = format!("{}/", self.base);
+        let is_allowed =
+            |url: &&String| url.starts_with(&own) || *url == "about:blank" || url.starts_with("data:image/");
+        let others: Vec<_> = requests.values().filter(|url| !is_allowed(url)).collect();
+        assert!(others.is_empty(), "requests to others: {others:?}");
     }
 
     /// Posts to the collector, as an application does; the status of the answer.

@@ -85,4 +85,5 @@ async fn pictures() {
             }
         }
     }
+    browser.finish().await;
 }

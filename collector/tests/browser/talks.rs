@@ -154,7 +154,7 @@ async fn markup_script_and_hidden_characters_of_a_prompt_are_text() {
     browser
         .run("new Image().src = 'https://evil.example/'; fetch('https://evil.example/').catch(() => {})")
         .await;
-    browser.finish_with(&["TrustedHTML", "img-src", "connect-src"]).await;
+    browser.finish_with(&["TrustedHTML", "img-src", "connect-src", "Refused to connect"]).await;
 }
 
 #[tokio::test]
