@@ -29,7 +29,7 @@ const dots = (...list) => list.flat().filter(Boolean).flatMap((item, i) => i ? [
 const [full, short] = [{}, {notation: 'compact', maximumFractionDigits: 1}].map(o => new Intl.NumberFormat('en', o));
 const num = n => n == null ? '–' : (n < 1e4 ? full : short).format(n);
 const many = (n, noun) => `${num(n)} ${noun}${n === 1 ? '' : 's'}`;
-const some = (n, kind, text) => n > 0 && badge(kind, n, ' ', text);
+const some = (n, kind, text) => n > 0 && badge(kind, num(n), text && ` ${text}`);
 const size = n => n < 1024 ? n + ' B' : n < 1048576 ? (n / 1024).toFixed() + ' KiB' : (n / 1048576).toFixed(1) + ' MiB';
 const ms = n => n == null ? '–' : n < 1000 ? n + ' ms' : n < 6e4 ? (n / 1000).toFixed(1) + ' s' : Math.round(n / 6e4) + ' min';
 const format = o => { const f = new Intl.DateTimeFormat('sv', o); return t => f.format(Math.min(t, 8e15)); };
@@ -269,12 +269,13 @@ const bars = (list, shown, name, props) => {
 		return h(b.count ? 'a' : 'span', {href: b.count && view(route.view, {q: `${route.q} ${q}`.trim()}), title: label, 'aria-label': label, ...props, '--n': b.count / most, '--f': b.failed / most});
 	})), list[0] && h('.line.sub', span('what', shown(list[0].from)), shown(list.at(-1).to))];
 };
-// The figures of what a list shows. Its bars are for the mouse: the view of the figures has them for the keyboard, too.
-const drawStrip = async () => {
-	const at = route, f = LISTS[at.view] && await ask('/api/figures', matching({buckets: 48})), p = (of, ...ranks) => of.count > 0 && ranks.map(rank => [dim(` p${rank} `), ms(of['p' + rank])]);
+// The figures of what a view shows. The bars are for the mouse: the view of the figures has them for the keyboard, too.
+const drawStrip = async at => {
+	const f = (LISTS[at.view] || at.view === 'figures') && await ask('/api/figures', matching({buckets: 48})), ranks = (of, ...list) => of.count > 0 && list.map(rank => [dim(` ${rank} `), ms(of[rank])]);
 	if (at !== route) return;
-	patch($('strip'), f?.count ? [h('p', [['interactions', num(f.count)], ['sessions', num(f.sessions)], ['users', num(f.users)], ['tokens', `${num(f.tokens.in)} in, ${num(f.tokens.out)} out`], ['first token', p(f.ttft, 50, 95)], ['time', p(f.duration, 50, 95, 99)], ['failed', f.failed > 0 ? span('bad', num(f.failed)) : 0]]
-		.map(([name, value]) => value !== false && span('key.num', dim(name), ' ', value))), h('.plot', {'aria-hidden': 'true'}, bars(f.series, clock, '', {tabindex: -1})[0]), a(view('figures'), 'Figures')] : []);
+	patch($('strip'), f?.count ? [h('p', Object.entries({
+		interactions: num(f.count), sessions: num(f.sessions), users: num(f.users), tokens: tokens(f.tokens), 'first token': ranks(f.ttft, 'p50', 'p95'), time: ranks(f.duration, 'p50', 'p95', 'p99'), failed: some(f.failed, 'bad'), truncated: some(f.truncated, 'warn'),
+	}).map(([name, value]) => value && span('key.num', dim(name), ' ', value))), h('.plot', {'aria-hidden': 'true'}, bars(f.series, clock, '', {tabindex: -1})[0])] : []);
 };
 const PAGES = {
 	start,
@@ -303,7 +304,7 @@ const PAGES = {
 	figures: async () => {
 		const f = await ask('/api/figures', matching({buckets: 60})), plot = (name, list, shown, field, p) => h('.card', h('h3', name), list[0] ? bars(list, shown, field) : dim('Not measured'), p?.count > 0 && h('p', ['p50', 'p95', 'p99', 'max'].map(k => span('key.num', dim(k), ' ', ms(p[k])))));
 		const ranks = (field, list) => list[0] && h('.card', h('h3', field + 's'), list.slice(0, 10).map(i => h('a.line.rank', {href: view('figures', {q: `${route.q} ${field}:${quoted(i.name)}`.trim()}), '--n': i.count / list[0].count}, span('what', i.name), num(i.count))));
-		return [h('h2', 'Figures'), h('.tiles', Object.entries({interactions: f.count, sessions: f.sessions, users: f.users, 'tokens in': f.tokens.in, cached: f.tokens.cached, 'tokens out': f.tokens.out, failed: f.failed, interrupted: f.interrupted, truncated: f.truncated, problems: f.problems}).map(([k, v]) => h('div', dim(k), h('b', num(v))))),
+		return [h('h2', 'Figures'),
 			f.count ? [plot('Interactions, failed in red', f.series, clock), h('.columns', plot('Time to the first token', f.ttfts, ms, 'ttft', f.ttft), plot('Duration', f.durations, ms, 'ms', f.duration), ranks('model', f.models), ranks('outcome', f.outcomes), ranks('type', f.types))] : nothing(f.total)];
 	},
 };
@@ -352,7 +353,7 @@ const load = async at => {
 	$('list').setAttribute('aria-busy', false);
 	drawTop();
 	// What keeps the figures from coming keeps the list from it, too, and is told there.
-	if (status) await Promise.all([loadDetail(at, isOpen), drawStrip().catch(() => {})]);
+	if (status) await Promise.all([loadDetail(at, isOpen), drawStrip(at).catch(() => {})]);
 };
 const loadDetail = async (at, isOpen) => {
 	const detail = $('detail'), place = [at.view, at.key, !at.key || at.tab ? at.report : '', at.tab, at.with].join('/');
@@ -377,7 +378,7 @@ const loadDetail = async (at, isOpen) => {
 	if (follow) detail.scrollTop = 1e9;
 };
 
-const search = q => { $('q').value = q; go({...route, ...LISTS[route.view] || 'figures problems'.includes(route.view) ? {} : {view: VIEWS[1]}, q}, true); };
+const search = q => { $('q').value = q; go({...route, ...LISTS[route.view] || /figures|problems/.test(route.view) ? {} : {view: VIEWS[1]}, q}, true); };
 $('q').oninput = () => { clearTimeout(search.timer); search.timer = setTimeout(() => search($('q').value), 80); };
 $('search').onsubmit = e => { e.preventDefault(); search($('q').value); };
 

@@ -226,7 +226,7 @@ async fn the_figures_above_a_list_obey_the_search_and_a_bar_narrows_it_to_its_ti
     }
     browser.visit("#/interactions?q=session:chat-7f31").await;
     browser.sees("#strip", "interactions 4").await;
-    browser.sees("#strip", "failed 0").await;
+    browser.until("!document.querySelector('#strip').innerText.includes('failed')").await;
     browser.visit("#/interactions").await;
     browser.sees("#strip", "interactions 9").await;
     browser.run("document.querySelector('#strip .plot a').click()").await;
@@ -234,9 +234,10 @@ async fn the_figures_above_a_list_obey_the_search_and_a_bar_narrows_it_to_its_ti
     browser.sees("#strip", "interactions 2").await;
     browser.until("location.hash.startsWith('#/interactions?q=after%3A')").await;
     browser.visit("#/figures").await;
-    browser.until("!document.querySelector('#strip').children.length").await;
+    browser.sees("#detail", "failed in red").await;
+    browser.sees("#strip", "interactions 9").await;
     browser.run("document.querySelector('#detail .bars a').click()").await;
-    browser.sees("#detail .tiles", "2").await;
+    browser.sees("#strip", "interactions 2").await;
     browser.finish().await;
 }
 
