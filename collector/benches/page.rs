@@ -105,4 +105,5 @@ async fn main() {
     print("search, from the last key", "ms", 200, search);
     print("new report, from its POST", "ms", 300, arrival);
     print("heap of the page", "MB", 100, vec![heap]);
+    browser.finish().await;
 }

@@ -29,7 +29,7 @@ const dots = (...list) => list.flat().filter(Boolean).flatMap((item, i) => i ? [
 const [full, short] = [{}, {notation: 'compact', maximumFractionDigits: 1}].map(o => new Intl.NumberFormat('en', o));
 const num = n => n == null ? '–' : (n < 1e4 ? full : short).format(n);
 const many = (n, noun) => `${num(n)} ${noun}${n === 1 ? '' : 's'}`;
-const some = (n, kind, text) => n > 0 && badge(kind, n, ' ', text);
+const some = (n, kind, text) => n > 0 && badge(kind, num(n), text && ` ${text}`);
 const size = n => n < 1024 ? n + ' B' : n < 1048576 ? (n / 1024).toFixed() + ' KiB' : (n / 1048576).toFixed(1) + ' MiB';
 const ms = n => n == null ? '–' : n < 1000 ? n + ' ms' : n < 6e4 ? (n / 1000).toFixed(1) + ' s' : Math.round(n / 6e4) + ' min';
 const format = o => { const f = new Intl.DateTimeFormat('sv', o); return t => f.format(Math.min(t, 8e15)); };
@@ -80,8 +80,8 @@ const ask = async (path, params, options) => {
 const matching = more => ({q: route.q, tz: -new Date().getTimezoneOffset(), ...more});
 const raw = async id => (await fetch(`/api/reports/${id}/raw`)).text();
 const why = error => error.error || error.message;
-const write = async (method, path, body, done) => {
-	try { const got = await ask(path, {}, {method, body, headers: {'content-type': 'application/json'}}); toast(done?.(got) || 'Done'); refresh(); } catch (error) { toast(why(error)); }
+const write = async (method, path, body, done, type = 'application/json') => {
+	try { const got = await ask(path, {}, {method, body, headers: {'content-type': type}}); toast(done?.(got) || 'Done'); refresh(); } catch (error) { toast(why(error)); }
 };
 const toast = text => {
 	$('toast').textContent = visible(text);
@@ -205,6 +205,7 @@ const ROWS = {
 const HEADS = h('.report.heads', {'data-key': 'heads'}, ['num', 'what', 'what', 'cut.c3', 'cut.c4', 'cut.c2', 'cut', 'num.c3', 'num.c3', 'num.c2', 'cut.c4', 'num.c4'].map((cls, i) => span(cls, ['#', 'time', 'question', 'user', 'session', 'model', 'outcome', 'first', 'time', 'in / out', 'finish', 'size'][i])));
 const exports = (path, kinds, params, ...more) => h('details.menu', h('summary', 'Export'), h('.items', kinds.map(format => h('a', {href: url(path, {...params, format}), download: ''}, {md: 'Markdown', json: 'JSON', jsonl: 'JSON Lines', csv: 'CSV'}[format])), more));
 const title = (text, sub, ...more) => h('header.head', h('a.back', {href: link(route.tab && route.key ? {view: route.view, key: route.key} : {view: route.view}), 'aria-label': 'Back'}, '‹'), h('.titles', h('h2', {tabindex: -1}, text), h('.sub', sub)), more, button('Copy link', KEYS.y));
+const importer = () => button('Import', () => $('file').click(), {title: 'An export, as JSON or JSON Lines'});
 const empty = (text, ...kids) => h('.empty', h('h2', text), kids);
 const nothing = of => empty(`0 of ${num(of)}`, h('p', route.q ? 'Nothing matches the search.' : 'Nothing here.'), route.q && button('Clear the search', () => search('')));
 
@@ -214,12 +215,12 @@ const start = () => {
 	return [h('h2', status.reports ? 'How reports get here' : 'Nothing has come yet'), h('p', 'This collector stands in for Reconify on this machine: it shows and checks what an application would report, and sends nothing on.'),
 		h('h3', 'Let an application report here'), copied(`export RECONIFY_ENDPOINT=${o}/track\nexport RECONIFY_APP_KEY=any RECONIFY_API_KEY=any`), status.keys && h('p', 'The keys have to be COLLECTOR_APP_KEY and COLLECTOR_API_KEY.'),
 		h('h3', 'Or send one report'), copied(`curl ${o}/track -H 'content-type: application/json' -d '{"reconify":{"format":"openai","type":"chat","version":"1.0.0","appKey":"any","apiKey":"any"},"timestamps":{"request":${now},"response":${now + 900}},"session":"first","sessionTimeout":null,"user":{},"request":{"model":"gpt-4o","messages":[{"role":"user","content":"Hello?"}]},"response":{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."}}]}}'`),
-		h('p', button('Or look at an example', () => write('POST', '/api/example', '', got => go({key: got.sessionKey, q: ''})))), h('h3', 'In a terminal'), copied(`curl -N ${o}/api/events?format=line`),
+		h('p', button('Or look at an example', () => write('POST', '/api/example', '', got => go({key: got.sessionKey, q: ''}))), ' ', importer()), h('h3', 'In a terminal'), copied(`curl -N ${o}/api/events?format=line`),
 		h('p', dim(`Version ${status.version}, ${status.store}. The newest ${num(status.limits.reports)} reports or ${size(status.limits.bytes)} are kept.`, status.strict && ' Strict: whatever the wire contract forbids is refused.'), ' ', a('/api/openapi.json', 'API'))];
 };
 const drawList = got => {
 	const {view: name, q} = route, list = got[name === VIEWS[1] ? 'reports' : name], isNew = !status.reports && !q;
-	patch($('head'), [h('h2', q ? `${num(got.matched)} of ${num(got.total)}` : many(got.total, name.slice(0, -1))), button('Follow', KEYS.f, {'aria-pressed': follow}),
+	patch($('head'), [h('h2', q ? `${num(got.matched)} of ${num(got.total)}` : many(got.total, name.slice(0, -1))), button('Follow', KEYS.f, {'aria-pressed': follow}), importer(),
 		exports(LISTS.interactions, ['json', 'jsonl', 'csv'], matching(), button('Delete these', () => confirm(q ? `Delete what matches ${q}?` : 'Delete everything?') && write('DELETE', url(LISTS.interactions, matching({q: q || '*'})))))]);
 	patch($('rows'), list[0] ? [name === VIEWS[1] && HEADS, list.map(ROWS[name]), list.length >= limit && (limit < 1000 ? button('Show more', () => { limit = 1000; refresh(); }) : h('p.empty', 'Search for the rest.'))]
 		: isNew && status.refused ? [empty(`${num(status.refused)} came, all refused`, a(view('refused'), 'See why'))] : isNew ? [h('.page', start())] : [nothing(got.total)]);
@@ -261,12 +262,20 @@ const user = async () => {
 	const q = route.key === '~none' ? 'is:anonymous' : `user:${quoted(route.key)}`, got = await ask(LISTS.sessions, {q});
 	return [title(got.sessions[0] ? who(got.sessions[0].user) : route.key, dots(many(got.matched, 'session'), a(filter(q), 'interactions'), a(view('figures', {q}), 'figures'))), got.sessions.map(ROWS.sessions)];
 };
-const bars = (list, shown, name) => {
+const bars = (list, shown, name, props) => {
 	const most = Math.max(...list.map(b => b.count));
 	return [h('.bars', list.map(b => {
 		const label = `${shown(b.from)} to ${shown(b.to)}: ${many(b.count, 'interaction')}, ${b.failed} failed`, q = name ? `${name}>=${b.from} ${name}<${b.to}` : `after:${b.from} before:${b.to}`;
-		return h(b.count ? 'a' : 'span', {href: b.count && view('figures', {q: `${route.q} ${q}`.trim()}), title: label, 'aria-label': label, '--n': b.count / most, '--f': b.failed / most});
+		return h(b.count ? 'a' : 'span', {href: b.count && view(route.view, {q: `${route.q} ${q}`.trim()}), title: label, 'aria-label': label, ...props, '--n': b.count / most, '--f': b.failed / most});
 	})), list[0] && h('.line.sub', span('what', shown(list[0].from)), shown(list.at(-1).to))];
+};
+// The figures of what a view shows. The bars are for the mouse: the view of the figures has them for the keyboard, too.
+const drawStrip = async at => {
+	const f = (LISTS[at.view] || at.view === 'figures') && await ask('/api/figures', matching({buckets: 48})), ranks = (of, ...list) => of.count > 0 && list.map(rank => [dim(` ${rank} `), ms(of[rank])]);
+	if (at !== route) return;
+	patch($('strip'), f?.count ? [h('p', Object.entries({
+		interactions: num(f.count), sessions: num(f.sessions), users: num(f.users), tokens: tokens(f.tokens), 'first token': ranks(f.ttft, 'p50', 'p95'), time: ranks(f.duration, 'p50', 'p95', 'p99'), failed: some(f.failed, 'bad'), truncated: some(f.truncated, 'warn'),
+	}).map(([name, value]) => value && span('key.num', dim(name), ' ', value))), h('.plot', {'aria-hidden': 'true'}, bars(f.series, clock, '', {tabindex: -1})[0])] : []);
 };
 const PAGES = {
 	start,
@@ -295,7 +304,7 @@ const PAGES = {
 	figures: async () => {
 		const f = await ask('/api/figures', matching({buckets: 60})), plot = (name, list, shown, field, p) => h('.card', h('h3', name), list[0] ? bars(list, shown, field) : dim('Not measured'), p?.count > 0 && h('p', ['p50', 'p95', 'p99', 'max'].map(k => span('key.num', dim(k), ' ', ms(p[k])))));
 		const ranks = (field, list) => list[0] && h('.card', h('h3', field + 's'), list.slice(0, 10).map(i => h('a.line.rank', {href: view('figures', {q: `${route.q} ${field}:${quoted(i.name)}`.trim()}), '--n': i.count / list[0].count}, span('what', i.name), num(i.count))));
-		return [h('h2', 'Figures'), h('.tiles', Object.entries({interactions: f.count, sessions: f.sessions, users: f.users, 'tokens in': f.tokens.in, cached: f.tokens.cached, 'tokens out': f.tokens.out, failed: f.failed, interrupted: f.interrupted, truncated: f.truncated, problems: f.problems}).map(([k, v]) => h('div', dim(k), h('b', num(v))))),
+		return [h('h2', 'Figures'),
 			f.count ? [plot('Interactions, failed in red', f.series, clock), h('.columns', plot('Time to the first token', f.ttfts, ms, 'ttft', f.ttft), plot('Duration', f.durations, ms, 'ms', f.duration), ranks('model', f.models), ranks('outcome', f.outcomes), ranks('type', f.types))] : nothing(f.total)];
 	},
 };
@@ -343,7 +352,8 @@ const load = async at => {
 	}
 	$('list').setAttribute('aria-busy', false);
 	drawTop();
-	if (status) await loadDetail(at, isOpen);
+	// What keeps the figures from coming keeps the list from it, too, and is told there.
+	if (status) await Promise.all([loadDetail(at, isOpen), drawStrip(at).catch(() => {})]);
 };
 const loadDetail = async (at, isOpen) => {
 	const detail = $('detail'), place = [at.view, at.key, !at.key || at.tab ? at.report : '', at.tab, at.with].join('/');
@@ -368,7 +378,7 @@ const loadDetail = async (at, isOpen) => {
 	if (follow) detail.scrollTop = 1e9;
 };
 
-const search = q => { $('q').value = q; go({...route, ...LISTS[route.view] || 'figures problems'.includes(route.view) ? {} : {view: VIEWS[1]}, q}, true); };
+const search = q => { $('q').value = q; go({...route, ...LISTS[route.view] || /figures|problems/.test(route.view) ? {} : {view: VIEWS[1]}, q}, true); };
 $('q').oninput = () => { clearTimeout(search.timer); search.timer = setTimeout(() => search($('q').value), 80); };
 $('search').onsubmit = e => { e.preventDefault(); search($('q').value); };
 
@@ -435,6 +445,11 @@ document.onkeydown = e => {
 	if (!action || e.ctrlKey || e.metaKey || e.altKey || $('help').open || e.key !== 'Escape' && e.target.matches('input, textarea')) return;
 	e.preventDefault();
 	action();
+};
+$('file').onchange = e => {
+	const [file] = e.target.files, some = (n, text) => n > 0 && `${num(n)} ${text}`;
+	if (file) write('POST', '/api/import', file, got => [`${num(got.imported)} imported`, some(got.known, 'known already'), some(got.refused, `refused: ${got.errors[0]}`)].filter(Boolean).join(', '), `application/${file.name.endsWith('l') ? 'x-ndjson' : 'json'}`);
+	e.target.value = '';
 };
 $('live').onclick = KEYS.p;
 $('keys').onclick = KEYS['?'];

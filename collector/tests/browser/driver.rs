@@ -1,7 +1,11 @@
 //! A headless Chromium, driven over plain WebDriver.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use reconify_collector::{Collector, CollectorBuilder};
@@ -9,13 +13,75 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// The longest wait for something to appear on the page.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest wait for an answer of the driver.
+const LONGEST_COMMAND: Duration = Duration::from_secs(60);
+
+/// The driver and its browser are one process group. The shell ends the group and removes its files as soon as its
+/// own input closes. The system closes it, too, if the test is killed: no browser outlives its test.
+const KEEPER: &str = r#"
+    trap '' INT TERM HUP
+    set -m
+    TMPDIR=$(mktemp -d) && export TMPDIR
+    chromedriver --port=0 </dev/null &
+    exec >/dev/null
+    read -r
+    kill -KILL -- "-$!"
+    wait "$!"
+    rm -rf "$TMPDIR" || rm -rf "$TMPDIR"
+"#;
+
+/// A `chromedriver` on a port of its own.
+struct Driver {
+    keeper: Child,
+    address: String,
+}
+
+impl Driver {
+    /// Starts one on a free port. Another process may take that port first: then it tries again.
+    fn start() -> Self {
+        (0..5).find_map(|_| Self::attempt()).expect("chromedriver does not listen: .ci/browser installs it")
+    }
+
+    fn attempt() -> Option<Self> {
+        let mut keeper = Command::new("bash")
+            .args(["-c", KEEPER])
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(keeper.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut driver = Self { keeper, address: String::new() };
+        let (found, port) = mpsc::channel();
+        // Its output has to be read to the end, or it waits.
+        std::thread::spawn(move || {
+            for line in lines {
+                if let Some((_, port)) = line.split_once("successfully on port ") {
+                    let _ = found.send(port.trim_end_matches('.').to_owned());
+                }
+            }
+        });
+        driver.address = format!("http://127.0.0.1:{}", port.recv_timeout(PATIENCE).ok()?);
+        Some(driver)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
 
 /// A collector on a port of its own, and a browser that shows its page.
 pub(crate) struct Browser {
-    driver: Child,
+    _driver: Driver,
     client: reqwest::Client,
     session: String,
+    is_finished: bool,
     pub(crate) collector: Collector,
     /// The address of the page, without the last slash.
     pub(crate) base: String,
@@ -24,10 +90,7 @@ pub(crate) struct Browser {
 impl Drop for Browser {
     fn drop(&mut self) {
         self.collector.stop();
-        // A driver that is killed leaves its browser behind: it has to be asked to end it.
-        let _ = self.quit();
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        assert!(self.is_finished || std::thread::panicking(), "the test does not end with `finish`");
     }
 }
 
@@ -40,46 +103,12 @@ async fn serve(collector: &Collector) -> String {
     format!("http://{address}")
 }
 
-/// Starts `chromedriver` on a free port. Another process may take that port first: then it tries again.
-fn start_driver() -> (Child, String) {
-    (0..5).find_map(|_| try_driver()).expect("chromedriver does not listen")
-}
-
-fn try_driver() -> Option<(Child, String)> {
-    let mut driver = Command::new("chromedriver")
-        .arg("--port=0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("chromedriver is not installed: .ci/browser installs it");
-    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let port = lines
-        .find_map(|line| Some(line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned()));
-    let Some(port) = port else {
-        // Its output has ended, and so has it.
-        let _ = driver.wait();
-        return None;
-    };
-    // Its output has to be read on, or it waits.
-    std::thread::spawn(move || lines.for_each(drop));
-    Some((driver, format!("http://127.0.0.1:{port}")))
-}
-
 impl Browser {
-    /// Ends the browser.
-    fn quit(&self) -> Option<()> {
-        let (address, path) = self.session.strip_prefix("http://")?.split_once('/')?;
-        let mut stream = std::net::TcpStream::connect(address).ok()?;
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
-        write!(stream, "DELETE /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
-        stream.read(&mut [0; 1000]).ok().map(drop)
-    }
-
     /// A browser, not yet on any page.
     pub(crate) async fn start(builder: CollectorBuilder) -> Self {
         let collector = builder.build();
         let base = serve(&collector).await;
-        let (driver, address) = start_driver();
+        let driver = Driver::start();
         // A host name that is not this machine is not even looked up.
         let arguments = [
             "--headless=new",
@@ -87,6 +116,7 @@ impl Browser {
             "--remote-debugging-pipe",
             "--no-sandbox",
             "--disable-dev-shm-usage",
+            "--disable-gpu",
             "--hide-scrollbars",
             "--window-size=1400,900",
             "--enable-precise-memory-info",
@@ -95,10 +125,12 @@ impl Browser {
         let capabilities = json!({
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
             "goog:chromeOptions": {"args": arguments},
-            "timeouts": {"script": 60_000},
+            "timeouts": {"script": LONGEST_COMMAND.as_millis()},
         });
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        let mut browser = Self { driver, client, session: address.clone(), collector, base };
+        let client = reqwest::Client::builder().no_proxy().timeout(LONGEST_COMMAND).build().unwrap();
+        let address = driver.address.clone();
+        let mut browser =
+            Self { _driver: driver, client, session: address.clone(), is_finished: false, collector, base };
         let body = json!({"capabilities": {"alwaysMatch": capabilities}});
         let opened = browser.command("POST", "/session", &body).await;
         browser.session = format!("{address}/session/{}", opened["sessionId"].as_str().unwrap());
@@ -168,6 +200,14 @@ impl Browser {
         self.command("POST", "/actions", &actions).await;
     }
 
+    /// Chooses a file, as a reader does in the dialog of an input.
+    pub(crate) async fn choose(&self, selector: &str, file: &Path) {
+        let found =
+            self.command("POST", "/element", &json!({"using": "css selector", "value": selector})).await;
+        let id = found.as_object().unwrap().values().next().unwrap().as_str().unwrap();
+        self.command("POST", &format!("/element/{id}/value"), &json!({"text": file})).await;
+    }
+
     /// A command of the DevTools protocol.
     pub(crate) async fn devtools(&self, command: &str, params: Value) -> Value {
         self.command("POST", "/goog/cdp/execute", &json!({"cmd": command, "params": params})).await
@@ -201,19 +241,42 @@ impl Browser {
             .collect()
     }
 
-    /// Checks that the console is empty, and that every request went to the collector.
-    pub(crate) async fn is_clean(&self) {
-        assert_eq!(self.log("browser").await, [] as [String; 0]);
-        let mut count = 0;
+    /// Ends a test: the console is empty, the policy was not violated, and every request went to the collector.
+    pub(crate) async fn finish(self) {
+        self.finish_with(&[]).await;
+    }
+
+    /// Ends a test whose console has to show these texts, and nothing else.
+    pub(crate) async fn finish_with(mut self, expected: &[&str]) {
+        self.is_finished = true;
+        let (mut console, start) = (self.log("browser").await, Instant::now());
+        // A log is emptied by reading it, and the last lines may not have come yet.
+        while let Some(text) = expected.iter().find(|text| !console.iter().any(|line| line.contains(**text)))
+        {
+            assert!(start.elapsed() < PATIENCE, "no {text} in {console:#?}");
+            console.extend(self.log("browser").await);
+        }
+        let is_expected = |line: &String| expected.iter().any(|text| line.contains(text));
+        assert!(console.iter().all(is_expected), "{console:#?}");
+        let (mut requests, mut count) = (HashMap::new(), 0);
         for message in self.log("performance").await {
-            let event: Value = serde_json::from_str(&message).unwrap();
-            if event["message"]["method"] == "Network.requestWillBeSent" {
-                let url = event["message"]["params"]["request"]["url"].as_str().unwrap();
-                assert!(url.starts_with(&format!("{}/", self.base)) || url == "about:blank", "{url}");
+            let message: Value = serde_json::from_str(&message).unwrap();
+            let (method, params) = (&message["message"]["method"], &message["message"]["params"]);
+            let id = params["requestId"].to_string();
+            if method == "Network.requestWillBeSent" {
+                requests.insert(id, params["request"]["url"].as_str().unwrap().to_owned());
                 count += 1;
+            } else if method == "Network.loadingFailed" && params["blockedReason"] == "csp" {
+                // It was not sent, and the console tells.
+                requests.remove(&id);
             }
         }
-        assert!(count > 3, "{count}");
+        assert!(count > 3, "only {count} requests were seen");
+        let own = format!("{}/", self.base);
+        let is_allowed =
+            |url: &&String| url.starts_with(&own) || *url == "about:blank" || url.starts_with("data:image/");
+        let others: Vec<_> = requests.values().filter(|url| !is_allowed(url)).collect();
+        assert!(others.is_empty(), "requests to others: {others:?}");
     }
 
     /// Posts to the collector, as an application does; the status of the answer.

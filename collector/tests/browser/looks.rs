@@ -54,7 +54,7 @@ async fn a_phone_shows_one_pane_and_the_styles_obey_the_reader() {
     let outline =
         browser.until("getComputedStyle(document.querySelector('#rows [aria-current]')).outlineStyle").await;
     assert_eq!(outline, "solid");
-    browser.is_clean().await;
+    browser.finish().await;
 }
 
 /// Writes pictures of the page to the folder that `COLLECTOR_PICTURES` names.
@@ -85,4 +85,5 @@ async fn pictures() {
             }
         }
     }
+    browser.finish().await;
 }

@@ -28,7 +28,7 @@ async fn a_fault_of_two_503_shows_three_attempts_of_one_report() {
         .await;
     assert_eq!(rows, json!(["503", "503", "200"]));
     assert_eq!(browser.run("return document.querySelectorAll('#rows .row').length").await, 1);
-    browser.is_clean().await;
+    browser.finish().await;
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_refused_report_names_every_field() {
         .await;
     assert_eq!(texts, 1);
     assert_eq!(browser.run("return document.querySelectorAll('#detail .card').length").await, 2);
-    browser.is_clean().await;
+    browser.finish().await;
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn two_users_in_one_session_are_found() {
     browser.sees("#rows .row", "Hello?").await;
     browser.visit("#/sessions/shared").await;
     browser.sees("#detail .banner", "2 users in one session").await;
-    browser.is_clean().await;
+    browser.finish().await;
 }
 
 #[tokio::test]
@@ -100,10 +100,10 @@ async fn a_paused_page_counts_what_waits_and_a_lost_connection_is_told() {
     browser.press("1f").await;
     browser.send(&samples::chain()[0]).await;
     browser.sees("#detail h2", "chat-81c0").await;
-    browser.is_clean().await;
     browser.collector.stop();
     browser.sees("#notice", "Not connected since").await;
     browser.sees("#rows .row", "58213").await;
+    browser.finish_with(&["net::ERR_"]).await;
 }
 
 #[tokio::test]
@@ -121,6 +121,7 @@ async fn what_is_gone_is_told_with_the_limit() {
     browser.open("#/interactions/1").await;
     browser.sees("#detail", "report 1 is gone").await;
     browser.sees("#detail", "The newest 2 reports").await;
+    browser.finish_with(&["404 (Not Found)"]).await;
 }
 
 /// The keys of WebDriver that have no letter.
@@ -194,14 +195,93 @@ async fn the_keyboard_alone_does_all() {
 
         let count = browser
             .run("document.activeElement.blur(); getSelection().removeAllRanges(); document.querySelector('#name').focus();
-                window.meant = [...document.querySelectorAll('a[href], button, input, textarea, summary')].filter(el => el.checkVisibility({contentVisibilityAuto: false}) && !el.closest('details:not([open]) > :not(summary)'));
+                window.meant = [...document.querySelectorAll('a[href], button, input, textarea, summary')].filter(el => el.checkVisibility({contentVisibilityAuto: false}) && !el.closest('.plot') && !el.closest('details:not([open]) > :not(summary)'));
                 return meant.length")
             .await;
         let count = count.as_u64().unwrap();
-        browser.run("window.reached = new Set([document.activeElement]); document.addEventListener('focusin', e => reached.add(e.target))").await;
+        browser.run("window.reached = new Set([document.activeElement]); window.unseen = new Set();
+            document.addEventListener('focusin', e => { reached.add(e.target); if (getComputedStyle(e.target).outlineStyle === 'none') unseen.add(e.target.outerHTML.slice(0, 200)); })").await;
         browser.press(&TAB.repeat(usize::try_from(count).unwrap() + 12)).await;
         let missed = browser.run("return meant.filter(el => el.isConnected && !reached.has(el)).map(el => el.outerHTML.slice(0, 200))").await;
-        assert_eq!(missed, Value::Array(Vec::new()), "{place}");
+        let none = Value::Array(Vec::new());
+        assert_eq!(missed, none, "{place}");
+        assert_eq!(browser.run("return [...unseen]").await, none, "{place}: the focus is not seen");
+        let unnamed = browser.run("return [...document.querySelectorAll('a[href], button, input, textarea, summary, img')].filter(el => !el.closest('[hidden]') && !(el.textContent || el.alt || el.ariaLabel || el.title || el.labels?.[0]?.innerText || el.querySelector('img')?.alt)?.trim()).map(el => el.outerHTML.slice(0, 200))").await;
+        assert_eq!(unnamed, none, "{place}: a control has no name");
     }
-    browser.is_clean().await;
+    browser.finish().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: run .ci/browser"]
+async fn the_figures_above_a_list_obey_the_search_and_a_bar_narrows_it_to_its_time() {
+    let browser = Browser::start(Collector::builder().strict(true)).await;
+    for report in [samples::order(), samples::chain(), samples::others()].concat() {
+        browser.send(&report).await;
+    }
+    browser.open("#/interactions").await;
+    for text in ["interactions 9", "sessions 5", "users 4", "first token p50", "time p50", "p99", "failed 2"]
+    {
+        browser.sees("#strip", text).await;
+    }
+    browser.visit("#/interactions?q=session:chat-7f31").await;
+    browser.sees("#strip", "interactions 4").await;
+    browser.until("!document.querySelector('#strip').innerText.includes('failed')").await;
+    browser.visit("#/interactions").await;
+    browser.sees("#strip", "interactions 9").await;
+    browser.run("document.querySelector('#strip .plot a').click()").await;
+    browser.sees("#head h2", "2 of 9").await;
+    browser.sees("#strip", "interactions 2").await;
+    browser.until("location.hash.startsWith('#/interactions?q=after%3A')").await;
+    browser.visit("#/figures").await;
+    browser.sees("#detail", "failed in red").await;
+    browser.sees("#strip", "interactions 9").await;
+    browser.run("document.querySelector('#detail .bars a').click()").await;
+    browser.sees("#strip", "interactions 2").await;
+    browser.finish().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: run .ci/browser"]
+async fn an_export_is_imported_by_a_button() {
+    let browser = Browser::start(Collector::builder().strict(true)).await;
+    for report in samples::order() {
+        browser.send(&report).await;
+    }
+    browser.open("").await;
+    browser.sees("#rows .row", "58213").await;
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["json", "jsonl"] {
+        let script = format!("return fetch('/api/reports?format={format}').then(answer => answer.text())");
+        let text = browser.run(&script).await;
+        let file = folder.path().join(format!("export.{format}"));
+        std::fs::write(&file, text.as_str().unwrap()).unwrap();
+        browser.run("return fetch('/api/reports?q=*', {method: 'DELETE', headers: {'content-type': 'application/json'}}).then(() => 1)").await;
+        browser.sees("#rows", "Nothing has come yet").await;
+        browser.choose("#file", &file).await;
+        browser.sees("#toast", "4 imported").await;
+        browser.sees("#rows .row", "58213").await;
+        browser.choose("#file", &file).await;
+        browser.sees("#toast", "4 known already").await;
+    }
+    let other = folder.path().join("other.json");
+    std::fs::write(&other, "{}").unwrap();
+    browser.choose("#file", &other).await;
+    browser.sees("#toast", "this is no export").await;
+    browser.finish_with(&["400 (Bad Request)"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium: run .ci/browser"]
+async fn an_empty_page_says_what_to_set_and_has_an_example() {
+    let browser = Browser::start(Collector::builder()).await;
+    browser.open("").await;
+    let endpoint = format!("RECONIFY_ENDPOINT={}/track", browser.base);
+    for text in [&endpoint, "RECONIFY_APP_KEY", "RECONIFY_API_KEY", "curl"] {
+        browser.sees("#rows pre", text).await;
+    }
+    browser.run("[...document.querySelectorAll('#rows button')].find(el => el.innerText.includes('example')).click()").await;
+    browser.sees("#detail .turn", "assistant").await;
+    browser.sees("#rows .row", "turn").await;
+    browser.finish().await;
 }

@@ -39,7 +39,7 @@ async fn conversations_of_three_users_arrive_while_the_page_is_open() {
     // What was folded unfolds.
     browser.run("document.querySelectorAll('.folded summary')[1].click()").await;
     browser.sees("#detail details.folded", "It was meant to come on Tuesday").await;
-    browser.is_clean().await;
+    browser.finish().await;
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_session_is_opened_searched_exported_and_reached_again_by_its_link() {
     browser.sees("#detail h2", "chat-7f31").await;
     browser.sees("#head h2", "1 of 5").await;
     assert_eq!(browser.run("return document.querySelector('#q').value").await, "tubeless");
-    browser.is_clean().await;
+    browser.finish().await;
 }
 
 #[tokio::test]
@@ -98,7 +98,6 @@ async fn a_search_that_finds_nothing_or_is_wrong_is_told() {
     }
     browser.open("#/interactions?q=tubeless%20-tubeless").await;
     browser.sees("#rows", "0 of 4").await;
-    browser.is_clean().await;
     browser.run("[...document.querySelectorAll('#rows button')].find(el => el.innerText.includes('Clear')).click()").await;
     browser.until("document.querySelectorAll('#rows .row').length === 4").await;
     browser.run("document.querySelector('#q').focus()").await;
@@ -110,6 +109,7 @@ async fn a_search_that_finds_nothing_or_is_wrong_is_told() {
     browser.visit("#/interactions?q=oslo%20is:wrong").await;
     // The rows of the last right search stay.
     browser.until("document.querySelectorAll('#rows .row').length > 0").await;
+    browser.finish_with(&["400 (Bad Request)"]).await;
 }
 
 #[tokio::test]
@@ -150,6 +150,11 @@ async fn markup_script_and_hidden_characters_of_a_prompt_are_text() {
         .run("try { document.body.innerHTML = '<p>'; return false; } catch (error) { return error.name; }")
         .await;
     assert_eq!(refused, "TypeError");
+    // Nor does it let the page ask another host; and the console would tell.
+    browser
+        .run("new Image().src = 'https://evil.example/'; fetch('https://evil.example/').catch(() => {})")
+        .await;
+    browser.finish_with(&["TrustedHTML", "img-src", "connect-src", "Refused to connect"]).await;
 }
 
 #[tokio::test]
@@ -170,5 +175,5 @@ async fn edits_and_branches_of_a_history_are_marked() {
     browser.sees("#detail .badge", "history edited at message 1").await;
     browser.sees("#detail del", "Hello!").await;
     browser.sees("#detail ins", "Good morning!").await;
-    browser.is_clean().await;
+    browser.finish().await;
 }
