@@ -70,8 +70,6 @@
 // docs.rs names the feature that an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#![cfg_attr(docsrs, feature(doc_cfg))]
-
 mod budget;
 mod capture;
 mod codec;

@@ -68,7 +68,6 @@ fn answered<B>(response: &Response<B>, latency: Duration, _: &Span) {
 }
 
 /// The panic hook has printed what the panic said, which is not for the client.
-#[expect(clippy::needless_pass_by_value, reason = "CatchPanicLayer calls it with a value")]
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     problem(StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed to handle the request")
 }

@@ -31,7 +31,6 @@ async fn answer(app: Router, body: Body) -> Response {
     gateway_layers::around(app, bounds).oneshot(Request::new(body)).await.unwrap()
 }
 
-#[expect(clippy::unused_async, reason = "a handler is asynchronous")]
 async fn panicking() -> StatusCode {
     panic!("the secret of the handler")
 }
