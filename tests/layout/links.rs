@@ -29,13 +29,17 @@ pub(crate) fn chapters() -> Vec<(String, String)> {
     chapters
 }
 
+/// The targets of the links that Markdown writes as `[text](target)`.
+pub(crate) fn inline(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0))
+}
+
 /// The targets of the links in a text of Markdown or in comments.
 pub(crate) fn targets(text: &str) -> impl Iterator<Item = &str> {
-    let inline = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
     let is_end = |c: char| c.is_whitespace() || "()<>`\"".contains(c);
     let absolute =
         text.match_indices("https://docs.rs/").filter_map(move |(at, _)| text[at..].split(is_end).next());
-    inline.chain(absolute)
+    inline(text).chain(absolute)
 }
 
 /// The anchors of a text's headings, as code hosts and rustdoc make them.

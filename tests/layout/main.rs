@@ -440,6 +440,27 @@ fn every_link_of_the_documentation_leads_somewhere() {
 }
 
 #[test]
+fn every_relative_link_of_a_page_leads_to_a_file() {
+    let mut checked = 0;
+    let mut wrong = Vec::new();
+    for folder in [".", "collector", "examples", "examples/gateway", "nats"] {
+        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        for page in files.filter(|file| file.extension().is_some_and(|end| end == "md")) {
+            let text = fs::read_to_string(&page).unwrap();
+            let relative = links::inline(&text).filter(|target| !target.contains("://"));
+            for target in relative.map(|target| target.split('#').next().unwrap()) {
+                checked += 1;
+                if !page.with_file_name("").join(target).exists() {
+                    wrong.push(format!("{}: {target}", page.display()));
+                }
+            }
+        }
+    }
+    assert!(checked > 40, "{checked}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
 fn a_link_that_leads_nowhere_is_found() {
     let root = "https://docs.rs/tower-reconify/latest/tower_reconify";
     for good in [
