@@ -237,7 +237,7 @@ fn every_example_is_run_by_a_test_and_says_its_command() {
 
 /// A newcomer copies them as they are: no line is hidden or missing.
 #[test]
-fn the_programs_of_the_readme_are_examples_letter_by_letter() {
+fn the_programs_of_the_readme_and_the_one_for_rig_are_tested_letter_by_letter() {
     let readme = fs::read_to_string("README.md").unwrap();
     let blocks = readme.split("\n```rust,no_run\n").skip(1);
     let programs: Vec<&str> = blocks.map(|block| block.split_once("```\n").unwrap().0).collect();
@@ -247,6 +247,10 @@ fn the_programs_of_the_readme_are_examples_letter_by_letter() {
         let code = file.split_once("\n\nuse ").map(|(_, code)| format!("use {code}"));
         assert_eq!(Some(program), code.as_deref(), "{name}");
     }
+    let chapter = fs::read_to_string("docs/WAYS_IN.md").unwrap();
+    let (_, program) = chapter.split_once("\n```rust,ignore\n").unwrap();
+    let file = fs::read_to_string("tests/rig/src/main.rs").unwrap();
+    assert!(file.ends_with(&format!("\n\n{}", program.split_once("```\n").unwrap().0)), "tests/rig");
 }
 
 #[test]
@@ -299,8 +303,9 @@ fn the_lines_of_every_way_in_stand_in_its_example() {
         for row in rows {
             let cells: Vec<&str> = row.trim_matches('|').split(" | ").collect();
             let [_, lines, _, example] = cells[..] else { panic!("{row} has other cells than the head") };
-            // A link, or the path of a file that is not packaged.
-            let target = links::targets(example).next().unwrap_or(example.trim().trim_matches('`'));
+            // A link to a file, or the path of one that is not packaged and shown below.
+            let name = || example.split('`').nth(1).unwrap();
+            let target = links::targets(example).find(|target| !target.starts_with('#')).unwrap_or_else(name);
             let file = target.strip_prefix(links::SOURCE).unwrap_or(target);
             let code = squeezed(&fs::read_to_string(file).unwrap());
             let lines: Vec<&str> = lines.split('`').skip(1).step_by(2).collect();
