@@ -335,12 +335,13 @@ const refresh = () => {
 	running ||= (async () => { while (again) { again = false; await load(route); } running = null; })();
 };
 const load = async at => {
-	const path = LISTS[at.view], isOpen = !path || at.key || at.report, place = at.view + at.q;
+	const path = LISTS[at.view], isOpen = !path || at.key || at.report, place = at.view + at.q, wasPaused = paused;
 	document.body.className = `${path ? 'lists' : 'pages'} ${isOpen ? 'chosen' : ''} ${at.view}`;
 	$('list').setAttribute('aria-busy', shown !== place);
 	try {
 		const [now, got] = await Promise.all([ask('/api/status'), path && ask(path, matching({limit}))]);
-		if (at !== route) return;
+		// A list that was asked for before the pause has what came after it.
+		if (at !== route || path && paused && !wasPaused && shown === place) return;
 		[status, skew, waiting, failure] = [now, now.now - Date.now(), 0, ''];
 		wrong();
 		if (shown !== place) $('rows').scrollTop = 0;
@@ -437,7 +438,7 @@ const back = () => {
 const KEYS = {
 	'/': () => $('q').select(), j: rows(1), k: rows(-1), '[': steps(-1), ']': steps(1), r: tab('report'), d: tab('difference'), c: tab('checks'), y: () => copy(location.href),
 	e: () => { const menu = all('.menu').at(-1); if (menu) { menu.open = true; menu.querySelector('.items > *').focus(); } },
-	f: () => { follow = !follow; toast(follow ? 'Following the newest' : 'Not following'); refresh(); }, p: () => { paused = !paused; if (paused) drawTop(); else showNew(); },
+	f: () => { follow = !follow; toast(follow ? 'Following the newest' : 'Not following'); refresh(); }, p: () => { paused = !paused; if (paused) { drawTop(); happened(); } else showNew(); },
 	1: () => go({view: VIEWS[0]}), 2: () => go({view: VIEWS[1]}), 3: () => go({view: VIEWS[2]}), '?': () => $('help').showModal(), Escape: back,
 };
 document.onkeydown = e => {
