@@ -75,6 +75,7 @@ fn ask(mut stream: &TcpStream, head: &str, body: &str) -> Option<String> {
     }
 }
 
+#[cfg(feature = "sqlite")]
 fn report(text: &str) -> String {
     format!(
         r#"{{"reconify":{{"format":"openai","type":"chat","version":"1.0.0","appKey":"app","apiKey":"api"}},"timestamps":{{"request":1,"response":2}},"session":"s","sessionTimeout":null,"user":{{}},"request":{{"model":"m","messages":[{{"role":"user","content":"{text}"}}]}},"response":{{"choices":[]}}}}"#
