@@ -65,9 +65,9 @@ impl Spool {
 #[non_exhaustive]
 pub enum Spooling {
     /// When they cannot stay in memory: while the collector is down, if they fill more than half of
-    /// [the budget](crate::Limits::bytes), and in the second half of a
-    /// [`shutdown`](crate::Reporter::shutdown). If the process is killed, the reports in memory are
-    /// lost.
+    /// [the budget](crate::Limits::bytes), and in a [`shutdown`](crate::Reporter::shutdown): after the
+    /// first failed attempt, or in its second half. If the process is killed, the reports in memory
+    /// are lost.
     #[default]
     WhenNeeded,
     /// Before they are first sent. If the process is killed, only the reports of the last

@@ -174,6 +174,11 @@ impl<S: Transport> Dispatcher<S> {
         self.breaker.is_failing(Instant::now())
     }
 
+    /// Whether an attempt has failed since the last success.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.breaker.is_doubtful()
+    }
+
     /// When a report or image was last accepted.
     pub(crate) fn last_success(&self) -> Option<Instant> {
         self.last_success

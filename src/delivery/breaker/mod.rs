@@ -108,6 +108,11 @@ impl Breaker {
         self.open.is_some() || self.hold.is_some_and(|hold| now < hold)
     }
 
+    /// Whether an attempt has failed since the last success.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.open.is_some() || !self.failed.is_empty() || !self.refused.is_empty()
+    }
+
     /// Whether reports wait until the keys are accepted.
     pub(crate) fn doubts_keys(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.cause == FailureClass::Unauthorized)

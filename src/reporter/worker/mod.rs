@@ -189,9 +189,12 @@ impl<S: Transport> Worker<S> {
     /// Writes reports to disk as necessary, and loads reports from disk.
     pub(super) fn spool(&mut self, is_over: bool) {
         let now = Instant::now();
+        let is_late = self.flushes.iter_mut().any(|flush| flush.is_ending(now));
+        // One failure is reason enough for a process that ends.
+        let is_doubtful = self.dispatcher.is_doubtful() && self.flushes.iter().any(Flush::is_last);
         let conditions = Conditions {
             is_failing: self.dispatcher.is_failing(),
-            is_ending: is_over || self.flushes.iter_mut().any(|flush| flush.is_ending(now)),
+            is_ending: is_over || is_late || is_doubtful,
             is_over,
             is_budget_half_full: self.receiver.budget.is_half_full(),
         };

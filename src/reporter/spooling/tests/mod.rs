@@ -333,6 +333,20 @@ async fn a_shutdown_whose_reports_are_all_on_disk_does_not_wait_for_a_collector_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shutdown_saves_a_single_report_as_soon_as_its_first_attempt_has_failed() {
+    for error in [DeliveryError::unavailable, DeliveryError::timeout] {
+        let folder = tempfile::tempdir().unwrap();
+        let transport = tower::service_fn(move |_: Report| async move { Err::<(), _>(error()) });
+        let simulated = start(spooling(folder.path(), Spooling::WhenNeeded), transport, || 0.5);
+        simulated.report();
+        let began = Instant::now();
+        let ended = simulated.shutdown(60 * SECOND).await;
+        assert_eq!((ended.spooled, ended.dropped), (1, 0));
+        assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_goes_on_while_the_collector_takes_what_is_on_disk() {
     let folder = tempfile::tempdir().unwrap();
     let transport = tower::service_fn(|_: Report| async {
