@@ -65,7 +65,7 @@ async fn no_log_line_and_no_debug_output_has_a_key_or_a_body() {
         .with_writer(log.clone())
         .init();
     let refusing =
-        serve(Router::new().fallback(async || (StatusCode::BAD_REQUEST, "you sent: SECRET-API"))).await;
+        serve(Router::new().fallback(async || (StatusCode::NOT_FOUND, "you sent: SECRET-API"))).await;
     let endpoint = format!("http://user:SECRET-PASSWORD@{refusing}/track?token=SECRET-QUERY");
     let config = Config::builder("SECRET-APP", "SECRET-API").endpoint(endpoint).build().unwrap();
     assert_no_secret(&format!("{config:?}"));
@@ -83,7 +83,12 @@ async fn no_log_line_and_no_debug_output_has_a_key_or_a_body() {
     assert_eq!(layer.reporter().flush(PATIENCE).await.pending, 0);
     assert_eq!(layer.reporter().stats().rejected, 1);
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("reports were lost"), "the rejection is logged: {log}");
+    let cause = format!(
+        "lost=1 error=\"the collector rejected the report (status 404): http://{refusing}/track takes no reports: \
+         the path of Reconify is /track\""
+    );
+    let line = log.lines().find(|line| line.contains("reports were lost"));
+    assert!(line.is_some_and(|line| line.contains(&cause)), "the rejection is logged: {line:?}");
     assert_no_secret(&log);
 }
 

@@ -1,7 +1,7 @@
 //! The settings: how they are given, their defaults, and how they are checked.
 
 mod builder;
-mod collector_url;
+pub(crate) mod collector_url;
 mod defaults;
 mod env;
 mod hooks;

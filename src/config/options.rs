@@ -256,7 +256,8 @@ impl Config {
     /// Logs that reporting starts, with its main settings.
     pub(crate) fn log_start(&self, is_http: bool) {
         let endpoint = self.destination.as_ref().filter(|_| is_http).map(|to| &to.endpoint);
-        let collector = endpoint.and_then(Uri::host).unwrap_or("a transport of the application");
+        let collector =
+            endpoint.map_or_else(|| "a transport of the application".to_owned(), collector_url::shown);
         let spool = self.spool.as_ref().map(|spool| spool.folder.display());
         let (sample, spool) = (self.reporting.sample, spool.as_ref().map(tracing::field::display));
         tracing::info!(target: LOG, collector, sample, spool, "reporting starts");

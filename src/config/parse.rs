@@ -21,7 +21,7 @@ pub(super) const API_KEY_HINT: &str = "the API key from the Reconify console";
 pub(super) fn key(text: Option<&str>, hint: &'static str) -> Result<SecretString, Problem> {
     match text {
         None => Err(Problem::Missing {
-            hint: "set it to the key that the Reconify console shows, or disable the layer",
+            hint: "set it to the key that the Reconify console shows; a local collector takes any. RECONIFY_DISABLED=1 turns reporting off",
         }),
         Some(key) if key.trim().is_empty() => Err(Problem::Empty { hint }),
         Some(key) if key.trim() != key || key.contains(char::is_control) => Err(Problem::Invalid {

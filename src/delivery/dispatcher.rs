@@ -189,6 +189,11 @@ impl<S: Transport> Dispatcher<S> {
         self.running.starts().max()
     }
 
+    /// The failure for which a report was last given up.
+    pub(crate) fn last_loss(&self) -> Option<&str> {
+        self.outage_log.given_up()
+    }
+
     /// Why reports are not delivered yet: unanswered attempts, and reports that wait.
     pub(crate) fn explain(&mut self) -> String {
         let (running, waiting) = (self.running.len(), self.schedule.len().saturating_sub(self.running.len()));
@@ -240,7 +245,7 @@ impl<S: Transport> Dispatcher<S> {
         tracing::debug!(target: LOG, id = %job.report.id(), error = %chain, "an attempt failed");
         let counts_as_attempt = self.breaker.failed(now, job.report.id(), error, (self.random)());
         if class != FailureClass::Unsendable {
-            self.outage_log.failed(chain, self.breaker.doubts_keys(), waiting);
+            self.outage_log.failed(chain.clone(), self.breaker.doubts_keys(), waiting);
         }
         job.reservation.budget().counters().fail(class);
         let limits = self.retry_limits;
@@ -255,6 +260,7 @@ impl<S: Transport> Dispatcher<S> {
                 Err(GiveUpReason::Age) => Settlement::Dropped(DropReason::Expired),
             },
         };
+        self.outage_log.gave_up(chain);
         self.give_up(id, settlement);
     }
 

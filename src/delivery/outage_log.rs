@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::names::LOG;
-use crate::stats::{FailureClass, Stats};
+use crate::stats::Stats;
 
 /// The minimum time between two warnings of one kind.
 const QUIET: Duration = Duration::from_secs(60);
@@ -25,6 +25,8 @@ pub(crate) struct OutageLog {
     has_delivered: bool,
     /// The last failure, until the next success.
     last: Option<String>,
+    /// The failure for which a report was last given up.
+    given_up: Option<String>,
 }
 
 impl OutageLog {
@@ -39,6 +41,14 @@ impl OutageLog {
             let seconds = since.map(|since| since.elapsed().as_secs());
             tracing::info!(target: LOG, failures, seconds, "reports are delivered again");
         }
+    }
+
+    pub(crate) fn gave_up(&mut self, error: String) {
+        self.given_up = Some(error);
+    }
+
+    pub(crate) fn given_up(&self) -> Option<&str> {
+        self.given_up.as_deref()
     }
 
     /// The last failure, if nothing was delivered since.
@@ -87,10 +97,10 @@ pub(crate) struct LossLog {
 }
 
 impl LossLog {
-    /// Logs the losses, unless there was a recent warning.
-    pub(crate) fn look(&mut self, stats: impl FnOnce() -> Stats) {
+    /// Logs the losses with the last error, unless there was a recent warning.
+    pub(crate) fn look(&mut self, stats: impl FnOnce() -> Stats, error: Option<&str>) {
         if self.told.is_none_or(|told| told.elapsed() >= QUIET) {
-            self.tell(&stats());
+            self.tell(&stats(), error);
         }
     }
 
@@ -101,11 +111,11 @@ impl LossLog {
     }
 
     /// Logs the losses since the last warning.
-    fn tell(&mut self, stats: &Stats) {
+    fn tell(&mut self, stats: &Stats, error: Option<&str>) {
         let lost = self.take(stats);
         if lost > 0 {
             self.told = Some(Instant::now());
-            tracing::warn!(target: LOG, lost, last_failure = stats.last_failure.map(FailureClass::as_str), %stats, "reports were lost");
+            tracing::warn!(target: LOG, lost, error, %stats, "reports were lost");
         }
     }
 }

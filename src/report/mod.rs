@@ -346,7 +346,7 @@ impl fmt::Debug for Report {
 const UPLOAD: &str = "image-upload";
 
 /// Why a text is not a report: the error of [`Report::from_stored`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotAReport(&'static str);
 
 impl fmt::Display for NotAReport {

@@ -82,7 +82,10 @@ impl Reporter {
                 config.log_start(is_http);
                 Self::start(config, || transport(destination))
             }
-            None => Self::disabled(),
+            None => {
+                tracing::info!(target: LOG, "nothing is reported: the configuration is disabled");
+                Self::disabled()
+            }
         }
     }
 
@@ -340,7 +343,8 @@ impl Link {
         let pending = stats.pending.saturating_sub(exchanges_open);
         // A shutdown loses no report that is on disk too.
         let saved = if is_shutdown { stats.pending_on_disk.min(pending) } else { 0 };
-        FinalCounts { stats, pending: pending - saved, spooled: stats.spooled + saved, exchanges_open }
+        let spooled = stats.spooled + saved;
+        FinalCounts { stats, pending: pending - saved, spooled, exchanges_open }
     }
 }
 

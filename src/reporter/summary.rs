@@ -10,7 +10,7 @@ use crate::stats::{Settlement, Stats};
 ///
 /// All interactions settled in that time count, whether they were handed over before the call or
 /// during it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlushSummary {
     /// Reports that the collector accepted.
@@ -31,7 +31,7 @@ pub struct FlushSummary {
 
 /// The outcome of interactions while a [`shutdown`](crate::Reporter::shutdown) waited.
 /// [`Stats`](crate::Stats) also counts the interactions settled before the call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownSummary {
     /// Reports that the collector accepted.
@@ -50,7 +50,7 @@ pub struct ShutdownSummary {
 }
 
 /// The counts when a flush or a shutdown returns.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FinalCounts {
     pub(crate) stats: Stats,
     /// Interactions that the call waited for and that are not settled.

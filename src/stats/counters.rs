@@ -209,7 +209,7 @@ mod tests {
         counters.capture();
         counters.settle(Settlement::Dropped(DropReason::Shutdown));
         let line = counters.snapshot(|| 0).to_string();
-        let counts = "1 captured = 0 delivered + 0 rejected + 1 dropped (shutdown 1) + 0 withheld + 0 pending + 0 spooled; ";
-        assert!(line.starts_with(counts), "{line}");
+        let counts = "1 captured = 0 delivered + 0 rejected + 1 dropped (shutdown 1) + 0 withheld + 0 pending + 0 spooled";
+        assert_eq!(line, counts);
     }
 }

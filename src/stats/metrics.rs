@@ -3,7 +3,7 @@ use std::fmt;
 use super::{DropReason, FailureClass, Stats, WithholdReason};
 
 /// One value of [`Stats`], for a metrics system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metric {
     /// The name in Prometheus' style, such as `reconify_dropped_total`.
@@ -28,12 +28,11 @@ impl Stats {
     ///     println!("{} {:?} {}", metric.name, metric.label, metric.value);
     /// }
     /// ```
-    pub fn metrics(&self) -> impl Iterator<Item = Metric> + use<> {
-        let stats = *self;
-        let plain = move |(name, is_counter, help, value): (_, _, _, fn(&Stats) -> u64)| Metric {
+    pub fn metrics(&self) -> impl Iterator<Item = Metric> {
+        let plain = |(name, is_counter, help, value): (_, _, _, fn(&Stats) -> u64)| Metric {
             name,
             label: None,
-            value: value(&stats),
+            value: value(self),
             is_counter,
             help,
         };
@@ -46,15 +45,15 @@ impl Stats {
         };
         let dropped = DropReason::ALL.iter().map(move |reason| {
             let label = ("reason", reason.as_str());
-            labelled("reconify_dropped_total", true, "Interactions lost.", label, stats.dropped(*reason))
+            labelled("reconify_dropped_total", true, "Interactions lost.", label, self.dropped(*reason))
         });
         let withheld = WithholdReason::ALL.iter().map(move |reason| {
             let label = ("reason", reason.as_str());
             let help = "Interactions intentionally not sent.";
-            labelled("reconify_withheld_total", true, help, label, stats.withheld(*reason))
+            labelled("reconify_withheld_total", true, help, label, self.withheld(*reason))
         });
         let failures = FailureClass::ALL.iter().map(move |class| {
-            let is_last = stats.last_failure == Some(*class);
+            let is_last = self.last_failure == Some(*class);
             let help = "1 for the class of the last failed attempt.";
             labelled("reconify_last_failure", false, help, ("class", class.as_str()), is_last.into())
         });
@@ -69,7 +68,8 @@ impl Stats {
     /// - `increase(reconify_rejected_total[5m]) > 0`: the collector rejects reports.
     /// - `reconify_pending > 5000` for some minutes: the collector does not keep up.
     /// - `increase(reconify_delivered_total[15m]) == 0 and increase(reconify_captured_total[15m]) > 0`:
-    ///   nothing is delivered; `reconify_last_failure` has the class.
+    ///   nothing is delivered; `reconify_last_failure` has the class. If all traffic may be withheld,
+    ///   subtract `reconify_withheld_total`.
     /// - `increase(reconify_spool_failures_total[5m]) > 0`: the disk fails or is full.
     ///
     /// ```
@@ -79,22 +79,59 @@ impl Stats {
     /// assert!(text.contains("# TYPE reconify_captured_total counter\nreconify_captured_total 0\n"));
     /// ```
     pub fn prometheus(&self) -> String {
-        use fmt::Write as _;
-        let mut text = String::new();
-        let mut last = "";
-        for Metric { name, label, value, is_counter, help } in self.metrics() {
+        text(&[(None, self)])
+    }
+
+    /// The same for several reporters of one process, told apart by the label `reporter`.
+    ///
+    /// A name must not occur twice. Prometheus refuses a text in which two reporters have values of one
+    /// name and no label.
+    ///
+    /// ```
+    /// # use tower_reconify::{Config, ReconifyLayer, Stats};
+    /// # let (chats, search) = (ReconifyLayer::new(Config::disabled()), ReconifyLayer::new(Config::disabled()));
+    /// let (chats, search) = (chats.reporter().stats(), search.reporter().stats());
+    /// let text = Stats::prometheus_of([("chats", &chats), ("search", &search)]);
+    /// assert!(text.contains("reconify_captured_total{reporter=\"search\"} 0\n"));
+    /// ```
+    pub fn prometheus_of<'a>(reporters: impl IntoIterator<Item = (&'a str, &'a Self)>) -> String {
+        let reporters: Vec<_> = reporters.into_iter().map(|(name, stats)| (Some(name), stats)).collect();
+        text(&reporters)
+    }
+}
+
+/// All values of a name stand together, as the format wants it.
+fn text(reporters: &[(Option<&str>, &Stats)]) -> String {
+    use fmt::Write as _;
+    let mut text = String::new();
+    let mut last = "";
+    let mut all: Vec<_> = reporters.iter().map(|(_, stats)| stats.metrics()).collect();
+    let names = reporters.iter().map(|(name, _)| name.map(|name| format!("reporter=\"{}\"", escaped(name))));
+    let names: Vec<_> = names.collect();
+    loop {
+        let row: Vec<_> =
+            all.iter_mut().zip(&names).filter_map(|(of, name)| Some((name, of.next()?))).collect();
+        if row.is_empty() {
+            return text;
+        }
+        for (reporter, Metric { name, label, value, is_counter, help }) in row {
             if name != last {
                 last = name;
                 let kind = if is_counter { "counter" } else { "gauge" };
                 _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
             }
-            _ = match label {
-                Some((label, of)) => writeln!(text, "{name}{{{label}=\"{of}\"}} {value}"),
-                None => writeln!(text, "{name} {value}"),
+            let label = label.map(|(label, of)| format!("{label}=\"{of}\""));
+            let labels: Vec<_> = reporter.iter().chain(&label).map(String::as_str).collect();
+            _ = match &*labels {
+                [] => writeln!(text, "{name} {value}"),
+                labels => writeln!(text, "{name}{{{}}} {value}", labels.join(",")),
             };
         }
-        text
     }
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
 
 type Plain = (&'static str, bool, &'static str, fn(&Stats) -> u64);
@@ -145,32 +182,46 @@ mod tests {
     }
 
     #[test]
+    fn several_reporters_have_each_name_once_and_a_label_each() {
+        let (one, two) =
+            (Stats { captured: 1, ..Stats::default() }, Stats { captured: 2, ..Stats::default() });
+        let text = Stats::prometheus_of([("one", &one), ("t\\w\"o\n", &two)]);
+        let captured = "# TYPE reconify_captured_total counter\n\
+            reconify_captured_total{reporter=\"one\"} 1\n\
+            reconify_captured_total{reporter=\"t\\\\w\\\"o\\n\"} 2\n";
+        assert!(text.contains(captured), "{text}");
+        assert!(text.contains("reconify_dropped_total{reporter=\"one\",reason=\""), "{text}");
+        let names: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+        assert_eq!(Stats::prometheus_of([]), "");
+    }
+
+    #[test]
     fn no_field_of_the_counts_lacks_a_metric_and_a_place_in_the_line() {
         // Without `..`: a new field does not compile until it is added here.
-        let Stats {
-            captured: _,
-            delivered: _,
-            rejected: _,
-            pending: _,
-            spooled: _,
-            pending_on_disk: _,
-            retried: _,
-            truncated: _,
-            undecodable: _,
-            unread: _,
-            mended: _,
-            skipped_events: _,
-            hook_panics: _,
-            bytes_held: _,
-            recovered: _,
-            spool_failures: _,
-            sending: _,
-            last_failure: _,
-            dropped: _,
-            withheld: _,
-        } = Stats::default();
-        let names = format!("{:?}", Stats::default());
-        let line = Stats::default().to_string();
+        let stats = Stats {
+            captured: 1,
+            delivered: 1,
+            rejected: 1,
+            pending: 1,
+            spooled: 1,
+            pending_on_disk: 1,
+            retried: 1,
+            truncated: 1,
+            undecodable: 1,
+            unread: 1,
+            mended: 1,
+            skipped_events: 1,
+            hook_panics: 1,
+            bytes_held: 1,
+            recovered: 1,
+            spool_failures: 1,
+            sending: 1,
+            last_failure: Some(FailureClass::Rejected),
+            dropped: Default::default(),
+            withheld: Default::default(),
+        };
+        let (names, line) = (format!("{stats:?}"), stats.to_string());
         let fields = names.split(['{', ',', '[']).filter_map(|part| part.split_once(": "));
         for (field, _) in fields {
             assert!(line.contains(field.trim()), "{field} is missing in {line}");

@@ -26,7 +26,7 @@ pub(crate) use self::reasons::{Losses, Settlement};
 /// println!("{stats}");
 /// # Ok::<_, tower_reconify::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
     /// Exchanges recognised by a layer, interactions reported by hand, and
@@ -115,7 +115,8 @@ impl Stats {
     }
 }
 
-/// One line with all values by name, and the reasons that occurred.
+/// One line: the places in which interactions are, the reasons that occurred, and the other values
+/// that are not zero.
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { captured, delivered, rejected, pending, spooled, .. } = self;
@@ -130,14 +131,25 @@ impl fmt::Display for Stats {
             f,
             WithholdReason::ALL.iter().map(|reason| (reason as &dyn fmt::Display, self.withheld(*reason))),
         )?;
-        write!(f, " + {pending} pending + {spooled} spooled; ")?;
-        let Self { pending_on_disk, sending, bytes_held, retried, truncated, undecodable, .. } = self;
-        let Self { unread, mended, skipped_events, hook_panics, recovered, spool_failures, .. } = self;
-        write!(f, "{pending_on_disk} pending_on_disk, {sending} sending, {bytes_held} bytes_held, ")?;
-        write!(f, "{retried} retried, {truncated} truncated, {undecodable} undecodable, {unread} unread, ")?;
-        write!(f, "{mended} mended, {skipped_events} skipped_events, {hook_panics} hook_panics, ")?;
-        write!(f, "{recovered} recovered, {spool_failures} spool_failures, last_failure ")?;
-        f.write_str(self.last_failure.map_or("none", FailureClass::as_str))
+        write!(f, " + {pending} pending + {spooled} spooled")?;
+        let others = [
+            ("pending_on_disk", self.pending_on_disk),
+            ("sending", self.sending),
+            ("bytes_held", self.bytes_held),
+            ("retried", self.retried),
+            ("truncated", self.truncated),
+            ("undecodable", self.undecodable),
+            ("unread", self.unread),
+            ("mended", self.mended),
+            ("skipped_events", self.skipped_events),
+            ("hook_panics", self.hook_panics),
+            ("recovered", self.recovered),
+            ("spool_failures", self.spool_failures),
+        ];
+        for (name, value) in others.into_iter().filter(|(_, value)| *value > 0) {
+            write!(f, ", {value} {name}")?;
+        }
+        self.last_failure.map_or(Ok(()), |class| write!(f, ", last_failure {class}"))
     }
 }
 

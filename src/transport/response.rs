@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::DeliveryError;
+use crate::config::collector_url;
 
 /// The most bytes of a response to read. `{"status":"ok"}` has 15 bytes.
 const LONGEST_ANSWER: usize = 64 * 1024;
@@ -41,6 +42,10 @@ pub(crate) async fn classify(response: reqwest::Response, asked: &Url) -> Result
                 None => error,
             })
         }
+        404 | 405 => Err(rejected(status).with_source(format!(
+            "{} takes no reports: the path of Reconify is /track",
+            collector_url::shown(&asked.as_str().parse().unwrap_or_default())
+        ))),
         _ => Err(rejected(status)),
     }
 }

@@ -16,7 +16,7 @@ use crate::identity::{Identity, IdentitySlot, Session, User};
 /// It responds with `500 Internal Server Error`, because a missing middleware is a mistake in the
 /// application; axum's `Extension` does the same. If the value may be missing, extract an `Option`
 /// of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissingIdentity(&'static str);
 
 impl fmt::Display for MissingIdentity {

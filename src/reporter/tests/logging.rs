@@ -164,6 +164,7 @@ async fn one_report_that_fails_among_others_is_no_outage_and_told_when_it_is_los
     let lines = log.lines();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     assert!(lines[0].contains("lost=1") && lines[0].contains("undelivered 1"), "{lines:#?}");
+    assert!(lines[0].contains("error=\"the collector cannot accept the report now\""), "{lines:#?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,7 +270,7 @@ async fn the_start_of_reporting_is_one_line_with_collector_sampling_and_spool() 
     let lines = log.all();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     let start = format!(
-        "INFO tower_reconify: reporting starts collector=\"collector.example\" sample=0.5 spool={}",
+        "INFO tower_reconify: reporting starts collector=\"https://collector.example/track\" sample=0.5 spool={}",
         folder.path().display()
     );
     assert!(lines[0].contains(&start), "{lines:#?}");

@@ -208,7 +208,7 @@ impl<S: Transport> Worker<S> {
         let counters = self.receiver.budget.counters();
         counters.set_sending(self.dispatcher.in_flight());
         self.recoveries.look(counters.recovered(), false);
-        self.losses.look(|| self.receiver.budget.stats());
+        self.losses.look(|| self.receiver.budget.stats(), self.dispatcher.last_loss());
     }
 
     /// The interactions that the worker holds, each with its reservation.

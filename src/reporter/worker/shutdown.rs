@@ -67,7 +67,7 @@ impl<S: Transport> Worker<S> {
             tracing::info!(target: LOG, spooled, %why, "reports stay on disk for the next process");
         }
         let outcome = FinalCounts { stats, pending, spooled, exchanges_open };
-        self.flushes.into_iter().for_each(|flush| flush.reply.send(outcome));
+        self.flushes.into_iter().for_each(|flush| flush.reply.send(outcome.clone()));
     }
 
     /// Writes unsettled reports to disk, if there is a spool.
