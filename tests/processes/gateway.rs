@@ -345,7 +345,10 @@ async fn an_exchange_that_outlasts_the_grace_is_cut_off_and_reported() {
     assert!(status.success() && counts.contains("1 captured = 1 delivered"), "{counts}");
     response.chunk().await.expect_err("the gateway is gone");
     let report: Value = serde_json::from_str(&collector.post().await.1).unwrap();
-    assert_eq!(report["metadata"]["outcome"], "abandoned");
+    // The runtime drops the connections of the caller and of the provider in any order.
+    let outcome = report["metadata"]["outcome"].as_str().unwrap();
+    assert!(["abandoned", "interrupted"].contains(&outcome), "{outcome}");
+    assert_eq!(report["response"]["choices"][0]["message"]["content"], "Hel");
     assert_eq!(collector.rest(), 0);
 }
 
