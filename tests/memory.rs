@@ -105,7 +105,7 @@ async fn an_identity_is_charged_by_its_length_wherever_it_comes_from() {
     let _alone = alone().await;
     let long = || "z".repeat(300_000);
     let inserts: [fn(&mut Request<Body>, String); 3] = [
-        |request, long| _ = request.extensions_mut().insert(User::with_email(long)),
+        |request, long| _ = request.extensions_mut().insert(User::from_email(long)),
         |request, long| _ = request.extensions_mut().insert(Session::new(long)),
         |request, long| _ = request.extensions_mut().insert(Tags::new().with("a", long)),
     ];

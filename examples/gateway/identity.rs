@@ -25,7 +25,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         let user = match (id, email) {
             (Some(id), Some(email)) => Some(User::new(id).email(email)),
             (Some(id), None) => Some(User::new(id)),
-            (None, Some(email)) => Some(User::with_email(email)),
+            (None, Some(email)) => Some(User::from_email(email)),
             (None, None) => None,
         };
         Ok(Self { user, session: session.map(Session::new) })

@@ -31,7 +31,7 @@ pub(crate) fn read(headers: &HeaderMap) -> Identity {
     let user = match (user, email) {
         (Some(id), Some(email)) => Some(User::new(id).email(email)),
         (Some(id), None) => Some(User::new(id)),
-        (None, email) => email.map(User::with_email),
+        (None, email) => email.map(User::from_email),
     };
     let minutes = text(headers, SESSION_TIMEOUT).and_then(|minutes| minutes.trim().parse::<u32>().ok());
     let timeout = minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(
             read(&by_address),
             Identity::from((
-                User::with_email("a@b"),
+                User::from_email("a@b"),
                 Session::new("").with_timeout(Duration::from_secs(300))
             ))
         );

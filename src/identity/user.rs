@@ -48,7 +48,7 @@ impl User {
     }
 
     /// A user with an e-mail address only.
-    pub fn with_email(address: impl Into<String>) -> Self {
+    pub fn from_email(address: impl Into<String>) -> Self {
         Self(Arc::new(UserFields { email: address.into(), ..UserFields::default() }))
     }
 
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn unset_fields_are_left_out() {
-        assert_eq!(serde_json::to_string(&User::with_email("a@b")).unwrap(), r#"{"email":"a@b"}"#);
+        assert_eq!(serde_json::to_string(&User::from_email("a@b")).unwrap(), r#"{"email":"a@b"}"#);
         assert_eq!(
             serde_json::to_string(&User::new("").authenticated(false)).unwrap(),
             r#"{"isAuthenticated":0}"#

@@ -68,7 +68,7 @@ async fn exchange(layer: &ReconifyLayer) {
         Ok::<_, Infallible>(support::json(ANSWER))
     });
     let mut request = chat();
-    request.extensions_mut().insert(User::with_email("jane@example.com").authenticated(false));
+    request.extensions_mut().insert(User::from_email("jane@example.com").authenticated(false));
     request.extensions_mut().insert(Session::new("S1"));
     let (parts, body) = layer.layer(inner).oneshot(request).await.unwrap().into_parts();
     assert!(parts.status.is_success());
