@@ -250,6 +250,25 @@ impl Interaction {
         self
     }
 
+    /// Removes user and session. Tags stay.
+    ///
+    /// ```
+    /// use tower_reconify::{Config, User};
+    ///
+    /// // Reports what guests ask, but not who they are.
+    /// let config = Config::builder("app", "api").before_send(|interaction| {
+    ///     let is_guest = interaction.identity().user().and_then(User::is_authenticated) != Some(true);
+    ///     Some(if is_guest { interaction.without_identity() } else { interaction })
+    /// });
+    /// # config.build()?;
+    /// # Ok::<_, tower_reconify::Error>(())
+    /// ```
+    #[must_use]
+    pub fn without_identity(mut self) -> Self {
+        (self.identity.user, self.identity.session) = (None, None);
+        self
+    }
+
     /// Sets the time of the request and the duration until the response was complete.
     #[must_use]
     pub fn at(mut self, requested: SystemTime, took: Duration) -> Self {

@@ -194,6 +194,17 @@ async fn hooks_see_interactions_reported_by_hand() {
     assert_eq!(observed.report().await["user"]["userId"], "from the hook");
 }
 
+#[tokio::test]
+async fn a_hook_can_report_an_exchange_without_user_and_session() {
+    let mut observed = hooked(|interaction| Some(interaction.without_identity()));
+    let mut request = chat();
+    request.extensions_mut().insert(User::new("user-42").authenticated(true));
+    request.extensions_mut().insert(Session::new("session-7"));
+    exchange(&observed, request, support::json(ANSWER)).await;
+    let report = observed.report().await;
+    assert_eq!((&report["user"], &report["session"]), (&json!({}), &json!(null)));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hook_that_hangs_does_not_hold_up_a_shutdown() {
     let (gate, hold) = std::sync::mpsc::channel::<()>();
