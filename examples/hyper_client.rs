@@ -13,9 +13,9 @@ mod simulated;
 use std::error::Error;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::http::{Request, header};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Request, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 pub(crate) const APP_KEY: &str = "demo-app-key";
 pub(crate) const API_KEY: &str = "demo-api-key";
 
-/// A collector that takes nothing but what `WIRE.md` allows.
+/// A collector that refuses a report with a field that Reconify does not know.
 pub(crate) fn builder() -> CollectorBuilder {
     Collector::builder().strict(true).keys(APP_KEY, API_KEY).print(|line| println!("{line}"))
 }

@@ -63,6 +63,14 @@ async fn a_call_of_a_hyper_client_is_reported_with_the_user_of_its_extensions() 
     shown.assert_reported(&[("chat", "alice", "alice-1", CAT_JOKE)]);
 }
 
+#[tokio::test]
+async fn a_server_of_hyper_reports_with_the_user_of_its_login_and_ends_without_a_loss() {
+    let shown = run("hyper_server").await;
+    assert_eq!(shown.answers, [r#""You said: \"Tell a cat joke\"""#]);
+    let said = r#"asked="Tell a cat joke" answered="You said: \"Tell a cat joke\"""#;
+    shown.assert_reported(&[("chat", "alice", "alice-1", said)]);
+}
+
 #[cfg(feature = "reqwest-middleware")]
 #[tokio::test]
 async fn a_call_through_reqwest_middleware_is_reported_with_the_user_that_it_carries() {
