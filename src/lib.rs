@@ -45,6 +45,10 @@
 //! clients: [`Identity::scope`] tells on whose behalf they call.
 //! [`before_send`](ConfigBuilder::before_send) redacts.
 //!
+//! Prompts, answers, and the user and session that you attach leave the machine for
+//! `RECONIFY_ENDPOINT`, by default `https://track.reconify.com`, and nowhere else.
+//! `RECONIFY_DISABLED=1` switches the layer off.
+//!
 //! # Guide
 //!
 #![doc = include_str!("../docs/README.md")]

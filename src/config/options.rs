@@ -144,7 +144,7 @@ pub enum IdentityHeaders {
     /// They identify the caller, and stay in the request for the handlers behind the layer. The
     /// adapters for reqwest remove them all the same, because the request leaves the process there.
     Read,
-    /// They identify the caller, and are removed: for a layer that sends the request to OpenAI.
+    /// They identify the caller, and are removed: for a layer that sends the request to a provider.
     Take,
 }
 

@@ -41,12 +41,14 @@ pin_project! {
 }
 
 impl Identity {
-    /// Runs a future in the scope of this identity. Calls to OpenAI that it makes through a layer
+    /// Runs a future in the scope of this identity. Calls to a provider that it makes through a layer
     /// get this identity, unless they have their own.
     ///
     /// The layer made by [`identify`](crate::identify) does this for every handler and for the body
-    /// of its response. Task-locals do not cross `tokio::spawn`; pass [`current`](Self::current)
-    /// along:
+    /// of its response. What counts is when a request is sent: a client may return a stream that
+    /// sends it when it is first polled, so read such a stream in the scope.
+    ///
+    /// Task-locals do not cross `tokio::spawn`; pass [`current`](Self::current) along:
     ///
     /// ```
     /// use tower_reconify::{Identity, User};
@@ -58,7 +60,7 @@ impl Identity {
     ///     .scope(async {
     ///         let here = Identity::current();
     ///         let task = tokio::spawn(here.scope(async {
-    ///             // A call to OpenAI here belongs to the user.
+    ///             // A call to a provider here belongs to the user.
     ///             Identity::current().user().cloned()
     ///         }));
     ///         assert_eq!(task.await.unwrap(), Some(User::new("user-42")));

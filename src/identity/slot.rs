@@ -15,7 +15,7 @@ use super::{Identity, Session, Tags, User};
 ///
 /// The last writer wins, also over the extensions of the request. A user replaces a user and ends
 /// the session of another user, a session replaces a session, and a tag replaces one of the same
-/// name. Later calls to OpenAI in the scope of the [identity layer](crate::identify) get the
+/// name. Later calls to a provider in the scope of the [identity layer](crate::identify) get the
 /// identity too.
 ///
 /// ```

@@ -104,7 +104,7 @@ impl ReconifyLayer {
     ///   client made on the application's runtime ends with that runtime. Do not let a client queue
     ///   reports while it is disconnected: return
     ///   [`unreachable`](crate::DeliveryError::unreachable), and the layer holds them.
-    /// - Return the [`DeliveryError`](crate::DeliveryError) that fits. After `unreachable`, `timeout` and
+    /// - Return the [`DeliveryError`](crate::DeliveryError) of the cause. After `unreachable`, `timeout` and
     ///   `unavailable` of several reports the layer probes with one report at a time;
     ///   `rejected` is final, and concerns one report only.
     /// - Send [`Report::id`] along, and let the receiver recognise it: after a timeout the same report
@@ -122,19 +122,27 @@ impl ReconifyLayer {
     ///
     /// The crate `reconify-nats` is such a transport for NATS JetStream.
     ///
+    /// A file of JSON Lines:
+    ///
     /// ```
+    /// use std::fs::File;
+    /// use std::io::Write;
+    /// use std::sync::Arc;
+    ///
     /// use tower::service_fn;
     /// use tower_reconify::{Config, ReconifyLayer, Report};
     ///
-    /// let config = Config::builder("app-key", "api-key").build()?;
-    /// let layer = ReconifyLayer::with_transport(
-    ///     config,
-    ///     service_fn(async |report: Report| {
-    ///         println!("{}", report.json());
-    ///         Ok::<_, std::io::Error>(())
-    ///     }),
-    /// );
-    /// # Ok::<_, tower_reconify::Error>(())
+    /// # fn layer(path: &std::path::Path) -> Result<ReconifyLayer, Box<dyn std::error::Error>> {
+    /// let file = Arc::new(File::options().create(true).append(true).open(path)?);
+    /// let append = service_fn(move |report: Report| {
+    ///     let file = Arc::clone(&file);
+    ///     // An error is retried.
+    ///     async move { (&*file).write_all(format!("{}\n", report.json_line()).as_bytes()) }
+    /// });
+    /// let config = Config::builder("app-key", "not-needed").build()?;
+    /// let layer = ReconifyLayer::with_transport(config, append);
+    /// # Ok(layer)
+    /// # }
     /// ```
     pub fn with_transport<S>(config: Config, transport: S) -> Self
     where

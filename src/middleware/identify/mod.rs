@@ -36,7 +36,7 @@ use crate::identity::{Identity, IdentitySlot};
 ///
 /// The identity is attached to the extensions of the request. A
 /// [`ReconifyLayer`](crate::ReconifyLayer) that the request has already passed receives it too, so
-/// the order of the two layers does not matter. Calls to OpenAI made by the handler, or by the body
+/// the order of the two layers does not matter. Calls to a provider made by the handler, or by the body
 /// of its response while it is streamed, also get the identity ([`Identity::scope`]).
 ///
 /// ```
@@ -108,7 +108,7 @@ use crate::identity::{Identity, IdentitySlot};
 ///     .layer(from_fn(log_in));
 ///
 /// let app = routes
-///     .layer(reconify) // around the client that the handler uses, if it calls OpenAI by itself
+///     .layer(reconify) // around the client that the handler uses, if it calls a provider by itself
 ///     .layer(identify::<Identity>())
 ///     .layer(from_fn(log_in_as_user));
 /// # Ok::<_, tower_reconify::Error>(())
