@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::UPGRADE;
-use axum::http::{StatusCode, Uri, Version};
+use axum::http::{Method, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
 use hyper_rustls::HttpsConnector;
@@ -69,8 +69,8 @@ fn is_dots(segment: &str) -> bool {
 }
 
 pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Request) -> Response {
-    if headers::has_token(request.headers(), UPGRADE, "websocket") {
-        return problem(StatusCode::NOT_IMPLEMENTED, "the gateway does not pass WebSockets");
+    if request.method() == Method::CONNECT || headers::has_token(request.headers(), UPGRADE, "websocket") {
+        return problem(StatusCode::NOT_IMPLEMENTED, "the gateway passes no tunnels and no WebSockets");
     }
     *request.uri_mut() = match upstream.uri_of(request.uri()) {
         Ok(uri) => uri,

@@ -43,7 +43,7 @@ impl Settings {
         let bounds = Bounds {
             exchanges: Arc::new(Semaphore::new(number("MAX_EXCHANGES", 1_000_u16)?.into())),
             body_bytes: number("MAX_BODY_BYTES", 512 * 1024 * 1024)?,
-            idle: seconds("IDLE_SECONDS", 600)?,
+            idle: patience("IDLE_SECONDS", 600)?,
         };
         let mut bases = Vec::new();
         for api in &APIS {
@@ -76,7 +76,7 @@ impl Settings {
             bases,
             reconify,
             bounds,
-            patience: seconds("ANSWER_SECONDS", 600)?,
+            patience: patience("ANSWER_SECONDS", 600)?,
             drain: seconds("DRAIN_SECONDS", 0)?,
             grace: seconds("GRACE_SECONDS", 3)?,
             has_simulated_providers,
@@ -136,6 +136,16 @@ fn base_url(api: &Api, text: &str) -> Result<Uri, String> {
         let Api { variable, example, .. } = api;
         format!("{variable} is {text:?}, which is not an http(s) URL without a query: use one like {example}")
     })
+}
+
+/// How long something is waited for.
+fn patience(name: &str, default: u32) -> Result<Duration, Box<dyn Error>> {
+    match seconds(name, default)? {
+        Duration::ZERO => {
+            Err(format!("{name} is 0, which would let nothing pass: use one like {default}").into())
+        }
+        time => Ok(time),
+    }
 }
 
 fn seconds(name: &str, default: u32) -> Result<Duration, Box<dyn Error>> {

@@ -407,6 +407,7 @@ async fn wrong_settings_are_said_at_the_start() {
         (vec![("LOG_FORMAT", "xml")], "LOG_FORMAT is \"xml\", which is no format: use text or json"),
         (vec![("MAX_EXCHANGES", "many")], "MAX_EXCHANGES is \"many\" (invalid digit found in string)"),
         (vec![("GRACE_SECONDS", "3s")], "use a whole number like 3"),
+        (vec![("IDLE_SECONDS", "0")], "IDLE_SECONDS is 0, which would let nothing pass: use one like 600"),
     ] {
         let output = support::example::run("gateway", &variables).await;
         let errors = String::from_utf8(output.stderr).unwrap();

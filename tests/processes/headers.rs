@@ -95,7 +95,7 @@ async fn a_client_that_waits_before_it_sends_the_body_is_told_to_continue() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_refused_and_another_upgrade_is_ignored() {
+async fn a_websocket_and_a_tunnel_are_refused_and_another_upgrade_is_ignored() {
     let upstream = Upstream::start(|_, _| support::json(ANSWER)).await;
     let collector = Collector::start().await;
     let gateway = Gateway::between(upstream.address, collector.address).await;
@@ -106,6 +106,9 @@ async fn a_websocket_is_refused_and_another_upgrade_is_ignored() {
         let answer = exchange(&gateway, &request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{protocol}: {answer}");
     }
+    let tunnel = "CONNECT /v1/realtime HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n";
+    let answer = exchange(&gateway, tunnel).await;
+    assert!(answer.starts_with("HTTP/1.1 501"), "{answer}");
     let requests = upstream.requests.lock().unwrap();
     assert_eq!(requests.len(), 1);
     assert!(!requests[0].0.headers.contains_key("upgrade"));

@@ -165,7 +165,7 @@ async fn an_exchange_too_many_is_answered_503_until_another_one_has_ended() {
 async fn a_provider_that_does_not_answer_in_time_is_answered_for_with_504() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let collector = Collector::start().await;
-    let variables = [("ANSWER_SECONDS", "0")];
+    let variables = [("ANSWER_SECONDS", "1")];
     let gateway = Gateway::between_with(silent.local_addr().unwrap(), collector.address, &variables).await;
     let response = chat(&gateway).await;
     assert_eq!(response.status(), 504);
