@@ -93,7 +93,7 @@ impl CollectorBuilder {
         self
     }
 
-    /// Whether reports are refused that the vendor takes, but the wire contract forbids.
+    /// Whether reports are refused that Reconify accepts, but does not document.
     #[must_use]
     pub fn strict(mut self, is_strict: bool) -> Self {
         self.rules.is_strict = is_strict;

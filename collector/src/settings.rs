@@ -8,7 +8,7 @@ use reconify_collector::{Capacity, Collector, CollectorBuilder};
 /// All settings: name, default and meaning.
 const SETTINGS: &[(&str, &str, &str)] = &[
     ("COLLECTOR_ADDR", "127.0.0.1:8788", "where to listen; port 0 is any free one"),
-    ("COLLECTOR_STRICT", "0", "1 refuses what the wire contract forbids, although the vendor takes it"),
+    ("COLLECTOR_STRICT", "0", "1 refuses reports that Reconify accepts, but does not document"),
     (
         "COLLECTOR_APP_KEY",
         "",

@@ -216,7 +216,7 @@ const start = () => {
 		h('h3', 'Let an application report here'), copied(`export RECONIFY_ENDPOINT=${o}/track\nexport RECONIFY_APP_KEY=any RECONIFY_API_KEY=any`), status.keys && h('p', 'The keys have to be COLLECTOR_APP_KEY and COLLECTOR_API_KEY.'),
 		h('h3', 'Or send one report'), copied(`curl ${o}/track -H 'content-type: application/json' -d '{"reconify":{"format":"openai","type":"chat","version":"1.0.0","appKey":"any","apiKey":"any"},"timestamps":{"request":${now},"response":${now + 900}},"session":"first","sessionTimeout":null,"user":{},"request":{"model":"gpt-4o","messages":[{"role":"user","content":"Hello?"}]},"response":{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."}}]}}'`),
 		h('p', button('Or look at an example', () => write('POST', '/api/example', '', got => go({key: got.sessionKey, q: ''}))), ' ', importer()), h('h3', 'In a terminal'), copied(`curl -N ${o}/api/events?format=line`),
-		h('p', dim(`Version ${status.version}, ${status.store}. The newest ${num(status.limits.reports)} reports or ${size(status.limits.bytes)} are kept.`, status.strict && ' Strict: whatever the wire contract forbids is refused.'), ' ', a('/api/openapi.json', 'API'))];
+		h('p', dim(`Version ${status.version}, ${status.store}. The newest ${num(status.limits.reports)} reports or ${size(status.limits.bytes)} are kept.`, status.strict && ' Strict: reports beyond what Reconify documents are refused.'), ' ', a('/api/openapi.json', 'API'))];
 };
 const drawList = got => {
 	const {view: name, q} = route, list = got[name === VIEWS[1] ? 'reports' : name], isNew = !status.reports && !q;

@@ -19,7 +19,7 @@ const COMPARED: usize = 50;
 
 /// All checks: name, level and title.
 pub(crate) const CHECKS: &[(&str, Level, &str)] = &[
-    ("wire", Level::Warning, "not within the wire contract"),
+    ("wire", Level::Warning, "beyond what Reconify documents"),
     ("two-users", Level::Error, "two users in one session"),
     ("user-changed", Level::Warning, "a user's fields changed within a session"),
     ("key-reused", Level::Error, "one idempotency key, different bytes"),
