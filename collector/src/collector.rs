@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::serve::ListenerExt;
@@ -256,12 +256,9 @@ async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
 
 /// Adds headers that forbid a browser everything that the page does not need.
 async fn protect(request: Request, next: Next) -> Response {
-    let is_read = request.method() == Method::GET;
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    if is_read {
-        headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(page::POLICY));
-    }
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(page::POLICY));
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
