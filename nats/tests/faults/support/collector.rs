@@ -13,8 +13,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// How the collector answers.
@@ -39,7 +41,12 @@ struct State {
 pub(crate) struct Collector {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
-    server: Option<JoinHandle<()>>,
+    server: Option<Server>,
+}
+
+struct Server {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 impl Collector {
@@ -47,7 +54,7 @@ impl Collector {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State::default()));
-        let server = Some(tokio::spawn(serve(listener, Arc::clone(&state))));
+        let server = Some(Server::start(listener, &state));
         Self { address, state, server }
     }
 
@@ -59,16 +66,16 @@ impl Collector {
         self.state.lock().unwrap().answers = answers;
     }
 
-    /// Closes the port and all connections.
+    /// Closes the port and all connections. It answers what it has accepted, or that would come again.
     pub(crate) async fn stop(&mut self) {
-        let server = self.server.take().expect("it runs");
-        server.abort();
-        drop(server.await);
+        let Server { stop, task } = self.server.take().expect("it runs");
+        drop(stop);
+        task.await.unwrap();
     }
 
     pub(crate) async fn start_again(&mut self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
-        self.server = Some(tokio::spawn(serve(listener, Arc::clone(&self.state))));
+        self.server = Some(Server::start(listener, &self.state));
     }
 
     pub(crate) fn accepted(&self) -> HashMap<Uuid, u32> {
@@ -91,16 +98,27 @@ impl Collector {
     }
 }
 
-async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
-    // Its connections end with it.
-    let mut connections = JoinSet::new();
+impl Server {
+    fn start(listener: TcpListener, state: &Arc<Mutex<State>>) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        Self { stop, task: tokio::spawn(serve(listener, Arc::clone(state), stopped)) }
+    }
+}
+
+async fn serve(listener: TcpListener, state: Arc<Mutex<State>>, mut stopped: oneshot::Receiver<()>) {
+    let connections = GracefulShutdown::new();
     loop {
-        let (connection, _) = listener.accept().await.unwrap();
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = &mut stopped => break,
+        };
         let state = Arc::clone(&state);
         let answer = service_fn(move |request| answer(request, Arc::clone(&state)));
-        connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(connection), answer));
-        while connections.try_join_next().is_some() {}
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(accepted.unwrap().0), answer);
+        tokio::spawn(connections.watch(connection));
     }
+    drop(listener);
+    connections.shutdown().await;
 }
 
 async fn answer(
