@@ -257,7 +257,7 @@ fn the_programs_of_the_readme_and_the_one_for_rig_are_tested_letter_by_letter() 
 fn the_readme_of_the_gateway_lists_every_variable_that_it_reads_and_no_other() {
     let code: String =
         sources("examples/gateway").iter().map(|file| fs::read_to_string(file).unwrap()).collect();
-    let marks = ["text(\"", "number(\"", "seconds(\"", "variable: \""];
+    let marks = ["text(\"", "number(\"", "seconds(\"", "patience(\"", "variable: \""];
     let is_own = |name: &String| !name.starts_with("RECONIFY_");
     let read: BTreeSet<_> = marks
         .iter()
