@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::{Response, StatusCode, header, request::Parts};
 use axum::routing::post;
 use axum::serve::ListenerExt;
-use tokio::{net::TcpListener, signal};
+use tokio::{net::TcpListener, signal, sync::oneshot, time};
 use tower_reconify::{Config, Identity, ReconifyLayer, Session, User, identify, reqwest};
 
 #[tokio::main]
@@ -31,6 +31,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/v1/chat/completions", post(chat))
         .layer(reconify.clone()) // reports each chat
         .layer(identify::<Login>()) // says who is asking
+        .layer(DefaultBodyLimit::max(64 << 20)) // chats with images exceed axum's 2 MB
         .with_state(openai);
 
     let address = env::var("LISTEN_ADDR").unwrap_or_else(|_| "127.0.0.1:3000".into());
@@ -38,7 +39,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on http://{}", listener.local_addr()?);
     // Without TCP_NODELAY, the events of a stream arrive up to 43 ms late.
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    axum::serve(listener, app).with_graceful_shutdown(stop_signal()).await?;
+    let (stopping, stopped) = oneshot::channel();
+    let server = axum::serve(listener, app).with_graceful_shutdown(async {
+        stop_signal().await;
+        _ = stopping.send(());
+    });
+    // A stream can last minutes. What still runs after 20 s is given up, before Kubernetes kills after 30 s.
+    let grace = async {
+        _ = stopped.await;
+        time::sleep(Duration::from_secs(20)).await;
+    };
+    tokio::select! { ended = server.into_future() => ended?, () = grace => {} }
     reconify.reporter().shutdown(Duration::from_secs(5)).await; // delivers the queued reports
     Ok(())
 }
