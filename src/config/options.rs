@@ -12,7 +12,7 @@ use super::defaults::{
     DEFAULT_MAX_BYTES, DEFAULT_MAX_ITEMS,
 };
 use super::hooks::Hooks;
-use super::spool::Spool;
+use super::spool::{Spool, Spooling};
 use crate::names::{LOG, named};
 use crate::provider::captured::Operations;
 use crate::provider::operation::Operation;
@@ -258,9 +258,10 @@ impl Config {
         let endpoint = self.destination.as_ref().filter(|_| is_http).map(|to| &to.endpoint);
         let collector =
             endpoint.map_or_else(|| "a transport of the application".to_owned(), collector_url::shown);
+        let spooling = self.spool.as_ref().and_then(|spool| spool.spooling).map(Spooling::as_str);
         let spool = self.spool.as_ref().map(|spool| spool.folder.display());
         let (sample, spool) = (self.reporting.sample, spool.as_ref().map(tracing::field::display));
-        tracing::info!(target: LOG, collector, sample, spool, "reporting starts");
+        tracing::info!(target: LOG, collector, sample, spool, spooling, "reporting starts");
     }
 
     /// Whether a layer with this configuration captures nothing.

@@ -94,8 +94,11 @@ fn checked_spool(
     folder: Setting<Option<PathBuf>>,
     max_bytes: u64,
 ) -> Result<Option<Spool>, Error> {
+    let name = spooling.name;
     let spooling = spooling.get()?;
-    let Some(folder) = folder.get()? else { return Ok(None) };
+    let Some(folder) = folder.get()? else {
+        return if spooling == Spooling::Always { Err(no_folder(name)) } else { Ok(None) };
+    };
     if max_bytes == 0 {
         return Err(no_room("spool.max_bytes", "use a larger number, or no spool"));
     }
@@ -119,6 +122,16 @@ fn at_least_one<N: Default + PartialEq>(setting: &'static str, value: N) -> Resu
         return Ok(());
     }
     Err(no_room(setting, "use a larger number, or disable the layer"))
+}
+
+/// Somebody who relies on the disk would lose reports without a word.
+fn no_folder(setting: &'static str) -> Error {
+    let problem = Problem::Invalid {
+        value: Spooling::Always.to_string(),
+        problem: "which needs a folder".into(),
+        hint: "set RECONIFY_SPOOL to one, or leave this out",
+    };
+    problem.with(setting)
 }
 
 fn no_room(setting: &'static str, hint: &'static str) -> Error {

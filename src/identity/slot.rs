@@ -15,12 +15,12 @@ use super::{Identity, Session, Tags, User};
 ///
 /// The last writer wins, also over the extensions of the request. A user replaces a user and ends
 /// the session of another user, a session replaces a session, and a tag replaces one of the same
-/// name. Later calls to a provider in the scope of the [identity layer](crate::identify) get the
-/// identity too.
+/// name. Later calls to a provider get the identity too, but only in the scope of an
+/// [identity layer](crate::identify): add `identify::<Identity>()` if the app has no other.
 ///
 /// ```
 /// use axum::{Router, routing::post};
-/// use tower_reconify::{IdentitySlot, Session, User};
+/// use tower_reconify::{Identity, IdentitySlot, ReconifyLayer, Session, User, identify};
 ///
 /// async fn chat(slot: IdentitySlot, body: String) -> String {
 ///     // The user is only known here:
@@ -29,7 +29,12 @@ use super::{Identity, Session, Tags, User};
 ///     slot.tag("plan", "free");
 ///     format!("an answer to {body}")
 /// }
-/// let app: Router = Router::new().route("/v1/chat/completions", post(chat));
+/// fn app(reconify: ReconifyLayer) -> Router {
+///     Router::new()
+///         .route("/v1/chat/completions", post(chat))
+///         .layer(reconify)
+///         .layer(identify::<Identity>()) // for the calls that the handler makes
+/// }
 /// ```
 #[derive(Clone, Default)]
 pub struct IdentitySlot {

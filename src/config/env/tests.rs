@@ -46,6 +46,10 @@ fn a_spool_is_a_folder_and_a_word() {
     let builder = read(variable, std::iter::empty()).spool(crate::Spool::at("/var/spool"));
     assert_eq!(builder.build().unwrap().spool.unwrap().spooling, Some(crate::Spooling::Always), "it stays");
     assert!(error_with("RECONIFY_SPOOLING", "often").contains("none of when-needed, always"));
+    assert_eq!(
+        error_with("RECONIFY_SPOOLING", "always"),
+        "RECONIFY_SPOOLING is always, which needs a folder: set RECONIFY_SPOOL to one, or leave this out"
+    );
     assert!(error_with("RECONIFY_SPOOL", "a\0b").contains("not a path"));
 }
 

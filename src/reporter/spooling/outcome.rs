@@ -195,7 +195,7 @@ impl Spooler {
         budget.counters().fail_to_spool();
         if is_due(&mut self.told, QUIET) {
             let folder = self.settings.as_ref().map(|settings| tracing::field::debug(&settings.folder));
-            tracing::warn!(target: LOG, %error, folder, "the spool does not work as it should");
+            tracing::warn!(target: LOG, %error, folder, "the spool cannot be used");
         }
     }
 

@@ -270,7 +270,7 @@ async fn the_start_of_reporting_is_one_line_with_collector_sampling_and_spool() 
     let lines = log.all();
     assert_eq!(lines.len(), 1, "{lines:#?}");
     let start = format!(
-        "INFO tower_reconify: reporting starts collector=\"https://collector.example/track\" sample=0.5 spool={}",
+        "INFO tower_reconify: reporting starts collector=\"https://collector.example/track\" sample=0.5 spool={} spooling=\"when-needed\"",
         folder.path().display()
     );
     assert!(lines[0].contains(&start), "{lines:#?}");
