@@ -4,7 +4,7 @@
 //! cargo run --example async_openai
 //! ```
 //!
-//! It brings its own simulated OpenAI and its own collector, which prints a line a report.
+//! It brings its own simulated OpenAI and its own collector, which prints a line for each report.
 
 mod simulated;
 

@@ -4,7 +4,7 @@
 //! cargo run --example hyper_client
 //! ```
 //!
-//! It brings its own simulated OpenAI and its own collector, which prints a line a report.
+//! It brings its own simulated OpenAI and its own collector, which prints a line for each report.
 
 #![allow(clippy::indexing_slicing, reason = "a field that a JSON value does not have reads as null")]
 

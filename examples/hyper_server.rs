@@ -4,7 +4,7 @@
 //! cargo run --example hyper_server
 //! ```
 //!
-//! It brings its own collector, which prints a line a report, and asks itself one question.
+//! It brings its own collector, which prints a line for each report, and asks itself one question.
 
 #![allow(clippy::indexing_slicing, reason = "a field that a JSON value does not have reads as null")]
 

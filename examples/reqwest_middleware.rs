@@ -6,7 +6,7 @@
 //!
 //! rig's clients are generic over their HTTP client and take such a one: what rig calls is then reported too.
 //!
-//! It brings its own simulated OpenAI and its own collector, which prints a line a report.
+//! It brings its own simulated OpenAI and its own collector, which prints a line for each report.
 
 #![allow(clippy::indexing_slicing, reason = "a field that a JSON value does not have reads as null")]
 

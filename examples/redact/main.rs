@@ -4,7 +4,7 @@
 //! cargo run --example redact
 //! ```
 //!
-//! It brings its own simulated OpenAI and its own collector, which prints a line a report.
+//! It brings its own simulated OpenAI and its own collector, which prints a line for each report.
 
 #![allow(clippy::indexing_slicing, reason = "a field that a JSON value does not have reads as null")]
 
@@ -30,9 +30,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = Config::builder(collector::APP_KEY, collector::API_KEY)
         .endpoint(format!("http://{collector}/track"))
         .before_send(move |mut interaction| {
-            redaction.apply(interaction.request_mut());
-            redaction.apply(interaction.response_mut());
-            Some(interaction)
+            interaction.redact(|text| redaction.apply(text));
+            // `redact` does not see the user. An empty text removes a field.
+            let Some(user) = interaction.identity().user().cloned() else { return Some(interaction) };
+            Some(interaction.user(user.email("")))
         })
         .build()?;
     let reconify = ReconifyLayer::new(config);

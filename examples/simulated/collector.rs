@@ -1,4 +1,4 @@
-//! The collector of this repository, in the process of the example. It prints a line a report.
+//! The collector of this repository, in the process of the example. It prints a line for each report.
 
 use std::io;
 use std::net::SocketAddr;
