@@ -1,5 +1,6 @@
 //! The collector as a program.
 
+mod lines;
 mod settings;
 
 use std::error::Error;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use reconify_collector::Collector;
 use tokio::net::TcpListener;
 
+use crate::lines::Lines;
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
@@ -38,15 +40,24 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_env()?;
     let runtime = tokio::runtime::Runtime::new()?;
-    let served = runtime.block_on(serve(settings));
+    let (lines, written) = Lines::start(std::io::stdout())?;
+    let served = runtime.block_on(serve(settings, &lines));
     // What still runs is cut off: a search, a hanging fault.
     runtime.shutdown_timeout(Duration::from_millis(200));
+    if served.is_ok() {
+        lines.print("stopped");
+    }
+    drop(lines);
+    written.wait();
     served
 }
 
-async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
+async fn serve(settings: Settings, lines: &Lines) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&settings.address).await.map_err(|error| {
-        format!("COLLECTOR_ADDR is {:?}, which cannot be listened on: {error}", settings.address)
+        format!(
+            "COLLECTOR_ADDR is {:?}, which cannot be listened on ({error}): use a free one like 127.0.0.1:0",
+            settings.address
+        )
     })?;
     let mut address = listener.local_addr()?;
     // No browser can ask for what means every address.
@@ -55,17 +66,16 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
         _ => {}
     }
-    let collector = settings.collector()?;
+    let collector = settings.collector(lines)?;
     let stop = stop_signal()?;
-    println!("page:      http://{address}/");
-    println!("reports:   RECONIFY_ENDPOINT=http://{address}/track");
+    lines.print(&format!("page:      http://{address}/"));
+    lines.print(&format!("reports:   RECONIFY_ENDPOINT=http://{address}/track"));
     let stopper = collector.clone();
     tokio::spawn(async move {
         stop.await;
         stopper.stop();
     });
     Collector::serve(&collector, listener).await?;
-    println!("stopped");
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! The settings of the program, from its environment.
 
 use std::env;
-use std::io::Write;
 
 use reconify_collector::{Capacity, Collector, CollectorBuilder};
+
+use crate::lines::Lines;
 
 /// All settings: name, default and meaning.
 const SETTINGS: &[(&str, &str, &str)] = &[
@@ -112,7 +113,7 @@ impl Settings {
         })
     }
 
-    pub(crate) fn collector(self) -> Result<Collector, String> {
+    pub(crate) fn collector(self, lines: &Lines) -> Result<Collector, String> {
         let mut builder = Collector::builder()
             .strict(self.is_strict)
             .hosts(self.hosts)
@@ -125,8 +126,8 @@ impl Settings {
             builder = builder.token(token);
         }
         if !self.is_quiet {
-            // A terminal that is gone is no reason to stop.
-            builder = builder.print(|line| drop(writeln!(std::io::stdout(), "{line}")));
+            let lines = lines.clone();
+            builder = builder.print(move |line| lines.print(line));
         }
         if let Some(path) = self.database {
             builder = with_database(builder, &path, self.capacity)?;
