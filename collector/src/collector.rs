@@ -136,7 +136,8 @@ impl CollectorBuilder {
         self
     }
 
-    /// Is given a line of text for each report, refusal and fault. Control characters are symbols.
+    /// Is given a line of text for each report, refusal and fault. Control characters are symbols. It is
+    /// called before a report is answered, so it must not block.
     #[must_use]
     pub fn print(mut self, printer: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.printer = Some(Arc::new(printer));

@@ -13,6 +13,7 @@ use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, Limited};
 use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
 use crate::events::Event;
 use crate::faults::{Answer, Effect, LONGEST};
@@ -25,14 +26,14 @@ use crate::view::arrival::{self, Arrival, Read};
 use crate::view::{checks, line};
 use crate::wire::{Accepted, Field, Rejected, Target};
 
-/// So long a body may take, and may wait for its turn.
+/// So long a body may take, and a pause within it.
 const SLOWEST: Duration = Duration::from_secs(30);
-const QUEUE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// About so many bytes of the fields of a refused report are kept; its answer has all.
 const KEPT: usize = 16 << 10;
 
-/// Bodies up to this size are read on the spot.
+/// Bodies up to this size are read on the spot, and have memory of their own: large ones do not delay them.
 const SMALL: usize = 128 << 10;
 
 pub(crate) async fn track(State(shared): State<Arc<Shared>>, request: Request) -> Response {
@@ -76,10 +77,16 @@ async fn take(shared: &Arc<Shared>, request: Request, target: Target) -> Respons
     let (parts, body) = request.into_parts();
     let mut post = Post::new(&parts.headers, target);
     if let Err((status, reason)) = check_intake(&parts.headers) {
-        return refuse(shared, &post, reject(status.as_u16(), reason)).await;
+        let rejected = reject(status.as_u16(), reason);
+        // Any page in the browser can send these: they are counted, and push out no refusal that matters.
+        if status == StatusCode::FORBIDDEN {
+            Counters::count(&shared.counters.refused);
+            return answer(status, refusal(&rejected));
+        }
+        return refuse(shared, &post, rejected).await;
     }
     post.bytes = length(&parts.headers).unwrap_or(0) as u64;
-    let (body, _permit) = match read_body(shared, &parts.headers, body, LONGEST_BODY).await {
+    let (body, charge) = match read_body(shared, &parts.headers, body, LONGEST_BODY).await {
         Ok(read) => read,
         Err(Unread::Busy) => {
             Counters::count(&shared.counters.failed);
@@ -91,7 +98,7 @@ async fn take(shared: &Arc<Shared>, request: Request, target: Target) -> Respons
         }
     };
     post.bytes = body.len() as u64;
-    handle(shared, post, body, target).await
+    handle(shared, post, body, charge, target).await
 }
 
 /// Why a body was not read.
@@ -106,10 +113,10 @@ impl Unread {
     /// The answer, with the reason for a body that is too long.
     pub(crate) fn answer(&self, too_long: &'static str) -> (StatusCode, &'static str) {
         match self {
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many large bodies at once"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many bodies at once"),
             Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, too_long),
             Self::Broken => (StatusCode::BAD_REQUEST, "the body broke off"),
-            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "the body took longer than 30 s"),
+            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "the body took longer than 30 s, or paused for 10 s"),
         }
     }
 }
@@ -118,48 +125,85 @@ fn length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads a body. The permits are for what is held in memory as long as it is.
+/// What a body holds of the memory for all bodies, in KiB, until it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Charge {
+    /// For the first bytes of each body, and for the others.
+    small: Option<OwnedSemaphorePermit>,
+    large: Option<OwnedSemaphorePermit>,
+}
+
+impl Charge {
+    /// Raises it to that of a body of so many bytes, if there is room.
+    fn raise(&mut self, shared: &Shared, bytes: usize) -> Result<(), Unread> {
+        let parts = [
+            (&mut self.small, &shared.small_reads, bytes.min(SMALL)),
+            (&mut self.large, &shared.large_reads, bytes.saturating_sub(SMALL)),
+        ];
+        for (held, semaphore, bytes) in parts {
+            let more = bytes.div_ceil(1 << 10) - held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+            let more = u32::try_from(more).map_err(|_| Unread::TooLong)?;
+            let permit = Arc::clone(semaphore).try_acquire_many_owned(more).map_err(|_| Unread::Busy)?;
+            match held {
+                Some(held) => held.merge(permit),
+                None => *held = Some(permit),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a body. What has come is charged before it is kept, not what was announced.
 pub(crate) async fn read_body(
     shared: &Shared,
     headers: &HeaderMap,
     body: Body,
     most: usize,
-) -> Result<(Bytes, OwnedSemaphorePermit), Unread> {
-    let length = length(headers).unwrap_or(most);
-    if length > most {
+) -> Result<(Bytes, Charge), Unread> {
+    if length(headers).is_some_and(|length| length > most) {
         return Err(Unread::TooLong);
     }
-    let weight = u32::try_from(length.div_ceil(1 << 10).max(1)).unwrap_or(1);
-    let permit = tokio::time::timeout(QUEUE, Arc::clone(&shared.reads).acquire_many_owned(weight)).await;
-    let Ok(Ok(permit)) = permit else { return Err(Unread::Busy) };
-    match tokio::time::timeout(SLOWEST, Limited::new(body, most).collect()).await {
-        Ok(Ok(body)) => Ok((body.to_bytes(), permit)),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Unread::TooLong),
-        Ok(Err(_)) => Err(Unread::Broken),
-        Err(_) => Err(Unread::Slow),
-    }
+    let (mut body, mut kept, mut charge) = (Limited::new(body, most), Vec::new(), Charge::default());
+    let read = async {
+        while let Some(frame) = timeout(PAUSE, body.frame()).await.map_err(|_| Unread::Slow)? {
+            let frame = frame.map_err(|error| {
+                let is_long = error.is::<http_body_util::LengthLimitError>();
+                if is_long { Unread::TooLong } else { Unread::Broken }
+            })?;
+            if let Ok(data) = frame.into_data() {
+                charge.raise(shared, kept.len() + data.len())?;
+                kept.extend_from_slice(&data);
+            }
+        }
+        Ok(())
+    };
+    timeout(SLOWEST, read).await.map_err(|_| Unread::Slow)??;
+    Ok((kept.into(), charge))
 }
 
 fn reject(status: u16, reason: &str) -> Rejected {
     Rejected { status, reason: reason.to_owned(), fields: Vec::new(), head: String::new() }
 }
 
-async fn handle(shared: &Arc<Shared>, post: Post, body: Bytes, target: Target) -> Response {
+async fn handle(shared: &Arc<Shared>, post: Post, body: Bytes, charge: Charge, target: Target) -> Response {
     let arrival = Arrival { at: post.at, key: post.key.clone(), attempts: Vec::new(), bytes: post.bytes };
     let checked = {
         let shared = Arc::clone(shared);
         let is_small = body.len() <= SMALL;
-        let check =
-            move || shared.rules.check(&body, target).map(|accepted| arrival::read(accepted, arrival));
+        // The charge comes along: the work goes on, also for a caller that is gone.
+        let check = move || {
+            let checked = shared.rules.check(&body, target);
+            (checked.map(|accepted| arrival::read(accepted, arrival)), charge)
+        };
         if is_small { Ok(check()) } else { tokio::task::spawn_blocking(check).await }
     };
-    let Ok(checked) = checked else { return retry_later("the report could not be read") };
+    let Ok((checked, charge)) = checked else { return retry_later("the report could not be read") };
     let report = checked.as_ref().ok().map(|read| (&read.report.summary, &*read.report.said));
     if let Some(effect) = shared.faults.meet(report, now()) {
         shared.events.send(Event::Faults);
         tokio::time::sleep(effect.delay).await;
         if effect.answer != Answer::Late {
-            return fault(shared, &post, checked.ok(), effect).await;
+            return fault(shared, &post, checked.ok(), charge, effect).await;
         }
         return match checked {
             Ok(read) => store(shared, &post, read, Some(effect.text)).await,
@@ -211,7 +255,7 @@ async fn store(shared: &Shared, post: &Post, read: Read, fault: Option<String>) 
 }
 
 /// Does what an armed fault wants.
-async fn fault(shared: &Shared, post: &Post, read: Option<Read>, effect: Effect) -> Response {
+async fn fault(shared: &Shared, post: &Post, read: Option<Read>, charge: Charge, effect: Effect) -> Response {
     Counters::count(&shared.counters.faulted);
     let status = match &effect.answer {
         Answer::Status(status, _) => Some(*status),
@@ -226,6 +270,8 @@ async fn fault(shared: &Shared, post: &Post, read: Option<Read>, effect: Effect)
     } else if let Some(key) = &post.key {
         shared.remember(key, 0, attempt);
     }
+    // The report is gone; a fault that hangs holds nothing.
+    drop(charge);
     let ok = json!({"status": "ok"}).to_string();
     let mut response = match effect.answer {
         Answer::Late => answer(StatusCode::OK, ok),
@@ -268,11 +314,17 @@ fn broken(text: Option<&str>, bytes: usize) -> Response {
     response
 }
 
+/// The answer to a POST that is refused.
+fn refusal(rejected: &Rejected) -> String {
+    let Rejected { reason, fields, .. } = rejected;
+    json!({"status": "error", "error": reason, "fields": fields}).to_string()
+}
+
 /// Refuses a POST with all fields at fault, and remembers it.
 async fn refuse(shared: &Shared, post: &Post, rejected: Rejected) -> Response {
     Counters::count(&shared.counters.refused);
+    let body = refusal(&rejected);
     let Rejected { status, reason, fields, head } = rejected;
-    let body = json!({"status": "error", "error": reason, "fields": fields}).to_string();
     shared.print(|| line::refusal(&reason, &fields));
     let refusal = Refusal {
         id: 0,

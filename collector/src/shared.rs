@@ -17,8 +17,9 @@ use crate::wire::Rules;
 /// The longest body of a report: a legal one is twice 16 MiB and its envelope.
 pub(crate) const LONGEST_BODY: usize = 48 << 20;
 
-/// The maximum KiB of bodies that are being read.
-const READS: usize = 256 << 10;
+/// The maximum KiB of bodies that are being read: of their beginnings, and of the rest.
+const SMALL_READS: usize = 64 << 10;
+const LARGE_READS: usize = 256 << 10;
 /// The maximum number of requests that wait for reports, of open event streams, and of requests that
 /// read the store.
 const WAITS: usize = 32;
@@ -46,7 +47,8 @@ pub(crate) struct Shared {
     pub(crate) name: String,
     pub(crate) started: u64,
     pub(crate) address: OnceLock<String>,
-    pub(crate) reads: Arc<Semaphore>,
+    pub(crate) small_reads: Arc<Semaphore>,
+    pub(crate) large_reads: Arc<Semaphore>,
     pub(crate) waits: Arc<Semaphore>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) work: Arc<Semaphore>,
@@ -121,7 +123,8 @@ impl Shared {
             printer: None,
             started: crate::time::now(),
             address: OnceLock::new(),
-            reads: Arc::new(Semaphore::new(READS)),
+            small_reads: Arc::new(Semaphore::new(SMALL_READS)),
+            large_reads: Arc::new(Semaphore::new(LARGE_READS)),
             waits: Arc::new(Semaphore::new(WAITS)),
             streams: Arc::new(Semaphore::new(STREAMS)),
             work: Arc::new(Semaphore::new(WORK)),
