@@ -45,12 +45,13 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
-/// The beginning of a text on one line, in the same way.
+/// The beginning of a text on one line, in the same way: so many characters, and four times as many bytes.
 pub(crate) fn label(text: &str, most: usize) -> String {
     let mut out = String::new();
     let mut is_blank = true;
     for (count, letter) in text.trim().chars().enumerate() {
-        if count >= most {
+        // A symbol takes six times the bytes of its character.
+        if count >= most || out.len() >= most * 4 {
             out.push('…');
             break;
         }
@@ -100,6 +101,7 @@ mod tests {
         assert_eq!(visible("a\u{1b}[31mb\u{202e}c\u{7f}\r\nd\te"), "a␛[31mb⟨U+202E⟩c␡\nd\te");
         assert_eq!(label("  a\n\n b\u{0}\u{2066}", 99), "a b␀⟨U+2066⟩");
         assert_eq!(label("abcdef", 3), "abc…");
+        assert_eq!(label(&"\u{ad}".repeat(9), 3), "⟨U+00AD⟩…", "symbols do not make a label long");
         assert!(matches!(visible("Привет 今天我 👩\u{200d}🚀"), Cow::Borrowed(_)));
     }
 

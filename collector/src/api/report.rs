@@ -69,9 +69,7 @@ fn id_of(text: &str) -> Result<u64, ApiError> {
 /// The uploads of detached images.
 fn uploads<'a>(catalog: &Catalog, rows: impl Iterator<Item = &'a Arc<Summary>>) -> HashMap<String, u64> {
     let files = rows.flat_map(|row| &row.hidden.files);
-    files
-        .filter_map(|file| Some((file.clone(), catalog.with_file(file).find(|row| row.is_upload())?.id)))
-        .collect()
+    files.filter_map(|file| Some((file.clone(), catalog.upload_of(file)?))).collect()
 }
 
 /// The interactions of a session in order of time.

@@ -1,6 +1,6 @@
 //! The summaries of all stored reports, in memory, whichever store has the rest.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::record::{Capacity, Size, Summary};
@@ -8,14 +8,19 @@ use super::record::{Capacity, Size, Summary};
 /// What a row costs beside its texts.
 const ROW: u64 = 1024;
 
+/// The entry of a name that no report has.
+static NONE: BTreeSet<u64> = BTreeSet::new();
+
 /// All summaries in order of their ids, and where to find them by session, key and file. Every index
 /// has entries of stored reports only, so nothing but the ring grows.
 #[derive(Debug, Default)]
 pub struct Catalog {
     rows: VecDeque<(Arc<Summary>, u64)>,
-    sessions: HashMap<String, Vec<u64>>,
+    sessions: HashMap<String, BTreeSet<u64>>,
     keys: HashMap<String, u64>,
-    files: HashMap<String, Vec<u64>>,
+    /// The uploads of files, and the interactions that they were part of.
+    uploaded: HashMap<String, BTreeSet<u64>>,
+    detached: HashMap<String, BTreeSet<u64>>,
     bytes: u64,
     uploads: u64,
     evicted: u64,
@@ -50,10 +55,10 @@ impl Catalog {
         self.get(*self.keys.get(key)?)
     }
 
-    /// The ids of a session, ascending.
+    /// The ids of a session.
     #[must_use]
-    pub fn session(&self, key: &str) -> &[u64] {
-        self.sessions.get(key).map(Vec::as_slice).unwrap_or_default()
+    pub fn session(&self, key: &str) -> &BTreeSet<u64> {
+        self.sessions.get(key).unwrap_or(&NONE)
     }
 
     /// How many sessions there are.
@@ -62,9 +67,20 @@ impl Catalog {
         self.sessions.len()
     }
 
-    /// The reports that name a file: its upload, and the interaction that it was part of.
-    pub fn with_file(&self, name: &str) -> impl Iterator<Item = &Arc<Summary>> {
-        self.files.get(name).into_iter().flatten().filter_map(|id| self.get(*id))
+    /// The upload of a file.
+    #[must_use]
+    pub fn upload_of(&self, file: &str) -> Option<u64> {
+        self.uploaded.get(file)?.first().copied()
+    }
+
+    /// Whether an interaction has a file that was detached.
+    #[must_use]
+    pub fn is_detached(&self, file: &str) -> bool {
+        self.detached.contains_key(file)
+    }
+
+    fn files(&mut self, row: &Summary) -> &mut HashMap<String, BTreeSet<u64>> {
+        if row.is_upload() { &mut self.uploaded } else { &mut self.detached }
     }
 
     /// What is stored.
@@ -90,25 +106,33 @@ impl Catalog {
         self.last_id = self.last_id.max(last_id);
     }
 
-    /// Adds the newest one, which has `texts` bytes beside the summary.
+    /// Adds the newest one, which has `texts` bytes of texts and attempts beside the summary.
     pub(super) fn insert(&mut self, row: Arc<Summary>, texts: u64) {
+        let cost = ROW + texts + row.bytes_in_memory();
         self.last_id = self.last_id.max(row.id);
         self.uploads += u64::from(row.is_upload());
         self.keys.insert(row.key.clone(), row.id);
         if !row.is_upload() {
-            self.sessions.entry(row.session_key.clone()).or_default().push(row.id);
+            self.sessions.entry(row.session_key.clone()).or_default().insert(row.id);
         }
         for file in &row.hidden.files {
-            self.files.entry(file.clone()).or_default().push(row.id);
+            self.files(&row).entry(file.clone()).or_default().insert(row.id);
         }
-        self.bytes += texts + ROW;
-        self.rows.push_back((row, texts + ROW));
+        self.bytes += cost;
+        self.rows.push_back((row, cost));
     }
 
-    /// Replaces a summary by a changed one of the same report.
-    pub(super) fn update(&mut self, id: u64, change: impl FnOnce(&mut Summary)) -> Option<Arc<Summary>> {
+    /// Replaces a summary by a changed one of the same report, which got so many more bytes.
+    pub(super) fn update(
+        &mut self,
+        id: u64,
+        more: u64,
+        change: impl FnOnce(&mut Summary),
+    ) -> Option<Arc<Summary>> {
         let position = self.position(id)?;
-        let (row, _) = self.rows.get_mut(position)?;
+        let (row, cost) = self.rows.get_mut(position)?;
+        *cost += more;
+        self.bytes += more;
         change(Arc::make_mut(row));
         Some(Arc::clone(row))
     }
@@ -168,17 +192,15 @@ impl Catalog {
         }
         drop_id(&mut self.sessions, &row.session_key, row.id);
         for file in &row.hidden.files {
-            drop_id(&mut self.files, file, row.id);
+            drop_id(self.files(row), file, row.id);
         }
     }
 }
 
 /// Removes an id from an index, and the entry with its last id.
-fn drop_id(index: &mut HashMap<String, Vec<u64>>, name: &str, id: u64) {
+fn drop_id(index: &mut HashMap<String, BTreeSet<u64>>, name: &str, id: u64) {
     if let Some(ids) = index.get_mut(name) {
-        if let Ok(position) = ids.binary_search(&id) {
-            ids.remove(position);
-        }
+        ids.remove(&id);
         if ids.is_empty() {
             index.remove(name);
         }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use super::catalog::Catalog;
-use super::record::{Attempt, Capacity, NewReport, Refusal, Stored};
+use super::record::{Attempt, Capacity, NewReport, Refusal, Stored, cost_of};
 use super::{Appended, Compare, MOST_ATTEMPTS, MOST_REFUSALS, Store, StoreError, Words, Writing};
 
 /// Keeps reports in memory, the newest that fit.
@@ -42,30 +42,39 @@ impl MemoryStore {
         let same = catalog.with_key(&summary.key).filter(|old| old.hidden.digest == summary.hidden.digest);
         if let Some(id) = same.map(|old| old.id) {
             let faulted = attempts.iter().filter(|attempt| attempt.fault.is_some()).count() as u64;
-            let row = catalog.update(id, |row| {
-                row.attempts += attempts.len() as u64;
+            let (count, mut more) = (attempts.len() as u64, 0);
+            if let Ok(position) = texts.binary_search_by_key(&id, |row| row.id)
+                && let Some(old) = texts.get_mut(position)
+            {
+                let room = MOST_ATTEMPTS.saturating_sub(old.attempts.len());
+                let kept: Vec<_> = attempts.iter().take(room).cloned().collect();
+                more = cost_of(&kept);
+                old.attempts.extend(kept);
+            }
+            let row = catalog.update(id, more, |row| {
+                row.attempts += count;
                 row.faulted += faulted;
             });
             if let Some(row) = row {
-                if let Ok(position) = texts.binary_search_by_key(&id, |row| row.id)
-                    && let Some(old) = texts.get_mut(position)
-                {
-                    let room = MOST_ATTEMPTS.saturating_sub(old.attempts.len());
-                    old.attempts.extend(attempts.into_iter().take(room));
-                }
+                self.make_place(&mut texts, &mut catalog);
                 return Appended::Repeated(row);
             }
         }
         compare(&catalog, &mut summary);
         summary.id = catalog.next_id();
         let row = Arc::new(summary);
-        catalog.insert(Arc::clone(&row), (said.len() + raw.len()) as u64);
+        catalog.insert(Arc::clone(&row), (said.len() + raw.len()) as u64 + cost_of(&attempts));
         texts.push_back(Texts { id: row.id, said: said.into(), raw, attempts });
+        self.make_place(&mut texts, &mut catalog);
+        Appended::New(row)
+    }
+
+    /// Removes the oldest reports.
+    fn make_place(&self, texts: &mut VecDeque<Texts>, catalog: &mut Catalog) {
         let old = catalog.overflow(self.capacity);
         let most = texts.len();
         texts.drain(..old.len().min(most));
         catalog.evict(&old);
-        Appended::New(row)
     }
 }
 

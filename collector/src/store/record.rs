@@ -137,6 +137,12 @@ impl Summary {
         crate::wire::is_upload(&self.kind)
     }
 
+    /// The length of all its texts.
+    pub(super) fn bytes_in_memory(&self) -> u64 {
+        let json = serde_json::to_vec(self).map_or(0, |json| json.len());
+        (json + self.hidden.files.iter().map(String::len).sum::<usize>()) as u64
+    }
+
     /// Whether a check found an error or gave a warning.
     #[must_use]
     pub fn has_problem(&self) -> bool {
@@ -171,6 +177,15 @@ pub struct Attempt {
     pub same_bytes: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fault: Option<String>,
+}
+
+/// What POSTs cost to keep.
+pub(super) fn cost_of(attempts: &[Attempt]) -> u64 {
+    let texts = |attempt: &Attempt| {
+        let texts = [&attempt.key, &attempt.user_agent, &attempt.fault];
+        texts.into_iter().flatten().map(String::len).sum::<usize>()
+    };
+    attempts.iter().map(|attempt| (size_of::<Attempt>() + texts(attempt)) as u64).sum()
 }
 
 /// A report to be stored; the store gives it its id.

@@ -17,6 +17,9 @@ use crate::wire::{Accepted, Field};
 /// The longest name of a session or a user that is kept as it is.
 const LONGEST_NAME: usize = 300;
 
+/// The maximum number of detached files of a report.
+const MOST_FILES: usize = 32;
+
 /// The key of the session of all reports without one.
 pub(crate) const NO_SESSION: &str = "~none";
 
@@ -125,7 +128,8 @@ fn summarise(text: &str, arrival: &Arrival, deviations: &[Field]) -> (Summary, S
 pub(crate) fn session_key(session: Option<&str>) -> String {
     match session {
         None => NO_SESSION.to_owned(),
-        Some(name) if name.starts_with('~') => format!("~{name}"),
+        // A browser would take the dots for a folder.
+        Some(name) if name.starts_with('~') || matches!(name, "." | "..") => format!("~{name}"),
         Some(name) => name.to_owned(),
     }
 }
@@ -268,9 +272,11 @@ fn files(opened: &Opened<'_>, exchange: &Exchange<'_>) -> Vec<String> {
         _ => None,
     });
     // An id of a file at the provider has no extension.
-    names
-        .filter(|name| name.contains('.'))
-        .take(128)
-        .map(|name| head(name, LONGEST_NAME).to_owned())
-        .collect()
+    let mut files: Vec<String> = Vec::new();
+    for name in names.filter(|name| name.contains('.')).map(|name| head(name, LONGEST_NAME)) {
+        if files.len() < MOST_FILES && !files.iter().any(|known| known == name) {
+            files.push(name.to_owned());
+        }
+    }
+    files
 }

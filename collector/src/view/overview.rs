@@ -25,7 +25,9 @@ pub(crate) fn with_late_problems(catalog: &Catalog, row: &Arc<Summary>, now: u64
         return Arc::clone(row);
     }
     let is_upload = row.is_upload();
-    let is_alone = |file: &&String| !catalog.with_file(file).any(|other| other.is_upload() != is_upload);
+    let is_alone = |file: &&String| {
+        if is_upload { !catalog.is_detached(file) } else { catalog.upload_of(file).is_none() }
+    };
     let Some(file) = row.hidden.files.iter().find(is_alone) else { return Arc::clone(row) };
     let mut row = Summary::clone(row);
     let check = if is_upload { "interaction-missing" } else { "image-missing" };

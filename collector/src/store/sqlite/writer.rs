@@ -7,7 +7,7 @@ use std::sync::mpsc::Receiver;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use tokio::sync::oneshot;
 
-use super::super::record::{Attempt, Capacity, NewReport, Refusal};
+use super::super::record::{Attempt, Capacity, NewReport, Refusal, cost_of};
 use super::super::{Appended, Compare, MOST_ATTEMPTS, MOST_REFUSALS, StoreError};
 use super::{Shared, explain, from_json, signed, to_json, unsigned};
 
@@ -154,26 +154,31 @@ fn append(
     let same = catalog.with_key(&summary.key).filter(|old| old.hidden.digest == summary.hidden.digest);
     if let Some(id) = same.map(|old| old.id) {
         let faulted = attempts.iter().filter(|attempt| attempt.fault.is_some()).count() as u64;
-        let row = catalog.update(id, |row| {
-            row.attempts += attempts.len() as u64;
+        let before =
+            transaction
+                .query_row("SELECT attempts FROM reports WHERE id = ?1", [signed(id)], |row| row.get(0));
+        let mut all: Vec<Attempt> =
+            from_json::<Vec<Attempt>>(&before.optional()?.unwrap_or_else(|| "[]".to_owned()))?;
+        let (count, room) = (attempts.len() as u64, MOST_ATTEMPTS.saturating_sub(all.len()));
+        let kept: Vec<_> = attempts.iter().take(room).cloned().collect();
+        let more = cost_of(&kept);
+        all.extend(kept);
+        let row = catalog.update(id, more, |row| {
+            row.attempts += count;
             row.faulted += faulted;
         });
         if let Some(row) = row {
-            let before =
-                transaction
-                    .query_row("SELECT attempts FROM reports WHERE id = ?1", [signed(id)], |row| row.get(0));
-            let mut all: Vec<Attempt> =
-                from_json::<Vec<Attempt>>(&before.optional()?.unwrap_or_else(|| "[]".to_owned()))?;
-            let room = MOST_ATTEMPTS.saturating_sub(all.len());
-            all.extend(attempts.into_iter().take(room));
-            let values = params![to_json(&*row)?, to_json(&all)?, signed(id)];
-            transaction.execute("UPDATE reports SET summary = ?1, attempts = ?2 WHERE id = ?3", values)?;
+            let values = params![to_json(&*row)?, to_json(&all)?, signed(more), signed(id)];
+            transaction.execute(
+                "UPDATE reports SET summary = ?1, attempts = ?2, cost = cost + ?3 WHERE id = ?4",
+                values,
+            )?;
             return Ok(Appended::Repeated(row));
         }
     }
     compare(&catalog, &mut summary);
     summary.id = catalog.next_id();
-    let cost = (said.len() + raw.len()) as u64;
+    let cost = (said.len() + raw.len()) as u64 + cost_of(&attempts);
     let mut statement = transaction.prepare_cached(
         "INSERT INTO reports (id, cost, summary, hidden, attempts, said, raw) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
