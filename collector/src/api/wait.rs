@@ -13,10 +13,17 @@ use super::{Answer, ApiError, Params, json_of, respond, select, work};
 use crate::events::{self, Event};
 use crate::faults::duration;
 use crate::shared::Shared;
+use crate::store::Summary;
 use crate::view::line;
 
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// So long a look at the reports may take, however short the wait.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The maximum number of reports that are waited for, and of an answer.
+const MOST: usize = 1000;
 
 pub(super) async fn events(State(shared): State<Arc<Shared>>, params: Params) -> Result<Response, ApiError> {
     let permit = Arc::clone(&shared.streams).try_acquire_owned();
@@ -58,7 +65,7 @@ pub(super) async fn events(State(shared): State<Arc<Shared>>, params: Params) ->
 }
 
 pub(super) async fn wait(State(shared): State<Arc<Shared>>, params: Params) -> Answer {
-    let count = params.number::<usize>("count")?.unwrap_or(1).clamp(1, 1000);
+    let count = params.number::<usize>("count")?.unwrap_or(1).clamp(1, MOST);
     let timeout = duration(params.text("timeout").unwrap_or("10s"))
         .ok_or_else(|| ApiError::bad("`timeout` is a time like 500ms or 5s"))?;
     let mut after = params.number::<u64>("after")?.unwrap_or(0);
@@ -66,19 +73,28 @@ pub(super) async fn wait(State(shared): State<Arc<Shared>>, params: Params) -> A
         .try_acquire_owned()
         .map_err(|_| ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too many requests are waiting"))?;
     let end = Instant::now() + timeout.min(LONGEST);
+    let too_late = |found: &Vec<Arc<Summary>>| {
+        let error = format!("{} of {count} came in time", found.len());
+        let body = json!({"error": error, "matched": found.len(), "reports": found});
+        Ok(respond(StatusCode::REQUEST_TIMEOUT, body.to_string()))
+    };
     // Before the first look, so that nothing falls between.
     let (mut receiver, mut stop) = (shared.events.subscribe(), shared.stop.subscribe());
     let mut found = Vec::new();
     loop {
         // A search knows the time, and `Query` cannot be cloned: it is read again.
         let (query, from) = (params.query()?, after);
-        let (new, last) = work(Arc::clone(&shared), move |shared| {
+        let look = work(Arc::clone(&shared), move |shared| {
             let last = shared.store.catalog().size().last_id;
             let (rows, _) = select(shared, &query, from, |row| row.id <= last)?;
             Ok((rows, last))
-        })
-        .await?;
+        });
+        let Ok(looked) = tokio::time::timeout_at(end.max(Instant::now() + LOOK), look).await else {
+            return too_late(&found);
+        };
+        let (new, last) = looked?;
         found.extend(new);
+        found.truncate(MOST);
         after = after.max(last);
         if found.len() >= count {
             return json_of(&json!({"matched": found.len(), "reports": found}));
@@ -88,11 +104,7 @@ pub(super) async fn wait(State(shared): State<Arc<Shared>>, params: Params) -> A
                 Ok(Some(Event::Report(id))) if id > after => break,
                 Ok(Some(Event::Resync)) => break,
                 Ok(Some(_)) => {}
-                Ok(None) | Err(_) => {
-                    let error = format!("{} of {count} came in time", found.len());
-                    let body = json!({"error": error, "matched": found.len(), "reports": found});
-                    return Ok(respond(StatusCode::REQUEST_TIMEOUT, body.to_string()));
-                }
+                Ok(None) | Err(_) => return too_late(&found),
             }
         }
     }

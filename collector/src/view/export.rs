@@ -95,8 +95,9 @@ pub(crate) fn csv_row(row: &Summary) -> String {
 /// A cell that no program takes for a formula.
 fn csv_cell(text: &str) -> String {
     let text = visible(text);
-    let is_formula =
-        text.starts_with(['=', '+', '-', '@', '\t']) || text.trim_start().starts_with(['=', '+', '-', '@']);
+    // Some programs also take the wide forms of these characters.
+    const STARTS: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+    let is_formula = text.starts_with('\t') || text.trim_start().starts_with(STARTS);
     let text = if is_formula { format!("'{text}") } else { text.into_owned() };
     if is_formula || text.contains(['"', ',', '\n', '\r', ';']) {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -300,6 +301,7 @@ mod tests {
             ("-1", "\"'-1\""),
             ("@x", "\"'@x\""),
             (" =x", "\"' =x\""),
+            ("＝1", "\"'＝1\""),
             ("a,\"b\"", "\"a,\"\"b\"\"\""),
             ("plain", "plain"),
             ("a\u{1b}b", "a␛b"),

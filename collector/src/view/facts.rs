@@ -117,7 +117,8 @@ pub(crate) fn tokens(response: &Object<'_>) -> Tokens {
     });
     let out = out.or_else(|| {
         let results = response.get("results")?.items();
-        Some(results.iter().filter_map(|result| result.get("tokenCount")?.number()).sum())
+        let counts = results.iter().filter_map(|result| result.get("tokenCount")?.number());
+        Some(counts.fold(0, u64::saturating_add))
     });
     Tokens {
         asked: asked.map(|asked| asked.saturating_add(apart)),

@@ -1,7 +1,8 @@
 //! Messages as the API gives them: for display, with media by reference.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -15,6 +16,9 @@ const LONGEST: usize = 256 << 10;
 
 /// The longest result that is repeated below its call.
 const LONGEST_RESULT: usize = 2000;
+
+/// The maximum number of bytes of all texts of a transcript.
+const MOST_SHOWN: usize = 32 << 20;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ShownMessage {
@@ -74,17 +78,26 @@ pub(crate) enum ShownPart {
 }
 
 /// Calls and results by their ids, of a whole transcript.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Calls {
     names: HashMap<String, String>,
     results: HashMap<String, String>,
     /// The uploads of detached images, by file name.
     uploads: HashMap<String, u64>,
+    /// How many bytes may still be shown.
+    room: Cell<usize>,
 }
 
 impl Calls {
     pub(crate) fn new(uploads: HashMap<String, u64>) -> Self {
-        Self { uploads, ..Self::default() }
+        Self { uploads, names: HashMap::new(), results: HashMap::new(), room: Cell::new(MOST_SHOWN) }
+    }
+
+    /// A text for display, as far as there is room.
+    fn shown(&self, text: &str) -> String {
+        let shown = shown(text, LONGEST.min(self.room.get()));
+        self.room.set(self.room.get().saturating_sub(shown.len()));
+        shown
     }
 
     pub(crate) fn add<'a>(&mut self, messages: impl Iterator<Item = &'a Message<'a>>) {
@@ -116,22 +129,27 @@ impl Shower<'_> {
         messages: impl IntoIterator<Item = &'a Message<'a>>,
         mut images: usize,
     ) -> Vec<ShownMessage> {
-        let show = |message: &Message<'_>| ShownMessage {
+        let mut answered = HashSet::new();
+        let show = |message: &'a Message<'a>| ShownMessage {
             role: label(&message.role, 60),
             name: message.name.as_ref().map(|name| label(name, 100)),
-            parts: message.parts.iter().map(|part| self.part(part, &mut images)).collect(),
+            parts: message.parts.iter().map(|part| self.part(part, &mut images, &mut answered)).collect(),
         };
         messages.into_iter().map(show).collect()
     }
 
-    fn part(self, part: &Part<'_>, images: &mut usize) -> ShownPart {
-        let text = |text: &str| shown(text, LONGEST);
+    /// A part, with `images` before it. A result is shown below the first of the calls that have its id.
+    fn part<'a>(self, part: &'a Part<'_>, images: &mut usize, answered: &mut HashSet<&'a str>) -> ShownPart {
+        let text = |text: &str| self.calls.shown(text);
         match part {
             Part::Text(said) => ShownPart::Text { text: text(said) },
             Part::Reasoning(said) => ShownPart::Reasoning { text: text(said) },
             Part::Refusal(said) => ShownPart::Refusal { text: text(said) },
             Part::Call { id, name, arguments } => ShownPart::ToolCall {
-                result: id.as_ref().and_then(|id| self.calls.results.get(&**id)).cloned(),
+                result: id
+                    .as_deref()
+                    .filter(|id| answered.insert(id))
+                    .and_then(|id| Some(text(self.calls.results.get(id)?))),
                 id: id.as_ref().map(|id| label(id, 200)),
                 name: label(name, 200),
                 arguments: text(arguments),

@@ -303,7 +303,7 @@ pub(crate) fn compare(a: &Stored, b: &Stored) -> Comparison {
     let (one, other) =
         (old.step(&mut numbers, &HashMap::new()).messages, new.step(&mut numbers, &HashMap::new()).messages);
     let common = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(HashMap::new());
     calls.add(old.exchange.messages.iter().chain(&new.exchange.messages));
     let diff = diff::words(&old.plain(common..one.len()), &new.plain(common..other.len()));
     Comparison {
