@@ -4,6 +4,9 @@ use crate::json::Json;
 
 const NAMES: [&str; 2] = ["appKey", "apiKey"];
 
+/// So many bytes of what is not a report are masked.
+const BEGINNING: usize = 64 << 10;
+
 /// The maximum number of different keys that are looked for in the rest of a report.
 const MOST_KEYS: usize = 8;
 
@@ -51,17 +54,21 @@ fn key_values<'a>(report: Json<'a>) -> Vec<Json<'a>> {
     keys
 }
 
-/// What came, although it is not a report, with all that looks like a key masked.
-pub(crate) fn mask_any(text: &str, others: &[&str]) -> String {
-    if let Ok(json) = Json::parse(text) {
-        return mask_fields(&mask(json, others));
-    }
+/// The beginning of what is not a report, with all that looks like a key masked.
+pub(crate) fn mask_beginning(body: &[u8], others: &[&str]) -> String {
+    let start = body.get(..BEGINNING).unwrap_or(body);
     let others: Vec<_> = others.iter().map(|key| (*key).to_owned()).collect();
-    replace_all(mask_fields(text), &others)
+    let mut text = replace_all(mask_fields(&String::from_utf8_lossy(start)), &others);
+    if start.len() < body.len() {
+        // The end may have cut a key in two, which is then not recognised.
+        let longest = others.iter().map(String::len).max().unwrap_or(0);
+        text.truncate(crate::text::head(&text, text.len().saturating_sub(longest)).len());
+    }
+    text
 }
 
 /// Masks the string behind each `"appKey":`, in text that need not be JSON, and with other spellings of the name.
-fn mask_fields(text: &str) -> String {
+pub(crate) fn mask_fields(text: &str) -> String {
     const GAP: [char; 7] = ['"', '\'', '\\', ' ', '\t', '\r', '\n'];
     // As long as the text, byte for byte.
     let lower = text.to_ascii_lowercase();
@@ -134,7 +141,18 @@ mod tests {
             (r#"{"app_key":"abcdefghijkl","API-KEY":"zyxwv"}"#, r#"{"app_key":"…ijkl","API-KEY":"…"}"#),
             ("the appKey of known-key-000", "the appKey of …-000"),
         ] {
-            assert_eq!(mask_any(text, &["known-key-000"]), expected);
+            assert_eq!(mask_beginning(text.as_bytes(), &["known-key-000"]), expected);
         }
+    }
+
+    #[test]
+    fn a_key_that_the_end_of_the_beginning_cuts_in_two_is_not_shown() {
+        for before in BEGINNING - 20..=BEGINNING {
+            let text = "x".repeat(before) + " known-key-000 " + &"y".repeat(100);
+            let masked = mask_beginning(text.as_bytes(), &["known-key-000"]);
+            assert!(!masked.contains("known"), "{before}: {}", &masked[masked.len() - 40..]);
+        }
+        let long = vec![0xff; 1 << 20];
+        assert!(mask_beginning(&long, &[]).len() <= 3 * BEGINNING);
     }
 }

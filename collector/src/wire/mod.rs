@@ -63,11 +63,13 @@ impl Rules {
     pub(crate) fn check(&self, body: &[u8], target: Target) -> Result<Accepted, Rejected> {
         let keys: Vec<&str> =
             [&self.app_key, &self.api_key].into_iter().flatten().map(String::as_str).collect();
-        let rejected = |status, reason: &str, fields| {
-            // A key must not be cut before it is masked.
-            let text = String::from_utf8_lossy(body);
-            let head = visible(crate::text::head(&mask::mask_any(&text, &keys), HEAD)).into_owned();
+        let with_head = |status, reason: &str, fields, masked: &str| {
+            let head = visible(crate::text::head(masked, HEAD)).into_owned();
             Err(Rejected { status, reason: reason.to_owned(), fields, head })
+        };
+        // What is no JSON is not masked as a whole: it may be large.
+        let rejected = |status, reason: &str, fields| {
+            with_head(status, reason, fields, &mask::mask_beginning(body, &keys))
         };
         let whole = |found: String, expected: &str| {
             vec![Field { pointer: String::new(), found, expected: expected.to_owned() }]
@@ -80,7 +82,7 @@ impl Rules {
             Err(error) => return rejected(400, "the body is not JSON", whole(error.to_string(), "JSON")),
         };
         if !report.is_object() {
-            let found = label(&mask::mask_any(text, &keys), 60);
+            let found = label(&mask::mask_beginning(body, &keys), 60);
             return rejected(400, "the report is not an object", whole(found, "an object"));
         }
         let mut findings = Findings { fields: Vec::new(), required: 0, is_strict: self.is_strict };
@@ -89,11 +91,15 @@ impl Rules {
         let text = mask::mask(report, &keys);
         let report = Json::parse(&text).map(Json::object).unwrap_or_default();
         check_envelope(&report, target, &mut findings);
-        if is_wrong_key && findings.required == 0 {
-            return rejected(401, "the keys are not those of this collector", findings.fields);
-        }
-        if findings.required > 0 || is_wrong_key || (self.is_strict && !findings.fields.is_empty()) {
-            return rejected(400, "fields are missing or wrong", findings.fields);
+        let is_refused =
+            findings.required > 0 || is_wrong_key || (self.is_strict && !findings.fields.is_empty());
+        if is_refused {
+            let (status, reason) = if is_wrong_key && findings.required == 0 {
+                (401, "the keys are not those of this collector")
+            } else {
+                (400, "fields are missing or wrong")
+            };
+            return with_head(status, reason, findings.fields, &mask::mask_fields(&text));
         }
         Ok(Accepted { text, deviations: findings.fields })
     }
@@ -168,9 +174,9 @@ impl Findings {
     }
 }
 
-/// The beginning of a value.
+/// The beginning of a value, which may be a key in the wrong place.
 fn shown(json: Json<'_>) -> String {
-    label(crate::text::head(json.text(), 400), 60)
+    label(&mask::mask_fields(crate::text::head(json.text(), 400)), 60)
 }
 
 /// A name inside of a pointer, which a sender may have made long.
