@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::runtime::Handle;
 
 use super::{Answer, ApiError, Params, json_of, report, respond, select, work};
 use crate::events::Event;
@@ -82,13 +83,28 @@ fn split(text: &str, is_lines: bool) -> Result<Vec<&str>, ApiError> {
 
 pub(super) async fn import(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Answer {
     let read = intake::read_body(&shared, &headers, body, LONGEST_BODY).await;
-    let (body, _permit) =
+    let (body, charge) =
         read.map_err(|error| unread(&error, "an import has at most 48 MiB: split the lines"))?;
-    let text = str::from_utf8(&body).map_err(|_| ApiError::bad("the import is not UTF-8"))?;
+    let (is_lines, runtime) = (is_lines(&headers), Handle::current());
+    let import = work(shared, move |shared| {
+        let _charge = charge;
+        import_all(shared, &body, is_lines, &runtime)
+    });
+    json_of(&import.await?)
+}
+
+/// Takes all reports of an export, on a thread that may block.
+fn import_all(
+    shared: &Shared,
+    body: &[u8],
+    is_lines: bool,
+    runtime: &Handle,
+) -> Result<serde_json::Value, ApiError> {
+    let text = str::from_utf8(body).map_err(|_| ApiError::bad("the import is not UTF-8"))?;
     let (mut imported, mut known, mut refused) = (0u64, 0u64, 0u64);
     let mut errors = Vec::new();
-    for (index, line) in split(text, is_lines(&headers))?.into_iter().enumerate() {
-        match import_one(&shared, line).await {
+    for (index, line) in split(text, is_lines)?.into_iter().enumerate() {
+        match runtime.block_on(import_one(shared, line)) {
             Ok(Appended::New(_)) => imported += 1,
             Ok(Appended::Repeated(_)) => known += 1,
             Err(error) => {
@@ -99,7 +115,7 @@ pub(super) async fn import(State(shared): State<Arc<Shared>>, headers: HeaderMap
             }
         }
     }
-    json_of(&json!({"imported": imported, "known": known, "refused": refused, "errors": errors}))
+    Ok(json!({"imported": imported, "known": known, "refused": refused, "errors": errors}))
 }
 
 async fn import_one(shared: &Shared, line: &str) -> Result<Appended, String> {
