@@ -172,8 +172,9 @@ const turn = (t, isAlone) => {
 		box.append(h('div'));
 		box.lastChild.append(...(await ask(`/api/reports/${s.id}`)).turn.messages.slice(0, t.folded).map(m => message(m, s.user)));
 	};
-	const opaque = !t.isConversation && h('.call', dim(`Format ${s.format}, type ${s.type}: shown as JSON`));
-	if (opaque) raw(s.id).then(text => opaque.append(json(text)));
+	// A session may have hundreds of them, and a report 48 MiB.
+	const opened = async e => e.target.children[1] || e.target.append(json(await raw(s.id)));
+	const opaque = !t.isConversation && h('.call', dim(`Format ${s.format}, type ${s.type}: `, s.bytes > 1048576 ? `${size(s.bytes)} of JSON` : 'shown as JSON'), s.bytes <= 1048576 && h('details', {open: isAlone && '', ontoggle: opened}, h('summary', 'JSON')));
 	return h('article.turn.t' + t.thread % 4, {tabindex: -1, 'data-key': s.id, 'aria-current': !isAlone && s.id == route.report && 'true'},
 		t.newVisit && h('p.visit', 'A new visit: the session came back after its timeout'),
 		h('header', !isAlone && h('h3', t.n), h('time', {title: exact(began(s))}, clock(began(s))), t.thread > 0 && badge('', `thread ${t.thread + 1}`), !isAlone && related && badge(t.history ? 'warn' : 'info', related), s.model, changes(t.changes),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
@@ -40,6 +40,10 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
+/// Leads to the page as if it were a click there: after a link elsewhere, no browser would send the cookie
+/// along with a redirect.
+const LET_IN: &str = "<!doctype html><meta http-equiv=\"refresh\" content=\"0; url=/\">\n";
+
 /// The page itself. `?token=` lets a browser in, once.
 async fn index(
     State(shared): State<Arc<Shared>>,
@@ -48,11 +52,11 @@ async fn index(
 ) -> Response {
     let (parts, _) = request.into_parts();
     if let Some(token) = params.text("token").filter(|token| shared.guard.is_token(token)) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::SEE_OTHER;
+        let mut response = Response::new(Body::from(LET_IN));
         let cookie = format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict");
         let headers = response.headers_mut();
-        headers.insert(LOCATION, HeaderValue::from_static("/"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.extend(HeaderValue::from_str(&cookie).ok().map(|cookie| (SET_COOKIE, cookie)));
         return response;
     }
