@@ -131,6 +131,10 @@ async fn markup_script_and_hidden_characters_of_a_prompt_are_text() {
     browser.run("document.querySelector('#rows .row').click()").await;
     browser.sees("#detail .turn", "<script>document.title='owned'</script> ⟨U+202E⟩abc␇").await;
     browser.sees("#detail .turn", "shown as JSON").await;
+    // It is fetched when somebody wants to see it.
+    assert_eq!(browser.run("return document.querySelectorAll('#detail .turn .json').length").await, 0);
+    browser.run("[...document.querySelectorAll('#detail .call summary')].at(-1).click()").await;
+    browser.sees("#detail .call .json", "reconify").await;
     for tab in ["conversation", "request", "response", "report", "checks", "delivery", "difference"] {
         browser.visit(&format!("#/interactions/2?tab={tab}")).await;
         browser.sees(".tabs [aria-current]", &tab[1..]).await;

@@ -11,6 +11,7 @@
 mod api;
 mod delivery;
 mod guarding;
+mod hostile;
 mod schema;
 mod sessions;
 mod support;
