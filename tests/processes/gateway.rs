@@ -401,6 +401,13 @@ async fn wrong_settings_are_said_at_the_start() {
             "OPENAI_BASE_URL is \"nonsense\", which is not an http(s) URL",
         ),
         (vec![("COHERE_BASE_URL", "ftp://c")], "use one like https://api.cohere.com"),
+        (
+            vec![("OLLAMA_BASE_URL", "http://127.0.0.1:114340")],
+            "OLLAMA_BASE_URL is \"http://127.0.0.1:114340\", which is not an http(s) URL",
+        ),
+        (vec![("OPENAI_BASE_URL", "http://:80")], "use one like https://api.openai.com/v1"),
+        (vec![("OPENAI_BASE_URL", "http://localhost:/v1")], "use one like https://api.openai.com/v1"),
+        (vec![("OPENAI_BASE_URL", "http://user@localhost:80")], "without user and query"),
         (vec![("LISTEN_ADDR", "nowhere")], "LISTEN_ADDR is"),
         (vec![("RUST_LOG", "debgu")], "\"debgu\" is no level): use one like info,tower_reconify=debug"),
         (vec![("RUST_LOG", "info,hyper=loud")], "RUST_LOG is \"info,hyper=loud\", which is no filter"),
