@@ -85,6 +85,10 @@ pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Reque
     }
     let name = upstream.api.name;
     match tokio::time::timeout(upstream.patience, upstream.client.request(request)).await {
+        // The upgrade of a request is not forwarded, so no client has asked for this.
+        Ok(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            problem(StatusCode::BAD_GATEWAY, &format!("{name} switched protocols without being asked"))
+        }
         Ok(Ok(mut response)) => {
             headers::remove_hop_by_hop(response.headers_mut());
             // The version belongs to a connection too.

@@ -115,6 +115,18 @@ async fn a_websocket_and_a_tunnel_are_refused_and_another_upgrade_is_ignored() {
 }
 
 #[tokio::test]
+async fn a_provider_that_switches_protocols_unasked_is_answered_for_with_502() {
+    let upstream = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n";
+    for asked in ["x-unrelated: 1", "connection: upgrade\r\nupgrade: h2c"] {
+        let answer = answered(upstream, &format!("{asked}\r\nconnection: close")).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 502") && answer.contains("OpenAI switched protocols"),
+            "{answer}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_request_of_http_2_is_sent_as_http_1_1_with_its_cookies_joined() {
     let upstream = Upstream::start(|_, _| support::json(ANSWER)).await;
     let collector = Collector::start().await;
