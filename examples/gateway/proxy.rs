@@ -48,7 +48,7 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// The address of a path at the upstream. The path stays as it is encoded.
     fn uri_of(&self, uri: &Uri) -> Result<Uri, String> {
-        if uri.path().split('/').any(is_dots) {
+        if has_dots(uri.path()) {
             return Err("it has a segment of dots, which would lead out of the base URL".to_owned());
         }
         let asked = uri.path_and_query().map_or("", |asked| asked.as_str());
@@ -62,10 +62,11 @@ impl Upstream {
     }
 }
 
-/// Whether a segment of a path means this folder, or the one above.
-fn is_dots(segment: &str) -> bool {
-    let segment = segment.to_ascii_lowercase().replace("%2e", ".");
-    segment == "." || segment == ".."
+/// Whether a segment of a path means this folder, or the one above. Some servers decode a path before they split it,
+/// split it at backslashes too, or cut parameters off its segments.
+fn has_dots(path: &str) -> bool {
+    let path = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
+    path.split(['/', '\\']).any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
 
 pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Request) -> Response {
