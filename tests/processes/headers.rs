@@ -1,7 +1,7 @@
 //! The example gateway as a process: the headers that it passes on (RFC 9110, 7.6).
 
 use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::{HeaderValue, Method, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,6 +40,25 @@ async fn hop_by_hop_headers_of_an_answer_are_removed_and_all_others_kept() {
     }
     assert!(answer.contains("\r\nx-forwarded-for: 10.0.0.1\r\n"), "{answer}");
     assert!(answer.ends_with("\r\n\r\n{}"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_header_that_is_named_beside_bytes_that_are_no_text_is_removed_too() {
+    let upstream = Upstream::start(|_, _| {
+        let mut response = support::json(ANSWER);
+        response.headers_mut().insert("connection", HeaderValue::from_bytes(b"x-secret, \xff").unwrap());
+        response.headers_mut().insert("x-secret", HeaderValue::from_static("1"));
+        response
+    })
+    .await;
+    let collector = Collector::start().await;
+    let gateway = Gateway::between(upstream.address, collector.address).await;
+    let request = format!(
+        "GET {PATH} HTTP/1.1\r\nhost: gateway\r\nconnection: x-secret, \u{ff}\r\nx-secret: 1\r\nconnection: close\r\n\r\n"
+    );
+    let answer = exchange(&gateway, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("x-secret"), "{answer}");
+    assert!(!upstream.requests.lock().unwrap()[0].0.headers.contains_key("x-secret"));
 }
 
 #[tokio::test]
