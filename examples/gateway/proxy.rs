@@ -69,10 +69,19 @@ fn has_dots(path: &str) -> bool {
     path.split(['/', '\\']).any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
 
+/// The answer to a request that no provider gets, whatever its path: `CONNECT` has none.
+pub(crate) fn not_implemented(request: &Request) -> Option<Response> {
+    let told = if request.method() == Method::CONNECT
+        || headers::has_token(request.headers(), UPGRADE, "websocket")
+    {
+        "the gateway passes no tunnels and no WebSockets"
+    } else {
+        return None;
+    };
+    Some(problem(StatusCode::NOT_IMPLEMENTED, told))
+}
+
 pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Request) -> Response {
-    if request.method() == Method::CONNECT || headers::has_token(request.headers(), UPGRADE, "websocket") {
-        return problem(StatusCode::NOT_IMPLEMENTED, "the gateway passes no tunnels and no WebSockets");
-    }
     *request.uri_mut() = match upstream.uri_of(request.uri()) {
         Ok(uri) => uri,
         Err(error) => {

@@ -125,9 +125,11 @@ async fn a_websocket_and_a_tunnel_are_refused_and_another_upgrade_is_ignored() {
         let answer = exchange(&gateway, &request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{protocol}: {answer}");
     }
-    let tunnel = "CONNECT /v1/realtime HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n";
-    let answer = exchange(&gateway, tunnel).await;
-    assert!(answer.starts_with("HTTP/1.1 501"), "{answer}");
+    for target in ["/v1/realtime", "api.openai.com:443"] {
+        let tunnel = format!("CONNECT {target} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n");
+        let answer = exchange(&gateway, &tunnel).await;
+        assert!(answer.starts_with("HTTP/1.1 501"), "{target}: {answer}");
+    }
     let requests = upstream.requests.lock().unwrap();
     assert_eq!(requests.len(), 1);
     assert!(!requests[0].0.headers.contains_key("upgrade"));
