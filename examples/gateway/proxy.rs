@@ -75,6 +75,8 @@ pub(crate) fn not_implemented(request: &Request) -> Option<Response> {
         || headers::has_token(request.headers(), UPGRADE, "websocket")
     {
         "the gateway passes no tunnels and no WebSockets"
+    } else if !headers::has_plain_transfer(request.headers()) {
+        "the gateway takes no transfer-encoding but chunked"
     } else {
         return None;
     };
@@ -98,6 +100,9 @@ pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Reque
         // The upgrade of a request is not forwarded, so no client has asked for this.
         Ok(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
             problem(StatusCode::BAD_GATEWAY, &format!("{name} switched protocols without being asked"))
+        }
+        Ok(Ok(response)) if !headers::has_plain_transfer(response.headers()) => {
+            problem(StatusCode::BAD_GATEWAY, &format!("{name} answered with an unknown transfer-encoding"))
         }
         Ok(Ok(mut response)) => {
             headers::remove_hop_by_hop(response.headers_mut());

@@ -74,6 +74,30 @@ async fn a_length_beside_chunks_is_not_passed_on() {
 }
 
 #[tokio::test]
+async fn a_body_with_a_transfer_encoding_other_than_chunked_is_not_passed_on() {
+    let upstream = Upstream::start(|_, _| support::json(ANSWER)).await;
+    let collector = Collector::start().await;
+    let gateway = Gateway::between(upstream.address, collector.address).await;
+    for (coding, status) in
+        [("Chunked", 200), ("gzip, chunked", 501), ("gzip\r\ntransfer-encoding: chunked", 501)]
+    {
+        let request = format!(
+            "POST {PATH} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\ntransfer-encoding: {coding}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+        );
+        let answer = exchange(&gateway, &request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{coding}: {answer}");
+    }
+    assert_eq!(upstream.requests.lock().unwrap().len(), 1);
+    for upstream in [
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n{}",
+    ] {
+        let answer = answered(upstream, "connection: close").await;
+        assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("transfer-encoding\""), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn trailers_reach_a_client_that_takes_them() {
     let upstream = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-checksum\r\n\r\n\
                     2\r\n{}\r\n0\r\nx-checksum: 1\r\n\r\n";
