@@ -42,12 +42,11 @@ pub(crate) async fn enforce(State(bounds): State<Bounds>, request: Request, next
     if request.body().size_hint().lower() > body_bytes as u64 {
         return too_large();
     }
-    let request = request.map(|body| {
-        let body = Body::new(Limited::new(body, body_bytes));
-        Body::new(Bounded { body, idle, pause: None, _permit: None })
-    });
-    let response = next.run(request).await;
-    response.map(|body| Body::new(Bounded { body, idle, pause: None, _permit: Some(permit) }))
+    // A provider may answer before it has read the request, so the two bodies end in any order.
+    let permit = Arc::new(permit);
+    let bounded = |body| Body::new(Bounded { body, idle, pause: None, _permit: Arc::clone(&permit) });
+    let request = request.map(|body| bounded(Body::new(Limited::new(body, body_bytes))));
+    next.run(request).await.map(bounded)
 }
 
 /// The answer to a request with a body beyond the limit.
@@ -61,7 +60,7 @@ struct Bounded {
     idle: Duration,
     /// Runs while the next frame is waited for.
     pause: Option<Pin<Box<Sleep>>>,
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: Arc<OwnedSemaphorePermit>,
 }
 
 impl HttpBody for Bounded {

@@ -27,7 +27,8 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if headers.remove(TRANSFER_ENCODING).is_some() {
         headers.remove(CONTENT_LENGTH);
     }
-    let named: Vec<HeaderName> = tokens(headers, CONNECTION).filter_map(|name| name.parse().ok()).collect();
+    let names = tokens(headers, CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok());
+    let named: Vec<_> = names.collect();
     for name in named {
         headers.remove(name);
     }
@@ -38,14 +39,21 @@ pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     headers.remove("proxy-connection");
 }
 
-/// Whether a header is a list with this token.
-pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    tokens(headers, name).any(|other| other.eq_ignore_ascii_case(token))
+/// Whether a body is chunked at most: the HTTP library undoes no other coding, and its name belongs to a connection.
+pub(crate) fn has_plain_transfer(headers: &HeaderMap) -> bool {
+    let mut codings = tokens(headers, TRANSFER_ENCODING);
+    codings.next().is_none_or(|coding| coding.eq_ignore_ascii_case(b"chunked")) && codings.next().is_none()
 }
 
-fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim)
+/// Whether a header is a list with this token.
+pub(crate) fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    tokens(headers, name).any(|other| other.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// The members of a list. They are bytes, so that one which is no text does not hide the others.
+fn tokens(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    let values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
 /// HTTP/2 may split cookies over several headers, HTTP/1.1 may not (RFC 9113, 8.2.3).

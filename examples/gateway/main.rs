@@ -145,6 +145,9 @@ fn forwarder(reconify: &ReconifyLayer, upstream: Upstream) -> Forwarder {
 }
 
 async fn forward(forwarders: &[Forwarder], request: Request) -> Response {
+    if let Some(answer) = proxy::not_implemented(&request) {
+        return answer;
+    }
     let owns = |(api, _): &&Forwarder| (api.owns)(request.method(), request.uri().path());
     match forwarders.iter().find(owns) {
         Some((_, forwarder)) => forwarder.clone().oneshot(request).await.into_response(),

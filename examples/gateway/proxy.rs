@@ -48,7 +48,7 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// The address of a path at the upstream. The path stays as it is encoded.
     fn uri_of(&self, uri: &Uri) -> Result<Uri, String> {
-        if uri.path().split('/').any(is_dots) {
+        if has_dots(uri.path()) {
             return Err("it has a segment of dots, which would lead out of the base URL".to_owned());
         }
         let asked = uri.path_and_query().map_or("", |asked| asked.as_str());
@@ -62,16 +62,28 @@ impl Upstream {
     }
 }
 
-/// Whether a segment of a path means this folder, or the one above.
-fn is_dots(segment: &str) -> bool {
-    let segment = segment.to_ascii_lowercase().replace("%2e", ".");
-    segment == "." || segment == ".."
+/// Whether a segment of a path means this folder, or the one above. Some servers decode a path before they split it,
+/// split it at backslashes too, or cut parameters off its segments.
+fn has_dots(path: &str) -> bool {
+    let path = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
+    path.split(['/', '\\']).any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
+}
+
+/// The answer to a request that no provider gets, whatever its path: `CONNECT` has none.
+pub(crate) fn not_implemented(request: &Request) -> Option<Response> {
+    let told = if request.method() == Method::CONNECT
+        || headers::has_token(request.headers(), UPGRADE, "websocket")
+    {
+        "the gateway passes no tunnels and no WebSockets"
+    } else if !headers::has_plain_transfer(request.headers()) {
+        "the gateway takes no transfer-encoding but chunked"
+    } else {
+        return None;
+    };
+    Some(problem(StatusCode::NOT_IMPLEMENTED, told))
 }
 
 pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Request) -> Response {
-    if request.method() == Method::CONNECT || headers::has_token(request.headers(), UPGRADE, "websocket") {
-        return problem(StatusCode::NOT_IMPLEMENTED, "the gateway passes no tunnels and no WebSockets");
-    }
     *request.uri_mut() = match upstream.uri_of(request.uri()) {
         Ok(uri) => uri,
         Err(error) => {
@@ -85,6 +97,13 @@ pub(crate) async fn forward(State(upstream): State<Upstream>, mut request: Reque
     }
     let name = upstream.api.name;
     match tokio::time::timeout(upstream.patience, upstream.client.request(request)).await {
+        // The upgrade of a request is not forwarded, so no client has asked for this.
+        Ok(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            problem(StatusCode::BAD_GATEWAY, &format!("{name} switched protocols without being asked"))
+        }
+        Ok(Ok(response)) if !headers::has_plain_transfer(response.headers()) => {
+            problem(StatusCode::BAD_GATEWAY, &format!("{name} answered with an unknown transfer-encoding"))
+        }
         Ok(Ok(mut response)) => {
             headers::remove_hop_by_hop(response.headers_mut());
             // The version belongs to a connection too.

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::http::Uri;
+use axum::http::uri::Authority;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tower_reconify::{Config, ConfigBuilder, Provider, Reporter};
@@ -131,11 +132,22 @@ async fn simulated_providers() -> Result<Vec<(&'static Api, Uri)>, Box<dyn Error
 
 fn base_url(api: &Api, text: &str) -> Result<Uri, String> {
     let uri = text.trim().trim_end_matches('/').parse::<Uri>().ok();
-    let is_base = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
+    let is_base = |uri: &Uri| {
+        let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+        is_http && uri.authority().is_some_and(is_server) && uri.query().is_none()
+    };
     uri.filter(is_base).ok_or_else(|| {
         let Api { variable, example, .. } = api;
-        format!("{variable} is {text:?}, which is not an http(s) URL without a query: use one like {example}")
+        format!(
+            "{variable} is {text:?}, which is not an http(s) URL without user and query: use one like {example}"
+        )
     })
+}
+
+/// Whether this is a host, with a port or without. `Uri` takes any digits for a port, and no host at all.
+fn is_server(authority: &Authority) -> bool {
+    let (text, host) = (authority.as_str(), authority.host());
+    !host.is_empty() && !text.contains('@') && (text == host || authority.port_u16().is_some())
 }
 
 /// How long something is waited for.

@@ -146,19 +146,39 @@ async fn everything_but_identity_and_hop_by_hop_headers_is_forwarded() {
 }
 
 #[tokio::test]
-async fn a_path_that_would_lead_out_of_the_base_url_is_refused() {
+async fn a_path_that_would_lead_out_of_the_base_url_is_refused_and_no_other() {
     let upstream = Upstream::start(|_, _| ok_json()).await;
     let collector = Collector::start().await;
     let gateway = Gateway::between(upstream.address, collector.address).await;
-    for path in ["/v1/../admin", "/v1/%2E%2e/admin", "/v1/a/./b"] {
+    let get = async |path: &str| {
         let mut stream = TcpStream::connect(gateway.address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    for path in [
+        "/v1/../admin",
+        "/v1/%2E%2e/admin",
+        "/v1/a/./b",
+        "/v1/..%2fadmin",
+        "/v1/a%2F%2e%2E",
+        "/v1/..\\admin",
+        "/v1/..%5cadmin",
+        "/v1/a%5C..;b/admin",
+        "/v1/..;/admin",
+        "/v1/.;a=b;/admin",
+    ] {
+        let answer = get(path).await;
         assert!(answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
     }
     assert!(upstream.requests.lock().unwrap().is_empty());
+    for path in ["/v1/a..%2fb", "/v1/.../b", "/v1/a;../b", "/v1/.a%5c..b"] {
+        let answer = get(path).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+        assert_eq!(upstream.requests.lock().unwrap().pop().unwrap().0.uri, path);
+    }
 }
 
 #[tokio::test]
@@ -401,6 +421,13 @@ async fn wrong_settings_are_said_at_the_start() {
             "OPENAI_BASE_URL is \"nonsense\", which is not an http(s) URL",
         ),
         (vec![("COHERE_BASE_URL", "ftp://c")], "use one like https://api.cohere.com"),
+        (
+            vec![("OLLAMA_BASE_URL", "http://127.0.0.1:114340")],
+            "OLLAMA_BASE_URL is \"http://127.0.0.1:114340\", which is not an http(s) URL",
+        ),
+        (vec![("OPENAI_BASE_URL", "http://:80")], "use one like https://api.openai.com/v1"),
+        (vec![("OPENAI_BASE_URL", "http://localhost:/v1")], "use one like https://api.openai.com/v1"),
+        (vec![("OPENAI_BASE_URL", "http://user@localhost:80")], "without user and query"),
         (vec![("LISTEN_ADDR", "nowhere")], "LISTEN_ADDR is"),
         (vec![("RUST_LOG", "debgu")], "\"debgu\" is no level): use one like info,tower_reconify=debug"),
         (vec![("RUST_LOG", "info,hyper=loud")], "RUST_LOG is \"info,hyper=loud\", which is no filter"),

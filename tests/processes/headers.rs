@@ -1,7 +1,7 @@
 //! The example gateway as a process: the headers that it passes on (RFC 9110, 7.6).
 
 use axum::body::Body;
-use axum::http::{Method, Request};
+use axum::http::{HeaderValue, Method, Request};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -43,6 +43,25 @@ async fn hop_by_hop_headers_of_an_answer_are_removed_and_all_others_kept() {
 }
 
 #[tokio::test]
+async fn a_header_that_is_named_beside_bytes_that_are_no_text_is_removed_too() {
+    let upstream = Upstream::start(|_, _| {
+        let mut response = support::json(ANSWER);
+        response.headers_mut().insert("connection", HeaderValue::from_bytes(b"x-secret, \xff").unwrap());
+        response.headers_mut().insert("x-secret", HeaderValue::from_static("1"));
+        response
+    })
+    .await;
+    let collector = Collector::start().await;
+    let gateway = Gateway::between(upstream.address, collector.address).await;
+    let request = format!(
+        "GET {PATH} HTTP/1.1\r\nhost: gateway\r\nconnection: x-secret, \u{ff}\r\nx-secret: 1\r\nconnection: close\r\n\r\n"
+    );
+    let answer = exchange(&gateway, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("x-secret"), "{answer}");
+    assert!(!upstream.requests.lock().unwrap()[0].0.headers.contains_key("x-secret"));
+}
+
+#[tokio::test]
 async fn a_length_beside_chunks_is_not_passed_on() {
     let answer = answered(
         "HTTP/1.1 200 OK\r\ncontent-length: 99\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
@@ -52,6 +71,30 @@ async fn a_length_beside_chunks_is_not_passed_on() {
     assert!(!answer.contains("content-length"), "{answer}");
     assert_eq!(answer.matches("transfer-encoding: chunked").count(), 1, "{answer}");
     assert!(answer.ends_with("\r\n\r\n2\r\n{}\r\n0\r\n\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_with_a_transfer_encoding_other_than_chunked_is_not_passed_on() {
+    let upstream = Upstream::start(|_, _| support::json(ANSWER)).await;
+    let collector = Collector::start().await;
+    let gateway = Gateway::between(upstream.address, collector.address).await;
+    for (coding, status) in
+        [("Chunked", 200), ("gzip, chunked", 501), ("gzip\r\ntransfer-encoding: chunked", 501)]
+    {
+        let request = format!(
+            "POST {PATH} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\ntransfer-encoding: {coding}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n"
+        );
+        let answer = exchange(&gateway, &request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{coding}: {answer}");
+    }
+    assert_eq!(upstream.requests.lock().unwrap().len(), 1);
+    for upstream in [
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n{}",
+    ] {
+        let answer = answered(upstream, "connection: close").await;
+        assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("transfer-encoding\""), "{answer}");
+    }
 }
 
 #[tokio::test]
@@ -106,12 +149,26 @@ async fn a_websocket_and_a_tunnel_are_refused_and_another_upgrade_is_ignored() {
         let answer = exchange(&gateway, &request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{protocol}: {answer}");
     }
-    let tunnel = "CONNECT /v1/realtime HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n";
-    let answer = exchange(&gateway, tunnel).await;
-    assert!(answer.starts_with("HTTP/1.1 501"), "{answer}");
+    for target in ["/v1/realtime", "api.openai.com:443"] {
+        let tunnel = format!("CONNECT {target} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n");
+        let answer = exchange(&gateway, &tunnel).await;
+        assert!(answer.starts_with("HTTP/1.1 501"), "{target}: {answer}");
+    }
     let requests = upstream.requests.lock().unwrap();
     assert_eq!(requests.len(), 1);
     assert!(!requests[0].0.headers.contains_key("upgrade"));
+}
+
+#[tokio::test]
+async fn a_provider_that_switches_protocols_unasked_is_answered_for_with_502() {
+    let upstream = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n";
+    for asked in ["x-unrelated: 1", "connection: upgrade\r\nupgrade: h2c"] {
+        let answer = answered(upstream, &format!("{asked}\r\nconnection: close")).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 502") && answer.contains("OpenAI switched protocols"),
+            "{answer}"
+        );
+    }
 }
 
 #[tokio::test]

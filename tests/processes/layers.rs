@@ -20,14 +20,18 @@ use futures_util::{StreamExt, stream};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tower::ServiceExt;
 
 use self::bounds::{Bounds, TooSlow};
 
 async fn answer(app: Router, body: Body) -> Response {
+    answer_as_one_of(&Arc::new(Semaphore::new(1)), app, body).await
+}
+
+async fn answer_as_one_of(exchanges: &Arc<Semaphore>, app: Router, body: Body) -> Response {
     let bounds =
-        Bounds { exchanges: Arc::new(Semaphore::new(1)), body_bytes: 1_000, idle: Duration::from_secs(600) };
+        Bounds { exchanges: Arc::clone(exchanges), body_bytes: 1_000, idle: Duration::from_secs(600) };
     gateway_layers::around(app, bounds).oneshot(Request::new(body)).await.unwrap()
 }
 
@@ -75,6 +79,29 @@ async fn lengths_frames_and_trailers_pass_unchanged() {
     }
     assert_eq!(body.frame().await.unwrap().unwrap().into_trailers().unwrap()["x-checksum"], "1");
     assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn an_exchange_is_counted_until_both_its_bodies_have_ended() {
+    let exchanges = Arc::new(Semaphore::new(1));
+    for is_request_first in [false, true] {
+        let (uploads, mut uploading) = mpsc::unbounded_channel();
+        let early = Router::new().fallback(async move |request: Request| {
+            uploads.send(request.into_body()).unwrap();
+            "answered before the request was read"
+        });
+        let response = answer_as_one_of(&exchanges, early, Body::from("hello")).await;
+        let mut bodies = [response.into_body(), uploading.recv().await.unwrap()];
+        if is_request_first {
+            bodies.reverse();
+        }
+        let [first, second] = bodies;
+        drop(first);
+        let refused = answer_as_one_of(&exchanges, Router::new(), Body::empty()).await;
+        assert_eq!((refused.status(), exchanges.available_permits()), (StatusCode::SERVICE_UNAVAILABLE, 0));
+        drop(second);
+        assert_eq!(exchanges.available_permits(), 1);
+    }
 }
 
 /// The clock jumps to the next timer whenever nothing else can run.
