@@ -13,6 +13,7 @@
 mod answers;
 mod apis;
 mod bounds;
+mod client;
 mod headers;
 mod identity;
 mod layers;
@@ -81,7 +82,7 @@ async fn run(settings: Settings) -> Result<Reporter, Box<dyn Error>> {
     let reconify = ReconifyLayer::new(settings.reconify.clone());
     let reporter = reconify.reporter();
     let _ = settings.reporter.set(reporter.clone());
-    let client = proxy::http_client()?;
+    let client = client::http_client()?;
     let forwarders: Arc<[Forwarder]> = settings
         .bases
         .iter()

@@ -21,7 +21,9 @@ pub(crate) async fn start(
 ) -> Result<SocketAddr, Box<dyn Error>> {
     let listener = match &address {
         Some(address) => TcpListener::bind(address).await.map_err(|error| {
-            format!("COLLECTOR_ADDR is {address:?}, which cannot be listened on: {error}")
+            format!(
+                "COLLECTOR_ADDR is {address:?}, which cannot be listened on ({error}): use a free one like 127.0.0.1:0"
+            )
         })?,
         None => first_free().await?,
     };

@@ -3,37 +3,17 @@
 use std::error::Error;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::UPGRADE;
 use axum::http::{Method, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
 use http_body_util::LengthLimitError;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 
 use crate::answers::problem;
 use crate::apis::{APIS, Api};
 use crate::bounds::{TooSlow, too_large};
+use crate::client::HttpClient;
 use crate::{headers, identity};
-
-pub(crate) type HttpClient = Client<HttpsConnector<HttpConnector>, Body>;
-
-pub(crate) fn http_client() -> std::io::Result<HttpClient> {
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    http.set_nodelay(true);
-    http.set_connect_timeout(Some(Duration::from_secs(10)));
-    let https = hyper_rustls::HttpsConnectorBuilder::new()
-        .try_with_platform_verifier()
-        .map_err(std::io::Error::other)?
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(http);
-    Ok(Client::builder(TokioExecutor::new()).build(https))
-}
 
 /// An API and the server that its requests go to.
 #[derive(Clone)]

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod client;
 mod examples;
 #[cfg(unix)]
 mod gateway;
