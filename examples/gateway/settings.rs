@@ -138,8 +138,10 @@ fn base_url(api: &Api, text: &str) -> Result<Uri, String> {
     };
     uri.filter(is_base).ok_or_else(|| {
         let Api { variable, example, .. } = api;
+        // A password must not be printed.
+        let shown = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"));
         format!(
-            "{variable} is {text:?}, which is not an http(s) URL without user and query: use one like {example}"
+            "{variable} is {shown:?}, which is not an http(s) URL without user and query: use one like {example}"
         )
     })
 }

@@ -427,7 +427,10 @@ async fn wrong_settings_are_said_at_the_start() {
         ),
         (vec![("OPENAI_BASE_URL", "http://:80")], "use one like https://api.openai.com/v1"),
         (vec![("OPENAI_BASE_URL", "http://localhost:/v1")], "use one like https://api.openai.com/v1"),
-        (vec![("OPENAI_BASE_URL", "http://user@localhost:80")], "without user and query"),
+        (
+            vec![("OPENAI_BASE_URL", "http://user:s3cret@localhost:80")],
+            "OPENAI_BASE_URL is \"…@localhost:80\", which is not an http(s) URL without user and query",
+        ),
         (vec![("LISTEN_ADDR", "nowhere")], "LISTEN_ADDR is"),
         (vec![("RUST_LOG", "debgu")], "\"debgu\" is no level): use one like info,tower_reconify=debug"),
         (vec![("RUST_LOG", "info,hyper=loud")], "RUST_LOG is \"info,hyper=loud\", which is no filter"),
@@ -439,5 +442,6 @@ async fn wrong_settings_are_said_at_the_start() {
         let output = support::example::run("gateway", &variables).await;
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && errors.contains(expected), "{expected}: {errors}");
+        assert!(!errors.contains("s3cret"), "{errors}");
     }
 }
