@@ -20,7 +20,7 @@ fn stalled(mebibytes: usize) -> Request<Body> {
         .unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn bodies_that_are_announced_and_do_not_come_delay_no_report() {
     let client = client();
     let stalls = (0..100).map(|_| client.send(stalled(0)));
@@ -32,7 +32,7 @@ async fn bodies_that_are_announced_and_do_not_come_delay_no_report() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn large_bodies_that_fill_the_memory_leave_room_for_small_reports() {
     let client = client();
     // More than all large bodies may hold, but for their beginnings.
