@@ -137,6 +137,15 @@ impl Catalog {
         Some(Arc::clone(row))
     }
 
+    /// Takes an update back: the summary as it was.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn restore(&mut self, row: Arc<Summary>, more: u64) {
+        if let Some(place) = self.position(row.id).and_then(|position| self.rows.get_mut(position)) {
+            *place = (row, place.1 - more);
+            self.bytes -= more;
+        }
+    }
+
     /// The oldest reports that have to go.
     pub(super) fn overflow(&self, capacity: Capacity) -> Vec<u64> {
         let (mut reports, mut bytes) = (self.rows.len() as u64, self.bytes);

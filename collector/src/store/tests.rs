@@ -290,6 +290,17 @@ mod files {
             assert!(taken > 10 && error.to_string().contains("is full"), "{taken}: {error}");
             assert_eq!(store.trouble(), Some(error.0));
             assert_eq!(store.catalog().size().reports, taken);
+            // Another attempt of a report finds no room at some time, and is not counted then.
+            let mut attempts = 1;
+            let failed = loop {
+                let again = report("0", &"x".repeat(5000));
+                match store.append(again, Box::new(|_, _| {})).await {
+                    Ok(Appended::Repeated(row)) if row.attempts <= 100 => attempts = row.attempts,
+                    other => break other,
+                }
+            };
+            assert!(failed.is_err(), "{failed:?}");
+            assert_eq!(store.catalog().get(1).unwrap().attempts, attempts);
             // Whoever makes place can go on.
             assert_eq!(store.remove((1..=5).collect()).await.unwrap(), 5);
             assert_eq!(store.trouble(), None);

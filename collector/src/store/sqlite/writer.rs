@@ -7,7 +7,7 @@ use std::sync::mpsc::Receiver;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use tokio::sync::oneshot;
 
-use super::super::record::{Attempt, Capacity, NewReport, Refusal, cost_of};
+use super::super::record::{Attempt, Capacity, NewReport, Refusal, Summary, cost_of};
 use super::super::{Appended, Compare, MOST_ATTEMPTS, MOST_REFUSALS, StoreError};
 use super::{Shared, explain, from_json, signed, to_json, unsigned};
 
@@ -36,6 +36,13 @@ pub(super) enum Done {
     Removed(Vec<u64>),
 }
 
+/// What a batch has changed in the catalog, to be taken back if it fails.
+enum Change {
+    Inserted(u64),
+    /// The summary before, and how many bytes it got.
+    Updated(Arc<Summary>, u64),
+}
+
 /// The only one that writes: it commits together what has come since the last commit.
 pub(super) struct Writer {
     pub(super) path: PathBuf,
@@ -58,10 +65,10 @@ impl Writer {
         let (actions, replies): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|command| (command.action, command.reply)).unzip();
         let shared = &self.shared;
-        let mut inserted = Vec::new();
+        let mut changes = Vec::new();
         let committed = (|| {
             let transaction = self.connection.transaction()?;
-            let obey = |action| obey(&transaction, shared, action, &mut inserted);
+            let obey = |action| obey(&transaction, shared, action, &mut changes);
             let done = actions.into_iter().map(obey).collect::<Result<Vec<_>, _>>()?;
             transaction.commit()?;
             Ok(done)
@@ -81,7 +88,14 @@ impl Writer {
             Err(error) => {
                 shared.set_trouble(Some(error.0.clone()));
                 // Nothing of the batch is in the file: the catalog has to forget it too.
-                shared.write().remove(&inserted);
+                let mut catalog = shared.write();
+                for change in changes.into_iter().rev() {
+                    match change {
+                        Change::Inserted(id) => _ = catalog.remove(&[id]),
+                        Change::Updated(row, more) => catalog.restore(row, more),
+                    }
+                }
+                drop(catalog);
                 for reply in replies {
                     drop(reply.send(Err(error.clone())));
                 }
@@ -116,15 +130,11 @@ fn obey(
     transaction: &Transaction<'_>,
     shared: &Shared,
     action: Action,
-    inserted: &mut Vec<u64>,
+    changes: &mut Vec<Change>,
 ) -> rusqlite::Result<Done> {
     match action {
         Action::Append(report, compare) => {
-            let appended = append(transaction, shared, *report, compare)?;
-            if let Appended::New(row) = &appended {
-                inserted.push(row.id);
-            }
-            Ok(Done::Appended(appended))
+            append(transaction, shared, *report, compare, changes).map(Done::Appended)
         }
         Action::Refuse(refusal) => {
             transaction.execute("INSERT INTO refusals (refusal) VALUES (?1)", [to_json(&refusal)?])?;
@@ -148,11 +158,13 @@ fn append(
     shared: &Shared,
     report: NewReport,
     compare: Compare,
+    changes: &mut Vec<Change>,
 ) -> rusqlite::Result<Appended> {
     let NewReport { mut summary, said, raw, attempts } = report;
     let mut catalog = shared.write();
     let same = catalog.with_key(&summary.key).filter(|old| old.hidden.digest == summary.hidden.digest);
-    if let Some(id) = same.map(|old| old.id) {
+    if let Some(old) = same.cloned() {
+        let id = old.id;
         let faulted = attempts.iter().filter(|attempt| attempt.fault.is_some()).count() as u64;
         let before =
             transaction
@@ -168,6 +180,7 @@ fn append(
             row.faulted += faulted;
         });
         if let Some(row) = row {
+            changes.push(Change::Updated(old, more));
             let values = params![to_json(&*row)?, to_json(&all)?, signed(more), signed(id)];
             transaction.execute(
                 "UPDATE reports SET summary = ?1, attempts = ?2, cost = cost + ?3 WHERE id = ?4",
@@ -194,5 +207,6 @@ fn append(
     ])?;
     let row = Arc::new(summary);
     catalog.insert(Arc::clone(&row), cost);
+    changes.push(Change::Inserted(row.id));
     Ok(Appended::New(row))
 }
