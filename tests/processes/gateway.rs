@@ -432,6 +432,7 @@ async fn wrong_settings_are_said_at_the_start() {
             "OPENAI_BASE_URL is \"…@localhost:80\", which is not an http(s) URL without user and query",
         ),
         (vec![("LISTEN_ADDR", "nowhere")], "LISTEN_ADDR is"),
+        (vec![("COLLECTOR_ADDR", "nowhere")], "): use a free one like 127.0.0.1:0"),
         (vec![("RUST_LOG", "debgu")], "\"debgu\" is no level): use one like info,tower_reconify=debug"),
         (vec![("RUST_LOG", "info,hyper=loud")], "RUST_LOG is \"info,hyper=loud\", which is no filter"),
         (vec![("LOG_FORMAT", "xml")], "LOG_FORMAT is \"xml\", which is no format: use text or json"),
