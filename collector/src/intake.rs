@@ -26,14 +26,14 @@ use crate::view::arrival::{self, Arrival, Read};
 use crate::view::{checks, line};
 use crate::wire::{Accepted, Field, Rejected, Target};
 
-/// So long a body may take, and a pause within it.
+/// The maximum time for a body, and for a pause within it.
 const SLOWEST: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// About so many bytes of the fields of a refused report are kept; its answer has all.
+/// How many bytes of a refused report's fields are kept, roughly. The answer has all of them.
 const KEPT: usize = 16 << 10;
 
-/// Bodies up to this size are read on the spot, and have memory of their own: large ones do not delay them.
+/// Bodies up to this size are read on the spot. They have memory of their own, so large ones do not delay them.
 const SMALL: usize = 128 << 10;
 
 pub(crate) async fn track(State(shared): State<Arc<Shared>>, request: Request) -> Response {
@@ -78,7 +78,7 @@ async fn take(shared: &Arc<Shared>, request: Request, target: Target) -> Respons
     let mut post = Post::new(&parts.headers, target);
     if let Err((status, reason)) = check_intake(&parts.headers) {
         let rejected = reject(status.as_u16(), reason);
-        // Any page in the browser can send these: they are counted, and push out no refusal that matters.
+        // Any web page can send these. They are only counted, so that they push out no other refusal.
         if status == StatusCode::FORBIDDEN {
             Counters::count(&shared.counters.refused);
             return answer(status, refusal(&rejected));
@@ -134,7 +134,7 @@ pub(crate) struct Charge {
 }
 
 impl Charge {
-    /// Raises it to that of a body of so many bytes, if there is room.
+    /// Raises the charge to the length of the body so far, if there is room.
     fn raise(&mut self, shared: &Shared, bytes: usize) -> Result<(), Unread> {
         let parts = [
             (&mut self.small, &shared.small_reads, bytes.min(SMALL)),
@@ -153,7 +153,7 @@ impl Charge {
     }
 }
 
-/// Reads a body. What has come is charged before it is kept, not what was announced.
+/// Reads a body. Bytes are charged as they arrive; an announced length is not.
 pub(crate) async fn read_body(
     shared: &Shared,
     headers: &HeaderMap,
@@ -190,7 +190,7 @@ async fn handle(shared: &Arc<Shared>, post: Post, body: Bytes, charge: Charge, t
     let checked = {
         let shared = Arc::clone(shared);
         let is_small = body.len() <= SMALL;
-        // The charge comes along: the work goes on, also for a caller that is gone.
+        // The charge moves along, because the work goes on even if the caller leaves.
         let check = move || {
             let checked = shared.rules.check(&body, target);
             (checked.map(|accepted| arrival::read(accepted, arrival)), charge)

@@ -1,5 +1,4 @@
-//! The lines of the program, written by a thread of their own: a terminal or pipe that nobody reads must not
-//! hold up a report.
+//! Prints on a thread of its own, so that a terminal or pipe that nobody reads does not block reports.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -8,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, chan
 use std::thread;
 use std::time::Duration;
 
-/// So many lines wait; further ones are left out.
+/// The maximum number of waiting lines. Further ones are left out.
 const WAITING: usize = 1000;
 
 /// Where lines go.
@@ -18,7 +17,7 @@ pub(crate) struct Lines {
     left_out: Arc<AtomicU64>,
 }
 
-/// The end of the thread, which comes when all [`Lines`] are dropped.
+/// Tells when the thread has ended, which it does when all [`Lines`] are dropped.
 pub(crate) struct Written(Receiver<()>);
 
 impl Lines {

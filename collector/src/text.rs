@@ -45,7 +45,8 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     out.into()
 }
 
-/// The beginning of a text on one line, in the same way: so many characters, and four times as many bytes.
+/// The first `most` characters of a text on one line, with the same symbols. It has at most about four bytes
+/// for each character.
 pub(crate) fn label(text: &str, most: usize) -> String {
     let mut out = String::new();
     let mut is_blank = true;

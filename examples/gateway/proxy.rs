@@ -49,7 +49,7 @@ fn has_dots(path: &str) -> bool {
     path.split(['/', '\\']).any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
 }
 
-/// The answer to a request that no provider gets, whatever its path: `CONNECT` has none.
+/// The answer to a request that is refused before it is routed. `CONNECT` has no path to route it by.
 pub(crate) fn not_implemented(request: &Request) -> Option<Response> {
     let told = if request.method() == Method::CONNECT
         || headers::has_token(request.headers(), UPGRADE, "websocket")

@@ -124,7 +124,7 @@ fn at_least_one<N: Default + PartialEq>(setting: &'static str, value: N) -> Resu
     Err(no_room(setting, "use a larger number, or disable the layer"))
 }
 
-/// Somebody who relies on the disk would lose reports without a word.
+/// Without this error, a user who relies on the disk would lose reports unnoticed.
 fn no_folder(setting: &'static str) -> Error {
     let problem = Problem::Invalid {
         value: Spooling::Always.to_string(),

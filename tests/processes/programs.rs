@@ -37,7 +37,7 @@ async fn the_inbound_program_passes_chats_on_and_reports_them_and_ends_on_sigter
     let url = format!("{}/v1/chat/completions", line.strip_prefix("listening on ").unwrap());
 
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    // Longer than the 2 MB that axum takes unless it is told otherwise.
+    // Longer than axum's default limit of 2 MB.
     let text = "Hello".repeat(600_000);
     let chat = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": text}]});
     let without_login = http.post(&url).json(&json!({})).send().await.unwrap();

@@ -19,10 +19,10 @@ use crate::view::line;
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// So long a look at the reports may take, however short the wait.
+/// The maximum time for one look at the reports, even if the wait is shorter.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// The maximum number of reports that are waited for, and of an answer.
+/// The maximum number of reports to wait for, and to answer with.
 const MOST: usize = 1000;
 
 pub(super) async fn events(State(shared): State<Arc<Shared>>, params: Params) -> Result<Response, ApiError> {

@@ -40,8 +40,8 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
-/// Leads to the page as if it were a click there: after a link elsewhere, no browser would send the cookie
-/// along with a redirect.
+/// Opens the page. A redirect would not do: after a link on another site, browsers send no `SameSite=Strict`
+/// cookie with it.
 const LET_IN: &str = "<!doctype html><meta http-equiv=\"refresh\" content=\"0; url=/\">\n";
 
 /// The page itself. `?token=` lets a browser in, once.

@@ -122,7 +122,7 @@ impl Catalog {
         self.rows.push_back((row, cost));
     }
 
-    /// Replaces a summary by a changed one of the same report, which got so many more bytes.
+    /// Changes a summary, and adds `more` bytes to what its report costs.
     pub(super) fn update(
         &mut self,
         id: u64,
@@ -137,7 +137,7 @@ impl Catalog {
         Some(Arc::clone(row))
     }
 
-    /// Takes an update back: the summary as it was.
+    /// Undoes an update: `row` is the summary before it.
     #[cfg(feature = "sqlite")]
     pub(super) fn restore(&mut self, row: Arc<Summary>, more: u64) {
         if let Some(place) = self.position(row.id).and_then(|position| self.rows.get_mut(position)) {

@@ -138,7 +138,7 @@ impl Shower<'_> {
         messages.into_iter().map(show).collect()
     }
 
-    /// A part, with `images` before it. A result is shown below the first of the calls that have its id.
+    /// A part, with `images` before it. Only the first call with an id shows its result.
     fn part<'a>(self, part: &'a Part<'_>, images: &mut usize, answered: &mut HashSet<&'a str>) -> ShownPart {
         let text = |text: &str| self.calls.shown(text);
         match part {

@@ -4,7 +4,7 @@ use crate::json::Json;
 
 const NAMES: [&str; 2] = ["appKey", "apiKey"];
 
-/// So many bytes of what is not a report are masked.
+/// The number of bytes that are masked, and kept, of a body that is not a report.
 const BEGINNING: usize = 64 << 10;
 
 /// The maximum number of different keys that are looked for in the rest of a report.

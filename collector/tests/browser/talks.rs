@@ -131,7 +131,7 @@ async fn markup_script_and_hidden_characters_of_a_prompt_are_text() {
     browser.run("document.querySelector('#rows .row').click()").await;
     browser.sees("#detail .turn", "<script>document.title='owned'</script> ⟨U+202E⟩abc␇").await;
     browser.sees("#detail .turn", "shown as JSON").await;
-    // It is fetched when somebody wants to see it.
+    // The report is fetched when the details are opened.
     assert_eq!(browser.run("return document.querySelectorAll('#detail .turn .json').length").await, 0);
     browser.run("[...document.querySelectorAll('#detail .call summary')].at(-1).click()").await;
     browser.sees("#detail .call .json", "reconify").await;
